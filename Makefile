@@ -1,0 +1,32 @@
+# make demo: the whole job, offline, on a small world of its own.
+# make test: everything that must hold.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint lock clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m demo
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Resolve anew, for every platform and extra, after a change to pyproject.toml.
+lock: $(VENV)/.installed
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra train --universal --python-version 3.11 \
+	  --no-header --no-emit-index-url --no-emit-find-links --annotation-style line --upgrade --output-file constraints.txt
+
+clean:
+	rm -rf $(VENV) .demo

@@ -1,0 +1,36 @@
+"""What happened when a video was fetched, and how long the whole file is."""
+
+from schemas.reason import Reason
+from schemas.record import Record
+
+
+class Fetch(Record, frozen=True, kw_only=True):
+    """The latest state of a video's bytes in the store."""
+
+    video_key: str
+    # whether the whole file can be read now
+    here: bool
+    # absolute path of a file that is read in place and never deleted; None: the store's own copy
+    path: str | None
+    # of the whole file, as it was when last complete
+    sha256: str | None
+    bytes: int | None
+    # why the latest attempt failed; None when it worked
+    reason: Reason | None
+    # original error text, at most 300 characters
+    error: str | None
+    # requests made for it so far, over all runs
+    attempts: int
+    # run that wrote this record: a transient failure is tried again by the next one only
+    run_id: str
+
+
+class Length(Record, frozen=True, kw_only=True):
+    """Measured length of the whole file."""
+
+    video_key: str
+    # content that was measured
+    sha256: str
+    # max(pts + duration) - min(pts) over the video stream's packets, seconds as an exact fraction
+    numerator: int
+    denominator: int

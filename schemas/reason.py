@@ -1,0 +1,66 @@
+"""The closed list of reasons why a candidate is not kept, and what becomes of it."""
+
+from enum import StrEnum
+
+
+class Policy(StrEnum):
+    """Whether a later run looks again."""
+
+    NEVER = "never"  # nothing that we know of will change it
+    NEXT_RUN = "next_run"  # it may work another time
+
+
+class Reason(StrEnum):
+    """Why a candidate was rejected or failed."""
+
+    # rejected: it was looked at and is not what was asked for
+    TOO_SHORT = "too_short"  # declared or measured length below the minimum
+    NO_TOP1_MATCH = "no_top1_match"  # no frame's top-1 class confirms the target
+    LICENCE = "licence"  # its licence was not asked for
+    WITHDRAWN = "withdrawn"  # taken out of the data set on request
+
+    # failed: it could not be looked at
+    UNAVAILABLE = "unavailable"  # removed, 404, or no such file
+    PRIVATE = "private"  # needs an invitation or a login
+    GEO_BLOCKED = "geo_blocked"  # not from here
+    AGE_GATED = "age_gated"  # needs a login that proves an age
+    LIVE = "live"  # still being streamed
+    UPCOMING = "upcoming"  # not streamed yet
+    RATE_LIMITED = "rate_limited"  # 429 or a bot check, after all attempts
+    SERVER_ERROR = "server_error"  # 5xx, after all attempts
+    NETWORK = "network"  # no connection, or it broke, after all attempts
+    TIMEOUT = "timeout"  # not done within the deadline
+    TOO_LARGE = "too_large"  # above the size limit
+    DISK_FULL = "disk_full"  # the disk budget had no room for it
+    REFUSED = "refused"  # 401, 403 and other 4xx, or an address that may not be fetched
+    UNSUPPORTED = "unsupported"  # a page on which no video can be found
+    NOT_A_VIDEO = "not_a_video"  # a file without a video stream
+    UNDECODABLE = "undecodable"  # a video whose frames cannot be decoded
+    INTERNAL = "internal"  # a fault of ours; the error text says which
+
+
+REJECTIONS = frozenset({Reason.TOO_SHORT, Reason.NO_TOP1_MATCH, Reason.LICENCE, Reason.WITHDRAWN})
+
+POLICIES: dict[Reason, Policy] = {
+    Reason.TOO_SHORT: Policy.NEVER,
+    Reason.NO_TOP1_MATCH: Policy.NEVER,
+    Reason.LICENCE: Policy.NEVER,
+    Reason.WITHDRAWN: Policy.NEVER,
+    Reason.UNAVAILABLE: Policy.NEVER,
+    Reason.PRIVATE: Policy.NEVER,
+    Reason.GEO_BLOCKED: Policy.NEXT_RUN,
+    Reason.AGE_GATED: Policy.NEXT_RUN,
+    Reason.LIVE: Policy.NEXT_RUN,
+    Reason.UPCOMING: Policy.NEXT_RUN,
+    Reason.RATE_LIMITED: Policy.NEXT_RUN,
+    Reason.SERVER_ERROR: Policy.NEXT_RUN,
+    Reason.NETWORK: Policy.NEXT_RUN,
+    Reason.TIMEOUT: Policy.NEXT_RUN,
+    Reason.TOO_LARGE: Policy.NEVER,
+    Reason.DISK_FULL: Policy.NEXT_RUN,
+    Reason.REFUSED: Policy.NEVER,
+    Reason.UNSUPPORTED: Policy.NEVER,
+    Reason.NOT_A_VIDEO: Policy.NEVER,
+    Reason.UNDECODABLE: Policy.NEVER,
+    Reason.INTERNAL: Policy.NEXT_RUN,
+}

@@ -1,0 +1,62 @@
+"""The account of one pair of candidate and target. Every pair has exactly one."""
+
+from enum import StrEnum
+
+from schemas.reason import Reason
+from schemas.record import Record
+
+
+class Outcome(StrEnum):
+    """What became of a pair of candidate and target."""
+
+    KEPT = "kept"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """One row of OUT/verdicts/*.parquet."""
+
+    video_id: str
+    video_key: str
+    target_id: str
+    wnid: str | None
+    # http(s) url, or path below the folder that was given
+    url: str
+    title: str
+    # names and synonyms of the target found in the title
+    matched_names: tuple[str, ...]
+    source: str
+    query: str | None
+    rank: int
+    channel: str | None
+    licence: str | None
+    # what the source said, seconds
+    declared_duration: float | None
+    outcome: Outcome
+    # None when kept
+    reason: Reason | None
+    # original error text, at most 300 characters
+    error: str | None
+    # requests made for it so far, over all runs
+    attempts: int
+    # frames looked at, and how many of them have an accepted top-1 class
+    frames_scanned: int | None
+    frames_matched: int | None
+    # 0-based index of the first matching frame
+    first_match: int | None
+    # highest probability among the matching frames
+    best_probability: float | None
+    # measured length, seconds; known for videos that passed the classifier
+    duration: float | None
+    # as shown, pixels
+    width: int | None
+    height: int | None
+    fps: float | None
+    codec: str | None
+    bytes: int | None
+    sha256: str | None
+    # clips of this video in the shards
+    clips: int
+    # sha256 of the classifier file
+    classifier: str
