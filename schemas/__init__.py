@@ -7,7 +7,9 @@ the documentation. `arrow_schema` gives the same record as a table's schema.
 from schemas.candidate import Candidate, Match, Sighting
 from schemas.clip import Clip
 from schemas.fetch import Fetch, Length
+from schemas.label import Label
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
+from schemas.plan import Keep, Lookup, Plan, RunState, Settings, ShardState, ShardVideo
 from schemas.reason import POLICIES, Policy, Reason
 from schemas.record import Record, arrow_schema
 from schemas.scan import Probe, Scan
@@ -21,16 +23,24 @@ __all__ = [
     "Clip",
     "Counts",
     "Fetch",
+    "Keep",
+    "Label",
     "Length",
+    "Lookup",
     "Manifest",
     "Match",
     "Outcome",
+    "Plan",
     "Policy",
     "Probe",
     "Reason",
     "Record",
+    "RunState",
     "Scan",
+    "Settings",
     "Shard",
+    "ShardState",
+    "ShardVideo",
     "Sighting",
     "Target",
     "Totals",

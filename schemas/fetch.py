@@ -31,6 +31,10 @@ class Length(Record, frozen=True, kw_only=True):
     video_key: str
     # content that was measured
     sha256: str
+    # why it could not be measured; None when it could
+    reason: Reason | None
+    # original error text, at most 300 characters
+    error: str | None
     # max(pts + duration) - min(pts) over the video stream's packets, seconds as an exact fraction
     numerator: int
     denominator: int

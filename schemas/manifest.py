@@ -27,6 +27,8 @@ class Counts(Record, frozen=True, kw_only=True):
 class Totals(Record, frozen=True, kw_only=True):
     """Sizes of the whole data set."""
 
+    # titles looked at
+    titles: int
     # distinct videos
     candidates: int
     kept_videos: int
@@ -57,7 +59,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     versions: dict[str, str]
     classifier: ClassifierCard
     totals: Totals
-    # by target_id, in the order of the run's target list
+    # by target_id, in alphabetical order
     targets: dict[str, Counts]
     # in the order of their paths
     shards: tuple[Shard, ...]

@@ -12,7 +12,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A frozen record. Its JSON form is canonical: equal records are equal bytes."""
 
     def to_json(self) -> bytes:
-        """This record as one line of JSON, fields in the order of the schema."""
+        """The record as one line of JSON, fields in the order of the schema."""
         return msgspec.json.encode(self, order="deterministic")
 
     @classmethod
@@ -21,8 +21,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return msgspec.json.decode(data, type=cls)
 
     def to_row(self) -> dict[str, typing.Any]:
-        """This record as a plain dict, as `pyarrow.Table.from_pylist` takes it."""
-        return msgspec.to_builtins(self, builtin_types=(bytes,))
+        """The record as a plain dict, as `pyarrow.Table.from_pylist` takes it."""
+        row: dict[str, typing.Any] = msgspec.to_builtins(self, builtin_types=(bytes,))
+        return row
 
     @classmethod
     def from_row(cls, row: dict[str, typing.Any]) -> typing.Self:

@@ -1,0 +1,289 @@
+"""A real web server, on this machine, for the files of one folder: see `VideoServer`."""
+
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, unquote, urlsplit
+
+from demo.behaviours import (
+    Bandwidth,
+    Behaviour,
+    Cut,
+    Delay,
+    Hang,
+    NoLength,
+    NoRanges,
+    Redirect,
+    Status,
+    WrongLength,
+)
+
+CONTENT_TYPES = {
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".ts": "video/mp2t",
+    ".ogg": "audio/ogg",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".csv": "text/csv; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+BLOCK = 1 << 16
+"""Bytes that are read and sent at a time."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, and what it has been answered so far."""
+
+    time: float
+    """Arrival, seconds on the clock of `time.monotonic`."""
+    method: str
+    path: str
+    range: str | None = None
+    """The Range header as it came."""
+    status: int | None = None
+    """None while it waits for an answer."""
+    bytes_sent: int = 0
+    """Bytes of body that were given to the connection."""
+
+
+class VideoServer:
+    """Serves `folder` on 127.0.0.1, at a free port, while its `with` block lasts.
+
+        with VideoServer(folder, behaviours={"a.mp4": Status(503, times=2)}) as server:
+            requests.get(server.url("a.mp4"))
+            server.requests("a.mp4")[0].status  # 503
+
+    `behaviours` are by path below the folder, without a leading slash; the path needs no file.
+    Every answer waits `delay` seconds. Without `ranges`, every answer is a whole file.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        behaviours: Mapping[str, Behaviour] | None = None,
+        *,
+        delay: float = 0,
+        ranges: bool = True,
+    ) -> None:
+        self.folder = folder.resolve()
+        self.behaviours = dict(behaviours or {})
+        self.delay = delay
+        self.ranges = ranges
+        self.closing = threading.Event()
+        self._log: list[Request] = []
+        self._lock = threading.Lock()
+        self._http = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def address(self) -> str:
+        """The server's url without a path: "http://127.0.0.1:40217"."""
+        return f"http://127.0.0.1:{self._http.server_port}"
+
+    def url(self, path: str) -> str:
+        """The url of a file, given its path below the folder."""
+        return f"{self.address}/{quote(path)}"
+
+    def requests(self, path: str | None = None) -> list[Request]:
+        """All requests so far in order of arrival, or those for one path.
+
+        An entry never lags behind what a client has received.
+        """
+        with self._lock:
+            return [each for each in self._log if path is None or each.path == path]
+
+    def arrive(self, request: Request) -> tuple[int, int]:
+        """Logs a request. Returns its index, and how many its path has had by now, it included."""
+        with self._lock:
+            self._log.append(request)
+            return len(self._log) - 1, sum(each.path == request.path for each in self._log)
+
+    def answer(self, index: int, *, status: int | None = None, sent: int = 0) -> None:
+        """Logs what is about to be sent in answer to the request at `index`."""
+        with self._lock:
+            request = self._log[index]
+            self._log[index] = replace(
+                request, status=status or request.status, bytes_sent=request.bytes_sent + sent
+            )
+
+    def __enter__(self) -> Self:
+        """Begins to serve."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Breaks every connection; the port is free."""
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.hang_up()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its connections, so that none outlives it."""
+
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: Callable[..., Any]) -> None:
+        super().__init__(address, handler)
+        self._connections: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """Breaks every connection that is still open."""
+        for connection in list(self._connections):
+            with suppress(OSError):  # the client was quicker
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of clients that went away."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, server: VideoServer, *args: Any) -> None:
+        self._site = server
+        super().__init__(*args)
+
+    def do_GET(self) -> None:
+        path = unquote(urlsplit(self.path).path).lstrip("/")
+        behaviour = self._site.behaviours.get(path)
+        request = Request(time.monotonic(), self.command, path, self.headers.get("Range"))
+        self._index, nth = self._site.arrive(request)
+        self._wait(self._site.delay)
+        match behaviour:
+            case Status(status, times, retry_after) if times is None or nth <= times:
+                self._send_status(status, {"Retry-After": retry_after})
+                return
+            case Redirect(to, status):
+                self._send_status(status, {"Location": to if "://" in to else f"/{quote(to)}"})
+                return
+            case Delay(seconds):
+                self._wait(seconds)
+            case Cut(_, times) if times is not None and nth > times:
+                behaviour = None
+        file = (self._site.folder / path).resolve()
+        if file.is_file() and file.is_relative_to(self._site.folder):
+            self._send_file(file, behaviour)
+        else:
+            self._send_status(HTTPStatus.NOT_FOUND)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+    def _send_file(self, file: Path, behaviour: Behaviour | None) -> None:
+        stat = file.stat()
+        etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
+        ranges = self._site.ranges and not isinstance(behaviour, NoRanges)
+        unchanged = self.headers.get("If-Range", etag) == etag
+        part = _part(self.headers.get("Range"), stat.st_size) if ranges and unchanged else None
+        if part is not None and not part:
+            whole = {"Content-Range": f"bytes */{stat.st_size}"}
+            self._send_status(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, whole)
+            return
+        headers: dict[str, object] = {
+            "Content-Type": CONTENT_TYPES.get(file.suffix, "application/octet-stream"),
+            "ETag": etag,
+            "Accept-Ranges": "bytes" if ranges else "none",
+        }
+        if part is not None:
+            headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{stat.st_size}"
+        span = range(stat.st_size) if part is None else part
+        match behaviour:
+            case NoLength(chunked=True):
+                headers["Transfer-Encoding"] = "chunked"
+            case NoLength():
+                headers["Connection"] = "close"
+            case WrongLength(by):
+                headers |= {"Content-Length": len(span) + by, "Connection": "close"}
+            case _:
+                headers["Content-Length"] = len(span)
+        self._send_headers(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT, headers)
+        self._send_body(file, span, behaviour)
+
+    def _send_body(self, file: Path, span: range, behaviour: Behaviour | None) -> None:
+        if self.command == "HEAD":
+            return
+        chunked = behaviour == NoLength(chunked=True)
+        if isinstance(behaviour, Cut | Hang):
+            span = span[: behaviour.after]
+        speed = behaviour.bytes_per_second if isinstance(behaviour, Bandwidth) else None
+        for block in _blocks(file, span, min(BLOCK, speed // 20 + 1) if speed else BLOCK):
+            self._site.answer(self._index, sent=len(block))
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
+            self._wait(len(block) / speed if speed else 0)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        if isinstance(behaviour, Hang):
+            self._site.closing.wait()
+        if isinstance(behaviour, Cut | Hang):
+            self.close_connection = True
+
+    def _send_status(self, status: int, headers: Mapping[str, object] | None = None) -> None:
+        body = f"<!doctype html><title>{status}</title><p>{status}\n".encode()
+        page = {"Content-Type": CONTENT_TYPES[".html"], "Content-Length": len(body)}
+        self._send_headers(status, page | dict(headers or {}))
+        if self.command != "HEAD":
+            self._site.answer(self._index, sent=len(body))
+            self.wfile.write(body)
+
+    def _send_headers(self, status: int, headers: Mapping[str, object]) -> None:
+        self._site.answer(self._index, status=int(status))
+        self.send_response(status)
+        for name, value in headers.items():
+            if value is not None:
+                self.send_header(name, str(value))
+        self.end_headers()
+
+    def _wait(self, seconds: float) -> None:
+        """Sleeps, but not beyond the server's end."""
+        if seconds:
+            self._site.closing.wait(seconds)
+
+    def log_message(self, *_: object) -> None:
+        """The log is `VideoServer.requests`."""
+
+
+def _part(header: str | None, size: int) -> range | None:
+    """The bytes of `size` that a Range header asks for, maybe none; None: the whole file."""
+    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "")
+    if not asked or asked[0] == "bytes=-":
+        return None
+    if not asked[1]:
+        return range(max(0, size - int(asked[2])), size)
+    return range(int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size)
+
+
+def _blocks(file: Path, span: range, most: int) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        source.seek(span.start)
+        left = len(span)
+        while left and (block := source.read(min(most, left))):
+            left -= len(block)
+            yield block

@@ -1,0 +1,36 @@
+"""From a class list to sharded clips: `python -m pipelines.curate --runner=... --targets ...`."""
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+
+from schemas import Plan
+from videonet.stages import (
+    ClassList,
+    Download,
+    LengthFilter,
+    Manifest,
+    ShardedClips,
+    TitleQuery,
+    Top1Filter,
+)
+
+
+def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
+    """The graph: class list, title query, download, top-1 filter, length filter, sharded clips.
+
+    Each stage hands on the candidates that are still open, and the verdicts on the others.
+    """
+    targets = pipeline | "ClassList" >> ClassList(plan)
+    candidates, shards = targets | "TitleQuery" >> TitleQuery(plan)
+    downloaded, not_downloaded = candidates | "Download" >> Download(plan)
+    showing, not_showing = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
+    measured = showing | "LengthFilter" >> LengthFilter(plan)
+    verdicts = (not_downloaded, not_showing, measured)
+    written = verdicts | "ShardedClips" >> ShardedClips(plan, shards)
+    return written | "Manifest" >> Manifest(plan)
+
+
+if __name__ == "__main__":
+    from videonet.cli import curate_with_beam_options
+
+    curate_with_beam_options()

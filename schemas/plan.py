@@ -1,0 +1,112 @@
+"""What a run is asked to do, and what OUT remembers of it between runs."""
+
+from enum import StrEnum
+from typing import Literal
+
+from schemas.manifest import ClassifierCard, Shard
+from schemas.reason import Reason
+from schemas.record import Record
+
+
+class Keep(StrEnum):
+    """Which downloaded files stay in the store once they are no longer needed."""
+
+    ALL = "all"
+    KEPT = "kept"
+    NONE = "none"
+
+
+class Settings(Record, frozen=True, kw_only=True):
+    """All that the data set depends on; a folder OUT is made with one of these."""
+
+    # kind of source, and what it was given
+    source: str
+    files_root: str | None
+    # hex sha256 of the resolved targets
+    targets: str
+    per_class: int
+    min_seconds: float
+    frames: int
+    max_clips: int
+    formats: tuple[str, ...]
+    # as asked for; None: from the number of candidates
+    shards: int | None
+    # largest video that is downloaded, bytes
+    max_bytes: int
+    classifier: ClassifierCard
+    # name under which the store keeps scans by this classifier with these settings
+    scan_key: str
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """A run: the settings, and what differs from machine to machine without changing a byte."""
+
+    settings: Settings
+    run_id: str
+    # absolute paths
+    store: str
+    out: str
+    # path of the classifier file
+    classifier: str
+    device: Literal["cpu", "cuda"]
+    keep: Keep
+    # most bytes of downloaded videos in the store at once
+    disk_budget: int | None
+    # videos scanned or cut at once
+    workers: int
+    # videos downloaded at once
+    downloads: int
+    # longest time for one candidate, seconds
+    deadline: float
+    # number of shards, where an earlier run over OUT fixed it
+    shards: int | None
+    # whether the candidate list of an interrupted run is there to go on from
+    listed: bool
+    # whether Beam runs in this process: no element is moved between machines then
+    local: bool
+
+
+class RunState(Record, frozen=True, kw_only=True):
+    """OUT/_state/run.json: the run that OUT belongs to, finished or not."""
+
+    settings: Settings
+    run_id: str
+    # number of shards, once it is fixed
+    shards: int | None
+
+
+class Lookup(Record, frozen=True, kw_only=True):
+    """OUT/lookup.json: what looking for titles brought. Written last, so the list is complete."""
+
+    # titles looked at
+    titles: int
+    # distinct videos, and pairs of video and target
+    candidates: int
+    pairs: int
+    # number of shards, and of files of the candidate list
+    shards: int
+    # distinct videos with a matching title by target_id, also beyond the quota
+    matched: dict[str, int]
+
+
+class ShardVideo(Record, frozen=True, kw_only=True):
+    """What became of a kept video in its shard."""
+
+    # content that was cut
+    sha256: str
+    clips: int
+    # why it gave none; None when it was cut
+    reason: Reason | None
+    error: str | None
+
+
+class ShardState(Record, frozen=True, kw_only=True):
+    """OUT/_state/shards/<index>.json: a finished shard, and what it was made of."""
+
+    # of all that its bytes depend on
+    digest: str
+    # how its clips were cut, whatever their labels
+    cutting: str
+    files: tuple[Shard, ...]
+    # by video_key
+    videos: dict[str, ShardVideo]

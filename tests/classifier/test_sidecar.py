@@ -1,0 +1,66 @@
+"""videonet.classifier.sidecar: the JSON file beside an ONNX file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas.label import Label
+from videonet.classifier.sidecar import read_sidecar
+from videonet.errors import UsageError
+
+WHOLE = {
+    "labels": [{"wnid": "n02121808", "name": "cat"}, {"wnid": None, "name": "toaster oven"}],
+    "input_size": [32, 48],
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+}
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "model.json").write_text(text)
+    return folder / "model.onnx"
+
+
+def test_it_says_labels_size_mean_and_std(tmp_path: Path):
+    sidecar = read_sidecar(write(tmp_path, json.dumps(WHOLE)))
+    assert sidecar is not None
+    assert sidecar.labels[0] == Label(wnid="n02121808", name="cat")
+    assert sidecar.labels[1].wnid is None
+    assert sidecar.input_size == (32, 48)
+    assert (sidecar.mean, sidecar.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+
+
+def test_there_need_not_be_one(tmp_path: Path):
+    assert read_sidecar(tmp_path / "model.onnx") is None
+
+
+@pytest.mark.parametrize("field", WHOLE)
+def test_a_missing_field_is_named(tmp_path: Path, field: str):
+    rest = {name: value for name, value in WHOLE.items() if name != field}
+    with pytest.raises(UsageError, match=rf"model\.json: .*missing.*`{field}`"):
+        read_sidecar(write(tmp_path, json.dumps(rest)))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"meen": [0, 0, 0]}, "meen"),
+        ({"mean": [0.5, 0.5]}, r"\$\.mean"),
+        ({"mean": [0.5, 0.5, "0.5"]}, r"\$\.mean\[2\]"),
+        ({"std": [0.25, 0, 0.25]}, r"\$\.std\[1\]"),
+        ({"input_size": 224}, r"\$\.input_size"),
+        ({"input_size": [224, 0]}, r"\$\.input_size\[1\]"),
+        ({"labels": ["cat", "dog"]}, r"\$\.labels\[0\]"),
+        ({"labels": [{"wnid": None, "name": "the only one"}]}, r"\$\.labels"),
+    ],
+)
+def test_an_unknown_or_wrong_field_is_named(tmp_path: Path, change: dict[str, object], named: str):
+    with pytest.raises(UsageError, match=rf"model\.json: .*{named}.*it should read"):
+        read_sidecar(write(tmp_path, json.dumps(WHOLE | change)))
+
+
+@pytest.mark.parametrize("text", ["", "labels: cat", '{"labels":'])
+def test_what_is_no_json_is_refused(tmp_path: Path, text: str):
+    with pytest.raises(UsageError, match=r"model\.json: .*it should read"):
+        read_sidecar(write(tmp_path, text))

@@ -1,0 +1,102 @@
+"""FORMATS: what holds for every file format."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import Clip
+from tests.shards.conftest import make_clip
+from videonet.errors import UsageError
+from videonet.shards import FORMATS
+
+each_format = pytest.mark.parametrize("name", FORMATS)
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+ANY_CLIP = st.builds(
+    Clip,
+    clip_start_timestamp=INT64,
+    clip_end_timestamp=INT64,
+    clip_label_index=st.lists(INT64, max_size=3).map(tuple),
+    image_height=INT64,
+    image_width=INT64,
+    image_channels=INT64,
+    # TFRecord keeps 32 bits of it
+    image_frame_rate=st.floats(width=32, allow_nan=False),
+    image_encoded=st.lists(st.binary(max_size=200), max_size=5).map(tuple),
+    image_timestamp=st.lists(INT64, max_size=5).map(tuple),
+)
+
+
+def write(name: str, path: Path, clips: list[Clip]) -> bytes:
+    with FORMATS[name].open_writer(path) as write_clip:
+        for clip in clips:
+            write_clip(clip)
+    return path.read_bytes()
+
+
+def read(name: str, path: Path) -> list[Clip]:
+    return list(FORMATS[name].read(path))
+
+
+@settings(deadline=None)
+@given(clips=st.lists(ANY_CLIP, max_size=4))
+def test_every_format_gives_back_the_clips_that_were_written(clips):
+    with TemporaryDirectory() as folder:
+        for name in FORMATS:
+            path = Path(folder, f"clips.{name}")
+            write(name, path, clips)
+            assert read(name, path) == clips
+
+
+@each_format
+def test_equal_clips_are_equal_bytes(name, clips, tmp_path):
+    assert write(name, tmp_path / "one", clips) == write(name, tmp_path / "other", clips)
+
+
+@each_format
+def test_a_clip_keeps_all_its_labels(name, clips, tmp_path):
+    write(name, tmp_path / "clips", clips)
+    assert read(name, tmp_path / "clips")[1].clip_label_index == (2, 3)
+    assert read(name, tmp_path / "clips")[1].clip_label_text == ("white shark", "tiger shark")
+
+
+@each_format
+def test_no_clips_are_a_valid_file(name, tmp_path):
+    write(name, tmp_path / "clips", [])
+    assert read(name, tmp_path / "clips") == []
+
+
+@each_format
+def test_clips_are_read_one_at_a_time(name, clips, tmp_path):
+    write(name, tmp_path / "clips", clips)
+    assert next(FORMATS[name].read(tmp_path / "clips")) == clips[0]
+
+
+@each_format
+def test_a_changed_byte_of_a_picture_is_noticed(name, clips, tmp_path):
+    data = bytearray(write(name, tmp_path / "clips", clips))
+    data[data.index(clips[1].image_encoded[0]) + 50] ^= 1
+    (tmp_path / "clips").write_bytes(data)
+    with pytest.raises(UsageError, match=rf"{tmp_path}/clips: clip 1 is damaged"):
+        read(name, tmp_path / "clips")
+
+
+@each_format
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_file_cut_short_within_a_clip_is_noticed(name, data):
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "clips")
+        whole = write(name, path, [make_clip(0, frames=1)])
+        path.write_bytes(whole[: data.draw(st.integers(1, len(whole) - 1))])
+        with pytest.raises(UsageError, match="damaged"):
+            read(name, path)
+
+
+@each_format
+def test_a_file_that_is_not_there_is_not_called_damaged(name, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read(name, tmp_path / "clips")

@@ -1,0 +1,83 @@
+"""parquet: what a reader of Parquet shards relies on."""
+
+import io
+
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from schemas import Clip, arrow_schema
+from tests.shards.conftest import make_clip
+from videonet.shards import parquet
+
+FOOTER_AND_ONE_CLIP = 0.1  # of the bytes of a file of forty small clips
+
+
+class CountingFile(io.FileIO):
+    """A file that counts the bytes that are read from it."""
+
+    taken = 0
+
+    def readinto(self, buffer):
+        count = super().readinto(buffer)
+        self.taken += count
+        return count
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def write(path, clips):
+    with parquet.open_writer(path) as write_clip:
+        for clip in clips:
+            write_clip(clip)
+
+
+@pytest.fixture(scope="module")
+def forty(tmp_path_factory):
+    """A file of forty clips of 128 frames."""
+    path = tmp_path_factory.mktemp("shards") / "clips.parquet"
+    write(path, [make_clip(number, frames=128) for number in range(40)])
+    return path
+
+
+def test_the_columns_are_those_of_a_clip(clips, tmp_path):
+    write(tmp_path / "clips.parquet", clips)
+    assert pq.read_schema(tmp_path / "clips.parquet").equals(arrow_schema(Clip))
+
+
+def test_the_clip_at_a_position_is_read_without_reading_the_others(forty):
+    with CountingFile(forty) as file:
+        (row,) = pq.ParquetFile(file).read_row_group(17).to_pylist()
+    assert Clip.from_row(row) == make_clip(17, frames=128)
+    assert file.taken < FOOTER_AND_ONE_CLIP * forty.stat().st_size
+
+
+def test_a_clip_is_found_by_its_id_without_reading_the_others(forty):
+    with CountingFile(forty) as file:
+        (row,) = pq.read_table(file, filters=[("example_id", "==", "youtube:17#0")]).to_pylist()
+    assert Clip.from_row(row) == make_clip(17, frames=128)
+    assert file.taken < FOOTER_AND_ONE_CLIP * forty.stat().st_size
+
+
+def test_pictures_are_stored_as_they_are(clips, tmp_path):
+    write(tmp_path / "clips.parquet", clips)
+    data = (tmp_path / "clips.parquet").read_bytes()
+    assert all(picture in data for clip in clips for picture in clip.image_encoded)
+
+
+def test_labels_are_read_without_reading_pictures(forty):
+    with CountingFile(forty) as file:
+        labels = pq.ParquetFile(file).read(columns=["clip_label_text"])
+    assert labels["clip_label_text"].to_pylist() == [["tiger shark"]] * 40
+    assert file.taken < FOOTER_AND_ONE_CLIP * forty.stat().st_size
+
+
+def test_a_folder_opens_as_one_data_set_beside_unfinished_files(clips, tmp_path):
+    write(tmp_path / "clips-00000-of-00002.parquet", clips[:1])
+    write(tmp_path / "clips-00001-of-00002.parquet", clips[1:])
+    (tmp_path / ".clips-00001-of-00002.parquet.tmp").write_bytes(b"unfinished")
+    table = pyarrow.dataset.dataset(tmp_path, format="parquet").to_table()
+    assert [Clip.from_row(row) for row in table.to_pylist()] == clips

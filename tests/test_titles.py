@@ -1,0 +1,235 @@
+# ruff: noqa: RUF001 (letters that look like others are what is tested)
+import unicodedata
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from videonet.titles import TitleMatcher, normalise
+
+
+def names_in(title: str, *names: str) -> tuple[str, ...]:
+    return TitleMatcher({"target": names}).match(title).get("target", ())
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Great white shark!", "great white shark"),
+        ("GREAT-WHITE  SHARK (full documentary)", "great white shark"),
+        ("Two great white sharks", "great white shark"),
+        ("Of mice and men", "mouse"),
+        ("Wolves howling", "wolf"),
+        ("Cacti in bloom", "cactus"),
+        ("Cactuses in bloom", "cactus"),
+        ("My mothers-in-law", "mother-in-law"),
+        ("Both mother-in-laws", "mother-in-law"),
+        ("Two coat-of-mail shells", "coat-of-mail shell"),
+        ("A day in my dog's life", "dog"),
+        ("A day in my dog\N{RIGHT SINGLE QUOTATION MARK}s life", "dog"),
+        ("The dogs' home", "dog"),
+        ("Learn the potter's wheel", "potter's wheel"),
+        ("Learn the potters wheel", "potter's wheel"),
+        ("How to carve a jack-o-lantern", "jack-o'-lantern"),
+        ("Black T shirt", "T-shirt"),
+        ("snake_case: dog_video_01", "dog"),
+        ("🐶dog🐶", "dog"),
+        ("Dog™ food", "dog"),
+        ("ＤＯＧ ｖｉｄｅｏ", "dog"),
+        ("𝐂𝐮𝐭𝐞 𝐃𝐨𝐠", "dog"),
+        ("Une pièce montée", "piece montee"),
+        ("Cafe\N{COMBINING ACUTE ACCENT}", "café"),
+        ("Auf der Strasse", "Straße"),
+        ("dog\N{VARIATION SELECTOR-16}", "dog"),
+        ("1\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP} dog", "1"),
+        ("hot\N{ZERO WIDTH SPACE}dog", "hot dog"),
+        ("hot\N{SOFT HYPHEN}dog", "hotdog"),
+        ("かわいいDogの動画", "dog"),
+        ("可愛い猫の動画", "猫"),
+        ("ネコの動画", "ネコ"),
+        ("ｶﾞﾝﾀﾞﾑの動画", "ガンダム"),
+        ("मेरा कुत्ता देखो", "कुत्ता"),
+        ("4K video", "4k"),
+    ],
+)
+def test_a_title_matches_when_it_contains_the_name(title: str, name: str) -> None:
+    assert names_in(title, name) == (name,)
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("The catalogue", "cat"),
+        ("The tomcat", "cat"),
+        ("shark, great and white", "great white shark"),
+        ("great white", "great white shark"),
+        ("You don't know", "t"),
+        ("You don't know", "don"),
+        ("hotdog", "hot dog"),
+        ("Tshirt", "T-shirt"),
+        ("ours", "mine"),
+        ("dog2", "dog"),
+        ("कुत्ता", "क"),
+        ("कुत्ता", "कुतता"),
+        ("かき", "がき"),
+        ("ネコバス", "ネコ"),
+        ("고양이가", "고양이"),
+        ("", "dog"),
+        ("🐶", "🐶"),
+        ("anything", ""),
+    ],
+)
+def test_a_title_does_not_match_otherwise(title: str, name: str) -> None:
+    assert names_in(title, name) == ()
+
+
+def test_all_matched_names_are_recorded_in_the_order_given() -> None:
+    assert names_in(
+        "White sharks: the great white shark", "great white shark", "orca", "shark"
+    ) == (
+        "great white shark",
+        "shark",
+    )
+
+
+def test_overlapping_names_of_several_targets_are_all_found() -> None:
+    matcher = TitleMatcher(
+        {
+            "n1": ["white shark", "shark"],
+            "n2": ["great white"],
+            "n3": ["great white shark"],
+            "n4": ["shark"],
+            "n5": ["great"],
+        }
+    )
+    assert matcher.match("Great white shark") == {
+        "n1": ("white shark", "shark"),
+        "n2": ("great white",),
+        "n3": ("great white shark",),
+        "n4": ("shark",),
+        "n5": ("great",),
+    }
+
+
+def test_a_matcher_without_names_finds_nothing() -> None:
+    assert TitleMatcher({}).match("dog") == {}
+
+
+def test_lone_surrogates_in_a_title_do_no_harm() -> None:
+    assert names_in("dog \ud83d", "dog") == ("dog",)
+
+
+# A second, slow form of the rule, from the names of characters and with plurals by hand.
+
+PLURALS = {
+    "dog": ["dogs"],
+    "hot dog": ["hot dogs"],
+    "great white shark": ["great white sharks"],
+    "shark": ["sharks"],
+    "mouse": ["mice"],
+    "goose": ["geese"],
+    "sheep": [],
+    "box": ["boxes"],
+    "fly": ["flies"],
+    "mother-in-law": ["mothers-in-law", "mother-in-laws"],
+    "Café": ["cafés"],
+    "猫": [],
+    "कुत्ता": [],
+}
+
+
+def reference_words(text: str) -> list[str]:
+    kept = ""
+    for character in unicodedata.normalize("NFD", text.replace("\N{ACUTE ACCENT}", "'").casefold()):
+        name = unicodedata.name(character, "")
+        if character == "\N{RIGHT SINGLE QUOTATION MARK}":
+            kept += "'"
+        elif name.startswith(("CJK UNIFIED", "HIRAGANA")):
+            kept += f" {character} "
+        elif not name.startswith(("COMBINING", "VARIATION", "ZERO WIDTH JOINER")):
+            part_of_word = unicodedata.category(character)[0] in "LNM" or character == "'"
+            kept += character if part_of_word else " "
+    words = []
+    for chunk in kept.split():
+        parts = chunk.split("'")  # "dog's" is dog, s
+        word = parts[0]
+        for before, part in pairwise(parts):
+            word += "" if part == "s" and before else part
+        words.append(word)
+    return [word for word in words if word]
+
+
+def reference_match(names: Sequence[str], title: str) -> tuple[str, ...]:
+    words = reference_words(title)
+
+    def contains(form: str) -> bool:
+        wanted = reference_words(form)
+        return any(words[at : at + len(wanted)] == wanted for at in range(len(words)))
+
+    return tuple(name for name in names if any(map(contains, [name, *PLURALS[name]])))
+
+
+unhurried = settings(deadline=None)  # building a matcher takes longest the first time
+
+written = st.one_of(
+    st.sampled_from([form for name, plurals in PLURALS.items() for form in (name, *plurals)]),
+    st.sampled_from(["great", "white", "hot", "in", "law", "s", "don't", "猫", "かわいい", "ता"]),
+    st.text("dogsé'’ -_!.🐶", max_size=6),
+)
+between = st.sampled_from(["", " ", "-", "_", "'", "’s ", "! ", "🐶", "\u0301", "\u200d", "の"])
+titles = st.lists(st.tuples(written, between), max_size=8).map(
+    lambda parts: "".join(part + gap for part, gap in parts)
+)
+
+
+@unhurried
+@given(titles, st.lists(st.sampled_from(list(PLURALS)), unique=True))
+@example("dog's's", ["dog"])
+@example("'s dog", ["dog"])
+def test_it_agrees_with_the_slow_form_of_the_rule(title: str, names: list[str]) -> None:
+    assert names_in(title, *names) == reference_match(names, title)
+
+
+@unhurried
+@given(titles)
+def test_case_does_not_matter(title: str) -> None:
+    assert names_in(title.upper(), *PLURALS) == names_in(title, *PLURALS)
+
+
+@unhurried
+@given(titles, st.data())
+def test_punctuation_around_words_does_not_matter(title: str, data: st.DataObject) -> None:
+    marks = st.sampled_from([" ", "!", " - ", "_", "...", " 🐶 ", "\u3000", "\n", "¿", "/"])
+    punctuated = "".join(
+        data.draw(marks) if blank else "".join(run)
+        for blank, run in groupby(title, lambda character: character in " !")
+    )
+    assert names_in(punctuated, *PLURALS) == names_in(title, *PLURALS)
+
+
+@unhurried
+@given(st.sampled_from(["dog", "great white shark", "mouse"]), st.text("abc1é", max_size=3))
+def test_a_name_within_a_longer_word_never_matches(name: str, letters: str) -> None:
+    assert bool(names_in(f"a {letters}{name} b", name)) == (letters == "")
+    assert bool(names_in(f"a {name}{letters}", name)) == (letters == "")
+
+
+@unhurried
+@given(st.text())
+def test_what_is_normalised_stays_as_it_is(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+@unhurried
+@given(st.text())
+def test_equivalent_spellings_in_unicode_are_one(text: str) -> None:
+    assert normalise(unicodedata.normalize("NFD", text)) == normalise(text)
+    assert normalise(unicodedata.normalize("NFC", text)) == normalise(text)
+
+
+@unhurried
+@given(st.text(min_size=1))
+def test_any_name_with_a_word_in_it_matches_itself(name: str) -> None:
+    assert names_in(f"- {name} -", name) == ((name,) if normalise(name) else ())

@@ -1,0 +1,66 @@
+"""The disk budget: how many bytes of downloaded videos may lie in the store at once."""
+
+from threading import Condition
+
+
+class DiskBudget:
+    """Counts bytes of videos in a store; a download waits here until there is room for it.
+
+    A video's bytes are taken while it is downloaded and given back when it turns out not to be
+    kept. Until then its fate is open. When no video whose fate is open could still make room,
+    waiting is in vain, and whoever asks is told so.
+    """
+
+    def __init__(self, limit: int | None, used: int = 0) -> None:
+        """`limit` and `used` in bytes; no limit with None."""
+        self._limit = limit
+        self._used = used
+        self._open = 0
+        self._waiting = 0
+        self._changed = Condition()
+
+    @property
+    def used(self) -> int:
+        """Bytes taken and not given back."""
+        return self._used
+
+    def begin(self) -> None:
+        """A video's fate is open from here on."""
+        with self._changed:
+            self._open += 1
+
+    def settle(self, released: int = 0) -> None:
+        """A video's fate is decided, and `released` bytes of it are gone."""
+        with self._changed:
+            self._open -= 1
+            self._used -= released
+            self._changed.notify_all()
+
+    def give_back(self, released: int) -> None:
+        """`released` bytes are gone of a video whose fate is still open."""
+        with self._changed:
+            self._used -= released
+            self._changed.notify_all()
+
+    def take(self, wanted: int, timeout: float) -> bool:
+        """Take `wanted` bytes for a video whose fate is open, waiting up to `timeout` seconds.
+
+        False if there is no room for them, now or when all others have been decided.
+        """
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: self._fits(wanted) or self._in_vain(), timeout)
+                if not self._fits(wanted):
+                    return False
+                self._used += wanted
+                return True
+            finally:
+                self._waiting -= 1
+
+    def _fits(self, wanted: int) -> bool:
+        return self._limit is None or self._used + wanted <= self._limit
+
+    def _in_vain(self) -> bool:
+        return self._waiting >= self._open

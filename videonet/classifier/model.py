@@ -1,0 +1,236 @@
+"""An ONNX image classifier: what it expects of a frame, and what it says of it."""
+
+import threading
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas import ClassifierCard
+from videonet.classifier.download import fetch_default, file_sha256
+from videonet.classifier.session import ORT_ERRORS, Device, first_line, image_input, open_session
+from videonet.classifier.sidecar import (
+    EXAMPLE,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    read_sidecar,
+    sidecar_path,
+)
+from videonet.errors import UsageError
+from videonet.targets.imagenet1k import imagenet1k_labels
+
+DEFAULT = "resnet50"
+
+# A hundred frames are twenty full batches. Measured on one core with ResNet-50 and two MobileNets:
+# from 4 to 10 frames a batch, speed differs by a tenth at most, with the best at 4 and 5.
+BATCH = 5
+
+
+class Classifier:
+    """An open ONNX file with what belongs to it; one instance serves any number of threads.
+
+    Without a JSON file beside it, a model with 1,000 outputs is taken for an ImageNet-1k classifier
+    in torchvision's order, with ImageNet's mean and std, of the model's own input size.
+
+    Raises `UsageError` when the file is not an image classifier or does not fit its JSON file, and
+    when a GPU was asked for and cannot be used.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1, device: Device = "cpu") -> None:
+        # all that another process needs to open the same
+        self.path, self.threads, self.device = path, threads, device
+        try:
+            self.sha256 = file_sha256(path)
+        except OSError as error:
+            raise UsageError(
+                f"{path}: cannot be read ({error.strerror}); "
+                f"give the path of an ONNX file, or {DEFAULT!r}"
+            ) from error
+        self._session = open_session(path, threads, device)
+        self._input = image_input(path, self._session)
+        # frames that the model gets at once
+        self.batch = self._input.batch or BATCH
+        sidecar = read_sidecar(path)
+        self._has_sidecar = sidecar is not None
+        # height and width of a frame, pixels
+        self.crop = _crop(path, self._input.size, sidecar.input_size if sidecar else None)
+        self.mean = sidecar.mean if sidecar else IMAGENET_MEAN
+        self.std = sidecar.std if sidecar else IMAGENET_STD
+        mean, std = (np.reshape(each, (3, 1, 1)) for each in (self.mean, self.std))
+        self._scale, self._bias = np.float32(1 / (255 * std)), np.float32(-mean / std)
+        self._lock = threading.Lock()
+        self._frames_classified = 0
+        scores = self._trial()
+        self.outputs = scores.shape[1]
+        # A model that ends in a softmax gives probabilities: logits of noise do not sum to 1.
+        self.gives_probabilities = bool(
+            (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2)
+        )
+        if not sidecar and self.outputs != 1000:
+            raise UsageError(
+                f"{path}: has {self.outputs} outputs, which are not ImageNet's 1,000 classes; "
+                f"write {sidecar_path(path)} to say what they are: {EXAMPLE}"
+            )
+        # one an output, in the order of the outputs
+        self.labels = sidecar.labels if sidecar else imagenet1k_labels()
+        if len(self.labels) != self.outputs:
+            raise UsageError(
+                f"{sidecar_path(path)}: has {len(self.labels)} labels, but {path.name} has "
+                f"{self.outputs} outputs; list one label an output, in their order"
+            )
+
+    @property
+    def resize(self) -> int:
+        """What a frame's short side is resized to before it is cropped, pixels."""
+        return round(max(self.crop) * 256 / 224)
+
+    @property
+    def card(self) -> ClassifierCard:
+        """What the manifest says of it."""
+        return ClassifierCard(
+            name=self.path.stem, sha256=self.sha256, input_size=self.crop, outputs=self.outputs
+        )
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """What its answers depend on besides the file: part of a result's key, with `sha256`."""
+        return {
+            "input_size": _joined(self.crop),
+            "mean": _joined(self.mean),
+            "std": _joined(self.std),
+            "batch": self.batch,
+            "threads": self.threads,
+            "device": self.device,
+        }
+
+    @property
+    def frames_classified(self) -> int:
+        """How many frames this instance has classified."""
+        return self._frames_classified
+
+    def classify(self, frames: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The top-1 output of each frame, and its softmax probability.
+
+        `frames`: uint8 RGB [N, H, W, 3] with H, W = `crop`; any N. Returns int64 [N] and
+        float32 [N]. Raises `ValueError` for other shapes or types.
+
+        The model always gets `batch` frames, the last one repeated where too few are left: the
+        batch size can change floats (with 2 threads, MobileNet's logits on a batch of 1 differ by
+        5e-7 from those on any larger one), and what is said of a frame must not depend on how many
+        came with it.
+        """
+        if frames.dtype != np.uint8 or frames.shape[1:] != (*self.crop, 3):
+            raise ValueError(
+                f"expected uint8 [N, {self.crop[0]}, {self.crop[1]}, 3], "
+                f"got {frames.dtype} {list(frames.shape)}"
+            )
+        top1 = np.empty(len(frames), np.int64)
+        probability = np.empty(len(frames), np.float32)
+        for start in range(0, len(frames), self.batch):
+            chunk = slice(start, start + self.batch)
+            scores = self._scores(frames[chunk])
+            best = scores.max(axis=1, keepdims=True)
+            top1[chunk] = scores.argmax(axis=1)
+            if self.gives_probabilities:
+                probability[chunk] = best[:, 0]
+            else:
+                probability[chunk] = 1 / np.exp(scores - best, dtype=np.float64).sum(axis=1)
+        with self._lock:
+            self._frames_classified += len(frames)
+        return top1, probability
+
+    def describe(self) -> dict[str, str]:
+        """What there is to know of it, in the order to be shown."""
+        given = sidecar_path(self.path).name if self._has_sidecar else None
+        (images,), (scores,) = self._session.get_inputs(), self._session.get_outputs()
+        names = ", ".join(label.name for label in self.labels[:3])
+        return {
+            "file": str(self.path),
+            "sha256": self.sha256,
+            "input": f"{images.name}: {images.type} {images.shape}",
+            "output": f"{scores.name}: {scores.type} {scores.shape}, "
+            + ("probabilities" if self.gives_probabilities else "logits"),
+            "labels": f"{self.outputs}: {names}, ... ({given or 'ImageNet-1k by default'})",
+            "resize": f"short side to {self.resize} pixels (crop x 256/224)",
+            "crop": f"{self.crop[0]} x {self.crop[1]} pixels ({given or 'size of the input'})",
+            "mean": f"{_joined(self.mean)} ({given or 'ImageNet by default'})",
+            "std": f"{_joined(self.std)} ({given or 'ImageNet by default'})",
+            "batch": f"{self.batch} frames",
+            "provider": self._session.get_providers()[0],
+        }
+
+    def __reduce__(self) -> NoReturn:
+        """A session is open in one process only."""
+        raise TypeError(
+            "a Classifier cannot be pickled: send its path, threads and device, "
+            "and call load_classifier there"
+        )
+
+    def _scores(self, frames: NDArray[np.uint8]) -> NDArray[Any]:
+        """The model's output, [n, outputs], for n frames, 1 to `batch`."""
+        images = np.empty((self.batch, 3, *self.crop), np.float32)
+        used = images[: len(frames)]
+        np.multiply(frames.transpose(0, 3, 1, 2), self._scale, out=used)
+        used += self._bias
+        images[len(frames) :] = used[-1]
+        scores: NDArray[Any] = self._session.run(None, {self._input.name: images})[0]
+        return scores[: len(frames)]
+
+    def _trial(self) -> NDArray[Any]:
+        """The output for a batch of noise: declared shapes may be missing or wrong."""
+        noise = np.random.default_rng(0).integers(0, 256, (self.batch, *self.crop, 3), np.uint8)
+        try:
+            scores = self._scores(noise)
+        except ORT_ERRORS as error:
+            raise UsageError(
+                f"{self.path}: fails on float32 {[self.batch, 3, *self.crop]} "
+                f"({first_line(error)}); export it for such an input"
+            ) from error
+        if scores.ndim != 2 or len(scores) != self.batch:
+            raise UsageError(
+                f"{self.path}: its output is {list(scores.shape)} for {self.batch} images, "
+                f"expected [{self.batch}, classes]; export it with its classification head"
+            )
+        if not np.isfinite(scores).all():
+            raise UsageError(f"{self.path}: its output is not finite; export it in full precision")
+        return scores
+
+
+def load_classifier(path_or_name: str, *, threads: int = 1, device: Device = "cpu") -> Classifier:
+    """The classifier in an ONNX file, or the default one ("resnet50"), fetched when absent.
+
+    `threads` is how many work on one batch. Raises `UsageError` as `Classifier` and
+    `fetch_default` do.
+    """
+    path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
+    return Classifier(path, threads=threads, device=device)
+
+
+def describe(path_or_name: str, *, device: Device = "cpu") -> dict[str, str]:
+    """What there is to know of a classifier, as lines to be shown. Raises `UsageError`."""
+    return load_classifier(path_or_name, device=device).describe()
+
+
+def _crop(
+    path: Path, takes: tuple[int | None, int | None], given: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Height and width of a frame: what the JSON file says, else what the model takes."""
+    match given or takes:
+        case (int(height), int(width)):
+            crop = height, width
+        case _:
+            raise UsageError(
+                f"{path}: takes images of any size; write {sidecar_path(path)} to say which: "
+                f"{EXAMPLE}"
+            )
+    if any(size not in (None, wanted) for size, wanted in zip(takes, crop, strict=True)):
+        raise UsageError(
+            f"{sidecar_path(path)}: input_size is {list(crop)}, but {path.name} takes "
+            f"{list(takes)}; write what the model takes"
+        )
+    return crop
+
+
+def _joined(values: tuple[float, ...]) -> str:
+    return " ".join(map(str, values))

@@ -1,0 +1,109 @@
+"""Opening an ONNX file with ONNX Runtime, and what its input is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import onnx
+import onnxruntime as ort
+from onnx.external_data_helper import uses_external_data
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from videonet.errors import UsageError
+
+Device = Literal["cpu", "cuda"]
+
+_PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": [
+        # The default search times all algorithms in every process anew: the choice is chance.
+        # TF32 would keep 10 of a float's 23 bits.
+        ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}),
+        "CPUExecutionProvider",
+    ],
+}
+
+# what ONNX Runtime raises when it cannot open or run a model: they have no base class of their own
+ORT_ERRORS = (
+    ort_errors.EPFail,
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The input of an image classifier: float32 [batch, 3, *size]."""
+
+    name: str
+    # None: any number of images
+    batch: int | None
+    # height and width, pixels; None: any
+    size: tuple[int | None, int | None]
+
+
+def open_session(path: Path, threads: int, device: Device) -> ort.InferenceSession:
+    """A session that any number of threads may run, each batch on `threads` of its own.
+
+    Raises `UsageError` when the file is no ONNX model or has its weights elsewhere, and when a GPU
+    was asked for and cannot be used.
+    """
+    if device not in get_args(Device):
+        raise UsageError(f"device {device!r}: expected one of {', '.join(get_args(Device))}")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4  # errors are raised
+    # Threads that wait for work leave the core to the decoders.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = ort.InferenceSession(
+            path, options, providers=_PROVIDERS[device], enable_fallback=False
+        )
+    except ORT_ERRORS as error:
+        raise UsageError(
+            f"{path}: cannot be opened as an ONNX model ({first_line(error)}); "
+            "give the path of an ONNX file"
+        ) from error
+    # ONNX Runtime goes on without the GPU when its libraries or its driver are missing.
+    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
+        raise UsageError(
+            "device 'cuda': ONNX Runtime cannot use a GPU here; install onnxruntime-gpu with the "
+            "CUDA and cuDNN that it needs on a machine with an NVIDIA GPU, or use 'cpu'"
+        )
+    if any(map(uses_external_data, onnx.load(path, load_external_data=False).graph.initializer)):
+        raise UsageError(
+            f"{path}: has weights in other files, so its sha256 does not tell what it is; "
+            "save it as one file: onnx.save(onnx.load(old), new)"
+        )
+    return session
+
+
+def image_input(path: Path, session: ort.InferenceSession) -> ImageInput:
+    """The one input of an image classifier. Raises `UsageError` where it is something else."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise UsageError(
+            f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs, expected one input of "
+            "images and one output of scores; export the classifier alone"
+        )
+    (images,) = inputs
+    # a free dimension has a name, or none
+    shape = [size if isinstance(size, int) else None for size in images.shape]
+    if images.type != "tensor(float)" or len(shape) != 4 or shape[1] not in (3, None):
+        hint = " (channels last)" if len(shape) == 4 and shape[3] == 3 else ""
+        raise UsageError(
+            f"{path}: its input is {images.type} {images.shape}{hint}, expected tensor(float) "
+            "[N, 3, H, W]; export it with such an input"
+        )
+    return ImageInput(name=images.name, batch=shape[0], size=(shape[2], shape[3]))
+
+
+def first_line(error: Exception) -> str:
+    """What ONNX Runtime says, without the trace that may follow."""
+    return str(error).splitlines()[0]

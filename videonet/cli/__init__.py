@@ -1,0 +1,47 @@
+"""The `videonet` command."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+from rich.console import Console
+
+from videonet.cli.curate import beam_command, curate
+from videonet.cli.setup import classifier_app, wordnet_app
+from videonet.cli.targets import targets
+from videonet.cli.verify import verify
+from videonet.errors import UsageError
+
+app = typer.Typer(
+    help="Build video data sets that match a class list.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(targets)
+app.command()(curate)
+app.command()(verify)
+app.add_typer(classifier_app, name="classifier")
+app.add_typer(wordnet_app, name="wordnet")
+
+
+def main() -> None:
+    """Run the command. What the user got wrong is one sentence on stderr, and exit code 2."""
+    _told_plainly(app)
+
+
+def curate_with_beam_options() -> None:
+    """Run `videonet curate` with Beam's options among its own, as a Beam main takes them."""
+    _told_plainly(beam_command())
+
+
+def _told_plainly(command: Callable[[], object]) -> None:
+    try:
+        command()
+    except UsageError as error:
+        sentence = str(error)
+        Console(stderr=True, soft_wrap=True).print(
+            f"videonet: {sentence[:1].lower()}{sentence[1:]}", markup=False, highlight=False
+        )
+        sys.exit(2)

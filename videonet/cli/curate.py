@@ -1,0 +1,185 @@
+"""`videonet curate`: the whole job."""
+
+import os
+import tomllib
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from yt_dlp.utils import parse_filesize
+
+from schemas import Keep
+from videonet.cli.outcome import exit_code, show_outcome
+from videonet.cli.progress_line import progress_line
+from videonet.errors import UsageError
+from videonet.run import Request, alone, carry_out, prepare
+
+_ABOUT_SOURCES = "catalogue:FILE (csv, tsv, jsonl, parquet), folder:DIR, or store."
+
+
+class DeviceName(StrEnum):
+    """Where the classifier runs."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+def _bytes(text: str | int) -> int:
+    """Bytes, from "50GB", "2GiB" or a number."""
+    size = int(text) if str(text).isdigit() else parse_filesize(str(text))
+    if size is None:
+        raise typer.BadParameter(f"{text!r} is no size; write one such as 50GB.")
+    return int(size)
+
+
+def _formats(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    names = text.split(",") if isinstance(text, str) else text
+    return tuple(name.strip() for name in names)
+
+
+def _configured(context: typer.Context, file: Path | None) -> Path | None:
+    """Take the file's values as defaults. Raises UsageError for names that are no options."""
+    if file is None:
+        return None
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The configuration {file} cannot be read: {error}.") from error
+    options = {parameter.name for parameter in context.command.params}
+    given = {name.replace("-", "_"): value for name, value in values.items()}
+    unknown = sorted(set(given) - options)
+    if unknown:
+        known = ", ".join(sorted(name for name in options if name))
+        raise UsageError(f"{file} has {unknown[0]!r}, which is no option; options are: {known}.")
+    context.default_map = {**(context.default_map or {}), **given}
+    return file
+
+
+def curate(
+    targets: Annotated[
+        str,
+        typer.Option(metavar="LIST", help="imagenet1k, or a file with one class a line."),
+    ],
+    source: Annotated[
+        str, typer.Option(metavar="SOURCE", help=f"Where candidates come from: {_ABOUT_SOURCES}")
+    ],
+    store: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for videos and results; shared by runs.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the data set.")],
+    classifier: Annotated[
+        str, typer.Option(metavar="MODEL", help="resnet50, or an ONNX file.")
+    ] = "resnet50",
+    files_root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of a catalogue's local files; without it: none."),
+    ] = None,
+    per_class: Annotated[
+        int, typer.Option(min=1, help="Most candidates of a class, videos.")
+    ] = 5000,
+    min_seconds: Annotated[
+        float, typer.Option(min=0, help="Shorter videos are rejected, seconds.")
+    ] = 10.0,
+    frames: Annotated[
+        int, typer.Option(min=1, help="First frames that are classified, frames.")
+    ] = 100,
+    max_clips: Annotated[
+        int, typer.Option(min=1, help="Most clips of one video, clips of up to 10.24 s.")
+    ] = 4,
+    formats: Annotated[
+        Any,
+        typer.Option(
+            "--format", parser=_formats, metavar="NAMES", help="Formats of the shards, by commas."
+        ),
+    ] = "parquet,tfrecord",
+    shards: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of shards; default: shards of about 250 MB."),
+    ] = None,
+    keep: Annotated[
+        Keep, typer.Option(help="Downloaded files that stay in the store afterwards.")
+    ] = Keep.KEPT,
+    max_bytes: Annotated[
+        Any, typer.Option(parser=_bytes, metavar="SIZE", help="Largest video, bytes.")
+    ] = "2GB",
+    disk_budget: Annotated[
+        Any,
+        typer.Option(
+            parser=_bytes,
+            metavar="SIZE",
+            help="Most bytes of downloaded videos in the store at once; "
+            "default: 50GB, or what the disk has.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Videos scanned or cut at once; default: one a core.")
+    ] = os.cpu_count() or 1,
+    downloads: Annotated[int, typer.Option(min=1, help="Videos downloaded at once.")] = 8,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="Longest time for one download, attempts included, s.")
+    ] = 600.0,
+    device: Annotated[DeviceName, typer.Option(help="Where the classifier runs.")] = DeviceName.CPU,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            callback=_configured,
+            is_eager=True,
+            help="Values for these options; what is typed wins.",
+        ),
+    ] = None,
+    beam_options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- BEAM OPTIONS]", help="What follows -- goes to Beam."),
+    ] = None,
+) -> None:
+    """Build a data set: look up titles, download, classify first frames, cut clips, write shards.
+
+    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 most failed.
+
+    Example: videonet curate --targets imagenet1k --source catalogue:videos.csv
+    --store store --out out
+    """
+    del config
+    request = Request(
+        targets=targets,
+        source=source,
+        classifier=classifier,
+        store=store,
+        out=out,
+        files_root=files_root,
+        per_class=per_class,
+        min_seconds=min_seconds,
+        frames=frames,
+        max_clips=max_clips,
+        formats=formats,
+        shards=shards,
+        keep=keep,
+        max_bytes=max_bytes,
+        disk_budget=disk_budget,
+        workers=workers,
+        downloads=downloads,
+        deadline=deadline,
+        device=device.value,
+        beam_options=tuple(beam_options or ()),
+    )
+    console = Console(stderr=True)
+    with alone(store, out):
+        plan = prepare(request)
+        with progress_line(console):
+            manifest = carry_out(plan, request.beam_options)
+    if manifest is None:
+        console.print("The job was handed to its runner.")
+        return
+    show_outcome(Console(), plan, manifest)
+    raise typer.Exit(exit_code(manifest))
+
+
+def beam_command() -> Callable[[], object]:
+    """`videonet curate` as a Beam main takes it: what is not its own option is Beam's."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(context_settings={"ignore_unknown_options": True})(curate)
+    return typer.main.get_command(app)

@@ -1,0 +1,81 @@
+"""What a finished run says of itself: a table by class, where things lie, and an exit code."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from schemas import Counts, Manifest, Plan
+
+# A thousand classes fill many screens; the rest stands in the manifest.
+CLASSES_SHOWN = 30
+
+MOST_FAILED = 3
+
+
+def show_outcome(console: Console, plan: Plan, manifest: Manifest) -> None:
+    """Print what was found, kept, rejected and failed, and where it lies."""
+    totals = manifest.totals
+    table = Table("class", title="Candidates by class")
+    for name in ("found", "kept"):
+        table.add_column(name, justify="right")
+    table.add_column("rejected")
+    table.add_column("failed")
+    by_pairs = sorted(manifest.targets.items(), key=lambda each: (-each[1].pairs, each[0]))
+    shown = [each for each in by_pairs[:CLASSES_SHOWN] if each[1].pairs] or by_pairs[:1]
+    for target, counts in shown:
+        table.add_row(target, *_cells(counts))
+    left_out = len(by_pairs) - len(shown)
+    if left_out:
+        table.add_row(f"[dim]{left_out:,} more in manifest.json[/dim]")
+    table.add_section()
+    table.add_row("all", *_cells(totals.verdicts), style="bold")
+    console.print(table)
+    say = f"{totals.titles:,} titles looked at; {totals.candidates:,} videos found"
+    console.print(
+        f"{say}, {totals.kept_videos:,} kept; {totals.clips:,} clips in "
+        f"{len(manifest.shards):,} shards."
+    )
+    quota = plan.settings.per_class
+    short = sum(counts.pairs < quota for counts in manifest.targets.values())
+    if short:
+        console.print(f"{short:,} of {len(by_pairs):,} classes have fewer than {quota:,} videos.")
+    if not totals.candidates:
+        console.print("No title names a class: see `videonet targets` for the names looked for.")
+    for name, place in (
+        ("shards", "clips/"),
+        ("verdicts", "verdicts/"),
+        ("manifest", "manifest.json"),
+    ):
+        console.print(f"  {name:9} {plan.out}/{place}", soft_wrap=True, highlight=False)
+    if _most_failed(totals.verdicts):
+        reason, count = Counter(totals.verdicts.failed).most_common(1)[0]
+        console.print(
+            f"Most failed: {sum(totals.verdicts.failed.values()):,} of "
+            f"{totals.verdicts.pairs:,}, the commonest reason is {reason} ({count:,}); "
+            "the error texts are in the verdicts.",
+            style="red",
+        )
+
+
+def exit_code(manifest: Manifest) -> int:
+    """0, or 3 when more than half of the candidates failed."""
+    return MOST_FAILED if _most_failed(manifest.totals.verdicts) else 0
+
+
+def _most_failed(counts: Counts) -> bool:
+    return sum(counts.failed.values()) * 2 > counts.pairs
+
+
+def _cells(counts: Counts) -> tuple[str, str, str, str]:
+    return (
+        f"{counts.pairs:,}",
+        f"{counts.kept:,}",
+        _reasons(counts.rejected),
+        _reasons(counts.failed),
+    )
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {reason}" for reason, number in counts.items())

@@ -1,0 +1,41 @@
+"""`videonet targets`: what a class list means."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from videonet.targets import resolve_targets
+from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.workbench import open_classifier
+
+
+def targets(
+    class_list: Annotated[
+        str, typer.Argument(metavar="LIST", help="imagenet1k, or a file with one class a line.")
+    ],
+    classifier: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="ONNX file whose outputs confirm the classes; without it, ImageNet-1k's.",
+        ),
+    ] = None,
+) -> None:
+    """Resolve a class list: names, synonyms, classifier outputs that confirm, senses taken.
+
+    Example: videonet targets classes.txt --classifier model.onnx
+    """
+    labels = open_classifier(classifier, "cpu").labels if classifier else imagenet1k_labels()
+    table = Table("target", "names", "confirmed by", "senses", show_lines=True)
+    for target in resolve_targets(class_list, labels):
+        outputs = [labels[index].name.partition(",")[0] for index in target.outputs]
+        shown = ", ".join(outputs[:6]) + (", ..." if len(outputs) > 6 else "")
+        table.add_row(
+            target.target_id,
+            ", ".join((target.name, *target.synonyms)),
+            f"{len(outputs)}: {shown}",
+            "\n".join(target.senses),
+        )
+    Console().print(table)

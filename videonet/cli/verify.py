@@ -1,0 +1,30 @@
+"""`videonet verify`: whether a data set is what its manifest says."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from videonet.verify import problems_of
+
+
+def verify(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation wrote.")],
+) -> None:
+    """Check every shard, clip and account of a data set; exit with 1 if anything is wrong.
+
+    Example: videonet verify out
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    found = problems_of(out)
+    for problem in found.problems:
+        console.print(problem, markup=False)
+    if found.problems:
+        console.print(f"{out}: {len(found.problems)} problems.", markup=False)
+        raise typer.Exit(1)
+    console.print(
+        f"{out} is as its manifest says: {found.shards} shards with {found.clips:,} clips "
+        f"({found.frames:,} frames), {found.pairs:,} verdicts.",
+        markup=False,
+    )

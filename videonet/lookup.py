@@ -1,0 +1,123 @@
+"""From titles to the candidate list: which videos are to be looked at, and for which targets."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from schemas import Candidate, Match, Sighting, Target
+from videonet.errors import UsageError
+from videonet.sources import Row
+from videonet.titles import TitleMatcher
+
+# What records keep of a title, characters.
+TITLE_LENGTH = 300
+
+
+class Named(NamedTuple):
+    """A row whose title names targets."""
+
+    row: Row
+    # names found, by target_id
+    names: Mapping[str, tuple[str, ...]]
+
+
+class Found(NamedTuple):
+    """A video that was found for one target."""
+
+    sighting: Sighting
+    match: Match
+
+
+def matcher(targets: Iterable[Target]) -> TitleMatcher:
+    """A matcher for the names and synonyms of all targets."""
+    return TitleMatcher({each.target_id: (each.name, *each.synonyms) for each in targets})
+
+
+def named(rows: Iterable[Row], titles: TitleMatcher) -> list[Named]:
+    """The rows whose titles name a target."""
+    matched = ((row, titles.match(row.title)) for row in rows)
+    return [Named(row, names) for row, names in matched if names]
+
+
+def found(matched: Named, video_key: str, source: str) -> list[Found]:
+    """One find a target that the title names."""
+    row = matched.row
+    title = row.title[:TITLE_LENGTH]
+    sighting = Sighting(
+        video_key=video_key,
+        video_id=row.video_id,
+        url=row.url,
+        root=row.root,
+        title=title,
+        duration=row.duration,
+        channel=row.channel,
+        licence=row.licence,
+        source=source,
+        query=row.query,
+        rank=row.rank,
+    )
+    return [
+        Found(
+            sighting,
+            Match(target_id=target_id, names=names, title=title, query=row.query, rank=row.rank),
+        )
+        for target_id, names in matched.names.items()
+    ]
+
+
+def one_url_each(finds: Sequence[Found]) -> Sequence[Found]:
+    """`finds` of one video id, unchanged. Raises UsageError if they are of different videos."""
+    by_key = {find.sighting.video_key: find.sighting for find in finds}
+    if len(by_key) > 1:
+        first, second, *_ = sorted(by_key.values(), key=lambda each: each.rank)
+        raise UsageError(
+            f"The catalogue gives the id {first.video_id!r} to different videos: "
+            f"{first.url} in row {first.rank + 1} and {second.url} in row {second.rank + 1}; "
+            "give each its own id."
+        )
+    return finds
+
+
+def within_quota(finds: Iterable[Found], per_class: int) -> tuple[list[Found], int]:
+    """The finds of the first `per_class` videos of one target, and how many videos there were."""
+    ordered = sorted(finds, key=_order)
+    keys = list(dict.fromkeys(find.sighting.video_key for find in ordered))
+    taken = frozenset(keys[:per_class])
+    return [find for find in ordered if find.sighting.video_key in taken], len(keys)
+
+
+def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candidate:
+    """The candidate that all finds of one video make.
+
+    `position` is that of a target in the run's list. What the source said first stands for the
+    video; the names found in several titles are joined.
+    """
+    ordered = sorted(finds, key=_order)
+    first = ordered[0].sighting
+    by_target: dict[str, Match] = {}
+    for match in (find.match for find in ordered):
+        before = by_target.get(match.target_id, match)
+        names = tuple(dict.fromkeys(itertools.chain(before.names, match.names)))
+        by_target[match.target_id] = msgspec.structs.replace(before, names=names)
+    return Candidate(
+        video_key=first.video_key,
+        video_id=first.video_id,
+        url=first.url,
+        root=first.root,
+        duration=first.duration,
+        channel=first.channel,
+        licence=first.licence,
+        source=first.source,
+        matches=tuple(sorted(by_target.values(), key=lambda each: position(each.target_id))),
+    )
+
+
+def sightings(finds: Iterable[Found]) -> list[Sighting]:
+    """What the source said of a video, each saying once, in the source's order."""
+    return list(dict.fromkeys(find.sighting for find in sorted(finds, key=_order)))
+
+
+def _order(find: Found) -> tuple[int, str]:
+    return find.sighting.rank, find.match.target_id

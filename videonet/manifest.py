@@ -1,0 +1,101 @@
+"""The account of a whole run: what is in the shards, and what became of every candidate."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from schemas import Counts, Lookup, Manifest, Outcome, Plan, Shard, Totals, Verdict
+from videonet.members import DATASET, AccountError
+from videonet.versions import versions
+from videonet.workbench import workbench
+
+VERSION = 1
+
+# What is counted: pairs by target, outcome and reason, and sizes under names of their own.
+Key = tuple[str, str, str]
+_CANDIDATES: Key = ("", "candidates", "")
+_KEPT_VIDEOS: Key = ("", "kept_videos", "")
+_CLIPS: Key = ("", "clips", "")
+
+
+def tally(verdicts: Iterable[Verdict]) -> Counter[Key]:
+    """How many verdicts of each kind there are, and of how many videos and clips."""
+    counts: Counter[Key] = Counter()
+    clips: dict[str, int] = {}
+    candidates = set()
+    for verdict in verdicts:
+        counts[verdict.target_id, verdict.outcome.value, (verdict.reason or "")] += 1
+        candidates.add(verdict.video_key)
+        if verdict.outcome is Outcome.KEPT:
+            clips[verdict.video_key] = verdict.clips
+    counts[_CANDIDATES] = len(candidates)
+    counts[_KEPT_VIDEOS] = len(clips)
+    counts[_CLIPS] = sum(clips.values())
+    return counts
+
+
+def manifest_of(
+    plan: Plan, lookup: Lookup, files: Iterable[Shard], counts: Mapping[Key, int]
+) -> Manifest:
+    """The manifest of a run. Raises AccountError if its accounts do not balance."""
+    by_target = {target: counts_of(counts, [target]) for target in workbench(plan).targets}
+    totals = Totals(
+        titles=lookup.titles,
+        candidates=counts.get(_CANDIDATES, 0),
+        kept_videos=counts.get(_KEPT_VIDEOS, 0),
+        clips=counts.get(_CLIPS, 0),
+        verdicts=counts_of(counts, list(by_target)),
+    )
+    shards = tuple(sorted(files, key=lambda each: each.path))
+    _balance(plan, lookup, totals, shards)
+    settings = plan.settings
+    return Manifest(
+        version=VERSION,
+        dataset=DATASET,
+        settings={
+            "source": settings.source.partition(":")[0],
+            "targets": settings.targets,
+            "per_class": settings.per_class,
+            "min_seconds": settings.min_seconds,
+            "frames": settings.frames,
+            "max_clips": settings.max_clips,
+            "formats": list(settings.formats),
+            "shards": lookup.shards,
+            "max_bytes": settings.max_bytes,
+            "scan_key": settings.scan_key,
+        },
+        versions=versions(),
+        classifier=settings.classifier,
+        totals=totals,
+        targets=by_target,
+        shards=shards,
+    )
+
+
+def counts_of(counts: Mapping[Key, int], targets: Sequence[str]) -> Counts:
+    """The verdicts on these targets, by outcome and reason."""
+    wanted = frozenset(targets)
+    by_outcome: dict[Outcome, Counter[str]] = {outcome: Counter() for outcome in Outcome}
+    for (target, outcome, reason), number in counts.items():
+        if target in wanted:
+            by_outcome[Outcome(outcome)][reason] += number
+    return Counts(
+        pairs=sum(each.total() for each in by_outcome.values()),
+        kept=by_outcome[Outcome.KEPT].total(),
+        rejected=dict(sorted(by_outcome[Outcome.REJECTED].items())),
+        failed=dict(sorted(by_outcome[Outcome.FAILED].items())),
+    )
+
+
+def _balance(plan: Plan, lookup: Lookup, totals: Totals, shards: Sequence[Shard]) -> None:
+    accounts = {
+        "pairs of candidate and target": (lookup.pairs, totals.verdicts.pairs),
+        "candidates": (lookup.candidates, totals.candidates),
+        "shards": (lookup.shards * len(plan.settings.formats), len(shards)),
+        "clips": (
+            totals.clips * len(plan.settings.formats),
+            sum(shard.rows for shard in shards),
+        ),
+    }
+    for name, (expected, counted) in accounts.items():
+        if expected != counted:
+            raise AccountError(f"The accounts do not balance: {expected} {name}, {counted} found.")

@@ -1,0 +1,189 @@
+"""The folder OUT: what lies where in it, and how its tables are written and read.
+
+OUT/targets.json                    the targets, resolved
+OUT/lookup.json                     how many titles were looked at, and matched
+OUT/candidates/*.parquet            the candidate list
+OUT/verdicts/*.parquet              one row a pair of candidate and target
+OUT/clips/parquet, clips/tfrecord   the shards
+OUT/manifest.json                   what the data set is, to the byte
+OUT/run.json                        when and on what machine it was made
+OUT/_state/                         what a run needs to go on after an interruption
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import (
+    Candidate,
+    Lookup,
+    Manifest,
+    Record,
+    RunState,
+    ShardState,
+    Target,
+    Verdict,
+    arrow_schema,
+)
+from videonet.errors import UsageError
+
+R = TypeVar("R", bound=Record)
+
+_ROWS_AT_ONCE = 1_000
+
+
+class Output:
+    """Reads and writes what lies in one folder OUT. Every file appears whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def clips(self) -> Path:
+        """Folder of the shards."""
+        return self.root / "clips"
+
+    @property
+    def verdict_folder(self) -> Path:
+        """Folder of the verdict tables."""
+        return self.root / "verdicts"
+
+    # Single records.
+
+    def run_state(self) -> RunState | None:
+        """The run that this folder belongs to."""
+        return self._read("_state/run.json", RunState)
+
+    def write_run_state(self, state: RunState) -> None:
+        """Say which run this folder belongs to from now on."""
+        self._write("_state/run.json", state.to_json())
+
+    def lookup(self) -> Lookup | None:
+        """What looking for titles brought; None: the candidate list is not complete."""
+        return self._read("lookup.json", Lookup)
+
+    def write_lookup(self, lookup: Lookup) -> None:
+        """Say that the candidate list is complete."""
+        self._write("lookup.json", _readable(lookup))
+
+    def manifest(self) -> Manifest | None:
+        """The manifest of a finished run."""
+        return self._read("manifest.json", Manifest)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Finish the run."""
+        self._write("manifest.json", _readable(manifest))
+
+    def targets(self) -> tuple[Target, ...]:
+        """The run's targets, in order."""
+        data = (self.root / "targets.json").read_bytes()
+        return msgspec.json.decode(data, type=tuple[Target, ...])
+
+    def write_targets(self, targets: tuple[Target, ...]) -> None:
+        """Keep the run's targets."""
+        self._write("targets.json", _readable(targets))
+
+    def shard_state(self, index: int) -> ShardState | None:
+        """What a finished shard was made of."""
+        return self._read(f"_state/shards/{index:05d}.json", ShardState)
+
+    def write_shard_state(self, index: int, state: ShardState) -> None:
+        """Say that a shard is finished."""
+        self._write(f"_state/shards/{index:05d}.json", state.to_json())
+
+    def write_run_facts(self, facts: dict[str, object]) -> None:
+        """Keep what depends on the clock and the machine."""
+        self._write("run.json", _readable(facts))
+
+    def complain(self, error: UsageError) -> None:
+        """Keep the sentence of a UsageError: Beam hands on no exceptions, only their traces."""
+        self._write("_state/complaint.txt", str(error).encode())
+
+    def complaint(self) -> str | None:
+        """The sentence that the run stopped with; it is forgotten now."""
+        try:
+            text = (self.root / "_state/complaint.txt").read_text()
+        except FileNotFoundError:
+            return None
+        (self.root / "_state/complaint.txt").unlink()
+        return text
+
+    def begin_anew(self) -> None:
+        """Forget that a run was finished; what it made stays and is taken up again."""
+        for name in ("lookup.json", "manifest.json"):
+            (self.root / name).unlink(missing_ok=True)
+
+    # Tables, a file a shard.
+
+    def candidates(self, index: int, shards: int) -> Iterator[Candidate]:
+        """The candidates whose clips would go to a shard, in the order of their keys."""
+        return _rows(self._table("candidates", index, shards), Candidate)
+
+    def write_candidates(self, index: int, shards: int, rows: Iterable[Candidate]) -> None:
+        """Write one file of the candidate list."""
+        ordered = sorted(rows, key=lambda each: each.video_key)
+        self._write_table(self._table("candidates", index, shards), ordered, Candidate)
+
+    def verdicts(self, index: int, shards: int) -> Iterator[Verdict]:
+        """The verdicts on the candidates of a shard."""
+        return _rows(self._table("verdicts", index, shards), Verdict)
+
+    def write_verdicts(self, index: int, shards: int, rows: Iterable[Verdict]) -> None:
+        """Write the verdicts on the candidates of a shard, in the order given."""
+        self._write_table(self._table("verdicts", index, shards), list(rows), Verdict)
+
+    def _table(self, kind: str, index: int, shards: int) -> Path:
+        return self.root / kind / f"{kind}-{index:05d}-of-{shards:05d}.parquet"
+
+    def _read(self, name: str, kind: type[R]) -> R | None:
+        try:
+            return kind.from_json((self.root / name).read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+
+    def _write(self, name: str, data: bytes) -> None:
+        with _Draft(self.root / name) as draft:
+            draft.write_bytes(data)
+
+    def _write_table(self, file: Path, rows: list[R], kind: type[R]) -> None:
+        schema = arrow_schema(kind)
+        with _Draft(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                batch = [row.to_row() for row in rows[start : start + _ROWS_AT_ONCE]]
+                table.write_batch(pa.RecordBatch.from_pylist(batch, schema))
+
+
+class _Draft:
+    """A file under a hidden name, which gets its own name when it is complete and on disk."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._draft = file.with_name(f".{file.name}.tmp")
+
+    def __enter__(self) -> Path:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        return self._draft
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            self._draft.unlink(missing_ok=True)
+            return
+        with self._draft.open("rb") as file:
+            os.fsync(file.fileno())
+        self._draft.replace(self._file)
+
+
+def _rows(file: Path, kind: type[R]) -> Iterator[R]:
+    with pq.ParquetFile(file) as table:
+        for batch in table.iter_batches(_ROWS_AT_ONCE):
+            for row in batch.to_pylist():
+                yield kind.from_row(row)
+
+
+def _readable(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"

@@ -1,0 +1,234 @@
+"""One run, from what was asked for to a finished OUT: checks first, then the pipeline."""
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apache_beam as beam
+import filelock
+import msgspec
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipelines.curate import curate
+from schemas import Keep, Manifest, Plan, RunState, Settings, Target
+from videonet.classifier import Device
+from videonet.errors import UsageError
+from videonet.output import Output
+from videonet.scan import scan_key
+from videonet.shards import FORMATS
+from videonet.sources import open_source
+from videonet.store import Store
+from videonet.targets import resolve_targets
+from videonet.versions import versions
+from videonet.workbench import open_classifier
+
+# Runners that work in this process. Beam's default would try to download another one first.
+LOCAL_RUNNERS = frozenset({"DirectRunner", "FnApiRunner", "BundleBasedDirectRunner"})
+
+# What a disk keeps free, bytes: records, shards and everything else on it need room too.
+RESERVE = 1_000_000_000
+
+# Most bytes of downloaded videos in the store, where nobody says otherwise.
+DISK_BUDGET = 50_000_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; see `videonet curate --help`."""
+
+    targets: str
+    source: str
+    classifier: str
+    store: Path
+    out: Path
+    files_root: Path | None = None
+    per_class: int = 5000
+    min_seconds: float = 10.0
+    frames: int = 100
+    max_clips: int = 4
+    formats: tuple[str, ...] = tuple(FORMATS)
+    shards: int | None = None
+    keep: Keep = Keep.KEPT
+    max_bytes: int = 2_000_000_000
+    disk_budget: int | None = None
+    workers: int = os.cpu_count() or 1
+    downloads: int = 8
+    deadline: float = 600.0
+    device: Device = "cpu"
+    beam_options: Sequence[str] = ()
+
+
+def prepare(request: Request) -> Plan:
+    """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
+    classifier = open_classifier(request.classifier, request.device)
+    targets = resolve_targets(request.targets, classifier.labels)
+    for name in request.formats:
+        if name not in FORMATS:
+            raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
+    store = Store(request.store)
+    store.prepare()
+    open_source(request.source, store, request.files_root).check()
+    settings = Settings(
+        source=_absolute(request.source),
+        files_root=str(request.files_root.absolute()) if request.files_root else None,
+        targets=_digest(targets),
+        per_class=request.per_class,
+        min_seconds=request.min_seconds,
+        frames=request.frames,
+        max_clips=request.max_clips,
+        formats=tuple(sorted(request.formats)),
+        shards=request.shards,
+        max_bytes=request.max_bytes,
+        classifier=classifier.card,
+        scan_key=scan_key(classifier, request.frames),
+    )
+    output = Output(request.out.absolute())
+    state = _take_up(output, settings)
+    output.write_targets(targets)
+    lookup = output.lookup()
+    return Plan(
+        settings=settings,
+        run_id=state.run_id,
+        store=str(store.root),
+        out=str(output.root),
+        classifier=str(classifier.path.absolute()),
+        device=request.device,
+        keep=request.keep,
+        disk_budget=_budget(store, request.disk_budget),
+        workers=request.workers,
+        downloads=request.downloads,
+        deadline=request.deadline,
+        shards=lookup.shards if lookup else state.shards,
+        listed=lookup is not None,
+        local=_runner(request.beam_options) in LOCAL_RUNNERS,
+    )
+
+
+def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
+    """Run the pipeline; the manifest, or None where only a graph was made or a job was begun.
+
+    Raises UsageError for input that turns out to be wrong on the way.
+    """
+    output = Output(Path(plan.out))
+    begin = time.monotonic()
+    facts: dict[str, object] = {
+        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run_id": plan.run_id,
+        "command": sys.argv,
+        "plan": plan,
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "beam": beam.__version__,
+        "versions": versions(),
+    }
+    options = PipelineOptions(list(beam_options))
+    runner = FnApiRunner() if plan.local else _runner(beam_options)
+    try:
+        with beam.Pipeline(runner=runner, options=options) as pipeline:
+            curate(pipeline, plan)
+    except Exception as error:
+        complaint = output.complaint()
+        if complaint is None:
+            raise
+        raise UsageError(complaint) from error
+    if not plan.local:
+        return None
+    output.write_run_facts(facts | {"seconds": round(time.monotonic() - begin, 3)})
+    return output.manifest()
+
+
+@contextmanager
+def alone(*folders: Path) -> Iterator[None]:
+    """Keep other runs out of these folders. Raises UsageError if one is at work there."""
+    locks = []
+    try:
+        for folder in folders:
+            lock = filelock.FileLock(folder / ".lock")
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                lock.acquire(timeout=0)
+            except filelock.Timeout as error:
+                raise UsageError(
+                    f"Another run is at work in {folder}; wait for it, or use another folder."
+                ) from error
+            except OSError as error:
+                raise UsageError(
+                    f"The folder {folder} cannot be written ({error.strerror}); "
+                    "choose a folder of yours."
+                ) from error
+            locks.append(lock)
+        yield
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+def _take_up(output: Output, settings: Settings) -> RunState:
+    """The state of an interrupted run, or of a new one. Raises UsageError for other settings."""
+    state = output.run_state()
+    if state is None:
+        state = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
+    elif state.settings != settings:
+        old, new = state.settings.to_row(), settings.to_row()
+        changed = ", ".join(
+            f"{key} was {old[key]}, is {new[key]}" for key in old if old[key] != new[key]
+        )
+        raise UsageError(
+            f"{output.root} was made with other settings ({changed}); "
+            "choose another --out, or delete it."
+        )
+    elif output.manifest() is not None:
+        # The run is finished: this is the next one, which looks again at what may have changed.
+        lookup = output.lookup()
+        shards = lookup.shards if lookup else state.shards
+        state = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=shards)
+    else:
+        return state
+    output.write_run_state(state)
+    output.begin_anew()
+    return state
+
+
+def _budget(store: Store, asked: int | None) -> int:
+    """Bytes of downloaded videos that the store may hold. Raises UsageError for too little disk."""
+    used = store.video_bytes()
+    available = shutil.disk_usage(store.root).free + used - RESERVE
+    wanted = min(DISK_BUDGET, available) if asked is None else asked
+    if wanted > available or available <= 0:
+        raise UsageError(
+            f"The disk of {store.root} has room for {max(0, available) / 1e9:.1f} GB of videos "
+            f"(1 GB stays free), and {(asked or RESERVE) / 1e9:.1f} GB are wanted; "
+            "free some, or lower --disk-budget."
+        )
+    if wanted < used:
+        raise UsageError(
+            f"The store {store.root} holds {used / 1e9:.1f} GB of videos already, more than "
+            f"--disk-budget {wanted / 1e9:.1f} GB; raise it, or use another store."
+        )
+    return wanted
+
+
+def _digest(targets: Sequence[Target]) -> str:
+    return hashlib.sha256(msgspec.json.encode(targets)).hexdigest()
+
+
+def _absolute(source: str) -> str:
+    kind, colon, place = source.partition(":")
+    return f"{kind}:{Path(place).absolute()}" if colon else kind
+
+
+def _runner(beam_options: Sequence[str]) -> str:
+    """The runner that Beam's options name."""
+    options = PipelineOptions(list(beam_options)).get_all_options()
+    return str(options.get("runner") or "FnApiRunner").rpartition(".")[2]

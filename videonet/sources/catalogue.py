@@ -1,0 +1,145 @@
+"""A table of videos: CSV, TSV, JSON lines or Parquet with the columns id, url and title."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from yt_dlp.utils import parse_duration
+
+from videonet.errors import UsageError
+from videonet.sources.row import BATCH_ROWS, Batch, Row, in_batches
+
+REQUIRED = ("id", "url", "title")
+OPTIONAL = ("duration", "channel", "licence")
+SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Rows in the order of the file. Memory does not grow with their number."""
+
+    file: Path
+    # folder that urls which are no http(s) urls are relative to
+    files_root: Path | None
+    kind: str = "catalogue"
+
+    def check(self) -> None:
+        """Raise UsageError if the file is not a table with the columns that are needed."""
+        if self.file.suffix.lower() not in SUFFIXES:
+            known = ", ".join(sorted(SUFFIXES))
+            raise UsageError(f"The catalogue {self.file} must be a file of one of: {known}.")
+        if not self.file.is_file():
+            raise UsageError(f"There is no catalogue {self.file}.")
+        if self.files_root is not None and not self.files_root.is_dir():
+            raise UsageError(f"There is no folder {self.files_root}, given with --files-root.")
+        for record in self._records():
+            self._records_checked(record)
+            break
+
+    def batches(self) -> Iterator[Batch]:
+        """All rows. Raises UsageError naming the row that cannot be read."""
+        return in_batches(self._row(rank, record) for rank, record in enumerate(self._records()))
+
+    def _records(self) -> Iterator[Mapping[str, Any]]:
+        match self.file.suffix.lower():
+            case ".csv":
+                return self._delimited(",", csv.QUOTE_MINIMAL)
+            case ".tsv":
+                # Quotes are ordinary characters in tab-separated files.
+                return self._delimited("\t", csv.QUOTE_NONE)
+            case ".parquet":
+                return self._parquet()
+            case _:
+                return self._json_lines()
+
+    def _delimited(self, delimiter: str, quoting: Any) -> Iterator[Mapping[str, Any]]:
+        # The default limit of 131,072 characters a field is no limit of ours.
+        csv.field_size_limit(1 << 30)
+        with self.file.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines, delimiter=delimiter, quoting=quoting)
+            try:
+                self._records_checked(dict.fromkeys(reader.fieldnames or ()))
+                yield from reader
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise UsageError(
+                    f"The catalogue {self.file} cannot be read after line {reader.line_num}: "
+                    f"{error}."
+                ) from error
+
+    def _json_lines(self) -> Iterator[Mapping[str, Any]]:
+        with self.file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                except ValueError as error:
+                    raise self._broken_line(number, str(error)) from error
+                if not isinstance(record, dict):
+                    raise self._broken_line(number, "an object is expected")
+                yield record
+
+    def _parquet(self) -> Iterator[Mapping[str, Any]]:
+        try:
+            with pq.ParquetFile(self.file) as table:
+                names = table.schema_arrow.names
+                self._records_checked(dict.fromkeys(names))
+                wanted = [name for name in (*REQUIRED, *OPTIONAL) if name in names]
+                for batch in table.iter_batches(BATCH_ROWS, columns=wanted):
+                    yield from batch.to_pylist()
+        except pa.ArrowException as error:
+            raise UsageError(f"The catalogue {self.file} is no Parquet file: {error}.") from error
+
+    def _records_checked(self, record: Mapping[str, Any]) -> None:
+        missing = [name for name in REQUIRED if name not in record]
+        if missing:
+            has = ", ".join(map(str, record)) or "none"
+            raise UsageError(
+                f"The catalogue {self.file} needs the columns id, url and title; "
+                f"it lacks {' and '.join(missing)} and has: {has}."
+            )
+
+    def _row(self, rank: int, record: Mapping[str, Any]) -> Row:
+        video_id, url, title = (_text(record.get(name)) for name in REQUIRED)
+        if video_id is None or url is None:
+            raise UsageError(
+                f"Row {rank + 1} of the catalogue {self.file} lacks an id or a url: "
+                f"{dict(record)!r:.200}."
+            )
+        remote = "://" in url
+        return Row(
+            rank=rank,
+            video_id=video_id,
+            url=url,
+            root=None if remote or self.files_root is None else str(self.files_root.absolute()),
+            title=title or "",
+            duration=self._duration(rank, record.get("duration")),
+            channel=_text(record.get("channel")),
+            licence=_text(record.get("licence")),
+        )
+
+    def _duration(self, rank: int, value: Any) -> float | None:
+        """Seconds, from a number or from a text such as "83", "1:23" or "PT1M23S"."""
+        text = _text(value)
+        if text is None:
+            return None
+        seconds = parse_duration(text)
+        if seconds is None:
+            raise UsageError(
+                f"Row {rank + 1} of the catalogue {self.file} has the duration {text!r}; "
+                "seconds or h:mm:ss are expected."
+            )
+        return float(seconds)
+
+    def _broken_line(self, number: int, why: str) -> UsageError:
+        return UsageError(f"Line {number} of the catalogue {self.file} is not JSON: {why}.")
+
+
+def _text(value: Any) -> str | None:
+    """A cell as text; an empty one is None."""
+    return None if value is None else str(value).strip() or None

@@ -1,0 +1,437 @@
+"""The stages of a curation as Beam PTransforms: thin skins around plain functions.
+
+Only records travel between stages, none larger than 4 kB, batches of titles aside; what they
+speak of lies in the store and in OUT.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
+from apache_beam.transforms.window import GlobalWindows
+
+from schemas import Candidate, Lookup, Plan, Shard, Sighting, Target, Totals, Verdict
+from videonet import lookup, progress, steps
+from videonet.errors import UsageError
+from videonet.lookup import Found, Named
+from videonet.manifest import Key, manifest_of, tally
+from videonet.members import finish_shard
+from videonet.shards import number_of_shards, shard_of
+from videonet.sources import Batch, open_source
+from videonet.sources.found import remember
+from videonet.sources.identity import video_key
+from videonet.steps import Decided
+from videonet.titles import TitleMatcher
+from videonet.workbench import Workbench, workbench
+
+_VERDICTS = "verdicts"
+_TITLES = "titles"
+_MATCHED = "matched"
+_COUNTS = "counts"
+
+
+class Stage(beam.PTransform):
+    """A stage of the run that `plan` describes.
+
+    What goes in and comes out stands in each stage's docstring; Beam reads the annotations of
+    `expand` as type hints, and knows none for more than one collection.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+    def spread(self, elements: PCollection, name: str) -> PCollection:
+        """Let other machines take up `elements`. In one process that would only be a barrier."""
+        return elements if self.plan.local else elements | name >> beam.Reshuffle()
+
+
+class ClassList(Stage):
+    """The targets of the run: begin -> Target."""
+
+    def expand(self, begin: Any) -> Any:
+        targets = workbench(self.plan).targets.values()
+        return begin | beam.Create(list(targets))
+
+
+class TitleQuery(Stage):
+    """Videos whose titles name a target: Target -> (Candidate, index of each shard).
+
+    The list is complete, and in OUT, before the first candidate comes out. An interrupted run
+    goes on from the list that is there.
+    """
+
+    def expand(self, targets: Any) -> Any:
+        if self.plan.listed:
+            shards = targets.pipeline | "Listed" >> beam.Create(range(self.plan.shards or 0))
+        else:
+            shards = self._list(targets) | "EachShard" >> beam.FlatMap(_each)
+        spread = self.spread(shards, "SpreadList")
+        return spread | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
+
+    def _list(self, targets: PCollection) -> PCollection:
+        """Write the candidate list; one element, the number of shards, when it is complete."""
+        # One start each: fused into one, a stage would wait for side inputs of its own making.
+        begin = targets.pipeline
+        batches = (
+            begin
+            | "Source" >> beam.Create([None])
+            | "ReadTitles" >> beam.FlatMap(_batches, self.plan)
+        )
+        matched = self.spread(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
+            _MatchTitles(), AsList(targets)
+        ).with_outputs(_TITLES, main=_MATCHED)
+        finds = matched[_MATCHED] | "Identify" >> beam.ParDo(
+            _InThreads(self.plan, _identify, self.plan.workers)
+        )
+        if self.plan.settings.source.startswith("catalogue:"):
+            finds = (
+                finds
+                | beam.WithKeys(_video_id)
+                | "OneId" >> beam.GroupByKey()
+                | "OneUrlEach" >> beam.FlatMap(_one_url_each, self.plan)
+            )
+        taken = (
+            finds
+            | beam.WithKeys(_target_id)
+            | "OneTarget" >> beam.GroupByKey()
+            | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(_COUNTS, main=_MATCHED)
+        )
+        videos = taken[_MATCHED] | "OneVideo" >> beam.GroupByKey() | beam.MapTuple(_one_video)
+        count = videos | "CountVideos" >> beam.combiners.Count.Globally()
+        shards = AsSingleton(count | beam.Map(_number_of_shards, self.plan))
+        placed = videos | "Place" >> beam.Map(_placed, shards)
+        empty = (
+            begin
+            | "Shards" >> beam.Create([None])
+            | "AllShards" >> beam.FlatMap(_nothing_each, shards)
+        )
+        parts = (
+            (placed, empty)
+            | "WithEmptyShards" >> beam.Flatten()
+            | "OneList" >> beam.GroupByKey()
+            | "WriteList" >> beam.Map(_write_list, self.plan, shards)
+        )
+        return (
+            begin
+            | "List" >> beam.Create([None])
+            | "ListIsComplete"
+            >> beam.Map(
+                _list_is_complete,
+                self.plan,
+                AsSingleton(matched[_TITLES] | "CountTitles" >> beam.CombineGlobally(sum)),
+                AsList(parts),
+                AsList(taken[_COUNTS]),
+                shards,
+            )
+        )
+
+
+class Download(Stage):
+    """The files that verdicts need: Candidate -> (Candidate, Verdict)."""
+
+    def expand(self, candidates: Any) -> Any:
+        return _decided(candidates, self.plan, _download, self.plan.downloads)
+
+
+class Top1Filter(Stage):
+    """Those whose first frames show the class, by top-1: Candidate -> (Candidate, Verdict)."""
+
+    def expand(self, candidates: Any) -> Any:
+        spread = self.spread(candidates, "SpreadScans")
+        return _decided(spread, self.plan, _scan, self.plan.workers)
+
+
+class LengthFilter(Stage):
+    """Those that are long enough, and those that are not: Candidate -> Verdict."""
+
+    def expand(self, candidates: Any) -> Any:
+        return _decided(candidates, self.plan, _measure, self.plan.workers)[1]
+
+
+class ShardedClips(Stage):
+    """Parquet and TFRecord files: (Verdict, index of each shard) -> (Shard, counts)."""
+
+    def __init__(self, plan: Plan, shards: PCollection) -> None:
+        super().__init__(plan)
+        self._shards = shards
+
+    def expand(self, verdicts: Any) -> Any:
+        judged = verdicts | beam.Flatten() | "Place" >> beam.ParDo(_PlaceVerdict(self.plan))
+        empty = self._shards | "Nothing" >> beam.Map(_with_nothing)
+        written = (
+            (judged, empty)
+            | "WithEmptyShards" >> beam.Flatten()
+            | "OneShard" >> beam.GroupByKey()
+            | "WriteParquetAndTFRecord"
+            >> beam.ParDo(_WriteShard(self.plan)).with_outputs(_COUNTS, main=_MATCHED)
+        )
+        return written[_MATCHED], written[_COUNTS]
+
+
+class Manifest(Stage):
+    """The account of the whole, which must balance: (Shard, counts) -> the manifest's totals."""
+
+    def expand(self, written: Any) -> Any:
+        files, counts = written
+        summed = counts | beam.CombinePerKey(sum)
+        begin = files.pipeline | beam.Create([None])
+        return begin | "Write" >> beam.Map(
+            _write_manifest, self.plan, AsList(files), AsList(summed)
+        )
+
+
+class _InThreads(beam.DoFn):
+    """Runs a function on many elements at once, in this process, with a bounded number ahead.
+
+    What is finished goes on while the rest is being worked on, so that stages that follow each
+    other without a shuffle overlap: the next one scans what this one has downloaded so far.
+    """
+
+    def __init__(
+        self, plan: Plan, work: Callable[[Workbench, Any], Iterable[Any]], threads: int
+    ) -> None:
+        self._plan, self._work, self._threads = plan, work, threads
+
+    def setup(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads)
+        self._running: set[Future[Iterable[Any]]] = set()
+
+    def process(self, element: Any) -> Iterator[Any]:
+        # Two for each thread: one that it works on, one that it finds when it is done.
+        while len(self._running) >= 2 * self._threads:
+            yield from self._finished()
+        self._running.add(self._pool.submit(self._work, workbench(self._plan), element))
+
+    def finish_bundle(self) -> Iterator[Any]:
+        while self._running:
+            for result in self._finished():
+                if isinstance(result, TaggedOutput):
+                    windowed = GlobalWindows.windowed_value(result.value)
+                    yield TaggedOutput(result.tag, windowed)
+                else:
+                    yield GlobalWindows.windowed_value(result)
+
+    def teardown(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _finished(self) -> Iterator[Any]:
+        done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield from future.result()
+
+
+class _MatchTitles(beam.DoFn):
+    """Batch -> the rows whose titles name a target, and how many titles were looked at."""
+
+    _titles: TitleMatcher | None = None
+
+    def process(self, batch: Batch, targets: list[Target]) -> Iterator[Any]:
+        if self._titles is None:
+            self._titles = lookup.matcher(targets)
+        yield TaggedOutput(_TITLES, len(batch))
+        yield from lookup.named(batch, self._titles)
+
+
+class _Quota(beam.DoFn):
+    """All finds for a target -> those within the quota, and how many videos there were."""
+
+    def process(self, element: tuple[str, Iterable[Found]], plan: Plan) -> Iterator[Any]:
+        target_id, finds = element
+        taken, matched = lookup.within_quota(finds, plan.settings.per_class)
+        yield TaggedOutput(_COUNTS, (target_id, matched))
+        for find in taken:
+            yield find.sighting.video_key, find
+
+
+class _PlaceVerdict(beam.DoFn):
+    """Verdict -> with the index of its shard. The number of shards was fixed before."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._shards = 0
+
+    def process(self, verdict: Verdict) -> Iterator[tuple[int, Verdict]]:
+        self._shards = self._shards or _complete_list(self._plan).shards
+        yield shard_of(verdict.video_key, self._shards), verdict
+
+
+class _WriteShard(beam.DoFn):
+    """All verdicts of a shard -> its files, and how many verdicts there are of each kind."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def setup(self) -> None:
+        self._pool = ThreadPoolExecutor(self._plan.workers)
+
+    def process(self, element: tuple[int, Iterable[Verdict | None]]) -> Iterator[Any]:
+        index, verdicts = element
+        bench = workbench(self._plan)
+        shards = _complete_list(self._plan).shards
+        judged = (verdict for verdict in verdicts if verdict is not None)
+        finished = finish_shard(bench, index, shards, judged, self._pool)
+        progress.shard_written()
+        for count in tally(finished.verdicts).items():
+            yield TaggedOutput(_COUNTS, count)
+        yield from finished.files
+
+    def teardown(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _decided(
+    candidates: PCollection,
+    plan: Plan,
+    step: Callable[[Workbench, Candidate], Iterable[Any]],
+    threads: int,
+) -> tuple[PCollection, PCollection]:
+    """What a step leaves open, and the verdicts it brings."""
+    outputs = candidates | beam.ParDo(_InThreads(plan, step, threads)).with_outputs(
+        _VERDICTS, main=_MATCHED
+    )
+    verdicts = outputs[_VERDICTS] | "Count" >> beam.Map(_counted)
+    return outputs[_MATCHED], verdicts
+
+
+def _download(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return _outputs(steps.download(bench, candidate))
+
+
+def _scan(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return _outputs(steps.scan(bench, candidate))
+
+
+def _measure(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return _outputs(steps.measure(bench, candidate))
+
+
+def _outputs(decided: Decided) -> list[Any]:
+    rest = [] if decided.rest is None else [decided.rest]
+    return [*(TaggedOutput(_VERDICTS, verdict) for verdict in decided.verdicts), *rest]
+
+
+def _counted(verdict: Verdict) -> Verdict:
+    Metrics.counter("videonet", verdict.outcome).inc()
+    progress.decided(verdict)
+    return verdict
+
+
+def _batches(_: None, plan: Plan) -> Iterator[Batch]:
+    bench = workbench(plan)
+    settings = plan.settings
+    root = None if settings.files_root is None else Path(settings.files_root)
+    source = open_source(settings.source, bench.store, root)
+    try:
+        yield from source.batches()
+    except UsageError as error:
+        bench.output.complain(error)
+        raise
+
+
+def _identify(bench: Workbench, matched: Named) -> list[Found]:
+    kind = bench.plan.settings.source.partition(":")[0]
+    return lookup.found(matched, video_key(matched.row), kind)
+
+
+def _one_url_each(element: tuple[str, Iterable[Found]], plan: Plan) -> Iterable[Found]:
+    try:
+        return lookup.one_url_each(list(element[1]))
+    except UsageError as error:
+        workbench(plan).output.complain(error)
+        raise
+
+
+def _video_id(find: Found) -> str:
+    return find.sighting.video_id
+
+
+def _target_id(find: Found) -> str:
+    return find.match.target_id
+
+
+def _one_video(_: str, finds: Iterable[Found]) -> list[Found]:
+    return list(finds)
+
+
+def _number_of_shards(candidates: int, plan: Plan) -> int:
+    return plan.shards or plan.settings.shards or number_of_shards(candidates)
+
+
+def _placed(finds: list[Found], shards: int) -> tuple[int, list[Found]]:
+    return shard_of(finds[0].sighting.video_key, shards), finds
+
+
+def _each(shards: int) -> list[int]:
+    return list(range(shards))
+
+
+def _nothing_each(_: None, shards: int) -> list[tuple[int, None]]:
+    return [(index, None) for index in range(shards)]
+
+
+def _with_nothing(index: int) -> tuple[int, None]:
+    return index, None
+
+
+def _write_list(
+    element: tuple[int, Iterable[list[Found] | None]], plan: Plan, shards: int
+) -> tuple[int, int]:
+    """Write one file of the candidate list; how many candidates and pairs are in it."""
+    index, videos = element
+    bench = workbench(plan)
+    found = [finds for finds in videos if finds is not None]
+    candidates = [lookup.candidate(finds, bench.position) for finds in found]
+    said: list[Sighting] = [each for finds in found for each in lookup.sightings(finds)]
+    if said:
+        remember(bench.store, said)
+    bench.output.write_candidates(index, shards, candidates)
+    return len(candidates), sum(len(each.matches) for each in candidates)
+
+
+def _list_is_complete(
+    _: None,
+    plan: Plan,
+    titles: int,
+    parts: list[tuple[int, int]],
+    matched: list[tuple[str, int]],
+    shards: int,
+) -> int:
+    bench = workbench(plan)
+    counts = dict.fromkeys(bench.targets, 0) | dict(matched)
+    bench.output.write_lookup(
+        Lookup(
+            titles=titles,
+            candidates=sum(candidates for candidates, _ in parts),
+            pairs=sum(pairs for _, pairs in parts),
+            shards=shards,
+            matched=counts,
+        )
+    )
+    return shards
+
+
+def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
+    found = _complete_list(plan)
+    progress.pairs(found.pairs)
+    return workbench(plan).output.candidates(index, found.shards)
+
+
+def _complete_list(plan: Plan) -> Lookup:
+    found = workbench(plan).output.lookup()
+    if found is None:
+        raise FileNotFoundError(f"the candidate list in {plan.out} is gone")
+    return found
+
+
+def _write_manifest(
+    _: None, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
+) -> Totals:
+    """Finish the run, if its accounts balance."""
+    manifest = manifest_of(plan, _complete_list(plan), files, dict(counts))
+    workbench(plan).output.write_manifest(manifest)
+    return manifest.totals

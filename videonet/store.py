@@ -1,0 +1,150 @@
+"""Where video bytes and the results of single steps live, so that no step is done twice.
+
+A store has few verbs: read, write, delete, list. Everything lies under a name that says what it
+is the result of; it is written beside its place and renamed, so it is there whole or not at all.
+
+    STORE/video/<xx>/<digest>            the file
+    STORE/fetch/<xx>/<digest>.json       what is here of it, and what went wrong
+    STORE/scan/<key>/<xx>/<digest>.json  what a classifier saw in it
+    STORE/length/<xx>/<digest>.json      how long it is
+    STORE/thumbnail/<xx>/<digest>.jpg    a few of its frames
+    STORE/found/<digest>.parquet         what sources said of it
+"""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from schemas import Fetch, Length, Record, Scan
+from videonet.errors import UsageError
+
+R = TypeVar("R", bound=Record)
+
+
+class Store:
+    """A store in a local folder. Cheap to make; safe to share between threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def prepare(self) -> None:
+        """Create the folder and clear what a killed run left. Raises UsageError."""
+        try:
+            shutil.rmtree(self.root / "tmp", ignore_errors=True)
+            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"The store {self.root} cannot be written ({error.strerror}); "
+                "choose a folder of yours with --store."
+            ) from error
+
+    # The four verbs.
+
+    def read(self, name: str) -> bytes | None:
+        """The bytes under `name`, or None."""
+        try:
+            return (self.root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put `data` under `name`, replacing what was there, in one step."""
+        temporary = self.temporary()
+        temporary.write_bytes(data)
+        self.adopt(temporary, name)
+
+    def delete(self, name: str) -> None:
+        """Remove what is under `name`, if anything is."""
+        (self.root / name).unlink(missing_ok=True)
+
+    def list(self, folder: str) -> Iterator[str]:
+        """Names of the objects directly below `folder`, in alphabetical order."""
+        if (self.root / folder).is_dir():
+            yield from sorted(f"{folder}/{place.name}" for place in (self.root / folder).iterdir())
+
+    # Files that are too big to be passed around.
+
+    def temporary(self) -> Path:
+        """A fresh path on the store's own file system, for `adopt`."""
+        return self.root / "tmp" / uuid.uuid4().hex
+
+    def adopt(self, file: Path, name: str) -> None:
+        """Move a local file to `name`, in one step."""
+        place = self.root / name
+        try:
+            file.replace(place)
+        except FileNotFoundError:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
+
+    # Records by video.
+
+    def fetch(self, video_key: str) -> Fetch | None:
+        """What is here of a video."""
+        return self._record(Fetch, f"fetch/{_place(video_key)}.json")
+
+    def scan(self, video_key: str, scan_key: str) -> Scan | None:
+        """What the classifier and settings of `scan_key` saw in a video."""
+        return self._record(Scan, f"scan/{scan_key}/{_place(video_key)}.json")
+
+    def length(self, video_key: str) -> Length | None:
+        """How long a video is."""
+        return self._record(Length, f"length/{_place(video_key)}.json")
+
+    def write_fetch(self, fetch: Fetch) -> None:
+        """Put the state of a video's bytes."""
+        self.write(f"fetch/{_place(fetch.video_key)}.json", fetch.to_json())
+
+    def write_scan(self, scan: Scan, scan_key: str) -> None:
+        """Put what the classifier and settings of `scan_key` saw."""
+        self.write(f"scan/{scan_key}/{_place(scan.video_key)}.json", scan.to_json())
+
+    def write_length(self, length: Length) -> None:
+        """Put a measured length."""
+        self.write(f"length/{_place(length.video_key)}.json", length.to_json())
+
+    def write_thumbnail(self, video_key: str, jpeg: bytes) -> None:
+        """Put a JPEG with a few of a video's frames side by side."""
+        self.write(f"thumbnail/{_place(video_key)}.jpg", jpeg)
+
+    def video(self, video_key: str) -> str:
+        """Name of the store's own copy of a video."""
+        return f"video/{_place(video_key)}"
+
+    def file(self, fetch: Fetch) -> Path:
+        """Where the bytes that `fetch` speaks of can be read."""
+        return Path(fetch.path) if fetch.path else self.root / self.video(fetch.video_key)
+
+    def video_bytes(self) -> int:
+        """Bytes of all copies of videos here."""
+        return sum(
+            entry.stat().st_size
+            for folder in self.list("video")
+            for entry in os.scandir(self.root / folder)
+        )
+
+    def _record(self, kind: type[R], name: str) -> R | None:
+        data = self.read(name)
+        if data is None:
+            return None
+        try:
+            return kind.from_json(data)
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            # Torn by a power cut or written by another version: as good as none.
+            return None
+
+
+def digest(video_key: str) -> str:
+    """Hex sha256 of a key: a name that every file system takes, spread evenly."""
+    return hashlib.sha256(video_key.encode()).hexdigest()
+
+
+def _place(video_key: str) -> str:
+    name = digest(video_key)
+    return f"{name[:2]}/{name}"

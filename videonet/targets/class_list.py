@@ -1,0 +1,79 @@
+"""Reads a class list: one target a line."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from videonet.errors import UsageError
+from videonet.titles import normalise
+
+
+@dataclass(frozen=True)
+class Wnid:
+    """A WordNet 3.0 noun id: n02084071."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Synset:
+    """A WordNet synset: dog.n.01."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Noun:
+    """A word or several: dog, great white shark."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """A name and what else titles call it: `hot dog: frankfurter, wiener`."""
+
+    text: str
+    synonyms: tuple[str, ...]
+
+
+Entry = Wnid | Synset | Noun | Names
+
+
+def read_class_list(path: Path) -> dict[int, Entry]:
+    """Line number (from 1) -> what that line of `path` asks for.
+
+    Blank lines and comments (from `#` at the line's beginning or after a space) are left out.
+    Raises `UsageError` when the file cannot be read, is empty, or a line holds no name.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"the class list {path} cannot be read ({error}); expected 'imagenet1k' or a UTF-8 "
+            "text file with one class a line"
+        ) from error
+    uncommented = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
+    entries = {number: _parse(text) for number, text in enumerate(uncommented, start=1) if text}
+    if not entries:
+        raise UsageError(f"the class list {path} names no class; expected one a line")
+    for number, entry in entries.items():
+        if not normalise(entry.text):
+            raise UsageError(f"line {number} of {path} names no class; expected a name before ':'")
+    return entries
+
+
+def _parse(text: str) -> Entry:
+    if re.fullmatch(r"n\d{8}", text):
+        return Wnid(text)
+    if re.fullmatch(r"\S+\.[a-z]\.\d+", text):
+        return Synset(text)
+    name, colon, rest = text.partition(":")
+    if not colon:
+        return Noun(text)
+    synonyms: dict[str, str] = {}
+    for synonym in rest.split(","):
+        synonyms.setdefault(normalise(synonym), synonym.strip())
+    return Names(
+        name.strip(), tuple(synonyms[key] for key in synonyms if key not in ("", normalise(name)))
+    )

@@ -1,0 +1,138 @@
+"""From the lines of a class list to targets: names for titles, outputs that confirm them."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from schemas.label import Label
+from schemas.target import Target
+from videonet.errors import UsageError
+from videonet.targets import wordnet
+from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
+from videonet.targets.imagenet1k import imagenet1k_senses
+from videonet.targets.outputs import Outputs
+from videonet.targets.sense import Sense
+from videonet.titles import normalise
+
+_NAMED = 10  # problems that one message spells out
+
+
+def resolve_targets(spec: str, labels: Sequence[Label]) -> tuple[Target, ...]:
+    """The targets of a class list, in its order, for a classifier whose outputs have `labels`.
+
+    `spec` is "imagenet1k" or the path of a file with one target a line: a wnid (n02084071), a
+    synset (dog.n.01), a noun (dog), or `name: synonym, synonym`.
+
+    - A wnid or synset is confirmed by the outputs at or below it in WordNet.
+    - A noun is taken in all its senses that at least one output confirms.
+    - `name: synonym` is confirmed by the outputs whose label is one of these names; if there are
+      none, by those that confirm one of these names as a noun.
+    - Where no label has a wnid, names are compared instead, and WordNet only supplies the names
+      of wnids and synsets.
+
+    Raises `UsageError` when the list cannot be read, when a target is unknown, given twice or
+    confirmed by no output (naming up to ten of them), and when WordNet is needed and missing.
+    """
+    entries: dict[int, Entry]
+    if spec == "imagenet1k":
+        entries = dict(enumerate(map(Wnid, imagenet1k_senses()), start=1))
+    else:
+        entries = read_class_list(Path(spec))
+    outputs = Outputs(labels)
+    targets: dict[str, tuple[int, Target]] = {}
+    problems: list[str] = []
+    for line, entry in entries.items():
+        try:
+            target = _resolve(entry, outputs)
+            earlier, _ = targets.setdefault(target.target_id.casefold(), (line, target))
+            if earlier != line:
+                raise UsageError(f"it is the target of line {earlier} again")
+        except wordnet.WordNetMissingError as error:
+            raise UsageError(f"line {line} of {spec} ({entry.text}): {error}") from error
+        except UsageError as error:
+            problems.append(f"line {line} ({entry.text}): {error}")
+    if problems:
+        more = f"; and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise UsageError(
+            f"{len(problems)} of the {len(entries)} targets of {spec} cannot be used, correct "
+            f"the list or choose another: {'; '.join(problems[:_NAMED])}{more}"
+        )
+    return tuple(target for _, target in targets.values())
+
+
+def _resolve(entry: Entry, outputs: Outputs) -> Target:
+    """The target of one line. Raises `UsageError` saying what is wrong with that line."""
+    match entry:
+        case Wnid(wnid):
+            sense = imagenet1k_senses().get(wnid) or wordnet.sense_of(wnid)
+            return _of_sense(wnid, sense, outputs)
+        case Synset(name):
+            sense = wordnet.sense_named(name)
+            return _of_sense(sense.synset if sense else name, sense, outputs)
+        case Noun(name):
+            return _of_noun(name, outputs)
+        case Names(name, synonyms):
+            return _of_names(name, synonyms, outputs)
+
+
+def _of_sense(target_id: str, sense: Sense | None, outputs: Outputs) -> Target:
+    if sense is None:
+        raise UsageError("WordNet 3.0 has no such noun")
+    name, *synonyms = sense.names
+    return _target(target_id, name, synonyms, outputs.confirming(sense), [sense])
+
+
+def _of_noun(given: str, outputs: Outputs) -> Target:
+    name = " ".join(given.replace("_", " ").split())
+    if not outputs.in_wordnet:
+        found = outputs.called([name])
+        return _target(given, name, (), found, (), "" if found else _near(name, outputs))
+    senses = wordnet.senses_of(name)
+    if not senses:
+        raise UsageError(f"WordNet 3.0 has no such noun{_near(name, outputs)}")
+    taken = [sense for sense in senses if outputs.confirming(sense)]
+    synonyms = dict.fromkeys(
+        each for sense in taken for each in sense.names if normalise(each) != normalise(name)
+    )
+    found = _union(taken, outputs)
+    return _target(given, name, synonyms, found, taken, "" if found else _near(name, outputs))
+
+
+def _of_names(name: str, synonyms: Sequence[str], outputs: Outputs) -> Target:
+    names = (name, *synonyms)
+    found, taken = outputs.called(names), []
+    if not found and outputs.in_wordnet:
+        senses = dict.fromkeys(sense for each in names for sense in wordnet.senses_of(each))
+        taken = [sense for sense in senses if outputs.confirming(sense)]
+        found = _union(taken, outputs)
+    return _target(name, name, synonyms, found, taken, "" if found else _near(name, outputs))
+
+
+def _target(
+    target_id: str,
+    name: str,
+    synonyms: Iterable[str],
+    outputs: set[int],
+    senses: Sequence[Sense],
+    hint: str = "",
+) -> Target:
+    if not outputs:
+        raise UsageError(f"no output of the classifier confirms it{hint}")
+    return Target(
+        target_id=target_id,
+        name=name,
+        synonyms=tuple(synonyms),
+        wnid=senses[0].wnid if len(senses) == 1 else None,
+        outputs=tuple(sorted(outputs)),
+        senses=tuple(map(str, senses)),
+    )
+
+
+def _union(senses: Iterable[Sense], outputs: Outputs) -> set[int]:
+    return set().union(*map(outputs.confirming, senses))
+
+
+def _near(name: str, outputs: Outputs) -> str:
+    """Names like `name` that some output confirms, as the end of a sentence."""
+    near = difflib.get_close_matches(normalise(name), outputs.names(), cutoff=0.75)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

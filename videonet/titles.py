@@ -1,0 +1,136 @@
+"""Which classes a title names.
+
+A title names a class when it contains one of the class's names, or its plural, as whole words in
+order. Case, accents and punctuation do not count.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import ahocorasick_rs
+import inflect
+
+
+class TitleMatcher:
+    """Finds the names of many targets in a title at once."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
+        """`names`: target_id -> what it is called. A name without letter or digit never matches."""
+        # form -> (position of the target, position of the name, target_id, name)
+        hits: defaultdict[str, list[tuple[int, int, str, str]]] = defaultdict(list)
+        for target, (target_id, called) in enumerate(names.items()):
+            for position, name in enumerate(called):
+                for form in _forms(name):
+                    hits[form].append((target, position, target_id, name))
+        self._hits = list(hits.values())
+        # Spaces around the form and around the title make a substring a run of whole words.
+        self._automaton = ahocorasick_rs.AhoCorasick([f" {form} " for form in hits])
+
+    def match(self, title: str) -> dict[str, tuple[str, ...]]:
+        """target_id -> its names that `title` contains; both in the order they were given in."""
+        found = self._automaton.find_matches_as_indexes(f" {normalise(title)} ", overlapping=True)
+        if not found:
+            return {}
+        matched: defaultdict[str, list[str]] = defaultdict(list)
+        hits = {hit for form, _, _ in found for hit in self._hits[form]}
+        for _, _, target_id, name in sorted(hits):
+            matched[target_id].append(name)
+        return {target_id: tuple(called) for target_id, called in matched.items()}
+
+
+def normalise(text: str) -> str:
+    """The words of `text`, lower-case, without accents and punctuation, one space between them.
+
+    A possessive 's is left out ("dog's" is "dog"), any other apostrophe vanishes ("don't" is
+    "dont"), and all other punctuation separates words ("T-shirt" is "t shirt"). A Chinese
+    character, a hiragana letter and a run of katakana are words of their own (Unicode Standard
+    Annex 29), for their scripts put no space between words.
+    """
+    folded = text.translate(_FOLDED)
+    if not folded.isascii():
+        folded = _UNSPACED_WORD.sub(r" \g<0> ", unicodedata.normalize("NFC", folded))
+    if "'" in folded:
+        folded = _POSSESSIVE.sub("", folded).replace("'", "")
+    return " ".join(folded.split())
+
+
+class _Folding(dict[int, str]):
+    """Code point -> what is left of it; a table for `str.translate` that fills itself."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = folded = "".join(map(_fold, _decomposed(chr(code))))
+        return folded
+
+
+_FOLDED = _Folding()
+_POSSESSIVE = re.compile(r"(?<=\w)'s(?!\w)")
+_UNSPACED_WORD = re.compile(
+    "[\u3005-\u3007\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af]"
+    "|[\u30a1-\u30ff\u31f0-\u31ff]+"
+)
+_APOSTROPHES = frozenset("'`\u00b4\u02bc\u2018\u2019\u201b\u2032")
+_NO_APOSTROPHES = str.maketrans(dict.fromkeys(_APOSTROPHES, ""))
+# These decompose into letters that belong to no word ("Dog(TM)" is not "dogtm").
+_TRADE_MARKS = frozenset("\u2120\u2122")
+# Zero-width space: invisible, but made to separate words.
+_SEPARATORS = frozenset("\u200b")
+
+
+def _decomposed(character: str) -> str:
+    """`character` case-folded, its accents as characters of their own."""
+    if character in _APOSTROPHES:
+        return "'"
+    if character in _TRADE_MARKS:
+        return " "
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+
+
+def _fold(character: str) -> str:
+    """`character` if it is part of a word, nothing if it is an accent, else a space."""
+    category = unicodedata.category(character)
+    if character in _APOSTROPHES:
+        return "'"
+    if _is_accent(character, category) or (category == "Cf" and character not in _SEPARATORS):
+        return ""
+    return character if category[0] in "LNM" else " "
+
+
+def _is_accent(character: str, category: str) -> bool:
+    """Whether a mark can be left out.
+
+    Strokes (combining class 1) and marks around a letter (200 and above) can, as can enclosing
+    marks and variation selectors. Vowel signs, viramas, tone and voicing marks are parts of the
+    word in the scripts that have them; their classes are lower.
+    """
+    combining = unicodedata.combining(character)
+    selector = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return combining == 1 or combining >= 200 or category == "Me" or selector
+
+
+_MODERN = inflect.engine()
+_CLASSICAL = inflect.engine()
+_CLASSICAL.classical(all=True)  # cacti beside cactuses
+
+
+def _forms(name: str) -> set[str]:
+    """`name` and its plurals, normalised."""
+    written = {name, *_plurals(name)}
+    # Apostrophes within a name are often left out: "potters wheel".
+    written |= {form.translate(_NO_APOSTROPHES) for form in written}
+    return {normalise(form) for form in written} - {""}
+
+
+def _plurals(name: str) -> Iterator[str]:
+    """Plurals of the whole name (mothers-in-law) and of its last word (mother-in-laws)."""
+    *before, last = normalise(name).split() or [""]
+    for engine in (_MODERN, _CLASSICAL):
+        if last:
+            yield _plural(engine, name.casefold())
+            yield " ".join((*before, _plural(engine, last)))
+
+
+def _plural(engine: inflect.engine, noun: str) -> str:
+    # With an article, "mine" is a place and not a pronoun whose plural is "ours".
+    return engine.plural_noun(f"the {noun}").removeprefix("the ")

@@ -1,0 +1,136 @@
+"""Kept, rejected or failed, and why: a function of what was seen, and of nothing else.
+
+The rules are tried in one order, and the first that applies decides, so that a reason never
+depends on chance, on what else was fetched, or on what an earlier run already knew.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from schemas import Candidate, Fetch, Length, Match, Outcome, Reason, Scan, Target, Verdict
+from schemas.reason import REJECTIONS
+
+# A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
+DECLARED_TOLERANCE = 1.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that is known of a candidate so far; None: not known yet."""
+
+    fetch: Fetch | None = None
+    scan: Scan | None = None
+    length: Length | None = None
+    # whether the whole file can be read, or its clips are written already
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An outcome and its reason; `error` is the original text of a failure."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    error: str | None = None
+
+
+KEPT = Decision(Outcome.KEPT)
+
+
+def decide(candidate: Candidate, target: Target, seen: Seen, min_seconds: float) -> Decision | None:
+    """What becomes of a candidate for one target; None: more must be seen."""
+    if declared_too_short(candidate, min_seconds):
+        return because(Reason.TOO_SHORT)
+    if seen.scan is None:
+        return _failure(seen.fetch)
+    if seen.scan.reason is not None:
+        return because(seen.scan.reason, seen.scan.error)
+    if not matching_frames(seen.scan, target):
+        return because(Reason.NO_TOP1_MATCH)
+    if not seen.whole:
+        return _failure(seen.fetch)
+    if seen.length is None:
+        return None
+    if seen.length.reason is not None:
+        return because(seen.length.reason, seen.length.error)
+    if seconds(seen.length) < Fraction(min_seconds):
+        return because(Reason.TOO_SHORT)
+    return KEPT
+
+
+def declared_too_short(candidate: Candidate, min_seconds: float) -> bool:
+    """Whether the source itself says that the video is too short."""
+    declared = candidate.duration
+    return declared is not None and declared < min_seconds - DECLARED_TOLERANCE
+
+
+def matching_frames(scan: Scan, target: Target) -> list[int]:
+    """Indices of the frames whose top-1 class confirms the target, ascending."""
+    accepted = frozenset(target.outputs)
+    return [index for index, top1 in enumerate(scan.top1) if top1 in accepted]
+
+
+def seconds(length: Length) -> Fraction:
+    """A measured length, exactly."""
+    return Fraction(length.numerator, length.denominator)
+
+
+def because(reason: Reason, error: str | None = None) -> Decision:
+    """The decision that a reason stands for."""
+    outcome = Outcome.REJECTED if reason in REJECTIONS else Outcome.FAILED
+    return Decision(outcome, reason, error)
+
+
+def account(
+    candidate: Candidate,
+    match: Match,
+    target: Target,
+    seen: Seen,
+    decision: Decision,
+    classifier: str,
+) -> Verdict:
+    """The row that says what became of one pair of candidate and target, and all that was seen.
+
+    `classifier` is the sha256 of the classifier file. The number of clips is not known yet.
+    """
+    scan, fetch, length = seen.scan, seen.fetch, seen.length
+    frames = matching_frames(scan, target) if scan else []
+    probe = scan.probe if scan else None
+    return Verdict(
+        video_id=candidate.video_id,
+        video_key=candidate.video_key,
+        target_id=target.target_id,
+        wnid=target.wnid,
+        url=candidate.url,
+        title=match.title,
+        matched_names=match.names,
+        source=candidate.source,
+        query=match.query,
+        rank=match.rank,
+        channel=candidate.channel,
+        licence=candidate.licence,
+        declared_duration=candidate.duration,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        error=decision.error,
+        attempts=fetch.attempts if fetch else 0,
+        frames_scanned=len(scan.top1) if scan else None,
+        frames_matched=len(frames) if scan else None,
+        first_match=frames[0] if frames else None,
+        best_probability=max((scan.probability[i] for i in frames), default=None) if scan else None,
+        duration=float(seconds(length)) if length and length.reason is None else None,
+        width=probe.width if probe else None,
+        height=probe.height if probe else None,
+        fps=probe.fps if probe else None,
+        codec=probe.codec if probe else None,
+        bytes=fetch.bytes if fetch else None,
+        sha256=fetch.sha256 if fetch else None,
+        clips=0,
+        classifier=classifier,
+    )
+
+
+def _failure(fetch: Fetch | None) -> Decision | None:
+    if fetch is None or fetch.reason is None:
+        return None
+    return because(fetch.reason, fetch.error)

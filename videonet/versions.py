@@ -1,0 +1,29 @@
+"""Versions of the libraries that the bytes of a data set depend on."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+import av
+
+import videonet
+
+
+def clip_versions() -> dict[str, str]:
+    """What the bytes of clips and shards depend on, by name."""
+    codecs = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
+    packages = {
+        name: version(name) for name in ("av", "numpy", "protobuf", "pyarrow", "simplejpeg")
+    }
+    return packages | {name: codecs[name] for name in ("libavcodec", "libavformat", "libswscale")}
+
+
+def versions() -> dict[str, str]:
+    """What verdicts and clips depend on, by name."""
+    return clip_versions() | {"videonet": videonet.__version__, "onnxruntime": _onnxruntime()}
+
+
+def _onnxruntime() -> str:
+    """One library, two packages: with and without a GPU."""
+    try:
+        return version("onnxruntime-gpu")
+    except PackageNotFoundError:
+        return version("onnxruntime")

@@ -1,0 +1,249 @@
+"""Decoding, with PyAV: what a file holds, its first frames, its frames over time, its length.
+
+A file goes in, frames and numbers come out; nothing is shared between calls, so any number of
+threads may decode at once. `source` is a path or a readable, seekable binary file object.
+"""
+
+import itertools
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from schemas import Probe, Reason
+
+Image = NDArray[np.uint8]
+
+# FFmpeg's complaints about odd files would fill the screen; what matters becomes a VideoError.
+av.logging.set_level(av.logging.PANIC)
+
+
+class VideoError(Exception):
+    """A file that cannot be used as a video: `reason` says which way, the message how."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class FirstFrames:
+    """What the classifier is to see of a video."""
+
+    # uint8 RGB [N, H, W, 3]
+    images: Image
+    probe: Probe
+
+
+@dataclass(frozen=True)
+class ShownFrame:
+    """A frame and when it is shown."""
+
+    # seconds on the container's clock, strictly increasing within a video
+    time: Fraction
+    _frame: VideoFrame
+    _reformatter: VideoReformatter
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width as shown, rotation applied, pixels."""
+        height, width = self._frame.height, self._frame.width
+        return (width, height) if self._frame.rotation % 180 else (height, width)
+
+    def image(self, height: int, width: int) -> Image:
+        """The frame as uint8 RGB [height, width, 3], rotation applied, resized bilinearly."""
+        turned = bool(self._frame.rotation % 180)
+        size = (width, height) if turned else (height, width)
+        return _upright(_rgb(self._frame, size, self._reformatter), self._frame)
+
+
+def probe(source: Path | BinaryIO) -> Probe:
+    """What the container says of the best video stream. Raises VideoError if it shows nothing."""
+    with _opened(source) as (container, stream):
+        return _probe(container, stream, _first(_decoded(container, stream)))
+
+
+def first_frames(
+    source: Path | BinaryIO, count: int, resize: int, crop: tuple[int, int]
+) -> FirstFrames:
+    """Decode the first `count` frames in presentation order, or all if there are fewer.
+
+    Each is turned upright, resized so that its short side is `resize` pixels, and cropped in the
+    centre to `crop` (height, width). Raises VideoError.
+    """
+    images: list[Image] = []
+    with _opened(source) as (container, stream):
+        reformatter = VideoReformatter()
+        frames = _decoded(container, stream)
+        first = _first(frames)
+        for frame in itertools.islice(itertools.chain([first], frames), count):
+            size = scaled(frame.height, frame.width, resize)
+            images.append(_centre(_upright(_rgb(frame, size, reformatter), frame), crop))
+        return FirstFrames(np.stack(images), _probe(container, stream, first))
+
+
+def shown_frames(source: Path | BinaryIO) -> Iterator[ShownFrame]:
+    """Decode all frames in presentation order. Raises VideoError.
+
+    A frame that would be shown no later than the one before it is left out.
+    """
+    with _opened(source) as (container, stream):
+        reformatter = VideoReformatter()
+        clock = _Clock()
+        last: Fraction | None = None
+        for frame in _decoded(container, stream):
+            ticks = clock.time(frame)
+            if ticks is None or frame.time_base is None:
+                continue
+            time = ticks * frame.time_base
+            if last is None or time > last:
+                yield ShownFrame(time, frame, reformatter)
+                last = time
+
+
+def measure_length(source: Path | BinaryIO) -> Fraction:
+    """Length of the best video stream in seconds: max(pts + duration) - min(pts) over its packets.
+
+    A packet without a duration counts as the median gap between packets. Packets that an edit
+    list discards are never shown and do not count. Raises VideoError.
+    """
+    with _opened(source) as (container, stream), _undecodable():
+        spans = sorted(_spans(container, stream))
+        if not spans or stream.time_base is None:
+            raise VideoError(Reason.UNDECODABLE, "the video stream has no packets with a time")
+        starts = [start for start, _ in spans]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+        gap = Fraction(statistics.median(gaps)) if gaps else Fraction(0)
+        end = max(start + (duration if duration > 0 else gap) for start, duration in spans)
+        return (end - starts[0]) * stream.time_base
+
+
+def scaled(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Height and width after a resize that keeps the aspect and makes the short side so long."""
+    if height <= width:
+        return short_side, max(short_side, round(width * short_side / height))
+    return max(short_side, round(height * short_side / width)), short_side
+
+
+class _Clock:
+    """When frames are shown, in ticks: by their pts, or by their dts where pts run backwards more.
+
+    FFmpeg's own guess (`best_effort_timestamp`), which PyAV does not hand out. It matters for AVI
+    files with packed B-frames, whose pts are not in presentation order.
+    """
+
+    def __init__(self) -> None:
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+        self._faulty_pts = self._faulty_dts = 0
+
+    def time(self, frame: VideoFrame) -> int | None:
+        pts, dts = frame.pts, frame.dts
+        if dts is not None:
+            self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
+            self._last_dts = dts
+        if pts is not None:
+            self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
+            self._last_pts = pts
+        if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts):
+            return pts
+        return dts
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its best video stream, one decoding thread: callers run in parallel."""
+    file = str(source) if isinstance(source, Path) else source
+    try:
+        container = av.open(file, mode="r", metadata_errors="ignore")
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoError(Reason.NOT_A_VIDEO, f"no media file: {_text(error)}") from error
+    with container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+            kinds = ", ".join(sorted({each.type for each in container.streams})) or "none"
+            raise VideoError(Reason.NOT_A_VIDEO, f"no video stream; streams: {kinds}")
+        if stream.codec_context is None:
+            raise VideoError(Reason.UNDECODABLE, "no decoder for the video stream")
+        stream.thread_type = "NONE"
+        yield container, stream
+
+
+def _spans(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, int]]:
+    """Start and duration (0: unknown) of each packet that is shown, in ticks."""
+    for packet in container.demux(stream):
+        start = packet.dts if packet.pts is None else packet.pts
+        if packet.size and start is not None and not packet.is_discard:
+            yield start, packet.duration or 0
+
+
+@contextmanager
+def _undecodable() -> Iterator[None]:
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise VideoError(Reason.UNDECODABLE, _text(error)) from error
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    with _undecodable():
+        yield from container.decode(stream)
+
+
+def _first(frames: Iterator[VideoFrame]) -> VideoFrame:
+    frame = next(frames, None)
+    if frame is None:
+        raise VideoError(Reason.UNDECODABLE, "no frame could be decoded")
+    return frame
+
+
+def _text(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _probe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Probe:
+    turned = bool(frame.rotation % 180)
+    rate = stream.average_rate
+    return Probe(
+        width=frame.height if turned else frame.width,
+        height=frame.width if turned else frame.height,
+        fps=round(float(rate), 3) if rate else None,
+        codec=stream.codec_context.name,
+        pixel_format=stream.codec_context.pix_fmt or frame.format.name,
+        rotation=-frame.rotation % 360,
+        container=container.format.name,
+        video_streams=len(container.streams.video),
+        audio_streams=len(container.streams.audio),
+    )
+
+
+def _rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter) -> Image:
+    """The frame as stored, resized to `size` (height, width), uint8 RGB."""
+    resized = reformatter.reformat(
+        frame, size[1], size[0], format="rgb24", interpolation=Interpolation.BILINEAR, threads=1
+    )
+    return np.asarray(resized.to_ndarray(), np.uint8)
+
+
+def _upright(image: Image, frame: VideoFrame) -> Image:
+    """`image` turned as the display matrix asks (PyAV gives degrees counterclockwise)."""
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _centre(image: Image, crop: tuple[int, int]) -> Image:
+    top = (image.shape[0] - crop[0]) // 2
+    left = (image.shape[1] - crop[1]) // 2
+    return image[top : top + crop[0], left : left + crop[1]]

@@ -1,0 +1,64 @@
+"""What the steps of a run share within one process: the store, the classifier, the disk budget."""
+
+import threading
+from pathlib import Path
+
+from schemas import Plan
+from videonet.budget import DiskBudget
+from videonet.classifier import Classifier, Device, load_classifier
+from videonet.clips import ClipSettings
+from videonet.fetch import FetchLimits
+from videonet.output import Output
+from videonet.store import Store
+
+_lock = threading.RLock()
+_workbenches: dict[Plan, "Workbench"] = {}
+_classifiers: dict[tuple[str, Device], Classifier] = {}
+
+
+class Workbench:
+    """The tools of one run in one process, shared by all its threads."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.store = Store(Path(plan.store))
+        self.output = Output(Path(plan.out))
+        self.limits = FetchLimits(max_bytes=plan.settings.max_bytes, deadline=plan.deadline)
+        self.clip_settings = ClipSettings(plan.settings.max_clips)
+        # by id, in the order of the run's list
+        self.targets = {target.target_id: target for target in self.output.targets()}
+        limit = plan.disk_budget
+        self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
+
+        self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
+
+    def position(self, target_id: str) -> int:
+        """Where a target stands in the run's list, 0-based."""
+        return self._positions[target_id]
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier, opened when it is first needed."""
+        return open_classifier(self.plan.classifier, self.plan.device)
+
+
+def workbench(plan: Plan) -> Workbench:
+    """The workbench of this process for `plan`. The tools of an earlier run are put away."""
+    with _lock:
+        if plan not in _workbenches:
+            _workbenches.clear()
+            _workbenches[plan] = Workbench(plan)
+        return _workbenches[plan]
+
+
+def open_classifier(path_or_name: str, device: Device) -> Classifier:
+    """The classifier in this file, in one session a process. Raises UsageError.
+
+    The session works with one thread: scans run beside each other, and what a classifier answers
+    must not depend on how many there are.
+    """
+    with _lock:
+        key = (path_or_name, device)
+        if key not in _classifiers:
+            _classifiers[key] = load_classifier(path_or_name, threads=1, device=device)
+        return _classifiers[key]
