@@ -1,6 +1,7 @@
 """What a web server may do to those who download from it."""
 
 from dataclasses import dataclass
+from threading import Event
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Delay:
     """Waits before it answers."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Waits for an event before it answers."""
+
+    until: Event
 
 
 @dataclass(frozen=True)
@@ -69,4 +77,6 @@ class NoRanges:
     """Always sends the whole file."""
 
 
-Behaviour = Status | Redirect | Delay | Bandwidth | Cut | Hang | WrongLength | NoLength | NoRanges
+Behaviour = (
+    Status | Redirect | Delay | Hold | Bandwidth | Cut | Hang | WrongLength | NoLength | NoRanges
+)

@@ -21,6 +21,7 @@ from demo.behaviours import (
     Cut,
     Delay,
     Hang,
+    Hold,
     NoLength,
     NoRanges,
     Redirect,
@@ -187,6 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             case Delay(seconds):
                 self._wait(seconds)
+            case Hold(until):
+                while not until.is_set() and not self._site.closing.wait(0.02):
+                    pass
             case Cut(_, times) if times is not None and nth > times:
                 behaviour = None
         file = (self._site.folder / path).resolve()

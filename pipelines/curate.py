@@ -21,12 +21,12 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
     Each stage hands on the candidates that are still open, and the verdicts on the others.
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
-    candidates, shards = targets | "TitleQuery" >> TitleQuery(plan)
+    candidates, shards = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
     downloaded, not_downloaded = candidates | "Download" >> Download(plan)
     showing, not_showing = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
     measured = showing | "LengthFilter" >> LengthFilter(plan)
     verdicts = (not_downloaded, not_showing, measured)
-    written = verdicts | "ShardedClips" >> ShardedClips(plan, shards)
+    written = verdicts | "ShardedParquetAndTFRecordClips" >> ShardedClips(plan, shards)
     return written | "Manifest" >> Manifest(plan)
 
 

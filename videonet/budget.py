@@ -6,9 +6,9 @@ from threading import Condition
 class DiskBudget:
     """Counts bytes of videos in a store; a download waits here until there is room for it.
 
-    A video's bytes are taken while it is downloaded and given back when it turns out not to be
-    kept. Until then its fate is open. When no video whose fate is open could still make room,
-    waiting is in vain, and whoever asks is told so.
+    A video's bytes are taken while it is downloaded and given back when it is not to be kept.
+    Until its first frames were looked at, its fate is open. When no video whose fate is open could
+    still make room, waiting is in vain, and whoever asks is told so.
     """
 
     def __init__(self, limit: int | None, used: int = 0) -> None:
@@ -51,7 +51,7 @@ class DiskBudget:
             self._waiting += 1
             self._changed.notify_all()
             try:
-                self._changed.wait_for(lambda: self._fits(wanted) or self._in_vain(), timeout)
+                self._changed.wait_for(lambda: self._fits(wanted) or self._in_vain(wanted), timeout)
                 if not self._fits(wanted):
                     return False
                 self._used += wanted
@@ -62,5 +62,6 @@ class DiskBudget:
     def _fits(self, wanted: int) -> bool:
         return self._limit is None or self._used + wanted <= self._limit
 
-    def _in_vain(self) -> bool:
-        return self._waiting >= self._open
+    def _in_vain(self, wanted: int) -> bool:
+        too_much = self._limit is not None and wanted > self._limit
+        return too_much or self._waiting >= self._open

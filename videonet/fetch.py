@@ -4,6 +4,7 @@ Attempts are repeated with tenacity within one deadline; whatever goes wrong bec
 record with a reason. A local file is not copied: the record says where it is.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import tenacity
 import yt_dlp
 from yt_dlp.networking import Response
-from yt_dlp.networking.exceptions import HTTPError, TransportError
+from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 from yt_dlp.utils import (
     ContentTooShortError,
     DownloadCancelled,
@@ -84,9 +86,12 @@ def fetch(
         run_id=run_id,
     )
     if candidate.root is not None:
-        record = _in_place(record, Path(candidate.root) / candidate.url, limits)
-    else:
+        record = _in_place(record, Path(candidate.root), candidate.url, limits)
+    elif _is_web(candidate.url):
         record = _downloaded(record, candidate.url, store, budget, limits)
+    else:
+        refused = FetchError(Reason.REFUSED, f"no http or https address: {candidate.url}")
+        record = _failed(record, refused)
     store.write_fetch(record)
     return record
 
@@ -129,9 +134,24 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _in_place(record: Fetch, file: Path, limits: FetchLimits) -> Fetch:
-    """The record of a local file, which stays where it is."""
+def _is_web(url: str) -> bool:
+    """Whether `url` is for the web: yt-dlp would also read ftp, and search where it sees words."""
     try:
+        return urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return False
+
+
+def _in_place(record: Fetch, root: Path, path: str, limits: FetchLimits) -> Fetch:
+    """The record of a local file, which stays where it is: `path` below `root`."""
+    # By its name alone: a link below the root may lead to another disk, as its owner wishes.
+    folder = Path(os.path.abspath(root))  # noqa: PTH100 (Path has no form that follows no link)
+    file = Path(os.path.abspath(folder / path))  # noqa: PTH100
+    try:
+        if not file.is_relative_to(folder):
+            raise FetchError(Reason.REFUSED, f"{path} is not below {folder}")
+        if file.exists() and not file.is_file():
+            raise FetchError(Reason.NOT_A_VIDEO, "no regular file")
         size = file.stat().st_size
         if size > limits.max_bytes:
             raise FetchError(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
@@ -141,9 +161,7 @@ def _in_place(record: Fetch, file: Path, limits: FetchLimits) -> Fetch:
         return _failed(record, FetchError(Reason.UNAVAILABLE, error.strerror or str(error)))
     except FetchError as error:
         return _failed(record, error)
-    return msgspec.structs.replace(
-        record, here=True, path=str(file.absolute()), sha256=sha256, bytes=size
-    )
+    return msgspec.structs.replace(record, here=True, path=str(file), sha256=sha256, bytes=size)
 
 
 def _downloaded(
@@ -152,19 +170,19 @@ def _downloaded(
     """The record of a file that was downloaded into the store."""
     folder = store.temporary()
     download = _Download(url, folder, budget, limits)
+    kept = 0
     try:
         file = download.run()
         _must_be_a_video(file)
         size, sha256 = file.stat().st_size, sha256_of(file)
         store.adopt(file, store.video(record.video_key))
-    except FetchError as error:
-        budget.give_back(download.taken)
-        record = _failed(record, error)
-    else:
-        budget.give_back(download.taken - size)
+        kept = size
         record = msgspec.structs.replace(record, here=True, sha256=sha256, bytes=size)
+    except FetchError as error:
+        record = _failed(record, error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        budget.give_back(download.taken - kept)
     return msgspec.structs.replace(record, attempts=record.attempts + download.attempts)
 
 
@@ -195,7 +213,9 @@ class _Download:
     def run(self) -> Path:
         """The downloaded file. Raises FetchError when attempts or time are used up."""
         limits = self._limits
-        jitter = tenacity.wait_exponential_jitter(limits.wait, limits.longest_wait)
+        jitter = tenacity.wait_exponential_jitter(
+            limits.wait, limits.longest_wait, jitter=limits.wait
+        )
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
@@ -294,17 +314,41 @@ def explain(error: BaseException) -> FetchError:
         case UnsupportedError():
             return FetchError(Reason.UNSUPPORTED, text)
         case ExtractorError():
-            return FetchError(Reason.UNAVAILABLE if cause.expected else Reason.INTERNAL, text)
+            return FetchError(_reason_of_text(text) if cause.expected else Reason.INTERNAL, text)
         case TimeoutError():
             return FetchError(Reason.TIMEOUT, text)
         case TransportError() | DownloadError():
             return FetchError(Reason.TIMEOUT if "timed out" in text else Reason.NETWORK, text)
+        case RequestError():
+            # Such as a redirection to an address that is not for the web.
+            return FetchError(Reason.REFUSED, text)
         case ContentTooShortError() | ConnectionError():
             return FetchError(Reason.NETWORK, text)
-        case OSError():
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return FetchError(Reason.DISK_FULL, text)
         case _:
             return FetchError(Reason.INTERNAL, f"{type(error).__name__}: {text}")
+
+
+# Sites say these in words alone (yt_dlp/extractor: youtube/_video.py, common.py). A passing
+# obstacle must not be taken for a video that is gone.
+_WORDS = {
+    "not a bot": Reason.RATE_LIMITED,
+    "rate-limit": Reason.RATE_LIMITED,
+    "confirm your age": Reason.AGE_GATED,
+    "age-restricted": Reason.AGE_GATED,
+    "private video": Reason.PRIVATE,
+    "video is private": Reason.PRIVATE,
+    "members-only": Reason.PRIVATE,
+    "registered users": Reason.PRIVATE,
+    "premieres in": Reason.UPCOMING,
+    "live event will begin": Reason.UPCOMING,
+}
+
+
+def _reason_of_text(text: str) -> Reason:
+    said = (reason for words, reason in _WORDS.items() if words in text.lower())
+    return next(said, Reason.UNAVAILABLE)
 
 
 def _reason_of_status(status: int) -> Reason:
@@ -328,7 +372,7 @@ def _retry_after(response: Response) -> float | None:
     value = response.get_header("Retry-After")
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
@@ -372,8 +416,10 @@ def _deadline(seconds: float) -> Iterator[Callable[[Response], None]]:
     nothing until the read returns.
     """
     responses: list[Response] = []
+    over = threading.Event()
 
     def interrupt() -> None:
+        over.set()
         for response in responses:
             with (
                 suppress(OSError, ValueError, AttributeError),
@@ -381,11 +427,16 @@ def _deadline(seconds: float) -> Iterator[Callable[[Response], None]]:
             ):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def watch(response: Response) -> None:
+        responses.append(response)
+        if over.is_set():
+            interrupt()
+
     timer = threading.Timer(max(0.0, seconds), interrupt)
     timer.daemon = True
     timer.start()
     try:
-        yield responses.append
+        yield watch
     finally:
         timer.cancel()
 

@@ -69,9 +69,11 @@ def found(matched: Named, video_key: str, source: str) -> list[Found]:
 
 def one_url_each(finds: Sequence[Found]) -> Sequence[Found]:
     """`finds` of one video id, unchanged. Raises UsageError if they are of different videos."""
-    by_key = {find.sighting.video_key: find.sighting for find in finds}
+    by_key: dict[str, Sighting] = {}
+    for find in sorted(finds, key=_order):
+        by_key.setdefault(find.sighting.video_key, find.sighting)
     if len(by_key) > 1:
-        first, second, *_ = sorted(by_key.values(), key=lambda each: each.rank)
+        first, second, *_ = by_key.values()
         raise UsageError(
             f"The catalogue gives the id {first.video_id!r} to different videos: "
             f"{first.url} in row {first.rank + 1} and {second.url} in row {second.rank + 1}; "

@@ -23,7 +23,9 @@ def tally(verdicts: Iterable[Verdict]) -> Counter[Key]:
     clips: dict[str, int] = {}
     candidates = set()
     for verdict in verdicts:
-        counts[verdict.target_id, verdict.outcome.value, (verdict.reason or "")] += 1
+        # Plain text: an enum has no deterministic encoding as a key in Beam.
+        reason = verdict.reason.value if verdict.reason else ""
+        counts[verdict.target_id, verdict.outcome.value, reason] += 1
         candidates.add(verdict.video_key)
         if verdict.outcome is Outcome.KEPT:
             clips[verdict.video_key] = verdict.clips
@@ -38,13 +40,7 @@ def manifest_of(
 ) -> Manifest:
     """The manifest of a run. Raises AccountError if its accounts do not balance."""
     by_target = {target: counts_of(counts, [target]) for target in workbench(plan).targets}
-    totals = Totals(
-        titles=lookup.titles,
-        candidates=counts.get(_CANDIDATES, 0),
-        kept_videos=counts.get(_KEPT_VIDEOS, 0),
-        clips=counts.get(_CLIPS, 0),
-        verdicts=counts_of(counts, list(by_target)),
-    )
+    totals = totals_of(counts, lookup.titles, list(by_target))
     shards = tuple(sorted(files, key=lambda each: each.path))
     _balance(plan, lookup, totals, shards)
     settings = plan.settings
@@ -68,6 +64,17 @@ def manifest_of(
         totals=totals,
         targets=by_target,
         shards=shards,
+    )
+
+
+def totals_of(counts: Mapping[Key, int], titles: int, targets: Sequence[str]) -> Totals:
+    """The sizes of a data set whose list of candidates came from that many titles."""
+    return Totals(
+        titles=titles,
+        candidates=counts.get(_CANDIDATES, 0),
+        kept_videos=counts.get(_KEPT_VIDEOS, 0),
+        clips=counts.get(_CLIPS, 0),
+        verdicts=counts_of(counts, targets),
     )
 
 

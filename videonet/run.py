@@ -1,6 +1,7 @@
 """One run, from what was asked for to a finished OUT: checks first, then the pipeline."""
 
 import hashlib
+import itertools
 import os
 import platform
 import shutil
@@ -17,6 +18,7 @@ import apache_beam as beam
 import filelock
 import msgspec
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners import create_runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.curate import curate
@@ -70,6 +72,7 @@ class Request:
 
 def prepare(request: Request) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
+    local = _is_local(request.beam_options)
     classifier = open_classifier(request.classifier, request.device)
     targets = resolve_targets(request.targets, classifier.labels)
     for name in request.formats:
@@ -110,7 +113,7 @@ def prepare(request: Request) -> Plan:
         deadline=request.deadline,
         shards=lookup.shards if lookup else state.shards,
         listed=lookup is not None,
-        local=_runner(request.beam_options) in LOCAL_RUNNERS,
+        local=local,
     )
 
 
@@ -153,7 +156,7 @@ def alone(*folders: Path) -> Iterator[None]:
     """Keep other runs out of these folders. Raises UsageError if one is at work there."""
     locks = []
     try:
-        for folder in folders:
+        for folder in dict.fromkeys(each.resolve() for each in folders):
             lock = filelock.FileLock(folder / ".lock")
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -180,13 +183,9 @@ def _take_up(output: Output, settings: Settings) -> RunState:
     if state is None:
         state = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
     elif state.settings != settings:
-        old, new = state.settings.to_row(), settings.to_row()
-        changed = ", ".join(
-            f"{key} was {old[key]}, is {new[key]}" for key in old if old[key] != new[key]
-        )
         raise UsageError(
-            f"{output.root} was made with other settings ({changed}); "
-            "choose another --out, or delete it."
+            f"{output.root} was made with other settings "
+            f"({_difference(state.settings, settings)}); choose another --out, or delete it."
         )
     elif output.manifest() is not None:
         # The run is finished: this is the next one, which looks again at what may have changed.
@@ -198,6 +197,23 @@ def _take_up(output: Output, settings: Settings) -> RunState:
     output.write_run_state(state)
     output.begin_anew()
     return state
+
+
+def _difference(before: Settings, now: Settings) -> str:
+    """What was asked for otherwise, by the names of the options."""
+    old, new = before.to_row(), now.to_row()
+    changed = [name for name in old if old[name] != new[name]]
+    # It changes with others, whose names say more.
+    if len(changed) > 1 and "scan_key" in changed:
+        changed.remove("scan_key")
+    shown = []
+    for name in changed:
+        values = [
+            f"{each['name']} ({each['sha256'][:12]}...)" if name == "classifier" else each
+            for each in (old[name], new[name])
+        ]
+        shown.append(f"{name} was {values[0]}, is {values[1]}")
+    return ", ".join(shown)
 
 
 def _budget(store: Store, asked: int | None) -> int:
@@ -224,11 +240,29 @@ def _digest(targets: Sequence[Target]) -> str:
 
 
 def _absolute(source: str) -> str:
-    kind, colon, place = source.partition(":")
-    return f"{kind}:{Path(place).absolute()}" if colon else kind
+    kind, _, place = source.partition(":")
+    return f"{kind}:{Path(place).absolute()}" if place else kind
+
+
+def _is_local(beam_options: Sequence[str]) -> bool:
+    """Whether Beam's options name a runner of this process. Raises UsageError if there is none."""
+    for option in itertools.islice(beam_options, 1):
+        if not option.startswith("-"):
+            raise UsageError(
+                f"{option!r} is no option; only options for Beam may stand at the end, such as "
+                "-- --runner=DataflowRunner."
+            )
+    runner = _runner(beam_options)
+    if runner.rpartition(".")[2] in LOCAL_RUNNERS:
+        return True
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UsageError(f"Beam has no runner {runner!r} here: {error}") from error
+    return False
 
 
 def _runner(beam_options: Sequence[str]) -> str:
     """The runner that Beam's options name."""
     options = PipelineOptions(list(beam_options)).get_all_options()
-    return str(options.get("runner") or "FnApiRunner").rpartition(".")[2]
+    return str(options.get("runner") or "FnApiRunner")

@@ -335,7 +335,11 @@ def _batches(_: None, plan: Plan) -> Iterator[Batch]:
 
 def _identify(bench: Workbench, matched: Named) -> list[Found]:
     kind = bench.plan.settings.source.partition(":")[0]
-    return lookup.found(matched, video_key(matched.row), kind)
+    try:
+        return lookup.found(matched, video_key(matched.row), kind)
+    except UsageError as error:
+        bench.output.complain(error)
+        raise
 
 
 def _one_url_each(element: tuple[str, Iterable[Found]], plan: Plan) -> Iterable[Found]:

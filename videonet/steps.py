@@ -29,17 +29,25 @@ class Decided(NamedTuple):
 def download(bench: Workbench, candidate: Candidate) -> Decided:
     """Fetch the file, if a verdict needs it, it is not here, and trying may help."""
     bench.budget.begin()
-    return _step(bench, candidate, _download)
+    decided, released = _step(bench, candidate, _download)
+    if decided.rest is None:
+        bench.budget.settle(released)
+    return decided
 
 
 def scan(bench: Workbench, candidate: Candidate) -> Decided:
     """Classify the first frames, unless this classifier has seen them before."""
-    return _step(bench, candidate, _scan)
+    decided, released = _step(bench, candidate, _scan)
+    # What shows its class is most likely kept: nobody should wait for its room.
+    bench.budget.settle(released)
+    return decided
 
 
 def measure(bench: Workbench, candidate: Candidate) -> Decided:
     """Measure the whole file's length, unless it is known."""
-    return _step(bench, candidate, _measure)
+    decided, released = _step(bench, candidate, _measure)
+    bench.budget.give_back(released)
+    return decided
 
 
 def seen_of(bench: Workbench, candidate: Candidate) -> Seen:
@@ -58,7 +66,8 @@ def seen_of(bench: Workbench, candidate: Candidate) -> Seen:
 
 def _step(
     bench: Workbench, candidate: Candidate, work: Callable[[Workbench, Candidate, Seen], None]
-) -> Decided:
+) -> tuple[Decided, int]:
+    """Do `work`, and ask for verdicts; with how many bytes were deleted that nobody needs now."""
     seen = Seen()
     try:
         work(bench, candidate, seen_of(bench, candidate))
@@ -83,10 +92,9 @@ def _step(
     ]
     undecided = tuple(match for match, decision in decisions if decision is None)
     if undecided:
-        return Decided(verdicts, msgspec.structs.replace(candidate, matches=undecided))
+        return Decided(verdicts, msgspec.structs.replace(candidate, matches=undecided)), 0
     kept = any(verdict.outcome is Outcome.KEPT for verdict in verdicts)
-    bench.budget.settle(0 if kept else _put_away(bench, seen.fetch))
-    return Decided(verdicts, None)
+    return Decided(verdicts, None), 0 if kept else _put_away(bench, seen.fetch)
 
 
 def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) -> Decision | None:

@@ -38,6 +38,10 @@ class Store:
         try:
             shutil.rmtree(self.root / "tmp", ignore_errors=True)
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            # A folder that is there may still not be ours to write to.
+            trial = self.temporary()
+            trial.touch()
+            trial.unlink()
         except OSError as error:
             raise UsageError(
                 f"The store {self.root} cannot be written ({error.strerror}); "
@@ -135,7 +139,7 @@ class Store:
             return None
         try:
             return kind.from_json(data)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             # Torn by a power cut or written by another version: as good as none.
             return None
 

@@ -4,13 +4,17 @@ A title names a class when it contains one of the class's names, or its plural, 
 order. Case, accents and punctuation do not count.
 """
 
+import functools
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import ahocorasick_rs
-import inflect
+
+if TYPE_CHECKING:
+    import inflect
 
 
 class TitleMatcher:
@@ -109,9 +113,14 @@ def _is_accent(character: str, category: str) -> bool:
     return combining == 1 or combining >= 200 or category == "Me" or selector
 
 
-_MODERN = inflect.engine()
-_CLASSICAL = inflect.engine()
-_CLASSICAL.classical(all=True)  # cacti beside cactuses
+@functools.cache
+def _engines() -> "tuple[inflect.engine, inflect.engine]":
+    # Here, for it takes 1.3 s: a decorator parses the whole of inflect anew for 23 functions.
+    import inflect
+
+    modern, classical = inflect.engine(), inflect.engine()
+    classical.classical(all=True)  # cacti beside cactuses
+    return modern, classical
 
 
 def _forms(name: str) -> set[str]:
@@ -125,12 +134,12 @@ def _forms(name: str) -> set[str]:
 def _plurals(name: str) -> Iterator[str]:
     """Plurals of the whole name (mothers-in-law) and of its last word (mother-in-laws)."""
     *before, last = normalise(name).split() or [""]
-    for engine in (_MODERN, _CLASSICAL):
+    for engine in _engines():
         if last:
             yield _plural(engine, name.casefold())
             yield " ".join((*before, _plural(engine, last)))
 
 
-def _plural(engine: inflect.engine, noun: str) -> str:
+def _plural(engine: "inflect.engine", noun: str) -> str:
     # With an article, "mine" is a place and not a pronoun whose plural is "ours".
     return engine.plural_noun(f"the {noun}").removeprefix("the ")

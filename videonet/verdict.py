@@ -47,14 +47,17 @@ def decide(candidate: Candidate, target: Target, seen: Seen, min_seconds: float)
         return because(seen.scan.reason, seen.scan.error)
     if not matching_frames(seen.scan, target):
         return because(Reason.NO_TOP1_MATCH)
+    # A length is known only of a file that was whole once, whether or not it is still here.
+    if seen.length is not None:
+        if seen.length.reason is not None:
+            return because(seen.length.reason, seen.length.error)
+        # The decimal that was written: as a float, 2.56 is a little more than 2.56.
+        if seconds(seen.length) < Fraction(str(min_seconds)):
+            return because(Reason.TOO_SHORT)
     if not seen.whole:
         return _failure(seen.fetch)
     if seen.length is None:
         return None
-    if seen.length.reason is not None:
-        return because(seen.length.reason, seen.length.error)
-    if seconds(seen.length) < Fraction(min_seconds):
-        return because(Reason.TOO_SHORT)
     return KEPT
 
 

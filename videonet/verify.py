@@ -1,18 +1,20 @@
-"""Looks at every byte, every clip and every account: is a data set what its manifest says?"""
+"""Whether a data set is what its manifest says: every byte, every clip and every account."""
 
 import hashlib
 import itertools
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 import simplejpeg
 
-from schemas import Clip, Lookup, Manifest, Outcome, Shard
+from schemas import Clip, Lookup, Manifest, Outcome, Shard, Target, Verdict
 from videonet.errors import UsageError
-from videonet.manifest import counts_of, tally
+from videonet.manifest import Key, counts_of, tally, totals_of
 from videonet.output import Output
 from videonet.shards import FORMATS, shard_path
 
@@ -34,15 +36,47 @@ def problems_of(out: Path) -> Findings:
     manifest, lookup = output.manifest(), output.lookup()
     if manifest is None or lookup is None:
         raise UsageError(
-            f"{out} holds no finished data set (manifest.json or lookup.json is missing); "
-            "give the --out of a finished run."
+            f"{out} holds no finished data set (manifest.json or lookup.json is missing or "
+            "damaged); give the --out of a finished run."
         )
+    try:
+        targets = output.targets()
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"The targets of {out} cannot be read: {error}.") from error
     findings = Findings(pairs=manifest.totals.verdicts.pairs)
+    _check_files(output, manifest, lookup, findings)
     sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
+    counts: Counter[Key] = Counter()
     for index in range(lookup.shards):
-        _check_clips(output, manifest, lookup.shards, index, sound, findings)
-    _check_accounts(output, manifest, lookup, findings)
+        verdicts = _checked_verdicts(output, lookup.shards, index, findings)
+        expected = None if verdicts is None else _expected(verdicts, targets)
+        _check_clips(output, manifest, lookup.shards, index, sound, expected, findings)
+        counts.update(tally(verdicts or []))
+    _check_counts(manifest, lookup, counts, findings)
     return findings
+
+
+def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: Findings) -> None:
+    """Whether the manifest lists what must be there, and nothing else lies beside it.
+
+    A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
+    """
+    formats = _formats(manifest)
+    due = {
+        shard_path(name, index, lookup.shards)
+        for name in formats
+        for index in range(lookup.shards)
+    }
+    listed = {shard.path for shard in manifest.shards}
+    for path in sorted(due - listed):
+        findings.problems.append(f"{path} is not in the manifest.")
+    there = {
+        file.relative_to(output.root).as_posix()
+        for file in output.clips.glob("*/*")
+        if not file.name.startswith(".")
+    }
+    for path in sorted((there | listed) - due):
+        findings.problems.append(f"{path} is no shard of this data set.")
 
 
 def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
@@ -64,41 +98,118 @@ def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
     return True
 
 
+class _Due(NamedTuple):
+    """What the verdicts on a kept video say of its clips."""
+
+    clips: int
+    # positions in the target list, ascending, and the names there
+    labels: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[str, _Due]:
+    """The clips that must be in a shard, by video_key."""
+    positions = {target.target_id: position for position, target in enumerate(targets)}
+    kept: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.outcome is Outcome.KEPT and verdict.target_id in positions:
+            kept[verdict.video_key].append(verdict)
+    due = {}
+    for key, rows in kept.items():
+        labels = tuple(sorted(positions[row.target_id] for row in rows))
+        names = tuple(targets[position].name for position in labels)
+        due[key] = _Due(max(row.clips for row in rows), labels, names)
+    return due
+
+
 def _check_clips(
     output: Output,
     manifest: Manifest,
     shards: int,
     index: int,
     sound: list[Shard],
+    expected: Mapping[str, _Due] | None,
     findings: Findings,
 ) -> None:
-    """Every clip of a shard decodes, the formats agree, and the rows are as many as stated."""
-    formats = [str(name) for name in _formats(manifest)]
-    paths = {name: shard_path(name, index, shards) for name in formats}
+    """Every clip of a shard decodes and is due, the formats agree, the rows are as many as stated.
+
+    `expected` is None where the verdicts cannot be read.
+    """
+    paths = {name: shard_path(name, index, shards) for name in _formats(manifest)}
     by_path = {shard.path: shard for shard in sound}
-    readable = [name for name in formats if paths[name] in by_path]
-    readers = [_clips(output, name, paths[name], findings) for name in readable]
-    rows = 0
-    for clips in itertools.zip_longest(*readers):
-        rows += 1
+    readable = [name for name in paths if paths[name] in by_path]
+    if not readable:
+        return
+    reading = [_Reading(output, name, paths[name], findings) for name in readable]
+    where = paths[readable[0]]
+    found: Counter[str] = Counter()
+    for number, clips in enumerate(itertools.zip_longest(*reading)):
         first = clips[0]
-        if any(clip != first for clip in clips[1:]):
-            findings.problems.append(
-                f"Clip {rows - 1} differs between {' and '.join(paths[n] for n in readable)}."
-            )
+        # Of a file that breaks off, the clips that are missing are not missed one by one.
+        whole = [clip for clip, each in zip(clips, reading, strict=True) if not each.is_damaged]
+        if any(clip != whole[0] for clip in whole):
+            names = " and ".join(paths[name] for name in readable)
+            findings.problems.append(f"Clip {number} differs between {names}.")
         if first is not None:
-            _check_frames(first, paths[readable[0]], findings)
-    for name in readable:
+            _check_frames(first, where, findings)
+            if expected is not None:
+                _check_labels(first, where, expected, found, findings)
+    for name, each in zip(readable, reading, strict=True):
         stated = by_path[paths[name]].rows
-        if stated != rows:
-            findings.problems.append(f"{paths[name]} has {rows} clips, {stated} are stated.")
+        if stated != each.rows and not each.is_damaged:
+            findings.problems.append(f"{paths[name]} has {each.rows} clips, {stated} are stated.")
+    if expected is None or reading[0].is_damaged:
+        return
+    for key, due in expected.items():
+        if found[key] != due.clips:
+            findings.problems.append(
+                f"{key} has {found[key]} clips in {where}, its verdict says {due.clips}."
+            )
 
 
-def _clips(output: Output, format_name: str, path: str, findings: Findings) -> Iterator[Clip]:
-    try:
-        yield from FORMATS[format_name].read(output.root / path)
-    except UsageError as error:
-        findings.problems.append(str(error))
+def _check_labels(
+    clip: Clip,
+    path: str,
+    expected: Mapping[str, _Due],
+    found: Counter[str],
+    findings: Findings,
+) -> None:
+    """A clip is the next one of a kept video, and labelled with what that was kept for."""
+    key, _, number = clip.example_id.rpartition("#")
+    where = f"Clip {clip.example_id} in {path}"
+    due = expected.get(key)
+    if due is None:
+        findings.problems.append(f"{where} is of a video that was not kept.")
+        return
+    if number != str(found[key]):
+        findings.problems.append(f"{where} stands where {key}#{found[key]} is due.")
+    found[key] += 1
+    labels = (clip.clip_label_index, clip.clip_label_string, clip.clip_label_text)
+    if labels != (due.labels, due.names, due.names):
+        findings.problems.append(
+            f"{where} is labelled {clip.clip_label_index} {clip.clip_label_string}, its verdicts "
+            f"say {due.labels} {due.names}."
+        )
+
+
+class _Reading:
+    """The clips of one file, until it turns out to be damaged."""
+
+    def __init__(self, output: Output, format_name: str, path: str, findings: Findings) -> None:
+        self.rows = 0
+        self.is_damaged = False
+        self._clips = FORMATS[format_name].read(output.root / path)
+        self._path = path
+        self._findings = findings
+
+    def __iter__(self) -> Iterator[Clip]:
+        try:
+            for clip in self._clips:
+                self.rows += 1
+                yield clip
+        except (UsageError, msgspec.MsgspecError) as error:
+            self.is_damaged = True
+            self._findings.problems.append(f"{self._path} cannot be read: {error}")
 
 
 def _check_frames(clip: Clip, path: str, findings: Findings) -> None:
@@ -121,34 +232,40 @@ def _check_frames(clip: Clip, path: str, findings: Findings) -> None:
         findings.problems.append(f"{where} has times that do not increase.")
 
 
-def _check_accounts(output: Output, manifest: Manifest, lookup: Lookup, findings: Findings) -> None:
-    """One verdict for each pair in the candidate list, as many of each kind as stated."""
-    counts: Counter[tuple[str, str, str]] = Counter()
-    for index in range(lookup.shards):
-        try:
-            verdicts = list(output.verdicts(index, lookup.shards))
-            listed = Counter(
-                (candidate.video_key, match.target_id)
-                for candidate in output.candidates(index, lookup.shards)
-                for match in candidate.matches
-            )
-        except (OSError, pa.ArrowException) as error:
-            findings.problems.append(f"The accounts of shard {index} cannot be read: {error}.")
-            continue
-        judged = Counter((verdict.video_key, verdict.target_id) for verdict in verdicts)
-        for pair in listed - judged:
-            findings.problems.append(f"Candidate {pair[0]} for {pair[1]} has no verdict.")
-        for pair in judged - listed:
-            findings.problems.append(f"The verdict on {pair[0]} for {pair[1]} is one too many.")
-        counts.update(tally(verdicts))
+def _checked_verdicts(
+    output: Output, shards: int, index: int, findings: Findings
+) -> list[Verdict] | None:
+    """The verdicts of a shard: one for each pair in the candidate list."""
+    try:
+        verdicts = list(output.verdicts(index, shards))
+        listed = Counter(
+            (candidate.video_key, match.target_id)
+            for candidate in output.candidates(index, shards)
+            for match in candidate.matches
+        )
+    except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
+        findings.problems.append(f"The accounts of shard {index} cannot be read: {error}.")
+        return None
+    judged = Counter((verdict.video_key, verdict.target_id) for verdict in verdicts)
+    for pair in listed - judged:
+        findings.problems.append(f"Candidate {pair[0]} for {pair[1]} has no verdict.")
+    for pair in judged - listed:
+        findings.problems.append(f"The verdict on {pair[0]} for {pair[1]} is one too many.")
+    return verdicts
+
+
+def _check_counts(
+    manifest: Manifest, lookup: Lookup, counts: Counter[Key], findings: Findings
+) -> None:
+    """There are as many verdicts, videos and clips as stated."""
     for target, stated in manifest.targets.items():
         if counts_of(counts, [target]) != stated:
             findings.problems.append(f"The verdicts on {target} are not as many as stated.")
-    kept = counts_of(counts, list(manifest.targets)).kept
-    if kept != manifest.totals.verdicts.kept:
-        findings.problems.append(
-            f"{kept} verdicts are {Outcome.KEPT}, {manifest.totals.verdicts.kept} are stated."
-        )
+    totals = totals_of(counts, lookup.titles, list(manifest.targets))
+    for name in totals.__struct_fields__:
+        counted, said = getattr(totals, name), getattr(manifest.totals, name)
+        if counted != said:
+            findings.problems.append(f"The total of {name} is {counted}, {said} is stated.")
 
 
 def _formats(manifest: Manifest) -> list[str]:

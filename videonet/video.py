@@ -1,7 +1,8 @@
 """Decoding, with PyAV: what a file holds, its first frames, its frames over time, its length.
 
 A file goes in, frames and numbers come out; nothing is shared between calls, so any number of
-threads may decode at once. `source` is a path or a readable, seekable binary file object.
+threads may decode at once. `source` is a path or a readable, seekable binary file object. What is
+wrong with a video becomes a VideoError; a path that cannot be read raises OSError.
 """
 
 import itertools
@@ -60,12 +61,11 @@ class ShownFrame:
     def size(self) -> tuple[int, int]:
         """Height and width as shown, rotation applied, pixels."""
         height, width = self._frame.height, self._frame.width
-        return (width, height) if self._frame.rotation % 180 else (height, width)
+        return (width, height) if _quarter_turns(self._frame) % 2 else (height, width)
 
     def image(self, height: int, width: int) -> Image:
         """The frame as uint8 RGB [height, width, 3], rotation applied, resized bilinearly."""
-        turned = bool(self._frame.rotation % 180)
-        size = (width, height) if turned else (height, width)
+        size = (width, height) if _quarter_turns(self._frame) % 2 else (height, width)
         return _upright(_rgb(self._frame, size, self._reformatter), self._frame)
 
 
@@ -165,6 +165,9 @@ class _Clock:
 @contextmanager
 def _opened(source: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its best video stream, one decoding thread: callers run in parallel."""
+    if isinstance(source, Path):
+        # FFmpeg's errors do not tell a missing file from one that refers to a missing one.
+        source.open("rb").close()
     file = str(source) if isinstance(source, Path) else source
     try:
         container = av.open(file, mode="r", metadata_errors="ignore")
@@ -214,15 +217,15 @@ def _text(error: Exception) -> str:
 
 
 def _probe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Probe:
-    turned = bool(frame.rotation % 180)
+    turns = _quarter_turns(frame)
     rate = stream.average_rate
     return Probe(
-        width=frame.height if turned else frame.width,
-        height=frame.width if turned else frame.height,
+        width=frame.height if turns % 2 else frame.width,
+        height=frame.width if turns % 2 else frame.height,
         fps=round(float(rate), 3) if rate else None,
         codec=stream.codec_context.name,
         pixel_format=stream.codec_context.pix_fmt or frame.format.name,
-        rotation=-frame.rotation % 360,
+        rotation=-turns % 4 * 90,
         container=container.format.name,
         video_streams=len(container.streams.video),
         audio_streams=len(container.streams.audio),
@@ -238,9 +241,13 @@ def _rgb(frame: VideoFrame, size: tuple[int, int], reformatter: VideoReformatter
 
 
 def _upright(image: Image, frame: VideoFrame) -> Image:
-    """`image` turned as the display matrix asks (PyAV gives degrees counterclockwise)."""
-    turns = round(frame.rotation / 90) % 4
+    turns = _quarter_turns(frame)
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    """Counterclockwise, 0 to 3, nearest to the degrees that the display matrix asks for."""
+    return round(frame.rotation / 90) % 4
 
 
 def _centre(image: Image, crop: tuple[int, int]) -> Image:

@@ -1,5 +1,6 @@
 """`videonet curate`: the whole job."""
 
+import difflib
 import os
 import tomllib
 from collections.abc import Callable
@@ -9,13 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from yt_dlp.utils import parse_filesize
 
 from schemas import Keep
 from videonet.cli.outcome import exit_code, show_outcome
 from videonet.cli.progress_line import progress_line
 from videonet.errors import UsageError
-from videonet.run import Request, alone, carry_out, prepare
 
 _ABOUT_SOURCES = "catalogue:FILE (csv, tsv, jsonl, parquet), folder:DIR, or store."
 
@@ -29,6 +28,8 @@ class DeviceName(StrEnum):
 
 def _bytes(text: str | int) -> int:
     """Bytes, from "50GB", "2GiB" or a number."""
+    from yt_dlp.utils import parse_filesize  # slow, and not needed for --help
+
     size = int(text) if str(text).isdigit() else parse_filesize(str(text))
     if size is None:
         raise typer.BadParameter(f"{text!r} is no size; write one such as 50GB.")
@@ -48,12 +49,21 @@ def _configured(context: typer.Context, file: Path | None) -> Path | None:
         values: dict[str, Any] = tomllib.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"The configuration {file} cannot be read: {error}.") from error
-    options = {parameter.name for parameter in context.command.params}
-    given = {name.replace("-", "_"): value for name, value in values.items()}
-    unknown = sorted(set(given) - options)
-    if unknown:
-        known = ", ".join(sorted(name for name in options if name))
-        raise UsageError(f"{file} has {unknown[0]!r}, which is no option; options are: {known}.")
+    # As typed, without dashes in front ("format"), and what the parameter is called ("formats").
+    names = {
+        option.lstrip("-").replace("_", "-"): parameter.name
+        for parameter in context.command.params
+        for option in parameter.opts
+        if parameter.name not in (None, "config")
+    }
+    given: dict[str, Any] = {}
+    for key, value in values.items():
+        option = key.replace("_", "-")
+        if option not in names:
+            near = difflib.get_close_matches(option, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"options are: {', '.join(names)}."
+            raise UsageError(f"{file} has {key!r}, which is no option; {hint}")
+        given[names[option]] = value
     context.default_map = {**(context.default_map or {}), **given}
     return file
 
@@ -119,7 +129,7 @@ def curate(
     ] = os.cpu_count() or 1,
     downloads: Annotated[int, typer.Option(min=1, help="Videos downloaded at once.")] = 8,
     deadline: Annotated[
-        float, typer.Option(min=0.1, help="Longest time for one download, attempts included, s.")
+        float, typer.Option(min=0.1, help="Longest time for one download, all attempts, seconds.")
     ] = 600.0,
     device: Annotated[DeviceName, typer.Option(help="Where the classifier runs.")] = DeviceName.CPU,
     config: Annotated[
@@ -144,6 +154,8 @@ def curate(
     --store store --out out
     """
     del config
+    from videonet.run import Request, alone, carry_out, prepare  # Beam is slow, --help need not be
+
     request = Request(
         targets=targets,
         source=source,

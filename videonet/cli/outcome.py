@@ -78,4 +78,4 @@ def _cells(counts: Counts) -> tuple[str, str, str, str]:
 
 
 def _reasons(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
+    return "\n".join(f"{number:,} {reason}" for reason, number in counts.items())

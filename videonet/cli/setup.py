@@ -7,9 +7,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from videonet.classifier import DEFAULT, describe, fetch_default
-from videonet.targets import wordnet
-
 classifier_app = typer.Typer(
     help="Fetch the default classifier; look at any.", no_args_is_help=True
 )
@@ -22,19 +19,23 @@ def fetch() -> None:
 
     Example: videonet classifier fetch
     """
+    from videonet.classifier import fetch_default  # slow, and not needed for --help
+
     Console(soft_wrap=True).print(f"The default classifier is at {fetch_default()}.")
 
 
 @classifier_app.command()
 def show(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help=f"{DEFAULT}, or an ONNX file.")
-    ] = DEFAULT,
+        str, typer.Argument(metavar="MODEL", help="resnet50, or an ONNX file.")
+    ] = "resnet50",
 ) -> None:
     """Show a classifier's input, output, labels and preprocessing.
 
     Example: videonet classifier show model.onnx
     """
+    from videonet.classifier import describe
+
     table = Table(show_header=False, box=None)
     for name, value in describe(model).items():
         table.add_row(name, value)
@@ -61,6 +62,8 @@ def install(
 
     Example: videonet wordnet install --from /usr/share/wordnet
     """
+    from videonet.targets import wordnet
+
     Console(soft_wrap=True).print(f"WordNet is at {wordnet.install(source, to)}.")
 
 

@@ -6,10 +6,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from videonet.targets import resolve_targets
-from videonet.targets.imagenet1k import imagenet1k_labels
-from videonet.workbench import open_classifier
-
 
 def targets(
     class_list: Annotated[
@@ -27,6 +23,11 @@ def targets(
 
     Example: videonet targets classes.txt --classifier model.onnx
     """
+    # Here, for nltk and ONNX Runtime are slow, and --help need not be.
+    from videonet.targets import resolve_targets
+    from videonet.targets.imagenet1k import imagenet1k_labels
+    from videonet.workbench import open_classifier
+
     labels = open_classifier(classifier, "cpu").labels if classifier else imagenet1k_labels()
     table = Table("target", "names", "confirmed by", "senses", show_lines=True)
     for target in resolve_targets(class_list, labels):

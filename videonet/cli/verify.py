@@ -6,8 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from videonet.verify import problems_of
-
 
 def verify(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation wrote.")],
@@ -16,6 +14,8 @@ def verify(
 
     Example: videonet verify out
     """
+    from videonet.verify import problems_of  # slow, and not needed for --help
+
     console = Console(soft_wrap=True, highlight=False)
     found = problems_of(out)
     for problem in found.problems:

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,16 @@ import pyarrow.parquet as pq
 from yt_dlp.utils import parse_duration
 
 from videonet.errors import UsageError
-from videonet.sources.row import BATCH_ROWS, Batch, Row, in_batches
+from videonet.sources.row import BATCH_ROWS, Batch, Row, encodable, in_batches
 
 REQUIRED = ("id", "url", "title")
 OPTIONAL = ("duration", "channel", "licence")
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
+_HINTS = {
+    ",": "quote cells that contain a comma",
+    "\t": "a cell cannot contain a tab",
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,15 @@ class Catalogue:
             raise UsageError(f"There is no catalogue {self.file}.")
         if self.files_root is not None and not self.files_root.is_dir():
             raise UsageError(f"There is no folder {self.files_root}, given with --files-root.")
-        for record in self._records():
-            self._records_checked(record)
-            break
+        try:
+            first = next(self._records(), None)
+        except OSError as error:
+            raise UsageError(
+                f"The catalogue {self.file} cannot be read ({error.strerror})."
+            ) from error
+        if first is None:
+            raise UsageError(f"The catalogue {self.file} has no rows.")
+        self._columns_checked(first)
 
     def batches(self) -> Iterator[Batch]:
         """All rows. Raises UsageError naming the row that cannot be read."""
@@ -61,10 +73,16 @@ class Catalogue:
         # The default limit of 131,072 characters a field is no limit of ours.
         csv.field_size_limit(1 << 30)
         with self.file.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, delimiter=delimiter, quoting=quoting)
+            # Strict: a quote that is never closed would make one cell of all rows after it.
+            reader = csv.DictReader(lines, delimiter=delimiter, quoting=quoting, strict=True)
             try:
-                self._records_checked(dict.fromkeys(reader.fieldnames or ()))
-                yield from reader
+                self._columns_checked(reader.fieldnames or ())
+                for record in reader:
+                    if None in record:
+                        raise csv.Error(
+                            f"it has more cells than the header; {_HINTS[delimiter]}"
+                        )
+                    yield record
             except (csv.Error, UnicodeDecodeError) as error:
                 raise UsageError(
                     f"The catalogue {self.file} cannot be read after line {reader.line_num}: "
@@ -88,17 +106,18 @@ class Catalogue:
         try:
             with pq.ParquetFile(self.file) as table:
                 names = table.schema_arrow.names
-                self._records_checked(dict.fromkeys(names))
+                self._columns_checked(names)
                 wanted = [name for name in (*REQUIRED, *OPTIONAL) if name in names]
                 for batch in table.iter_batches(BATCH_ROWS, columns=wanted):
                     yield from batch.to_pylist()
         except pa.ArrowException as error:
             raise UsageError(f"The catalogue {self.file} is no Parquet file: {error}.") from error
 
-    def _records_checked(self, record: Mapping[str, Any]) -> None:
-        missing = [name for name in REQUIRED if name not in record]
+    def _columns_checked(self, columns: Iterable[str]) -> None:
+        names = list(columns)
+        missing = [name for name in REQUIRED if name not in names]
         if missing:
-            has = ", ".join(map(str, record)) or "none"
+            has = ", ".join(map(str, names)) or "none"
             raise UsageError(
                 f"The catalogue {self.file} needs the columns id, url and title; "
                 f"it lacks {' and '.join(missing)} and has: {has}."
@@ -126,7 +145,8 @@ class Catalogue:
     def _duration(self, rank: int, value: Any) -> float | None:
         """Seconds, from a number or from a text such as "83", "1:23" or "PT1M23S"."""
         text = _text(value)
-        if text is None:
+        # Tables that come from pandas write a number that is not known as NaN.
+        if text is None or (isinstance(value, float) and math.isnan(value)):
             return None
         seconds = parse_duration(text)
         if seconds is None:
@@ -142,4 +162,4 @@ class Catalogue:
 
 def _text(value: Any) -> str | None:
     """A cell as text; an empty one is None."""
-    return None if value is None else str(value).strip() or None
+    return None if value is None else encodable(str(value).strip()) or None

@@ -1,6 +1,7 @@
 """A folder of video files, in the order of their paths."""
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +11,15 @@ from typing import Any
 from yt_dlp.utils import MEDIA_EXTENSIONS
 
 from videonet.errors import UsageError
-from videonet.sources.row import Batch, Row, in_batches
+from videonet.sources.row import Batch, Row, encodable, in_batches
+
+# yt-dlp's list has no streams as television and cameras write them.
+SUFFIXES = frozenset({*MEDIA_EXTENSIONS.video, "m2ts", "mpeg", "mts", "ts", "vob"})
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Every video file below a folder.
+    """Every video file below a folder. Hidden files and folders are left out.
 
     Titles, and what else is known, come from a yt-dlp `NAME.info.json` beside `NAME.mp4`; without
     one the title is the file's name.
@@ -25,9 +29,14 @@ class Folder:
     kind: str = "folder"
 
     def check(self) -> None:
-        """Raise UsageError if there is no such folder."""
+        """Raise UsageError if there is no such folder, or no video in it."""
         if not self.folder.is_dir():
             raise UsageError(f"There is no folder {self.folder}.")
+        if next(self._unordered(), None) is None:
+            raise UsageError(
+                f"No file below {self.folder} has the name of a video; names end with one of: "
+                f"{', '.join(sorted(SUFFIXES))}."
+            )
 
     def batches(self) -> Iterator[Batch]:
         """All rows. Raises UsageError for an info file that is not JSON."""
@@ -35,26 +44,35 @@ class Folder:
 
     def _paths(self) -> list[str]:
         """Paths of the video files relative to the folder, with "/", in alphabetical order."""
-        paths = [
-            (Path(place) / name).relative_to(self.folder).as_posix()
-            for place, _, names in os.walk(self.folder)
-            for name in names
-            if name.rpartition(".")[2].lower() in MEDIA_EXTENSIONS.video
-        ]
-        return sorted(paths)
+        paths = sorted(self._unordered())
+        for path in paths:
+            if path != encodable(path):
+                raise UsageError(f"{path!r} below {self.folder} is not UTF-8; rename it.")
+        return paths
+
+    def _unordered(self) -> Iterator[str]:
+        for place, folders, names in os.walk(self.folder):
+            # Partial downloads, waste bins, and what macOS puts beside each file ("._x.mp4").
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                _, dot, suffix = name.rpartition(".")
+                if dot and suffix.lower() in SUFFIXES and not name.startswith("."):
+                    yield (Path(place) / name).relative_to(self.folder).as_posix()
 
     def _row(self, rank: int, path: str) -> Row:
         info = self._info(self.folder / path)
         duration = info.get("duration")
+        if not isinstance(duration, int | float) or not math.isfinite(duration):
+            duration = None
         return Row(
             rank=rank,
-            video_id=str(info.get("id") or path),
+            video_id=_text(info.get("id")) or path,
             url=path,
             root=str(self.folder.absolute()),
-            title=str(info.get("title") or Path(path).stem),
-            duration=float(duration) if isinstance(duration, int | float) else None,
-            channel=info.get("channel") or info.get("uploader"),
-            licence=info.get("license"),
+            title=_text(info.get("title")) or Path(path).stem,
+            duration=None if duration is None else float(duration),
+            channel=_text(info.get("channel")) or _text(info.get("uploader")),
+            licence=_text(info.get("license")),
         )
 
     def _info(self, file: Path) -> dict[str, Any]:
@@ -68,3 +86,7 @@ class Folder:
         if not isinstance(info, dict):
             raise UsageError(f"{beside} is no yt-dlp info file: an object is expected.")
         return info
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else encodable(str(value)) or None

@@ -41,8 +41,10 @@ class Found:
 
     def _sightings(self) -> Iterator[Sighting]:
         files = [self.store.root / name for name in self.store.list(FOLDER)]
-        table = pa.concat_tables(pq.read_table(file) for file in files)
-        order = [("video_key", "ascending"), ("title", "ascending"), ("url", "ascending")]
+        table = pa.concat_tables(self._table(file) for file in files)
+        # All columns, so that what comes first does not depend on the names of the files.
+        names = dict.fromkeys(("video_key", "title", "url", *Sighting.__struct_fields__))
+        order = [(name, "ascending") for name in names]
         seen: set[tuple[str, str, str | None]] = set()
         key = None
         for batch in table.sort_by(order).to_batches(BATCH_ROWS):
@@ -54,6 +56,15 @@ class Found:
                 if said not in seen:
                     seen.add(said)
                     yield sighting
+
+    def _table(self, file: Path) -> pa.Table:
+        try:
+            return pq.read_table(file)
+        except pa.ArrowException as error:
+            raise UsageError(
+                f"{file} of the store is damaged ({error}); delete it, and run again from the "
+                "source that it came from."
+            ) from error
 
     def _row(self, rank: int, sighting: Sighting) -> Row:
         return Row(

@@ -2,12 +2,15 @@
 
 import functools
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yarl
 from yt_dlp.extractor import get_info_extractor
 
+from videonet.errors import UsageError
 from videonet.fetch import sha256_of
 from videonet.sources.row import Row
 
@@ -15,32 +18,41 @@ from videonet.sources.row import Row
 def video_key(row: Row) -> str:
     """`youtube:ID`, `url:<sha256 of the canonical url>` or `sha256:<of a local file's content>`.
 
-    A local file that cannot be read is named after its path; fetching it says what is wrong.
+    A local file that cannot or may not be read is named after its path; fetching it says what is
+    wrong. Raises UsageError for a local file where no folder of such was given.
     """
     if row.video_key is not None:
         return row.video_key
     if row.root is not None:
-        try:
-            return f"sha256:{sha256_of(Path(row.root) / row.url)}"
-        except OSError:
-            return f"url:{_hash(f'{row.root}/{row.url}')}"
-    youtube = _youtube_id(row.url)
-    return f"youtube:{youtube}" if youtube else f"url:{_hash(canonical(row.url))}"
+        # By its name alone: a link below the root may lead elsewhere, as its owner wishes.
+        file = Path(os.path.normpath(Path(row.root) / row.url))
+        if file.is_relative_to(os.path.normpath(row.root)) and file.is_file():
+            with suppress(OSError):
+                return f"sha256:{sha256_of(file)}"
+        return f"url:{_hash(str(file))}"
+    if "://" not in row.url:
+        raise UsageError(
+            f"Row {row.rank + 1} gives {row.url!r}, which is no http(s) url; "
+            "if it is a local file, say with --files-root DIR which folder it lies in."
+        )
+    url = canonical(row.url)
+    youtube = _youtube_id(url)
+    return f"youtube:{youtube}" if youtube else f"url:{_hash(url)}"
 
 
 def canonical(url: str) -> str:
     """`url` with its host in lower case, without default port, dot segments and fragment."""
     try:
-        return str(yarl.URL(url).with_fragment(None))
+        parsed = yarl.URL(url)
+        return f"{parsed.origin()}{parsed.raw_path_qs}"
     except ValueError:
         return url
 
 
 def _youtube_id(url: str) -> str | None:
-    extractor = _youtube()
-    if "youtu" not in url or not extractor.suitable(url):
-        return None
-    return str(extractor._match_id(url))
+    """The id of a video of YouTube's, also where it is named within a playlist."""
+    found: str | None = _youtube().get_temp_id(url) if "youtu" in url else None
+    return found
 
 
 @functools.cache

@@ -53,3 +53,8 @@ def in_batches(rows: Iterator[Row]) -> Iterator[Batch]:
             batch = []
     if batch:
         yield batch
+
+
+def encodable(text: str) -> str:
+    """`text` with "?" for halves of characters, which a title cut short in JSON can end with."""
+    return text.encode("utf-8", "replace").decode()

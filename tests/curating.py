@@ -1,0 +1,60 @@
+"""A whole run in this process, and what it leaves behind, as the tests of the job look at it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from demo.train_classifier import MODEL
+from schemas import Manifest, Outcome, Reason, Verdict
+from videonet.output import Output
+from videonet.run import Request, alone, carry_out, prepare
+from videonet.workbench import open_classifier
+
+
+def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Manifest:
+    """Run `videonet curate` with OUT `folder/out`, the store beside it, and the demo's model."""
+    given = {
+        "store": folder / "store",
+        "out": folder / "out",
+        "classifier": str(MODEL),
+        "workers": 2,
+        "deadline": 30.0,
+    }
+    request = Request(source=source, targets=str(targets), **(given | options))
+    with alone(request.store, request.out):
+        manifest = carry_out(prepare(request), request.beam_options)
+    assert manifest is not None
+    return manifest
+
+
+def verdicts_of(out: Path) -> list[Verdict]:
+    """All verdicts in OUT."""
+    output = Output(out)
+    lookup = output.lookup()
+    assert lookup is not None
+    return [row for index in range(lookup.shards) for row in output.verdicts(index, lookup.shards)]
+
+
+def outcomes_of(out: Path) -> dict[tuple[str, str], tuple[Outcome, Reason | None]]:
+    """Outcome and reason by video id and target; fails if a pair has two verdicts."""
+    verdicts = verdicts_of(out)
+    outcomes = {(each.video_id, each.target_id): (each.outcome, each.reason) for each in verdicts}
+    assert len(outcomes) == len(verdicts)
+    return outcomes
+
+
+def bytes_of(out: Path) -> dict[str, str]:
+    """The sha256 of every file of the data set, and of its manifest, by path below OUT."""
+    files = [
+        *(file for file in (out / "clips").rglob("*") if file.is_file()),
+        out / "manifest.json",
+    ]
+    return {
+        str(file.relative_to(out)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(files)
+    }
+
+
+def frames_classified() -> int:
+    """How many frames the demo's classifier has seen in this process."""
+    return open_classifier(str(MODEL), "cpu").frames_classified

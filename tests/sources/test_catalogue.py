@@ -1,0 +1,351 @@
+"""videonet.sources.catalogue: a table of videos, in four forms, says the same in each."""
+
+import csv
+import json
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videonet.errors import UsageError
+from videonet.sources.catalogue import Catalogue
+from videonet.sources.row import BATCH_ROWS, Row
+
+COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
+RECORDS = [
+    ("7", "https://example.org/7.mp4", 'The "best", of cats', "83", "Cats, Inc.", "CC-BY-4.0"),
+    ("b", "https://example.org/b.mp4", "Ein Hund - läuft 🐕", "1:23", None, None),
+    ("c", "https://example.org/c.mp4", None, None, "x", None),
+]
+
+WriteTable = Callable[[Path, list[tuple[str | None, ...]]], None]
+
+
+def write_csv(file: Path, records: list[tuple[str | None, ...]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows([COLUMNS, *records])
+
+
+def write_tsv(file: Path, records: list[tuple[str | None, ...]]) -> None:
+    lines = ["\t".join(cell or "" for cell in record) for record in [COLUMNS, *records]]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+
+
+def write_jsonl(file: Path, records: list[tuple[str | None, ...]]) -> None:
+    lines = [json.dumps(dict(zip(COLUMNS, record, strict=True))) for record in records]
+    file.write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_parquet(file: Path, records: list[tuple[str | None, ...]]) -> None:
+    rows = [dict(zip(COLUMNS, record, strict=True)) for record in records]
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    pq.write_table(pa.Table.from_pylist(rows, schema), file)
+
+
+FORMS: dict[str, WriteTable] = {
+    ".csv": write_csv,
+    ".tsv": write_tsv,
+    ".jsonl": write_jsonl,
+    ".ndjson": write_jsonl,
+    ".parquet": write_parquet,
+}
+
+
+def rows_of(file: Path, files_root: Path | None = None) -> list[Row]:
+    source = Catalogue(file, files_root)
+    source.check()
+    return [row for batch in source.batches() for row in batch]
+
+
+def rows_in(file: Path, content: str | bytes) -> list[Row]:
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return rows_of(file)
+
+
+def complaint_about(file: Path, content: str | bytes | None = None) -> str:
+    """The one sentence that reading this catalogue ends with."""
+    with pytest.raises(UsageError) as caught:
+        rows_of(file) if content is None else rows_in(file, content)
+    sentence = str(caught.value)
+    assert str(file) in sentence
+    assert "\n" not in sentence
+    return sentence
+
+
+# What a row says.
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_each_form_of_a_table_gives_the_same_rows(tmp_path: Path, suffix: str):
+    FORMS[suffix](tmp_path / f"videos{suffix}", RECORDS)
+    assert rows_of(tmp_path / f"videos{suffix}") == [
+        Row(0, "7", "https://example.org/7.mp4", None, 'The "best", of cats', 83.0, "Cats, Inc.", "CC-BY-4.0"),
+        Row(1, "b", "https://example.org/b.mp4", None, "Ein Hund - läuft 🐕", 83.0),
+        Row(2, "c", "https://example.org/c.mp4", None, "", None, "x"),
+    ]  # fmt: skip
+
+
+_CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(_CELL, _CELL, _CELL), min_size=1, max_size=4))
+def test_each_form_gives_the_same_rows_whatever_the_cells_hold(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str, str]]
+):
+    folder = tmp_path_factory.mktemp("forms")
+    records = [(each[0], f"https://{each[1]}", each[2], "5", None, None) for each in cells]
+    read = []
+    for suffix, write in FORMS.items():
+        write(folder / f"t{suffix}", records)
+        read.append(rows_of(folder / f"t{suffix}"))
+    assert read[0] == [
+        Row(rank, record[0], record[1], None, record[2], 5.0) for rank, record in enumerate(records)
+    ]
+    assert all(rows == read[0] for rows in read[1:])
+
+
+def test_the_suffix_may_be_in_capitals(tmp_path: Path):
+    assert len(rows_in(tmp_path / "VIDEOS.CSV", "id,url,title\na,https://x,A\n")) == 1
+
+
+def test_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Path):
+    (row,) = rows_in(tmp_path / "t.csv", "views,title,url,likes,id\n7,A cat,https://x,8,a\n")
+    assert row == Row(0, "a", "https://x", None, "A cat")
+
+
+def test_rank_is_the_number_of_the_row_across_batches(tmp_path: Path):
+    lines = "".join(f"{i},https://x/{i},t\n" for i in range(2 * BATCH_ROWS + 3))
+    file = tmp_path / "t.csv"
+    file.write_text("id,url,title\n" + lines)
+    batches = list(Catalogue(file, None).batches())
+    assert [len(batch) for batch in batches] == [BATCH_ROWS, BATCH_ROWS, 3]
+    rows = [row for batch in batches for row in batch]
+    assert [row.rank for row in rows] == list(range(2 * BATCH_ROWS + 3))
+    assert all(row.video_id == str(row.rank) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("83", 83), ("83.5", 83.5), ("1:23", 83), ("1:02:03", 3723), ("PT1M23S", 83), ("", None)],
+)
+def test_a_duration_is_seconds_or_clock_time_or_iso_8601(
+    tmp_path: Path, text: str, seconds: float | None
+):
+    (row,) = rows_in(tmp_path / "t.csv", f"id,url,title,duration\na,https://x,A,{text}\n")
+    assert row.duration == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "1:2:3:4:5:6"])
+def test_a_duration_that_is_none_is_named_with_its_row(tmp_path: Path, text: str):
+    content = f"id,url,title,duration\na,https://x,A,5\nb,https://y,B,{text}\n"
+    sentence = complaint_about(tmp_path / "t.csv", content)
+    assert "Row 2" in sentence
+    assert repr(text) in sentence
+    assert "h:mm:ss" in sentence
+
+
+def test_a_title_that_was_cut_within_a_character_is_read(tmp_path: Path):
+    (row,) = rows_in(tmp_path / "t.jsonl", '{"id":"a","url":"https://x","title":"cat \\ud83d"}')
+    assert row.title == "cat ?"
+
+
+# CSV.
+
+
+def test_csv_cells_may_be_quoted_and_hold_commas_quotes_and_line_breaks(tmp_path: Path):
+    content = 'id,url,title\n"a",https://x,"A ""big"", red\ncat"\nb,https://y,B\n'
+    assert [row.title for row in rows_in(tmp_path / "t.csv", content)] == [
+        'A "big", red\ncat',
+        "B",
+    ]
+
+
+def test_csv_may_have_a_byte_order_mark_and_windows_line_ends(tmp_path: Path):
+    content = b"\xef\xbb\xbfid,url,title\r\na,https://x,A\r\nb,https://y,B\r\n"
+    rows = rows_in(tmp_path / "t.csv", content)
+    assert [(row.video_id, row.title) for row in rows] == [("a", "A"), ("b", "B")]
+
+
+def test_blank_lines_of_csv_are_no_rows(tmp_path: Path):
+    rows = rows_in(tmp_path / "t.csv", "id,url,title\n\na,https://x,A\n\n\nb,https://y,B\n\n")
+    assert [(row.rank, row.video_id) for row in rows] == [(0, "a"), (1, "b")]
+
+
+def test_a_csv_title_longer_than_pythons_limit_is_read(tmp_path: Path):
+    (row,) = rows_in(tmp_path / "t.csv", f"id,url,title\na,https://x,{'x' * 200_000}\n")
+    assert len(row.title) == 200_000
+
+
+def test_a_csv_quote_that_is_never_closed_is_refused(tmp_path: Path):
+    # Else one title would swallow all rows after it.
+    content = 'id,url,title\na,https://x,"A\nb,https://y,B\nc,https://z,C\n'
+    assert "unexpected end of data" in complaint_about(tmp_path / "t.csv", content)
+
+
+def test_a_csv_row_with_too_many_cells_is_refused_with_its_line(tmp_path: Path):
+    # A comma that was not quoted: its title would be cut, and the rest be a duration.
+    content = "id,url,title\na,https://x,A\nb,https://y,Cats, dogs\n"
+    sentence = complaint_about(tmp_path / "t.csv", content)
+    assert "line 3" in sentence
+    assert "quote" in sentence
+
+
+# TSV.
+
+
+def test_quotes_are_ordinary_characters_in_tsv(tmp_path: Path):
+    content = 'id\turl\ttitle\na\thttps://x\t"Cat" says "hi"\nb\thttps://y\t"open\n'
+    rows = rows_in(tmp_path / "t.tsv", content)
+    assert [row.title for row in rows] == ['"Cat" says "hi"', '"open']
+
+
+# JSON lines.
+
+
+def test_blank_lines_of_json_lines_are_left_out(tmp_path: Path):
+    one, two = ('{"id": %d, "url": "https://x", "title": "A"}' % each for each in (1, 2))
+    rows = rows_in(tmp_path / "t.jsonl", f"\n{one}\n   \n{two}\n\n")
+    assert [(row.rank, row.video_id) for row in rows] == [(0, "1"), (1, "2")]
+
+
+@pytest.mark.parametrize("broken", ['{"id": ', "[1, 2]", "7"])
+def test_a_broken_line_of_json_lines_is_named_by_its_number(tmp_path: Path, broken: str):
+    good = '{"id": "a", "url": "https://x", "title": "A"}'
+    sentence = complaint_about(tmp_path / "t.jsonl", f"{good}\n\n{broken}\n{good}\n")
+    assert "Line 3" in sentence
+
+
+# Parquet.
+
+
+def test_parquet_ids_may_be_integers(tmp_path: Path):
+    table = pa.table({"id": [1 << 40, 2], "url": ["https://x", "https://y"], "title": ["A", "B"]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert [row.video_id for row in rows_of(tmp_path / "t.parquet")] == ["1099511627776", "2"]
+
+
+def test_parquet_durations_may_be_numbers_and_nan_is_unknown(tmp_path: Path):
+    table = pa.table(
+        {
+            "id": ["a", "b", "c"],
+            "url": ["https://x"] * 3,
+            "title": ["A"] * 3,
+            "duration": [12.5, float("nan"), None],
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert [row.duration for row in rows_of(tmp_path / "t.parquet")] == [12.5, None, None]
+
+
+def test_what_is_no_parquet_file_is_refused(tmp_path: Path):
+    assert "no Parquet file" in complaint_about(tmp_path / "t.parquet", b"id,url,title\n")
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_a_catalogue_without_a_title_column_is_refused_naming_its_columns(
+    tmp_path: Path, suffix: str
+):
+    file = tmp_path / f"t{suffix}"
+    match suffix:
+        case ".csv":
+            file.write_text("id,url,name\na,https://x,A\n")
+        case ".tsv":
+            file.write_text("id\turl\tname\na\thttps://x\tA\n")
+        case ".parquet":
+            pq.write_table(pa.table({"id": ["a"], "url": ["https://x"], "name": ["A"]}), file)
+        case _:
+            file.write_text('{"id": "a", "url": "https://x", "name": "A"}\n')
+    assert "lacks title and has: id, url, name." in complaint_about(file)
+
+
+def test_all_columns_that_are_missing_are_named(tmp_path: Path):
+    sentence = complaint_about(tmp_path / "t.csv", "ID;URL;TITLE\n1;2;3\n")
+    assert "lacks id and url and title and has: ID;URL;TITLE." in sentence
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_an_empty_file_is_refused(tmp_path: Path, suffix: str):
+    complaint_about(tmp_path / f"t{suffix}", "")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_without_rows_is_refused(tmp_path: Path, suffix: str):
+    FORMS[suffix](tmp_path / f"t{suffix}", [])
+    assert "has no rows" in complaint_about(tmp_path / f"t{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_text_that_is_not_utf_8_is_refused(tmp_path: Path, suffix: str):
+    FORMS[suffix](tmp_path / f"t{suffix}", [("a", "https://x", "Zebra", "5", None, None)])
+    content = (tmp_path / f"t{suffix}").read_bytes().replace(b"Zebra", b"Z\xe9bra")
+    assert "'utf-8' codec" in complaint_about(tmp_path / f"t{suffix}", content)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
+    assert "There is no catalogue" in complaint_about(tmp_path / "nothing.csv")
+
+
+def test_a_folder_is_no_catalogue(tmp_path: Path):
+    (tmp_path / "t.csv").mkdir()
+    assert "There is no catalogue" in complaint_about(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("name", ["t.xlsx", "t"])
+def test_an_unknown_suffix_is_refused_with_those_that_are_known(tmp_path: Path, name: str):
+    sentence = complaint_about(tmp_path / name, "id,url,title\n")
+    assert ".csv, .jsonl, .ndjson, .parquet, .tsv" in sentence
+
+
+@pytest.mark.parametrize("row", [",https://x,A", "a,,A", "a"])
+def test_a_row_without_id_or_url_is_named(tmp_path: Path, row: str):
+    content = f"id,url,title\nz,https://z,Z\n{row}\n"
+    assert "Row 2" in complaint_about(tmp_path / "t.csv", content)
+
+
+# Local files.
+
+
+def test_a_url_is_remote_and_anything_else_is_below_files_root(tmp_path: Path):
+    file, root = tmp_path / "t.csv", tmp_path / "files"
+    root.mkdir()
+    file.write_text("id,url,title\na,https://x/a.mp4,A\nb,sub/b.mp4,B\nc,ftp://x/c.mp4,C\n")
+    assert [(row.url, row.root) for row in rows_of(file, root)] == [
+        ("https://x/a.mp4", None),
+        ("sub/b.mp4", str(root)),
+        ("ftp://x/c.mp4", None),
+    ]
+
+
+def test_a_files_root_that_is_no_folder_is_refused(tmp_path: Path):
+    (tmp_path / "t.csv").write_text("id,url,title\na,a.mp4,A\n")
+    with pytest.raises(UsageError, match=r"There is no folder .*nowhere, given with --files-root"):
+        Catalogue(tmp_path / "t.csv", tmp_path / "nowhere").check()
+
+
+# Size.
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, suffix: str):
+    def peak(rows: int) -> int:
+        file = tmp_path / f"{rows}{suffix}"
+        record = ("a", "https://example.org/a.mp4", "A title of the usual length" * 2, "5", "", "")
+        FORMS[suffix](file, [record] * rows)
+        tracemalloc.start()
+        try:
+            count = sum(len(batch) for batch in Catalogue(file, None).batches())
+            assert count == rows
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, many = peak(2_000), peak(50_000)
+    assert many < 1.5 * few + 200_000
