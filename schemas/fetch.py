@@ -14,6 +14,7 @@ class Fetch(Record, frozen=True, kw_only=True):
     path: str | None
     # of the whole file, as it was when last complete
     sha256: str | None
+    # likewise; of a file that is too large, what is known of its size
     bytes: int | None
     # why the latest attempt failed; None when it worked
     reason: Reason | None

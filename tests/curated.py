@@ -1,34 +1,38 @@
-"""One small data set for the tests of what a run leaves behind: four drawn videos in a folder."""
+"""One small data set for the tests of what a run leaves behind, and the command as they run it."""
 
+import functools
+import io
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
 from demo.drawing import draw_video
+from demo.train_classifier import MODEL
+from videonet.cli import main
+
+VIDEONET = Path(sys.executable).with_name("videonet")
 
 CLASSES = "balloon: hot air balloon\nsailboat: yacht\nmushroom\n"
 
-# File name, which is the title too, and what the video shows.
-VIDEOS = {
-    "a balloon.mp4": "balloon",
-    "a balloon and a sailboat.mp4": ("balloon", "sailboat"),
-    "yacht.mp4": "sailboat",
-    "a mushroom, or so they say.mp4": "balloon",
-}
+# File name, which is the title too; what the video shows; and for how many seconds.
+VIDEOS = [
+    ("a balloon.mp4", "balloon", 16),
+    ("a balloon and a sailboat.mp4", ("balloon", "sailboat"), 12),
+    ("yacht.mp4", "sailboat", 12),
+    ("a mushroom, or so they say.mp4", "balloon", 12),
+]
 
 
 @dataclass(frozen=True)
 class Curated:
-    """A finished run. To be read only: `copy.copytree` what is to be changed."""
+    """A finished run: to be read only."""
 
     folder: Path
-
-    @property
-    def videos(self) -> Path:
-        return self.folder / "videos"
-
-    @property
-    def classes(self) -> Path:
-        return self.folder / "classes.txt"
+    result: subprocess.CompletedProcess[str]
 
     @property
     def store(self) -> Path:
@@ -38,12 +42,66 @@ class Curated:
     def out(self) -> Path:
         return self.folder / "out"
 
+    @property
+    def request(self) -> list[str]:
+        """The command's arguments, all but those from the configuration."""
+        return arguments(self.folder)
 
-def draw(folder: Path) -> Curated:
-    """The videos and the class list, and nothing done with them yet."""
-    curated = Curated(folder)
-    curated.videos.mkdir(parents=True)
-    curated.classes.write_text(CLASSES)
-    for name, shows in VIDEOS.items():
-        draw_video(curated.videos / name, shows, 12, size=(240, 180), seed=name)
-    return curated
+
+class Ended(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def arguments(folder: Path) -> list[str]:
+    return [
+        *("curate", "--targets", str(folder / "classes.txt")),
+        *("--source", f"folder:{folder / 'videos'}", "--classifier", str(MODEL)),
+        *("--store", str(folder / "store"), "--out", str(folder / "out")),
+    ]
+
+
+@functools.cache
+def curated_once(temporary: Path) -> Curated:
+    """A data set in two shards, made by the command itself once a session.
+
+    `temporary` is pytest's folder of this session.
+    """
+    folder = temporary / "curated"
+    (folder / "videos").mkdir(parents=True)
+    (folder / "classes.txt").write_text(CLASSES)
+    for name, shows, seconds in VIDEOS:
+        draw_video(folder / "videos" / name, shows, seconds, size=(240, 180), seed=name)
+    (folder / "run.toml").write_text('shards = 2\nper_class = 50\nkeep = "kept"\n')
+    command = [VIDEONET, *arguments(folder), "--config", str(folder / "run.toml")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return Curated(folder, result)
+
+
+def videonet(*typed: str | Path) -> Ended:
+    """The command in this process, as its entry point runs it."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with (
+        patch.object(sys, "argv", ["videonet", *map(str, typed)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+    return Ended(code, out.getvalue(), err.getvalue())
+
+
+def sentence(ended: Ended) -> str:
+    """The one sentence that wrong input ends with."""
+    assert ended.code == 2, ended
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("videonet: ")
+    assert ended.stderr.count("\n") == 1, ended.stderr
+    return ended.stderr.strip()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -388,6 +389,44 @@ def test_a_page_without_an_end_is_a_timeout_within_the_deadline(store):
     assert record.reason is Reason.TIMEOUT
 
 
+class Late(BaseHTTPRequestHandler):
+    """A video that is announced at once when first asked for; then late, and in drops."""
+
+    asked = 0
+
+    def do_GET(self):
+        Late.asked += 1
+        time.sleep(0.7)
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp4")
+        self.send_header("Content-Length", "100000")
+        self.end_headers()
+        with suppress(OSError):
+            if Late.asked == 1:
+                self.wfile.write(bytes(2000))
+            for _ in range(400):
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+
+    def log_message(self, *_):
+        return
+
+
+def test_an_answer_that_begins_after_the_deadline_is_not_waited_for(store):
+    limits = FetchLimits(deadline=1, attempts=3, wait=0.01, silence=5)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Late) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        begin = time.monotonic()
+        url = f"http://127.0.0.1:{server.server_port}/v.mp4"
+        record = fetch(candidate(url), store, DiskBudget(None), limits, "run")
+        seconds = time.monotonic() - begin
+        server.shutdown()
+    assert Late.asked == 2
+    assert record.reason is Reason.TIMEOUT
+    assert seconds < 10  # and not the 20 that the answer takes
+
+
 # The disk budget.
 
 
@@ -579,16 +618,23 @@ RECORD = Fetch(
 
 
 def test_what_was_never_tried_or_worked_before_is_worth_fetching():
-    assert worth_fetching(None, "first")
-    assert worth_fetching(RECORD, "first")
-    assert worth_fetching(RECORD, "second")
+    assert worth_fetching(None, "first", 1000)
+    assert worth_fetching(RECORD, "first", 1000)
+    assert worth_fetching(RECORD, "second", 1000)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
     failed = msgspec.structs.replace(RECORD, reason=reason)
-    assert not worth_fetching(failed, "first")
-    assert worth_fetching(failed, "second") == (POLICIES[reason] is Policy.NEXT_RUN)
+    assert not worth_fetching(failed, "first", 1000)
+    assert worth_fetching(failed, "second", 1000) == (POLICIES[reason] is Policy.NEXT_RUN)
+
+
+def test_what_was_too_large_is_tried_again_under_a_limit_that_it_keeps_to(folder, store, video):
+    tight = FetchLimits(max_bytes=len(video) - 1, deadline=20)
+    record = Visit(folder, store, limits=tight).fetch
+    assert not worth_fetching(record, "second", len(video) - 1)
+    assert worth_fetching(record, "second", len(video))
 
 
 # Error texts.

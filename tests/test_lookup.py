@@ -25,9 +25,7 @@ from videonet.sources import Row
 TARGETS = ("dog", "cat", "bird")
 TITLES = matcher(
     [
-        Target(
-            target_id=name, name=name, synonyms=synonyms, wnid=None, outputs=(0,), senses=()
-        )
+        Target(target_id=name, name=name, synonyms=synonyms, wnid=None, outputs=(0,), senses=())
         for name, synonyms in (("dog", ("hound",)), ("cat", ("kitten",)), ("bird", ()))
     ]
 )
@@ -193,9 +191,7 @@ def test_the_result_does_not_depend_on_the_order_in_which_finds_arrive(
     ]
 
     def result(finds: list[Found]) -> object:
-        quotas = {
-            target: within_quota(for_target(finds, target), per_class) for target in TARGETS
-        }
+        quotas = {target: within_quota(for_target(finds, target), per_class) for target in TARGETS}
         taken = [find for group, _ in quotas.values() for find in group]
         keys = sorted({find.sighting.video_key for find in taken})
         by_key = {
@@ -213,7 +209,9 @@ def test_the_result_does_not_depend_on_the_order_in_which_finds_arrive(
 def test_no_target_has_more_candidates_than_its_quota_and_none_fewer_than_there_are(
     cells: list[tuple[str, str, float | None]], per_class: int
 ):
-    finds = finds_of(*(row(rank, each[0], f"https://x/{each[1]}") for rank, each in enumerate(cells)))
+    finds = finds_of(
+        *(row(rank, each[0], f"https://x/{each[1]}") for rank, each in enumerate(cells))
+    )
     for target in TARGETS:
         taken, matched = within_quota(for_target(finds, target), per_class)
         assert matched == len({find.sighting.video_key for find in for_target(finds, target)})

@@ -25,9 +25,14 @@ from schemas import (
     Verdict,
     arrow_schema,
 )
-from tests.curated import Curated
+from tests.curated import Curated, curated_once
 from videonet.errors import UsageError
 from videonet.output import Output
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curated_once(tmp_path_factory.getbasetemp())
 
 
 def candidate(key: str = "youtube:a") -> Candidate:
@@ -124,7 +129,10 @@ def test_a_table_opens_as_one_folder(output: Output):
     output.write_verdicts(0, 3, [verdict("youtube:a")])
     output.write_verdicts(1, 3, [])
     output.write_verdicts(2, 3, [verdict("youtube:b")])
-    assert pq.read_table(output.verdict_folder)["video_key"].to_pylist() == ["youtube:a", "youtube:b"]
+    assert pq.read_table(output.verdict_folder)["video_key"].to_pylist() == [
+        "youtube:a",
+        "youtube:b",
+    ]
 
 
 def test_equal_rows_are_equal_bytes(output: Output):
@@ -258,4 +266,6 @@ def test_what_a_run_says_of_the_clock_and_the_machine_is_not_in_the_manifest(cur
     assert facts["seconds"] > 0
     assert Keep(facts["plan"]["keep"]) is Keep.KEPT
     text = (curated.out / "manifest.json").read_text()
-    assert not [word for word in (str(curated.out), facts["run_id"], facts["begun"]) if word in text]
+    assert not [
+        word for word in (str(curated.out), facts["run_id"], facts["begun"]) if word in text
+    ]

@@ -74,6 +74,7 @@ def test_a_title_matches_when_it_contains_the_name(title: str, name: str) -> Non
         ("कुत्ता", "क"),
         ("कुत्ता", "कुतता"),
         ("かき", "がき"),
+        ("がき", "か"),
         ("ネコバス", "ネコ"),
         ("고양이가", "고양이"),
         ("", "dog"),

@@ -62,11 +62,20 @@ class FetchLimits:
 class FetchError(DownloadCancelled):
     """An attempt that failed. yt-dlp lets its own DownloadCancelled, and so this, pass through."""
 
-    def __init__(self, reason: Reason, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        size: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         # seconds that the server asked to wait
         self.retry_after = retry_after
+        # bytes of what is too large, as far as it is known
+        self.size = size
 
 
 def fetch(
@@ -96,10 +105,15 @@ def fetch(
     return record
 
 
-def worth_fetching(before: Fetch | None, run_id: str) -> bool:
-    """Whether an attempt may help: never after a permanent failure, once a run after another."""
+def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
+    """Whether an attempt may help: never after a permanent failure, once a run after another.
+
+    What was too large for an earlier limit is tried again under one that it keeps to.
+    """
     if before is None or before.reason is None:
         return True
+    if before.reason is Reason.TOO_LARGE:
+        return before.bytes is not None and before.bytes <= max_bytes
     return POLICIES[before.reason] is Policy.NEXT_RUN and before.run_id != run_id
 
 
@@ -154,7 +168,7 @@ def _in_place(record: Fetch, root: Path, path: str, limits: FetchLimits) -> Fetc
             raise FetchError(Reason.NOT_A_VIDEO, "no regular file")
         size = file.stat().st_size
         if size > limits.max_bytes:
-            raise FetchError(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
+            raise _too_large(size, limits)
         _must_be_a_video(file)
         sha256 = sha256_of(file)
     except OSError as error:
@@ -187,7 +201,14 @@ def _downloaded(
 
 
 def _failed(record: Fetch, error: FetchError) -> Fetch:
-    return msgspec.structs.replace(record, reason=error.reason, error=shortened(str(error)))
+    size = record.bytes if error.size is None else error.size
+    text = shortened(str(error))
+    return msgspec.structs.replace(record, reason=error.reason, error=text, bytes=size)
+
+
+def _too_large(size: int, limits: FetchLimits) -> FetchError:
+    message = f"{size} bytes, the limit is {limits.max_bytes}"
+    return FetchError(Reason.TOO_LARGE, message, size=size)
 
 
 def _must_be_a_video(file: Path) -> None:
@@ -290,8 +311,7 @@ class _Download:
         so_far = int(progress.get("downloaded_bytes") or 0)
         expected = max(so_far, int(progress.get("total_bytes") or 0))
         if expected > self._limits.max_bytes:
-            message = f"{expected} bytes, the limit is {self._limits.max_bytes}"
-            raise FetchError(Reason.TOO_LARGE, message)
+            raise _too_large(expected, self._limits)
         if expected > self.taken:
             if not self._budget.take(expected - self.taken, self._remaining()):
                 raise FetchError(Reason.DISK_FULL, f"no room for {expected} bytes in the budget")
@@ -308,7 +328,8 @@ def explain(error: BaseException) -> FetchError:
         case FetchError():
             return cause
         case HTTPError():
-            return FetchError(_reason_of_status(cause.status), text, _retry_after(cause.response))
+            reason, wait = _reason_of_status(cause.status), _retry_after(cause.response)
+            return FetchError(reason, text, retry_after=wait)
         case GeoRestrictedError():
             return FetchError(Reason.GEO_BLOCKED, text)
         case UnsupportedError():

@@ -258,7 +258,7 @@ def _is_local(beam_options: Sequence[str]) -> bool:
     try:
         create_runner(runner)
     except (ValueError, ImportError, AttributeError) as error:
-        raise UsageError(f"Beam has no runner {runner!r} here: {error}") from error
+        raise UsageError(f"There is no runner {runner!r} for Beam here: {error}") from error
     return False
 
 

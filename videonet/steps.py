@@ -99,16 +99,18 @@ def _step(
 
 def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) -> Decision | None:
     target = bench.targets[match.target_id]
-    return decide(candidate, target, seen, bench.plan.settings.min_seconds)
+    return decide(candidate, target, seen, bench.verdict_limits)
 
 
 def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
-    if seen.whole or not worth_fetching(seen.fetch, bench.plan.run_id):
+    if seen.whole or not worth_fetching(
+        seen.fetch, bench.plan.run_id, bench.verdict_limits.max_bytes
+    ):
         return
     # What went wrong the last time is to be tried again, and decides nothing yet.
     untried = Seen(scan=seen.scan, length=seen.length)
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
-        fetch(candidate, bench.store, bench.budget, bench.limits, bench.plan.run_id)
+        fetch(candidate, bench.store, bench.budget, bench.fetch_limits, bench.plan.run_id)
 
 
 def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:

@@ -15,6 +15,16 @@ DECLARED_TOLERANCE = 1.0
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What a kept video must keep to."""
+
+    # shortest, seconds
+    min_seconds: float
+    # largest, bytes
+    max_bytes: int
+
+
+@dataclass(frozen=True)
 class Seen:
     """All that is known of a candidate so far; None: not known yet."""
 
@@ -37,10 +47,13 @@ class Decision:
 KEPT = Decision(Outcome.KEPT)
 
 
-def decide(candidate: Candidate, target: Target, seen: Seen, min_seconds: float) -> Decision | None:
+def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> Decision | None:
     """What becomes of a candidate for one target; None: more must be seen."""
-    if declared_too_short(candidate, min_seconds):
+    if declared_too_short(candidate, limits.min_seconds):
         return because(Reason.TOO_SHORT)
+    size = seen.fetch.bytes if seen.fetch else None
+    if size is not None and size > limits.max_bytes:
+        return because(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
     if seen.scan is None:
         return _failure(seen.fetch)
     if seen.scan.reason is not None:
@@ -52,7 +65,7 @@ def decide(candidate: Candidate, target: Target, seen: Seen, min_seconds: float)
         if seen.length.reason is not None:
             return because(seen.length.reason, seen.length.error)
         # The decimal that was written: as a float, 2.56 is a little more than 2.56.
-        if seconds(seen.length) < Fraction(str(min_seconds)):
+        if seconds(seen.length) < Fraction(str(limits.min_seconds)):
             return because(Reason.TOO_SHORT)
     if not seen.whole:
         return _failure(seen.fetch)

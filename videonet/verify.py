@@ -63,9 +63,7 @@ def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: F
     """
     formats = _formats(manifest)
     due = {
-        shard_path(name, index, lookup.shards)
-        for name in formats
-        for index in range(lookup.shards)
+        shard_path(name, index, lookup.shards) for name in formats for index in range(lookup.shards)
     }
     listed = {shard.path for shard in manifest.shards}
     for path in sorted(due - listed):

@@ -10,6 +10,7 @@ from videonet.clips import ClipSettings
 from videonet.fetch import FetchLimits
 from videonet.output import Output
 from videonet.store import Store
+from videonet.verdict import Limits
 
 _lock = threading.RLock()
 _workbenches: dict[Plan, "Workbench"] = {}
@@ -23,8 +24,10 @@ class Workbench:
         self.plan = plan
         self.store = Store(Path(plan.store))
         self.output = Output(Path(plan.out))
-        self.limits = FetchLimits(max_bytes=plan.settings.max_bytes, deadline=plan.deadline)
-        self.clip_settings = ClipSettings(plan.settings.max_clips)
+        settings = plan.settings
+        self.fetch_limits = FetchLimits(max_bytes=settings.max_bytes, deadline=plan.deadline)
+        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes)
+        self.clip_settings = ClipSettings(settings.max_clips)
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}
         limit = plan.disk_budget

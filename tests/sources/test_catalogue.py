@@ -17,8 +17,9 @@ from videonet.sources.catalogue import Catalogue
 from videonet.sources.row import BATCH_ROWS, Row
 
 COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
+TITLE = 'The "best", of cats'
 RECORDS = [
-    ("7", "https://example.org/7.mp4", 'The "best", of cats', "83", "Cats, Inc.", "CC-BY-4.0"),
+    ("7", "https://example.org/7.mp4", TITLE, "83", "Cats, Inc.", "CC-BY-4.0"),
     ("b", "https://example.org/b.mp4", "Ein Hund - läuft 🐕", "1:23", None, None),
     ("c", "https://example.org/c.mp4", None, None, "x", None),
 ]
@@ -84,10 +85,10 @@ def complaint_about(file: Path, content: str | bytes | None = None) -> str:
 def test_each_form_of_a_table_gives_the_same_rows(tmp_path: Path, suffix: str):
     FORMS[suffix](tmp_path / f"videos{suffix}", RECORDS)
     assert rows_of(tmp_path / f"videos{suffix}") == [
-        Row(0, "7", "https://example.org/7.mp4", None, 'The "best", of cats', 83.0, "Cats, Inc.", "CC-BY-4.0"),
+        Row(0, "7", "https://example.org/7.mp4", None, TITLE, 83.0, "Cats, Inc.", "CC-BY-4.0"),
         Row(1, "b", "https://example.org/b.mp4", None, "Ein Hund - läuft 🐕", 83.0),
         Row(2, "c", "https://example.org/c.mp4", None, "", None, "x"),
-    ]  # fmt: skip
+    ]
 
 
 _CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
@@ -208,7 +209,7 @@ def test_quotes_are_ordinary_characters_in_tsv(tmp_path: Path):
 
 
 def test_blank_lines_of_json_lines_are_left_out(tmp_path: Path):
-    one, two = ('{"id": %d, "url": "https://x", "title": "A"}' % each for each in (1, 2))
+    one, two = (json.dumps({"id": each, "url": "https://x", "title": "A"}) for each in (1, 2))
     rows = rows_in(tmp_path / "t.jsonl", f"\n{one}\n   \n{two}\n\n")
     assert [(row.rank, row.video_id) for row in rows] == [(0, "1"), (1, "2")]
 

@@ -90,7 +90,9 @@ def test_a_link_that_leads_back_does_not_lead_round_and_round(tmp_path: Path):
 def test_without_an_info_file_the_title_is_the_files_name_and_the_id_its_path(tmp_path: Path):
     put(tmp_path, "cats/My cat. Part 2.mp4")
     assert rows_of(tmp_path) == [
-        Row(0, "cats/My cat. Part 2.mp4", "cats/My cat. Part 2.mp4", str(tmp_path), "My cat. Part 2")
+        Row(
+            0, "cats/My cat. Part 2.mp4", "cats/My cat. Part 2.mp4", str(tmp_path), "My cat. Part 2"
+        )
     ]
 
 
@@ -136,7 +138,7 @@ def test_a_broken_info_file_is_named(tmp_path: Path, content: bytes):
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path):
-    with pytest.raises(UsageError, match="There is no folder .*nowhere"):
+    with pytest.raises(UsageError, match=r"There is no folder .*nowhere"):
         rows_of(tmp_path / "nowhere")
     put(tmp_path, "x.mp4")
     with pytest.raises(UsageError, match=r"There is no folder .*x\.mp4"):
@@ -145,7 +147,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path):
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path):
     put(tmp_path, "x.txt", ".hidden.mp4")
-    with pytest.raises(UsageError, match="No file below .* has the name of a video"):
+    with pytest.raises(UsageError, match=r"No file below .* has the name of a video"):
         rows_of(tmp_path)
 
 

@@ -79,13 +79,11 @@ class Catalogue:
                 self._columns_checked(reader.fieldnames or ())
                 for record in reader:
                     if None in record:
-                        raise csv.Error(
-                            f"it has more cells than the header; {_HINTS[delimiter]}"
-                        )
+                        raise csv.Error(f"it has more cells than the header; {_HINTS[delimiter]}")
                     yield record
             except (csv.Error, UnicodeDecodeError) as error:
                 raise UsageError(
-                    f"The catalogue {self.file} cannot be read after line {reader.line_num}: "
+                    f"The catalogue {self.file} cannot be read near line {reader.line_num}: "
                     f"{error}."
                 ) from error
 

