@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         if isinstance(behaviour, Hang):
             self._site.closing.wait()
-        if isinstance(behaviour, Cut | Hang):
+        if isinstance(behaviour, Cut | Hang | WrongLength) or behaviour == NoLength(chunked=False):
             self.close_connection = True
 
     def _send_status(self, status: int, headers: Mapping[str, object] | None = None) -> None:
@@ -266,9 +266,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _wait(self, seconds: float) -> None:
-        """Sleeps, but not beyond the server's end."""
-        if seconds:
-            self._site.closing.wait(seconds)
+        """Sleeps; the server's end is the end of the answer too."""
+        if seconds and self._site.closing.wait(seconds):
+            raise ConnectionAbortedError
 
     def log_message(self, *_: object) -> None:
         """The log is `VideoServer.requests`."""

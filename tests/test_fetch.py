@@ -40,10 +40,10 @@ from videonet.fetch import (
     fetch,
     is_here,
     release,
-    sha256_of,
     shortened,
     worth_fetching,
 )
+from videonet.files import sha256_of
 from videonet.store import Store
 
 LIMITS = FetchLimits(deadline=20, attempts=3, wait=0.01, longest_wait=0.05, silence=5)

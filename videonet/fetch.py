@@ -5,7 +5,6 @@ record with a reason. A local file is not copied: the record says where it is.
 """
 
 import errno
-import hashlib
 import os
 import shutil
 import socket
@@ -35,6 +34,7 @@ from yt_dlp.utils import (
 
 from schemas import POLICIES, Candidate, Fetch, Policy, Reason
 from videonet.budget import DiskBudget
+from videonet.files import sha256_of
 from videonet.store import Store
 from videonet.video import VideoError, probe
 
@@ -140,12 +140,6 @@ def shortened(text: str) -> str:
     """An error text as records keep it: one line without colours, at most ERROR_LENGTH long."""
     line = " ".join(yt_dlp.utils.remove_terminal_sequences(text).split())
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
-
-
-def sha256_of(file: Path) -> str:
-    """Hex sha256 of a file's content."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_web(url: str) -> bool:

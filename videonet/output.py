@@ -10,7 +10,6 @@ OUT/run.json                        when and on what machine it was made
 OUT/_state/                         what a run needs to go on after an interruption
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +30,7 @@ from schemas import (
     arrow_schema,
 )
 from videonet.errors import UsageError
+from videonet.files import drafted
 
 R = TypeVar("R", bound=Record)
 
@@ -147,35 +147,15 @@ class Output:
             return None
 
     def _write(self, name: str, data: bytes) -> None:
-        with _Draft(self.root / name) as draft:
+        with drafted(self.root / name) as draft:
             draft.write_bytes(data)
 
     def _write_table(self, file: Path, rows: list[R], kind: type[R]) -> None:
         schema = arrow_schema(kind)
-        with _Draft(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
+        with drafted(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
             for start in range(0, len(rows), _ROWS_AT_ONCE):
                 batch = [row.to_row() for row in rows[start : start + _ROWS_AT_ONCE]]
                 table.write_batch(pa.RecordBatch.from_pylist(batch, schema))
-
-
-class _Draft:
-    """A file under a hidden name, which gets its own name when it is complete and on disk."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._draft = file.with_name(f".{file.name}.tmp")
-
-    def __enter__(self) -> Path:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        return self._draft
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            self._draft.unlink(missing_ok=True)
-            return
-        with self._draft.open("rb") as file:
-            os.fsync(file.fileno())
-        self._draft.replace(self._file)
 
 
 def _rows(file: Path, kind: type[R]) -> Iterator[R]:

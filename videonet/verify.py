@@ -1,6 +1,5 @@
 """Whether a data set is what its manifest says: every byte, every clip and every account."""
 
-import hashlib
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ import simplejpeg
 
 from schemas import Clip, Lookup, Manifest, Outcome, Shard, Target, Verdict
 from videonet.errors import UsageError
+from videonet.files import sha256_of
 from videonet.manifest import Key, counts_of, tally, totals_of
 from videonet.output import Output
 from videonet.shards import FORMATS, shard_path
@@ -84,8 +84,7 @@ def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
     if not file.is_file():
         findings.problems.append(f"{shard.path} is missing.")
         return False
-    with file.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    sha256 = sha256_of(file)
     if sha256 != shard.sha256:
         size = file.stat().st_size
         findings.problems.append(

@@ -17,8 +17,8 @@ from PIL import Image
 from schemas import ClassifierCard
 from tests.classifier.conftest import MakeModel
 from videonet.classifier import Classifier, describe, load_classifier
-from videonet.classifier.download import file_sha256
 from videonet.errors import UsageError
+from videonet.files import sha256_of
 
 COLOURS = {
     "labels": [{"wnid": None, "name": name} for name in ("red", "green", "blue")],
@@ -145,7 +145,7 @@ def test_the_size_of_a_model_that_takes_any_is_in_its_json_file(make_model: Make
 def test_its_card_is_what_the_manifest_says_of_it(make_model: MakeModel):
     path = make_model(sidecar=COLOURS)
     assert Classifier(path).card == ClassifierCard(
-        name="model", sha256=file_sha256(path), input_size=(4, 6), outputs=3
+        name="model", sha256=sha256_of(path), input_size=(4, 6), outputs=3
     )
 
 
@@ -160,7 +160,7 @@ def test_its_settings_change_with_all_that_changes_its_answers(make_model: MakeM
 def test_its_description_says_where_each_thing_comes_from(make_model: MakeModel):
     path = make_model(outputs=1000)
     default = describe(str(path))
-    assert default["sha256"] == file_sha256(path)
+    assert default["sha256"] == sha256_of(path)
     assert default["input"] == "image: tensor(float) ['N', 3, 4, 6]"
     assert default["labels"].startswith("1000: tench, goldfish, ")
     assert default["mean"] == "0.485 0.456 0.406 (ImageNet by default)"

@@ -227,10 +227,19 @@ def test_a_closed_server_answers_nobody_not_even_on_an_old_connection(folder: Pa
             session.get(server.url("a.mp4"), timeout=5)
 
 
-def test_a_server_that_hangs_can_be_closed_at_once(folder: Path):
-    with serving(folder, Delay(60)) as server:
-        threading.Thread(target=lambda: pytest.raises(requests.RequestException, get, server)).start()
+@pytest.mark.parametrize("behaviour", [Delay(60), Hang(after=1000)])
+def test_a_server_that_keeps_its_clients_waiting_can_be_closed_at_once(
+    folder: Path, behaviour: Behaviour
+):
+    def wait(server: VideoServer) -> None:
+        with pytest.raises(requests.RequestException):
+            get(server)
+
+    with ThreadPoolExecutor() as pool, serving(folder, behaviour) as server:
+        client = pool.submit(wait, server)
         while not server.requests():
             time.sleep(0.01)
         begin = time.monotonic()
+        server.__exit__()
+        client.result(timeout=1)
     assert time.monotonic() - begin < 1

@@ -1,6 +1,5 @@
 """The default classifier: fetched once, checked, and kept in the user's cache folder."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from videonet.errors import UsageError
+from videonet.files import sha256_of
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +67,14 @@ def fetch(asset: Asset, directory: Path) -> Path:
             if not path.exists():
                 part = directory / f"{asset.name}.part"
                 _download(url, part, asset)
-                if file_sha256(part) != asset.sha256:
+                if sha256_of(part) != asset.sha256:
                     part.unlink()
                     raise UsageError(
                         f"{url} is not the file that is expected (sha256 {asset.sha256}) and was "
                         "deleted: try again, or unset HF_ENDPOINT if that names a mirror"
                     )
                 part.replace(path)
-            elif file_sha256(path) != asset.sha256:
+            elif sha256_of(path) != asset.sha256:
                 raise UsageError(
                     f"{path} is not the file that is expected (sha256 {asset.sha256}): delete it, "
                     "and it will be fetched"
@@ -85,12 +85,6 @@ def fetch(asset: Asset, directory: Path) -> Path:
             f"or put that file there by hand ({asset.bytes:,} bytes, sha256 {asset.sha256})"
         ) from error
     return path
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's content, in hex, read as a stream. Raises `OSError`."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _transient(error: BaseException) -> bool:

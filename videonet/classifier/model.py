@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import ClassifierCard
-from videonet.classifier.download import fetch_default, file_sha256
+from videonet.classifier.download import fetch_default
 from videonet.classifier.session import ORT_ERRORS, Device, first_line, image_input, open_session
 from videonet.classifier.sidecar import (
     EXAMPLE,
@@ -18,6 +18,7 @@ from videonet.classifier.sidecar import (
     sidecar_path,
 )
 from videonet.errors import UsageError
+from videonet.files import sha256_of
 from videonet.targets.imagenet1k import imagenet1k_labels
 
 DEFAULT = "resnet50"
@@ -41,7 +42,7 @@ class Classifier:
         # all that another process needs to open the same
         self.path, self.threads, self.device = path, threads, device
         try:
-            self.sha256 = file_sha256(path)
+            self.sha256 = sha256_of(path)
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be read ({error.strerror}); "

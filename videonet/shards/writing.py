@@ -1,13 +1,12 @@
 """One pass over clips, one file for each chosen format."""
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Protocol
 
 from schemas import Clip, Shard
+from videonet.files import draft_of, sha256_of, sync
 from videonet.shards import parquet, tfrecord
 from videonet.shards.layout import shard_path
 
@@ -36,22 +35,17 @@ def write_shard(
     one; until then its name is hidden, so that readers of the folder do not see it.
     """
     paths = {name: shard_path(name, index, shards) for name in formats}
-    drafts = {name: _draft(out / path) for name, path in paths.items()}
+    drafts = {name: draft_of(out / path) for name, path in paths.items()}
     try:
         rows = _write(drafts, clips)
         written = [_shard(drafts[name], path, rows) for name, path in paths.items()]
         for name, path in paths.items():
             drafts[name].replace(out / path)
-            _sync((out / path).parent)
+            sync((out / path).parent)
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
     return written
-
-
-def _draft(path: Path) -> Path:
-    """Where a file is until it is complete; a killed run's is overwritten by the next."""
-    return path.with_name(f".{path.name}.tmp")
 
 
 def _write(drafts: dict[str, Path], clips: Iterable[Clip]) -> int:
@@ -71,16 +65,5 @@ def _write(drafts: dict[str, Path], clips: Iterable[Clip]) -> int:
 
 def _shard(draft: Path, path: str, rows: int) -> Shard:
     """The record of a complete file, once its bytes are on disk."""
-    _sync(draft)
-    with draft.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Shard(path=path, rows=rows, bytes=draft.stat().st_size, sha256=digest)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(draft)
+    return Shard(path=path, rows=rows, bytes=draft.stat().st_size, sha256=sha256_of(draft))

@@ -11,7 +11,7 @@ import yarl
 from yt_dlp.extractor import get_info_extractor
 
 from videonet.errors import UsageError
-from videonet.fetch import sha256_of
+from videonet.files import sha256_of
 from videonet.sources.row import Row
 
 

@@ -1,0 +1,43 @@
+"""Files on a local disk: what their content is, and how one appears whole or not at all."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def sha256_of(file: Path) -> str:
+    """Hex sha256 of a file's content, read as a stream. Raises OSError."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def draft_of(file: Path) -> Path:
+    """Where `file` is until it is complete: beside it, under a name that readers of a folder skip.
+
+    A killed run's is overwritten by the next.
+    """
+    return file.with_name(f".{file.name}.tmp")
+
+
+@contextmanager
+def drafted(file: Path) -> Iterator[Path]:
+    """A path to write to; it becomes `file`, in one step, when all went well."""
+    draft = draft_of(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield draft
+        sync(draft)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
