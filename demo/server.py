@@ -189,8 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
             case Delay(seconds):
                 self._wait(seconds)
             case Hold(until):
-                while not until.is_set() and not self._site.closing.wait(0.02):
-                    pass
+                while not until.is_set():
+                    self._wait(0.02)
             case Cut(_, times) if times is not None and nth > times:
                 behaviour = None
         file = (self._site.folder / path).resolve()
@@ -246,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         if isinstance(behaviour, Hang):
             self._site.closing.wait()
-        if isinstance(behaviour, Cut | Hang | WrongLength) or behaviour == NoLength(chunked=False):
+        if isinstance(behaviour, Cut | Hang):
             self.close_connection = True
 
     def _send_status(self, status: int, headers: Mapping[str, object] | None = None) -> None:

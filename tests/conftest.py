@@ -1,7 +1,5 @@
 """What the tests of several rooms share."""
 
-from pathlib import Path
-
 import pytest
 
 from demo.world import World, build_world

@@ -1,9 +1,10 @@
 """demo.server: files as they are, and every misbehaviour that is asked for."""
 
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 import requests
@@ -14,6 +15,7 @@ from demo.behaviours import (
     Cut,
     Delay,
     Hang,
+    Hold,
     NoLength,
     NoRanges,
     Redirect,
@@ -71,7 +73,9 @@ def test_head_sends_the_headers_of_get_and_no_body(plain: VideoServer):
     assert (plain.requests()[0].method, plain.requests()[0].bytes_sent) == ("HEAD", 0)
 
 
-@pytest.mark.parametrize("path", ["missing.mp4", "more%20videos", "../secret.txt", "%2e%2e/secret.txt"])
+@pytest.mark.parametrize(
+    "path", ["missing.mp4", "more%20videos", "../secret.txt", "%2e%2e/secret.txt"]
+)
 def test_what_is_no_file_of_the_folder_is_not_found(plain: VideoServer, path: str):
     request = requests.Request("GET", plain.address).prepare()
     request.url = f"{plain.address}/{path}"
@@ -120,7 +124,8 @@ def test_ranges_can_be_switched_off(folder: Path):
 
 def test_a_status_can_be_for_ever_and_needs_no_file(folder: Path):
     with VideoServer(folder, {"gone.mp4": Status(410)}) as server:
-        assert [requests.get(server.url("gone.mp4"), timeout=5).status_code for _ in range(3)] == [410] * 3
+        answers = [requests.get(server.url("gone.mp4"), timeout=5) for _ in range(3)]
+        assert [each.status_code for each in answers] == [410, 410, 410]
 
 
 def test_a_status_can_be_for_the_first_requests_only(folder: Path):
@@ -145,6 +150,16 @@ def test_an_answer_can_be_delayed(folder: Path):
             begin = time.monotonic()
             assert get(server).content == CONTENT
             assert time.monotonic() - begin >= 0.3
+
+
+def test_an_answer_can_be_held_back_until_an_event(folder: Path):
+    event = Event()
+    with ThreadPoolExecutor() as pool, serving(folder, Hold(event)) as server:
+        client = pool.submit(get, server)
+        with pytest.raises(TimeoutError):
+            client.result(timeout=0.1)
+        event.set()
+        assert client.result(timeout=5).content == CONTENT
 
 
 def test_the_bandwidth_can_be_limited(folder: Path):
@@ -180,9 +195,9 @@ def test_a_server_can_hang(folder: Path, behaviour: Hang):
 
 
 def test_an_announced_length_can_be_too_long(folder: Path):
-    with serving(folder, WrongLength(by=10)) as server:
-        with pytest.raises(requests.exceptions.ChunkedEncodingError, match="10 more expected"):
-            get(server)
+    too_few = pytest.raises(requests.exceptions.ChunkedEncodingError, match="10 more expected")
+    with serving(folder, WrongLength(by=10)) as server, too_few:
+        get(server)
 
 
 def test_an_announced_length_can_be_too_short(folder: Path):
@@ -210,11 +225,8 @@ def test_the_log_is_in_order_and_never_behind_the_client(plain: VideoServer):
 def test_many_clients_are_served_at_once(folder: Path):
     with VideoServer(folder, delay=0.2) as server:
         begin = time.monotonic()
-        clients = [threading.Thread(target=get, args=[server]) for _ in range(20)]
-        for client in clients:
-            client.start()
-        for client in clients:
-            client.join()
+        with ThreadPoolExecutor(20) as pool:
+            assert all(each.ok for each in pool.map(get, [server] * 20))
         assert time.monotonic() - begin < 2
         assert len(server.requests()) == 20
 
@@ -227,7 +239,7 @@ def test_a_closed_server_answers_nobody_not_even_on_an_old_connection(folder: Pa
             session.get(server.url("a.mp4"), timeout=5)
 
 
-@pytest.mark.parametrize("behaviour", [Delay(60), Hang(after=1000)])
+@pytest.mark.parametrize("behaviour", [Delay(60), Hold(Event()), Hang(after=1000)])
 def test_a_server_that_keeps_its_clients_waiting_can_be_closed_at_once(
     folder: Path, behaviour: Behaviour
 ):
@@ -235,11 +247,11 @@ def test_a_server_that_keeps_its_clients_waiting_can_be_closed_at_once(
         with pytest.raises(requests.RequestException):
             get(server)
 
-    with ThreadPoolExecutor() as pool, serving(folder, behaviour) as server:
-        client = pool.submit(wait, server)
-        while not server.requests():
-            time.sleep(0.01)
-        begin = time.monotonic()
-        server.__exit__()
-        client.result(timeout=1)
-    assert time.monotonic() - begin < 1
+    with ThreadPoolExecutor() as pool:
+        with serving(folder, behaviour) as server:
+            client = pool.submit(wait, server)
+            while not server.requests():
+                time.sleep(0.01)
+            begin = time.monotonic()
+        client.result(timeout=5)
+        assert time.monotonic() - begin < 1

@@ -1,0 +1,17 @@
+"""From a url to a video file in the store."""
+
+from videonet.fetch.failure import ERROR_LENGTH, FetchError, explain, shortened
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.state import fetch, is_here, release, worth_fetching
+
+__all__ = [
+    "ERROR_LENGTH",
+    "FetchError",
+    "FetchLimits",
+    "explain",
+    "fetch",
+    "is_here",
+    "release",
+    "shortened",
+    "worth_fetching",
+]
