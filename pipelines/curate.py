@@ -22,11 +22,11 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
     candidates, shards = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
-    downloaded, not_downloaded = candidates | "Download" >> Download(plan)
-    showing, not_showing = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
-    measured = showing | "LengthFilter" >> LengthFilter(plan)
-    verdicts = (not_downloaded, not_showing, measured)
-    written = verdicts | "ShardedParquetAndTFRecordClips" >> ShardedClips(plan, shards)
+    downloaded, undone = candidates | "Download" >> Download(plan)
+    showing, unlike = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
+    lasting, short = showing | "LengthFilter" >> LengthFilter(plan)
+    clips = ShardedClips(plan, shards, (undone, unlike, short))
+    written = lasting | "ShardedParquetAndTFRecordClips" >> clips
     return written | "Manifest" >> Manifest(plan)
 
 

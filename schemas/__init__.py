@@ -6,10 +6,10 @@ the documentation. `arrow_schema` gives the same record as a table's schema.
 
 from schemas.candidate import Candidate, Match, Sighting
 from schemas.clip import Clip
-from schemas.fetch import Fetch, Length
+from schemas.fetch import Cut, Fetch, Length
 from schemas.label import Label
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
-from schemas.plan import Keep, Lookup, Plan, RunState, Settings, ShardState, ShardVideo
+from schemas.plan import Keep, Lookup, Plan, RunState, Settings, ShardState
 from schemas.reason import POLICIES, Policy, Reason
 from schemas.record import Record, arrow_schema
 from schemas.scan import Probe, Scan
@@ -22,6 +22,7 @@ __all__ = [
     "ClassifierCard",
     "Clip",
     "Counts",
+    "Cut",
     "Fetch",
     "Keep",
     "Label",
@@ -40,7 +41,6 @@ __all__ = [
     "Settings",
     "Shard",
     "ShardState",
-    "ShardVideo",
     "Sighting",
     "Target",
     "Totals",

@@ -14,7 +14,7 @@ class Sighting(Record, frozen=True, kw_only=True):
     url: str
     # folder that a local `url` is relative to; None for http(s)
     root: str | None
-    # at most 300 characters
+    # at most 1,000 characters
     title: str
     # declared length, seconds
     duration: float | None
@@ -34,8 +34,8 @@ class Match(Record, frozen=True, kw_only=True):
     target_id: str
     # names and synonyms found in the title
     names: tuple[str, ...]
-    # the title they were found in, at most 300 characters
-    title: str
+    # the title they were found in; None: the candidate's own
+    title: str | None
     query: str | None
     # 0-based position of that title in the source's order
     rank: int
@@ -48,6 +48,8 @@ class Candidate(Record, frozen=True, kw_only=True):
     video_id: str
     url: str
     root: str | None
+    # the first title it was found with, at most 1,000 characters
+    title: str
     # declared length, seconds
     duration: float | None
     channel: str | None

@@ -1,4 +1,4 @@
-"""What happened when a video was fetched, and how long the whole file is."""
+"""What happened when a video was fetched, measured and cut: records of the whole file."""
 
 from schemas.reason import Reason
 from schemas.record import Record
@@ -16,6 +16,8 @@ class Fetch(Record, frozen=True, kw_only=True):
     sha256: str | None
     # likewise; of a file that is too large, what is known of its size
     bytes: int | None
+    # of a file that is read in place, when it was last changed, nanoseconds
+    mtime_ns: int | None
     # why the latest attempt failed; None when it worked
     reason: Reason | None
     # original error text, at most 300 characters
@@ -24,6 +26,19 @@ class Fetch(Record, frozen=True, kw_only=True):
     attempts: int
     # run that wrote this record: a transient failure is tried again by the next one only
     run_id: str
+
+
+class Cut(Record, frozen=True, kw_only=True):
+    """What cutting a video into clips brought."""
+
+    video_key: str
+    # content that was cut
+    sha256: str
+    # why it could not be cut; None when it could
+    reason: Reason | None
+    # original error text, at most 300 characters
+    error: str | None
+    clips: int
 
 
 class Length(Record, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Literal
 
 from schemas.manifest import ClassifierCard, Shard
-from schemas.reason import Reason
 from schemas.record import Record
 
 
@@ -89,24 +88,13 @@ class Lookup(Record, frozen=True, kw_only=True):
     matched: dict[str, int]
 
 
-class ShardVideo(Record, frozen=True, kw_only=True):
-    """What became of a kept video in its shard."""
-
-    # content that was cut
-    sha256: str
-    clips: int
-    # why it gave none; None when it was cut
-    reason: Reason | None
-    error: str | None
-
-
 class ShardState(Record, frozen=True, kw_only=True):
     """OUT/_state/shards/<index>.json: a finished shard, and what it was made of."""
 
     # of all that its bytes depend on
     digest: str
-    # how its clips were cut, whatever their labels
-    cutting: str
+    # name under which the store keeps clips that were cut in this way
+    cut_key: str
     files: tuple[Shard, ...]
-    # by video_key
-    videos: dict[str, ShardVideo]
+    # content of each video whose clips are in it, by video_key
+    videos: dict[str, str]

@@ -20,7 +20,8 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"  # taken out of the data set on request
 
     # failed: it could not be looked at
-    UNAVAILABLE = "unavailable"  # removed, 404, or no such file
+    UNAVAILABLE = "unavailable"  # 404 or 410, or said to be removed
+    MISSING = "missing"  # a local file that cannot be read, or is another one by now
     PRIVATE = "private"  # needs an invitation or a login
     GEO_BLOCKED = "geo_blocked"  # not from here
     AGE_GATED = "age_gated"  # needs a login that proves an age
@@ -32,7 +33,9 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"  # not done within the deadline
     TOO_LARGE = "too_large"  # above the size limit
     DISK_FULL = "disk_full"  # the disk budget had no room for it
-    REFUSED = "refused"  # 401, 403 and other 4xx, or an address that may not be fetched
+    REFUSED = "refused"  # 401, 403 and other 4xx: sites answer so to whom they suspect, too
+    BAD_ADDRESS = "bad_address"  # not for the web, or outside the folder that was given
+    EXTRACTION = "extraction"  # the site's page could not be read, or says no more than that
     UNSUPPORTED = "unsupported"  # a page on which no video can be found
     NOT_A_VIDEO = "not_a_video"  # a file without a video stream
     UNDECODABLE = "undecodable"  # a video whose frames cannot be decoded
@@ -47,6 +50,7 @@ POLICIES: dict[Reason, Policy] = {
     Reason.LICENCE: Policy.NEVER,
     Reason.WITHDRAWN: Policy.NEVER,
     Reason.UNAVAILABLE: Policy.NEVER,
+    Reason.MISSING: Policy.NEXT_RUN,
     Reason.PRIVATE: Policy.NEVER,
     Reason.GEO_BLOCKED: Policy.NEXT_RUN,
     Reason.AGE_GATED: Policy.NEXT_RUN,
@@ -58,7 +62,9 @@ POLICIES: dict[Reason, Policy] = {
     Reason.TIMEOUT: Policy.NEXT_RUN,
     Reason.TOO_LARGE: Policy.NEVER,
     Reason.DISK_FULL: Policy.NEXT_RUN,
-    Reason.REFUSED: Policy.NEVER,
+    Reason.REFUSED: Policy.NEXT_RUN,
+    Reason.BAD_ADDRESS: Policy.NEVER,
+    Reason.EXTRACTION: Policy.NEXT_RUN,
     Reason.UNSUPPORTED: Policy.NEVER,
     Reason.NOT_A_VIDEO: Policy.NEVER,
     Reason.UNDECODABLE: Policy.NEVER,

@@ -4,6 +4,7 @@ import functools
 import io
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +83,8 @@ def curated_once(temporary: Path) -> Curated:
     return Curated(folder, result)
 
 
-def videonet(*typed: str | Path) -> Ended:
-    """The command in this process, as its entry point runs it."""
+def videonet(*typed: str | Path, main: Callable[[], None] = main) -> Ended:
+    """The command in this process, as its entry point, or another one, runs it."""
     out, err = io.StringIO(), io.StringIO()
     code = 0
     with (

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ import typer
 
 from demo.odd_files import write_noise
 from demo.train_classifier import MODEL
-from tests.curated import VIDEONET, Curated, arguments, curated_once, sentence, videonet
-from videonet.cli import app
+from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
+from videonet.cli import app, curate_with_beam_options
+from videonet.output import Output
+from videonet.run import Request, prepare
+from videonet.verify import problems_of
 
 COMMANDS = [
     ("targets",),
@@ -176,6 +180,55 @@ def test_too_little_disk_is_refused(asked: list[str]):
     assert "--disk-budget" in said
 
 
+def test_what_was_refused_leaves_no_settings_in_out(asked: list[str], tmp_path: Path):
+    sentence(videonet(*asked, "--disk-budget", "999TB"))
+    assert not (tmp_path / "out" / "_state").exists()
+    assert videonet(*asked, "--per-class", "7").code == 3
+
+
+def test_settings_may_change_until_there_is_a_candidate_list(asked: list[str], tmp_path: Path):
+    # A request that is found wrong while titles are read: nothing was made with its settings.
+    source = catalogue(tmp_path, "id,url,title", "a,a.mp4,A balloon")
+    sentence(videonet(*asked, "--source", source, "--shards", "3"))
+    before = Output(tmp_path / "out").run_state()
+    assert videonet(*asked, "--shards", "2").code == 3
+    after = Output(tmp_path / "out").run_state()
+    assert before is not None
+    assert after is not None
+    assert (before.settings.shards, after.settings.shards) == (3, 2)
+    assert before.run_id != after.run_id
+    # Now there is one.
+    assert "shards was 2, is 3" in sentence(videonet(*asked, "--shards", "3"))
+
+
+def test_settings_may_not_change_once_a_shard_is_finished(asked: list[str], tmp_path: Path):
+    videonet(*asked, "--shards", "2")
+    for name in ("lookup.json", "manifest.json"):
+        (tmp_path / "out" / name).unlink()
+    assert "shards was 2, is 3" in sentence(videonet(*asked, "--shards", "3"))
+
+
+def test_what_an_interrupted_listing_left_does_not_mix_with_the_next(
+    asked: list[str], tmp_path: Path
+):
+    videonet(*asked, "--shards", "2")
+    out = tmp_path / "out"
+    (out / "lookup.json").unlink()
+    (out / "manifest.json").unlink()
+    for name in (
+        "candidates/candidates-00002-of-00003.parquet",
+        "verdicts/verdicts-00002-of-00003.parquet",
+        "clips/parquet/clips-00002-of-00003.parquet",
+        "clips/tfrecord/.clips-00002-of-00003.tfrecord.tmp",
+        "clips/notes.txt",
+    ):
+        (out / name).write_text("left over")
+    assert videonet(*asked, "--shards", "2").code == 3
+    assert not list(out.glob("*/**/*-of-00003*"))
+    assert (out / "clips/notes.txt").exists()
+    assert problems_of(out).problems == []
+
+
 @pytest.mark.parametrize("place", ["store", "out"])
 def test_another_run_at_work_in_the_same_folder_is_not_disturbed(
     asked: list[str], tmp_path: Path, place: str
@@ -296,6 +349,62 @@ def test_what_follows_two_dashes_reaches_beam(asked: list[str], tmp_path: Path):
 
 def test_a_word_too_many_is_not_taken_for_an_option_of_beam(asked: list[str]):
     assert "'folder' is no option" in sentence(videonet(*asked, "folder"))
+
+
+@pytest.mark.parametrize("typed", [("--per_class=2",), ("--runer", "x"), ("-x",)])
+def test_an_option_that_neither_we_nor_beam_know_is_named(
+    asked: list[str], tmp_path: Path, typed: tuple[str, ...]
+):
+    assert f"{typed[0]!r} is no option of" in sentence(videonet(*asked, "--", *typed))
+    assert not (tmp_path / "out" / "_state").exists()
+
+
+def test_a_value_that_beam_does_not_take_is_a_sentence(asked: list[str]):
+    said = sentence(videonet(*asked, "--", "--num_workers=many"))
+    assert "--num_workers: invalid int value: 'many'" in said
+
+
+BEAMS_OWN = [
+    *("--runner", "DataflowRunner", "--project=p", "--region=europe-west4"),
+    *("--temp_location=gs://b/t", "--experiments=a,b", "--dry_run=True"),
+    *("--direct_num_workers=2", "--setup_file", "./setup.py", "--save_main_session"),
+]
+
+
+def as_beam_main(*typed: str | Path) -> Ended:
+    return videonet(*typed, main=curate_with_beam_options)
+
+
+def test_options_of_beam_are_taken_among_ours_and_ours_as_beam_writes_them(
+    asked: list[str], tmp_path: Path
+):
+    # What is wrong comes last in the checks: all options before it were understood.
+    ours = ("--per_class=2", "--disk-budget=1GB", "--max_bytes", "9GB", "--format=avi")
+    said = sentence(as_beam_main(*asked[1:], *BEAMS_OWN, *ours))
+    assert "there is no format 'avi'" in said
+    ended = as_beam_main(*asked[1:], "--per_class=2", "--runner=DirectRunner")
+    assert ended.code == 3
+    state = Output(tmp_path / "out").run_state()
+    assert state is not None
+    assert state.settings.per_class == 2
+
+
+def test_an_option_that_nobody_knows_is_named_among_those_of_beam(asked: list[str]):
+    said = sentence(as_beam_main(*asked[1:], *BEAMS_OWN, "--per_clas=2", "--max_frames", "3"))
+    assert "'--per_clas=2', '--max_frames' is no option of" in said
+
+
+def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
+    request = Request(
+        targets=str(tmp_path / "classes.txt"),
+        source=f"folder:{tmp_path / 'videos'}",
+        classifier=str(MODEL),
+        store=tmp_path / "store",
+        out=tmp_path / "out",
+    )
+    assert prepare(request).disk_budget is not None
+    elsewhere = replace(request, out=tmp_path / "other", beam_options=BEAMS_OWN)
+    assert prepare(elsewhere).disk_budget is None
 
 
 # Other commands.

@@ -9,6 +9,7 @@ from math import ceil
 from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 import pytest
 import simplejpeg
@@ -16,10 +17,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from demo.drawing import draw_video
 from demo.encoding import Encoding, encode
 from demo.odd_files import truncate
 from schemas import Clip, Reason
-from videonet.clips import ClipOrigin, ClipSettings, cut, spans
+from videonet.clips import ClipOrigin, ClipSettings, cut_clips, labelled, spans
 from videonet.video import VideoError, measure_length
 
 ORIGIN = ClipOrigin(
@@ -46,7 +48,7 @@ def real(name: str) -> Path:
 
 def clips_of(path: Path, max_clips: int = 4, length: Fraction | None = None) -> list[Clip]:
     length = measure_length(path) if length is None else length
-    return list(cut(path, length, ORIGIN, ClipSettings(max_clips)))
+    return list(cut_clips(path, length, ORIGIN, ClipSettings(max_clips)))
 
 
 # Where clips begin and end.
@@ -331,9 +333,31 @@ def test_the_same_video_gives_the_same_bytes(tmp_path):
     assert clips_of(path) == clips_of(path)
 
 
-def test_other_settings_have_another_identity():
-    assert ClipSettings(4).identity == ClipSettings(4).identity
-    assert ClipSettings(4).identity != ClipSettings(3).identity
+def test_clips_of_other_settings_have_another_key():
+    assert ClipSettings(4).key == ClipSettings(4).key
+    assert ClipSettings(4).key != ClipSettings(3).key
+
+
+def test_a_clip_is_labelled_without_touching_its_frames(tmp_path):
+    (clip,) = clips_of(count(tmp_path / "v.mp4", 4))
+    other = msgspec.structs.replace(
+        clip,
+        clip_media_id="v",
+        clip_data_path="u",
+        clip_label_index=(3, 5),
+        clip_label_string=("a", "b"),
+        clip_label_text=("a", "b"),
+    )
+    origin = ClipOrigin("d", "k", "v", "u", labels=(3, 5), names=("a", "b"))
+    assert labelled(clip, origin) == other
+
+
+def test_frames_that_no_jpeg_can_hold_are_undecodable(tmp_path):
+    path = tmp_path / "tall.mp4"
+    draw_video(path, "balloon", 3, size=(16, 4200))
+    with pytest.raises(VideoError, match="no JPEGs") as failure:
+        clips_of(path)
+    assert failure.value.reason is Reason.UNDECODABLE
 
 
 # Broken data.

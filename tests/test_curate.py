@@ -23,6 +23,9 @@ from videonet.output import Output
 from videonet.shards import FORMATS
 from videonet.store import Store
 
+# A refusal may be one of the moment: the next run asks again.
+MAY_PASS = {"members.mp4"}
+
 
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[VideoServer]:
@@ -123,7 +126,7 @@ def test_the_same_run_over_a_full_store_downloads_and_classifies_nothing(
 ):
     before, seen = len(server.requests()), frames_classified()
     curate(catalogue, world.classes, again)
-    assert len(server.requests()) == before
+    assert {each.path for each in server.requests()[before:]} <= MAY_PASS
     assert frames_classified() == seen
     assert bytes_of(again / "out") == bytes_of(first / "out")
 
@@ -134,7 +137,7 @@ def test_a_finished_run_that_is_run_again_changes_nothing(
     shutil.copytree(first, tmp_path, dirs_exist_ok=True)
     before, seen = len(server.requests()), frames_classified()
     curate(catalogue, world.classes, tmp_path)
-    assert len(server.requests()) == before
+    assert {each.path for each in server.requests()[before:]} <= MAY_PASS
     assert frames_classified() == seen
     assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
     assert outcomes_of(tmp_path / "out") == EXPECTED
@@ -298,17 +301,90 @@ def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
     assert outcomes["meadow.mp4", "mushroom"] == (Outcome.REJECTED, Reason.NO_TOP1_MATCH)
 
 
-def test_the_disk_budget_is_respected_and_what_did_not_fit_is_taken_up_by_the_next_run(
+def test_a_run_that_the_disk_has_no_room_for_stops_unfinished_and_goes_on_when_it_has(
     world: World, catalogue: str, first: Path, tmp_path: Path
 ):
     sizes = sorted(file.stat().st_size for file in world.files.rglob("*") if file.is_file())
     budget = sum(sizes[-3:])
-    curate(catalogue, world.classes, tmp_path, disk_budget=budget)
+    with pytest.raises(UsageError, match="no room for"):
+        curate(catalogue, world.classes, tmp_path, disk_budget=budget)
     assert Store(tmp_path / "store").video_bytes() <= budget
-    full = [each for each in verdicts_of(tmp_path / "out") if each.reason is Reason.DISK_FULL]
-    assert full
+    assert not (tmp_path / "out" / "manifest.json").exists()
     curate(catalogue, world.classes, tmp_path)
+    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
     assert outcomes_of(tmp_path / "out") == EXPECTED
+
+
+@pytest.mark.parametrize("downloads", [1, 4])
+def test_with_keep_none_a_budget_for_few_videos_is_enough_for_all(
+    world: World, catalogue: str, first: Path, tmp_path: Path, downloads: int
+):
+    largest = max(file.stat().st_size for file in world.files.rglob("*") if file.is_file())
+    options = {"keep": Keep.NONE, "disk_budget": 2 * largest, "downloads": downloads}
+    curate(catalogue, world.classes, tmp_path, **options)
+    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+    assert Store(tmp_path / "store").video_bytes() == 0
+
+
+def test_no_clip_waits_in_the_store_when_the_shards_are_written(first: Path):
+    assert not [file for file in (first / "store" / "clips").rglob("*") if file.is_file()]
+
+
+@pytest.mark.parametrize("keep", [Keep.KEPT, Keep.NONE])
+def test_a_shard_that_is_lost_is_written_again(
+    world: World, catalogue: str, first: Path, tmp_path: Path, keep: Keep
+):
+    curate(catalogue, world.classes, tmp_path, keep=keep)
+    for name in ("parquet", "tfrecord"):
+        for file in (tmp_path / "out" / "clips" / name).iterdir():
+            file.unlink()
+        curate(catalogue, world.classes, tmp_path, keep=keep)
+        assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+    shutil.rmtree(tmp_path / "out" / "clips")
+    curate(catalogue, world.classes, tmp_path, keep=keep)
+    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+
+
+def test_a_local_file_that_has_changed_is_not_taken_for_the_one_that_was_found(
+    world: World, tmp_path: Path
+):
+    folder, classes = tmp_path / "videos", tmp_path / "classes.txt"
+    folder.mkdir()
+    classes.write_text("mushroom\n")
+    file = folder / "mushroom.mp4"
+    shutil.copy(world.files / "ten.mp4", file)
+    curate(f"folder:{folder}", classes, tmp_path)
+    assert outcomes_of(tmp_path / "out") == {("mushroom.mp4", "mushroom"): (Outcome.KEPT, None)}
+    shutil.copy(world.files / "valley.mp4", file)
+    curate("store", classes, tmp_path, out=tmp_path / "changed")
+    gone = (Outcome.FAILED, Reason.MISSING)
+    assert outcomes_of(tmp_path / "changed") == {("mushroom.mp4", "mushroom"): gone}
+    # Under its own content it is another video; and when the first is back, so is its verdict.
+    curate(f"folder:{folder}", classes, tmp_path, out=tmp_path / "new")
+    lie = (Outcome.REJECTED, Reason.NO_TOP1_MATCH)
+    assert outcomes_of(tmp_path / "new") == {("mushroom.mp4", "mushroom"): lie}
+    shutil.copy(world.files / "ten.mp4", file)
+    curate(f"folder:{folder}", classes, tmp_path, out=tmp_path / "back")
+    assert outcomes_of(tmp_path / "back") == {("mushroom.mp4", "mushroom"): (Outcome.KEPT, None)}
+
+
+def test_a_folder_that_was_away_and_has_moved_is_found_again(world: World, tmp_path: Path):
+    folder, classes = tmp_path / "videos", tmp_path / "classes.txt"
+    folder.mkdir()
+    classes.write_text("mushroom\n")
+    shutil.copy(world.files / "ten.mp4", folder / "mushroom.mp4")
+    curate(f"folder:{folder}", classes, tmp_path)
+    moved = folder.rename(tmp_path / "moved")
+    curate("store", classes, tmp_path, out=tmp_path / "away")
+    assert [reason for _, reason in outcomes_of(tmp_path / "away").values()] == [Reason.MISSING]
+    curate(f"folder:{moved}", classes, tmp_path, out=tmp_path / "again")
+    assert [outcome for outcome, _ in outcomes_of(tmp_path / "again").values()] == [Outcome.KEPT]
+
+
+def test_the_store_knows_videos_beyond_the_quota_too(world: World, catalogue: str, tmp_path: Path):
+    curate(catalogue, world.classes, tmp_path, per_class=1)
+    curate("store", world.classes, tmp_path, out=tmp_path / "all")
+    assert {pair[0] for pair in outcomes_of(tmp_path / "all")} == {pair[0] for pair in EXPECTED}
 
 
 def test_the_quota_takes_the_first_of_the_catalogue(world: World, catalogue: str, tmp_path: Path):

@@ -80,6 +80,7 @@ def candidate(url: str, *, root: Path | None = None) -> Candidate:
         video_id="id",
         url=url,
         root=None if root is None else str(root),
+        title="title",
         duration=None,
         channel=None,
         licence=None,
@@ -125,6 +126,7 @@ def has_worked(visit: Visit, store: Store, content: bytes) -> bool:
         path=None,
         sha256=sha256,
         bytes=len(content),
+        mtime_ns=None,
         reason=None,
         error=None,
         attempts=visit.fetch.attempts,
@@ -192,9 +194,9 @@ def test_a_file_whose_name_has_a_percent_sign_is_downloaded(folder, store, video
     assert has_worked(Visit(folder, store, name="100%(id)s.mp4"), store, video)
 
 
-# What fails for ever: asked once, never again.
+# What is refused: asked once in a run.
 
-PERMANENT = {
+REFUSALS = {
     404: Reason.UNAVAILABLE,
     410: Reason.UNAVAILABLE,
     400: Reason.REFUSED,
@@ -205,7 +207,7 @@ PERMANENT = {
 }
 
 
-@pytest.mark.parametrize(("status", "reason"), PERMANENT.items())
+@pytest.mark.parametrize(("status", "reason"), REFUSALS.items())
 def test_a_refusal_has_its_reason_and_costs_one_request(folder, store, status, reason):
     visit = Visit(folder, store, Status(status))
     assert visit.fetch.reason is reason
@@ -275,7 +277,7 @@ def test_an_address_that_is_not_for_the_web_is_refused_without_a_request(folder,
         url = url.format(folder=folder, name=NAME, host=server.address.removeprefix("http://"))
         record = fetch(candidate(url), store, DiskBudget(None), LIMITS, "run")
         assert server.requests() == []
-    assert record.reason is Reason.REFUSED
+    assert record.reason is Reason.BAD_ADDRESS
     assert record.attempts == 0
     assert url in record.error
     assert store.video_bytes() == 0
@@ -284,7 +286,7 @@ def test_an_address_that_is_not_for_the_web_is_refused_without_a_request(folder,
 @pytest.mark.parametrize("to", ["file://{file}", "ftp://127.0.0.1/a.mp4"])
 def test_a_redirection_out_of_the_web_is_refused(folder, store, to):
     visit = Visit(folder, store, Redirect(to.format(file=folder / NAME)), name="trap.mp4")
-    assert visit.fetch.reason is Reason.REFUSED
+    assert visit.fetch.reason is Reason.BAD_ADDRESS
     assert len(visit.requests) == 1
 
 
@@ -517,10 +519,10 @@ def test_a_local_file_that_is_gone_or_has_another_size_is_not_here(tmp_path, sto
 
 
 @pytest.mark.parametrize("path", ["missing.mp4", "missing/a.mp4", "a.mp4/b.mp4"])
-def test_a_missing_local_file_is_unavailable(tmp_path, store, video, path):
+def test_a_local_file_that_is_not_there_is_missing(tmp_path, store, video, path):
     (tmp_path / "a.mp4").write_bytes(video)
     record = fetch(candidate(path, root=tmp_path), store, DiskBudget(0), LIMITS, "run")
-    assert (record.here, record.reason) == (False, Reason.UNAVAILABLE)
+    assert (record.here, record.reason) == (False, Reason.MISSING)
 
 
 @pytest.mark.parametrize("path", ["../secret.mp4", "x/../../secret.mp4", "{outside}", ".."])
@@ -530,7 +532,7 @@ def test_a_local_path_that_leaves_its_root_is_refused(tmp_path, store, video, pa
     outside.write_bytes(video)
     one = candidate(path.format(outside=outside), root=tmp_path / "root")
     record = fetch(one, store, DiskBudget(0), LIMITS, "run")
-    assert (record.here, record.reason, record.sha256) == (False, Reason.REFUSED, None)
+    assert (record.here, record.reason, record.sha256) == (False, Reason.BAD_ADDRESS, None)
 
 
 @pytest.mark.parametrize("path", ["x/../a.mp4", "./a.mp4", "{root}/a.mp4", "link/a.mp4"])
@@ -610,6 +612,7 @@ RECORD = Fetch(
     path=None,
     sha256=None,
     bytes=None,
+    mtime_ns=None,
     reason=None,
     error=None,
     attempts=1,
@@ -623,11 +626,17 @@ def test_what_was_never_tried_or_worked_before_is_worth_fetching():
     assert worth_fetching(RECORD, "second", 1000)
 
 
-@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("reason", set(Reason) - {Reason.DISK_FULL})
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
     failed = msgspec.structs.replace(RECORD, reason=reason)
     assert not worth_fetching(failed, "first", 1000)
     assert worth_fetching(failed, "second", 1000) == (POLICIES[reason] is Policy.NEXT_RUN)
+
+
+def test_what_the_disk_had_no_room_for_is_tried_again_until_it_has():
+    failed = msgspec.structs.replace(RECORD, reason=Reason.DISK_FULL)
+    assert worth_fetching(failed, "first", 1000)
+    assert worth_fetching(failed, "second", 1000)
 
 
 def test_what_was_too_large_is_tried_again_under_a_limit_that_it_keeps_to(folder, store, video):
@@ -661,6 +670,11 @@ WORDS = {
     "This live event will begin in 3 days.": Reason.UPCOMING,
     "Premieres in 2 hours": Reason.UPCOMING,
     "Video unavailable. This video has been removed by the uploader": Reason.UNAVAILABLE,
+    "This video does not exist.": Reason.UNAVAILABLE,
+    "The account associated with this video has been terminated.": Reason.UNAVAILABLE,
+    "This video is no longer available": Reason.UNAVAILABLE,
+    "Video unavailable. This content isn't available, try again later.": Reason.EXTRACTION,
+    "Unable to extract the player's settings": Reason.EXTRACTION,
 }
 
 
@@ -676,6 +690,16 @@ def test_a_video_that_is_not_shown_here_is_geo_blocked():
 def test_a_bug_of_an_extractor_is_internal_and_tried_by_the_next_run():
     assert explain(ExtractorError("no title found")).reason is Reason.INTERNAL
     assert explain(KeyError("title")).reason is Reason.INTERNAL
+
+
+def test_what_may_be_a_sites_mood_is_tried_by_the_next_run_and_what_is_gone_is_not():
+    policies = {
+        Reason.REFUSED: Policy.NEXT_RUN,
+        Reason.EXTRACTION: Policy.NEXT_RUN,
+        Reason.UNAVAILABLE: Policy.NEVER,
+        Reason.BAD_ADDRESS: Policy.NEVER,
+    }
+    assert {reason: POLICIES[reason] for reason in policies} == policies
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

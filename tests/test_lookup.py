@@ -1,7 +1,7 @@
 """videonet.lookup: which videos are to be looked at, and for which targets."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -13,11 +13,11 @@ from videonet.lookup import (
     TITLE_LENGTH,
     Found,
     candidate,
+    candidates,
     found,
     matcher,
     named,
     one_url_each,
-    sightings,
     within_quota,
 )
 from videonet.sources import Row
@@ -81,11 +81,6 @@ def test_what_the_source_said_is_kept_with_the_find():
     assert find.sighting.source == "store"
 
 
-def test_a_name_is_found_at_the_end_of_a_long_title_of_which_records_keep_the_beginning():
-    (find,) = finds_of(row(0, "x" * 500 + " dog"))
-    assert find.match.title == find.sighting.title == "x" * TITLE_LENGTH
-
-
 # The quota.
 
 
@@ -141,6 +136,10 @@ def made(finds: Sequence[Found]) -> Candidate:
     return candidate(finds, TARGETS.index)
 
 
+def everything(finds: Iterable[Found]) -> list[Candidate]:
+    return candidates(finds, TARGETS.index)
+
+
 def test_a_video_for_several_targets_is_one_candidate_in_the_order_of_the_target_list():
     one = made(finds_of(row(4, "bird, cat and dog")))
     assert [match.target_id for match in one.matches] == ["dog", "cat", "bird"]
@@ -149,8 +148,9 @@ def test_a_video_for_several_targets_is_one_candidate_in_the_order_of_the_target
 def test_names_from_several_titles_are_joined_and_the_first_title_stands():
     url = "https://example.org/x"
     one = made(finds_of(row(8, "a dog, a hound", url), row(3, "hound!", url), row(5, "cat", url)))
+    assert one.title == "hound!"
     assert [(each.target_id, each.names, each.title, each.rank) for each in one.matches] == [
-        ("dog", ("hound", "dog"), "hound!", 3),
+        ("dog", ("hound", "dog"), None, 3),
         ("cat", ("cat",), "cat", 5),
     ]
 
@@ -165,10 +165,16 @@ def test_what_was_said_first_stands_for_the_video():
     assert (one.video_id, one.duration, one.channel, one.licence) == ("early", 7.0, None, "CC0")
 
 
-def test_what_was_said_of_a_video_comes_once_a_saying_in_the_sources_order():
-    url = "https://example.org/x"
-    finds = finds_of(row(8, "dog", url), row(3, "dog and cat", url))
-    assert [each.rank for each in sightings(reversed(finds))] == [3, 8]
+def test_each_video_makes_one_candidate_of_all_its_finds():
+    one, two = "https://example.org/1", "https://example.org/2"
+    finds = finds_of(row(8, "dog", one), row(3, "dog and cat", two), row(5, "cat", one))
+    made_of = {each.url: [match.target_id for match in each.matches] for each in everything(finds)}
+    assert made_of == {one: ["dog", "cat"], two: ["dog", "cat"]}
+
+
+def test_only_the_part_of_a_title_that_is_kept_is_looked_at():
+    assert finds_of(row(0, "x" * (TITLE_LENGTH - 4) + " dog"))
+    assert not finds_of(row(0, "x" * TITLE_LENGTH + " dog"))
 
 
 _ROWS = st.lists(
@@ -193,13 +199,8 @@ def test_the_result_does_not_depend_on_the_order_in_which_finds_arrive(
     def result(finds: list[Found]) -> object:
         quotas = {target: within_quota(for_target(finds, target), per_class) for target in TARGETS}
         taken = [find for group, _ in quotas.values() for find in group]
-        keys = sorted({find.sighting.video_key for find in taken})
-        by_key = {
-            key: chance.sample(group, len(group))
-            for key in keys
-            if (group := [find for find in taken if find.sighting.video_key == key])
-        }
-        return quotas, [(made(group), sightings(group)) for group in by_key.values()]
+        shuffled = chance.sample(taken, len(taken))
+        return quotas, sorted(everything(shuffled), key=lambda each: each.video_key)
 
     finds = finds_of(*rows)
     assert result(finds) == result(chance.sample(finds, len(finds)))

@@ -42,6 +42,7 @@ def candidate(key: str = "youtube:a") -> Candidate:
         video_id="a",
         url="https://example.org/a",
         root=None,
+        title="cats",
         duration=12.5,
         channel=None,
         licence="CC0",

@@ -12,6 +12,7 @@ CANDIDATE = Candidate(
     video_id="x",
     url="https://example.org/x",
     root=None,
+    title="cats",
     duration=12.5,
     channel=None,
     licence="CC-BY",

@@ -24,6 +24,7 @@ FETCH = Fetch(
     path=None,
     sha256="ab",
     bytes=3,
+    mtime_ns=None,
     reason=None,
     error=None,
     attempts=1,

@@ -122,6 +122,11 @@ def test_lone_surrogates_in_a_title_do_no_harm() -> None:
     assert names_in("dog \ud83d", "dog") == ("dog",)
 
 
+@pytest.mark.parametrize("title", ["Flamingos in a pond", "flamingoes", "A FLAMINGO'S life"])
+def test_both_plurals_of_a_word_in_o_are_accepted(title: str) -> None:
+    assert TitleMatcher({"bird": ["flamingo"]}).match(title) == {"bird": ("flamingo",)}
+
+
 # A second, slow form of the rule, from the names of characters and with plurals by hand.
 
 PLURALS = {

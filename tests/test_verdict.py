@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Candidate, Fetch, Length, Match, Outcome, Probe, Reason, Scan, Target
+from schemas import Candidate, Cut, Fetch, Length, Match, Outcome, Probe, Reason, Scan, Target
 from videonet.verdict import (
     KEPT,
     Decision,
@@ -21,12 +21,13 @@ from videonet.verdict import (
     seconds,
 )
 
-MATCH = Match(target_id="dog.n.01", names=("dog", "dogs"), title="Two dogs", query="dog", rank=7)
+MATCH = Match(target_id="dog.n.01", names=("dog", "dogs"), title=None, query="dog", rank=7)
 CANDIDATE = Candidate(
     video_key="youtube:x",
     video_id="x",
     url="https://example.org/x",
     root=None,
+    title="Two dogs",
     duration=None,
     channel="Paper Cut Films",
     licence="CC-BY-4.0",
@@ -58,6 +59,7 @@ FETCHED = Fetch(
     path=None,
     sha256="ab",
     bytes=1234,
+    mtime_ns=None,
     reason=None,
     error=None,
     attempts=2,
@@ -77,7 +79,8 @@ SCANNED = Scan(
 MEASURED = Length(
     video_key="youtube:x", sha256="ab", reason=None, error=None, numerator=1001, denominator=100
 )
-SEEN = Seen(FETCHED, SCANNED, MEASURED, whole=True)
+CUT = Cut(video_key="youtube:x", sha256="ab", reason=None, error=None, clips=1)
+SEEN = Seen(FETCHED, SCANNED, MEASURED, CUT, whole=True)
 
 FAILURES = [reason for reason in Reason if because(reason).outcome is Outcome.FAILED]
 
@@ -118,11 +121,11 @@ def judged(seen: Seen, duration: float | None = None, minimum: float = 10) -> De
 
 def test_a_file_above_the_size_limit_is_too_large_whatever_it_shows():
     large = msgspec.structs.replace(FETCHED, bytes=MAX_BYTES + 1)
-    decision = judged(Seen(fetch=large, scan=SCANNED, length=MEASURED, whole=True))
+    decision = judged(Seen(fetch=large, scan=SCANNED, length=MEASURED, cut=CUT, whole=True))
     assert decision is not None
     assert (decision.outcome, decision.reason) == (Outcome.FAILED, Reason.TOO_LARGE)
     exact = msgspec.structs.replace(FETCHED, bytes=MAX_BYTES)
-    assert judged(Seen(fetch=exact, scan=SCANNED, length=MEASURED, whole=True)) == KEPT
+    assert judged(Seen(fetch=exact, scan=SCANNED, length=MEASURED, cut=CUT, whole=True)) == KEPT
 
 
 def test_a_video_that_matches_and_is_long_enough_is_kept():
@@ -130,7 +133,7 @@ def test_a_video_that_matches_and_is_long_enough_is_kept():
 
 
 def test_one_matching_frame_is_enough():
-    assert judged(Seen(FETCHED, scan_of(*[3] * 99, 152), MEASURED, whole=True)) == KEPT
+    assert judged(Seen(FETCHED, scan_of(*[3] * 99, 152), MEASURED, CUT, whole=True)) == KEPT
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,7 @@ def test_a_video_of_which_nothing_is_known_needs_to_be_looked_at():
     assert judged(Seen()) is None
     assert judged(Seen(fetch=FETCHED, whole=True)) is None
     assert judged(Seen(fetch=FETCHED, scan=SCANNED, whole=True)) is None
+    assert judged(Seen(FETCHED, SCANNED, MEASURED, whole=True)) is None
 
 
 @pytest.mark.parametrize("reason", FAILURES)
@@ -158,12 +162,12 @@ def test_a_video_that_cannot_be_fetched_has_failed_with_that_reason(reason):
 
 @pytest.mark.parametrize("reason", [Reason.NOT_A_VIDEO, Reason.UNDECODABLE])
 def test_a_video_whose_first_frames_cannot_be_had_has_failed(reason):
-    decision = judged(Seen(FETCHED, failed_scan(reason), MEASURED, whole=True))
+    decision = judged(Seen(FETCHED, failed_scan(reason), MEASURED, CUT, whole=True))
     assert decision == Decision(Outcome.FAILED, reason, "bad frame")
 
 
 def test_a_video_in_which_no_frame_shows_the_class_is_rejected():
-    decision = judged(Seen(FETCHED, scan_of(3, 150, 153), MEASURED, whole=True))
+    decision = judged(Seen(FETCHED, scan_of(3, 150, 153), MEASURED, CUT, whole=True))
     assert decision == Decision(Outcome.REJECTED, Reason.NO_TOP1_MATCH)
 
 
@@ -180,27 +184,27 @@ def test_a_matching_video_whose_bytes_are_gone_needs_to_be_fetched_again():
 
 def test_a_matching_video_that_cannot_be_measured_has_failed():
     length = msgspec.structs.replace(MEASURED, reason=Reason.UNDECODABLE, error="no packets")
-    decision = judged(Seen(FETCHED, SCANNED, length, whole=True))
+    decision = judged(Seen(FETCHED, SCANNED, length, CUT, whole=True))
     assert decision == Decision(Outcome.FAILED, Reason.UNDECODABLE, "no packets")
 
 
 def test_a_video_under_ten_seconds_is_rejected():
     short = length_of(Fraction(10) - Fraction(1, 90_000))
-    decision = judged(Seen(FETCHED, SCANNED, short, whole=True))
+    decision = judged(Seen(FETCHED, SCANNED, short, CUT, whole=True))
     assert decision == Decision(Outcome.REJECTED, Reason.TOO_SHORT)
 
 
 def test_a_video_of_exactly_ten_seconds_is_kept():
-    assert judged(Seen(FETCHED, SCANNED, length_of(Fraction(10)), whole=True)) == KEPT
+    assert judged(Seen(FETCHED, SCANNED, length_of(Fraction(10)), CUT, whole=True)) == KEPT
 
 
 @given(st.integers(0, 100_000))
 def test_a_video_of_exactly_the_minimum_is_kept_whatever_the_minimum(hundredths):
     """2.56 as a float is a little more than 2.56, and 1.1 and 9.99 are too."""
-    exact = Seen(FETCHED, SCANNED, length_of(Fraction(hundredths, 100)), whole=True)
+    exact = Seen(FETCHED, SCANNED, length_of(Fraction(hundredths, 100)), CUT, whole=True)
     assert judged(exact, minimum=hundredths / 100) == KEPT
     below = Fraction(hundredths, 100) - Fraction(1, 1_000_000)
-    short = Seen(FETCHED, SCANNED, length_of(below), whole=True)
+    short = Seen(FETCHED, SCANNED, length_of(below), CUT, whole=True)
     assert judged(short, minimum=hundredths / 100) == because(Reason.TOO_SHORT)
 
 
@@ -230,21 +234,21 @@ def test_what_the_source_declares_decides_whatever_is_seen(duration, seens):
 def test_frames_that_cannot_be_had_decide_whatever_comes_later(
     scan, fetch, length, whole, duration
 ):
-    decision = judged(Seen(fetch, scan, length, whole), duration)
+    decision = judged(Seen(fetch, scan, length, CUT, whole), duration)
     declared_first = duration == 3.0
     assert decision.reason is (Reason.TOO_SHORT if declared_first else scan.reason)
 
 
 @given(fetches, lengths, st.booleans())
 def test_frames_that_do_not_match_decide_whatever_may_be_wrong_with_the_rest(fetch, length, whole):
-    seen = Seen(fetch, scan_of(3, 4), length, whole)
+    seen = Seen(fetch, scan_of(3, 4), length, CUT, whole)
     assert judged(seen) == because(Reason.NO_TOP1_MATCH)
 
 
 @given(st.sampled_from(FAILURES), st.booleans())
 def test_a_fetch_that_failed_counts_for_nothing_once_the_whole_is_here(reason, short):
     length = length_of(Fraction(9 if short else 11))
-    decision = judged(Seen(failed_fetch(reason), SCANNED, length, whole=True))
+    decision = judged(Seen(failed_fetch(reason), SCANNED, length, CUT, whole=True))
     assert decision == (because(Reason.TOO_SHORT) if short else KEPT)
 
 
@@ -259,7 +263,7 @@ def test_a_decision_stays_when_more_is_seen(duration, fetch, scan, length):
     whole = fetch.reason is None
     stages = [Seen(), Seen(fetch, whole=whole)]
     if whole:
-        stages += [Seen(fetch, scan, whole=True), Seen(fetch, scan, length, whole=True)]
+        stages += [Seen(fetch, scan, whole=True), Seen(fetch, scan, length, CUT, whole=True)]
     decisions = [judged(seen, duration) for seen in stages]
     first = next(each for each in decisions if each is not None)
     assert all(each == first for each in decisions[decisions.index(first) :])
@@ -268,7 +272,7 @@ def test_a_decision_stays_when_more_is_seen(duration, fetch, scan, length):
 
 @given(fetch=fetches, scan=scans, length=lengths, whole=st.booleans(), duration=durations)
 def test_only_a_matching_long_and_whole_video_is_kept(fetch, scan, length, whole, duration):
-    kept = judged(Seen(fetch, scan, length, whole), duration) == KEPT
+    kept = judged(Seen(fetch, scan, length, CUT, whole), duration) == KEPT
     assert kept == (
         duration != 3.0 and scan == scan_of(151) and length == length_of(Fraction(11)) and whole
     )
@@ -324,7 +328,7 @@ def test_the_account_says_all_that_was_seen():
         "codec": "h264",
         "bytes": 1234,
         "sha256": "ab",
-        "clips": 0,
+        "clips": 1,
         "classifier": "c1a551f1e4",
     }
 
@@ -358,7 +362,7 @@ def test_the_account_of_frames_that_do_not_match_names_none():
 
 def test_a_length_that_could_not_be_measured_is_not_in_the_account():
     length = msgspec.structs.replace(MEASURED, reason=Reason.UNDECODABLE, error="no packets")
-    seen = Seen(FETCHED, SCANNED, length, whole=True)
+    seen = Seen(FETCHED, SCANNED, length, CUT, whole=True)
     verdict = account(CANDIDATE, MATCH, TARGET, seen, judged(seen), "c")
     assert verdict.duration is None
     assert verdict.reason is Reason.UNDECODABLE

@@ -152,7 +152,21 @@ def test_a_shard_that_the_manifest_forgot_is_found(out: Path):
 def test_a_file_that_a_trainer_would_read_and_nobody_accounts_for_is_found(out: Path):
     extra = shard_path("parquet", 2, 3)
     shutil.copy(out / shard_path("parquet", 0, SHARDS), out / extra)
-    problem(out, f"^{extra} is no shard of this data set")
+    problem(out, f"^{extra} is no file of this data set")
+
+
+@pytest.mark.parametrize("kind", ["candidates", "verdicts"])
+def test_a_table_that_nobody_accounts_for_is_found(out: Path, kind: str):
+    extra = f"{kind}/{kind}-00002-of-00003.parquet"
+    shutil.copy(out / kind / f"{kind}-00000-of-00002.parquet", out / extra)
+    (out / kind / ".draft.tmp").write_bytes(b"PAR1 torn")
+    problem(out, f"^{extra} is no file of this data set")
+
+
+def test_a_size_that_the_manifest_has_wrong_is_found(out: Path):
+    path = shard_path("parquet", full_shard(out), SHARDS)
+    restate(out, path, bytes=7)
+    problem(out, f"^{path} was changed: .* the manifest has 7 with")
 
 
 def test_a_hidden_draft_is_no_problem(out: Path):

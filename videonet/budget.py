@@ -1,6 +1,14 @@
-"""The disk budget: how many bytes of downloaded videos may lie in the store at once."""
+"""The disk budget: how many bytes of downloaded videos may lie in the store at once.
 
+It is kept within one process: where several machines fill a store, there is none.
+"""
+
+import time
 from threading import Condition
+
+from videonet import stopping
+
+_LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 
 
 class DiskBudget:
@@ -45,13 +53,20 @@ class DiskBudget:
     def take(self, wanted: int, timeout: float) -> bool:
         """Take `wanted` bytes for a video whose fate is open, waiting up to `timeout` seconds.
 
-        False if there is no room for them, now or when all others have been decided.
+        False if there is no room for them, now or when all others have been decided. Raises
+        Stopped when the run is to end.
         """
+        deadline = time.monotonic() + timeout
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
             try:
-                self._changed.wait_for(lambda: self._fits(wanted) or self._in_vain(wanted), timeout)
+                while not (self._fits(wanted) or self._in_vain(wanted)):
+                    stopping.check()
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        break
+                    self._changed.wait(min(left, _LOOK_UP))
                 if not self._fits(wanted):
                     return False
                 self._used += wanted

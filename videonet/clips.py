@@ -1,14 +1,18 @@
 """A kept video becomes clips: stretches of JPEG frames at a fixed rate."""
 
+import hashlib
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import simplejpeg
 
 from schemas import Clip, Reason
+from videonet.versions import clip_versions
 from videonet.video import ShownFrame, VideoError, scaled, shown_frames
 
 # A training window is 2.56 s of video at 12.5 frames a second (Parthasarathy et al. 2023, 3.1);
@@ -17,8 +21,18 @@ FRAME_RATE = Fraction(25, 2)
 WINDOW = Fraction("2.56")
 CLIP_SECONDS = 4 * WINDOW
 
+# What the clips say they belong to.
+DATASET = "videonet"
+
 SHORT_SIDE = 256
 JPEG_QUALITY = 90
+
+# Largest height or width of a JPEG that the encoder makes, pixels.
+LARGEST_JPEG = 65_500
+
+# To be raised with every change to this code, or to the decoder's, that changes what is cut.
+CUT_VERSION = 1
+
 MICROSECONDS = 1_000_000
 
 
@@ -29,12 +43,19 @@ class ClipSettings:
     max_clips: int
 
     @property
-    def identity(self) -> str:
-        """A text that differs whenever the clips would."""
-        return (
-            f"rate={FRAME_RATE} window={WINDOW} clip={CLIP_SECONDS} side={SHORT_SIDE} "
-            f"jpeg={JPEG_QUALITY} max_clips={self.max_clips}"
-        )
+    def key(self) -> str:
+        """Name under which clips are stored: other settings, code or libraries have another."""
+        depends = {
+            "version": CUT_VERSION,
+            "rate": str(FRAME_RATE),
+            "window": str(WINDOW),
+            "clip": str(CLIP_SECONDS),
+            "side": SHORT_SIDE,
+            "quality": JPEG_QUALITY,
+            "max_clips": self.max_clips,
+            "libraries": clip_versions(),
+        }
+        return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -46,8 +67,8 @@ class ClipOrigin:
     video_id: str
     url: str
     # positions in the run's target list, ascending, and the names at those positions
-    labels: tuple[int, ...]
-    names: tuple[str, ...]
+    labels: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def spans(length: Fraction, max_clips: int) -> list[tuple[Fraction, Fraction]]:
@@ -65,7 +86,9 @@ def spans(length: Fraction, max_clips: int) -> list[tuple[Fraction, Fraction]]:
     return [(begin, end) for begin, end in whole if end - begin >= WINDOW]
 
 
-def cut(file: Path, length: Fraction, origin: ClipOrigin, settings: ClipSettings) -> Iterator[Clip]:
+def cut_clips(
+    file: Path, length: Fraction, origin: ClipOrigin, settings: ClipSettings
+) -> Iterator[Clip]:
     """The clips of a video of measured `length` seconds, in order. Raises VideoError.
 
     At each tick the last frame shown at or before it is taken; a frame that two ticks show is
@@ -79,6 +102,18 @@ def cut(file: Path, length: Fraction, origin: ClipOrigin, settings: ClipSettings
     for number, (begin, end) in enumerate(spans(length, settings.max_clips)):
         shown = source.frames(first.time + begin, first.time + end)
         yield _clip(shown, first.time + end, origin, number)
+
+
+def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
+    """A clip with what `origin` says of it; its frames stay as they are."""
+    return msgspec.structs.replace(
+        clip,
+        clip_data_path=origin.url,
+        clip_media_id=origin.video_id,
+        clip_label_index=origin.labels,
+        clip_label_string=origin.names,
+        clip_label_text=origin.names,
+    )
 
 
 class _Ticker:
@@ -111,6 +146,8 @@ def _clip(frames: Iterator[ShownFrame], end: Fraction, origin: ClipOrigin, numbe
     for frame in frames:
         if not height:
             height, width = scaled(*frame.size, SHORT_SIDE)
+            if max(height, width) > LARGEST_JPEG:
+                raise VideoError(Reason.UNDECODABLE, f"frames of {width}x{height} are no JPEGs")
         image = frame.image(height, width)
         jpegs.append(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
         times.append(round(frame.time * MICROSECONDS))

@@ -21,6 +21,16 @@ def draft_of(file: Path) -> Path:
     return file.with_name(f".{file.name}.tmp")
 
 
+def below(root: str, path: str) -> Path | None:
+    """Absolute path of what `path` names below `root`; None if it is not below.
+
+    By its name alone: a link below the root may lead to another disk, as its owner wishes.
+    """
+    folder = Path(os.path.abspath(root))  # noqa: PTH100  # Path.resolve follows links
+    file = Path(os.path.abspath(folder / path))  # noqa: PTH100
+    return file if file.is_relative_to(folder) else None
+
+
 @contextmanager
 def drafted(file: Path) -> Iterator[Path]:
     """A path to write to; it becomes `file`, in one step, when all went well."""

@@ -12,7 +12,10 @@ from videonet.sources import Row
 from videonet.titles import TitleMatcher
 
 # What records keep of a title, characters.
-TITLE_LENGTH = 300
+TITLE_LENGTH = 1_000
+
+# Likewise of what a source says of channel and licence.
+NOTE_LENGTH = 200
 
 
 class Named(NamedTuple):
@@ -36,8 +39,8 @@ def matcher(targets: Iterable[Target]) -> TitleMatcher:
 
 
 def named(rows: Iterable[Row], titles: TitleMatcher) -> list[Named]:
-    """The rows whose titles name a target."""
-    matched = ((row, titles.match(row.title)) for row in rows)
+    """The rows whose titles name a target, within the part of a title that is kept."""
+    matched = ((row, titles.match(row.title[:TITLE_LENGTH])) for row in rows)
     return [Named(row, names) for row, names in matched if names]
 
 
@@ -52,8 +55,8 @@ def found(matched: Named, video_key: str, source: str) -> list[Found]:
         root=row.root,
         title=title,
         duration=row.duration,
-        channel=row.channel,
-        licence=row.licence,
+        channel=row.channel and row.channel[:NOTE_LENGTH],
+        licence=row.licence and row.licence[:NOTE_LENGTH],
         source=source,
         query=row.query,
         rank=row.rank,
@@ -102,12 +105,14 @@ def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candida
     for match in (find.match for find in ordered):
         before = by_target.get(match.target_id, match)
         names = tuple(dict.fromkeys(itertools.chain(before.names, match.names)))
-        by_target[match.target_id] = msgspec.structs.replace(before, names=names)
+        title = None if before.title == first.title else before.title
+        by_target[match.target_id] = msgspec.structs.replace(before, names=names, title=title)
     return Candidate(
         video_key=first.video_key,
         video_id=first.video_id,
         url=first.url,
         root=first.root,
+        title=first.title,
         duration=first.duration,
         channel=first.channel,
         licence=first.licence,
@@ -116,9 +121,12 @@ def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candida
     )
 
 
-def sightings(finds: Iterable[Found]) -> list[Sighting]:
-    """What the source said of a video, each saying once, in the source's order."""
-    return list(dict.fromkeys(find.sighting for find in sorted(finds, key=_order)))
+def candidates(finds: Iterable[Found], position: Callable[[str], int]) -> list[Candidate]:
+    """The candidates that these finds make, each with all of its finds among them."""
+    by_video: dict[str, list[Found]] = {}
+    for find in finds:
+        by_video.setdefault(find.sighting.video_key, []).append(find)
+    return [candidate(own, position) for own in by_video.values()]
 
 
 def _order(find: Found) -> tuple[int, str]:

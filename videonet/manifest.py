@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas import Counts, Lookup, Manifest, Outcome, Plan, Shard, Totals, Verdict
-from videonet.members import DATASET, AccountError
+from videonet.clips import DATASET
+from videonet.members import AccountError
 from videonet.versions import versions
 from videonet.workbench import workbench
 

@@ -24,6 +24,7 @@ from schemas import (
     Manifest,
     Record,
     RunState,
+    Shard,
     ShardState,
     Target,
     Verdict,
@@ -100,6 +101,18 @@ class Output:
         """Keep what depends on the clock and the machine."""
         self._write("run.json", _readable(facts))
 
+    def are_there(self, files: Iterable[Shard]) -> bool:
+        """Whether all these files are there, with their sizes."""
+        return all(map(self._is_there, files))
+
+    def has_any(self, files: Iterable[Shard]) -> bool:
+        """Whether at least one of these files, which hold the same clips, is there."""
+        return any(map(self._is_there, files))
+
+    def _is_there(self, file: Shard) -> bool:
+        path = self.root / file.path
+        return path.is_file() and path.stat().st_size == file.bytes
+
     def complain(self, error: UsageError) -> None:
         """Keep the sentence of a UsageError: Beam hands on no exceptions, only their traces."""
         self._write("_state/complaint.txt", str(error).encode())
@@ -117,6 +130,24 @@ class Output:
         """Forget that a run was finished; what it made stays and is taken up again."""
         for name in ("lookup.json", "manifest.json"):
             (self.root / name).unlink(missing_ok=True)
+
+    def has_finished_shards(self) -> bool:
+        """Whether a run has made anything here that depends on its settings."""
+        return any((self.root / "_state/shards").glob("*.json"))
+
+    def clear_listing(self, shards: int | None) -> None:
+        """Delete what was written of a candidate list that was never completed.
+
+        With it goes what belongs to a list of another number of shards than `shards`, or to any
+        if that is not known: a folder is opened as a whole, and must not mix two lists.
+        """
+        others = [*self.verdict_folder.glob("*-of-*"), *self.clips.glob("*/*-of-*")]
+        if shards is None:
+            others += (self.root / "_state/shards").glob("*.json")
+        else:
+            others = [file for file in others if f"-of-{shards:05d}." not in file.name]
+        for file in (*(self.root / "candidates").glob("*-of-*"), *others):
+            file.unlink(missing_ok=True)
 
     # Tables, a file a shard.
 

@@ -1,7 +1,6 @@
 """One run, from what was asked for to a finished OUT: checks first, then the pipeline."""
 
 import hashlib
-import itertools
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
 import apache_beam as beam
 import filelock
@@ -23,6 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.curate import curate
 from schemas import Keep, Manifest, Plan, RunState, Settings, Target
+from videonet import stopping
 from videonet.classifier import Device
 from videonet.errors import UsageError
 from videonet.output import Output
@@ -95,6 +96,9 @@ def prepare(request: Request) -> Plan:
         classifier=classifier.card,
         scan_key=scan_key(classifier, request.frames),
     )
+    # A budget is counted in one process; machines that share a store have none.
+    budget = _budget(store, request.disk_budget) if local else None
+    # Last, so that what is refused leaves no trace in OUT.
     output = Output(request.out.absolute())
     state = _take_up(output, settings)
     output.write_targets(targets)
@@ -107,7 +111,7 @@ def prepare(request: Request) -> Plan:
         classifier=str(classifier.path.absolute()),
         device=request.device,
         keep=request.keep,
-        disk_budget=_budget(store, request.disk_budget),
+        disk_budget=budget,
         workers=request.workers,
         downloads=request.downloads,
         deadline=request.deadline,
@@ -120,7 +124,8 @@ def prepare(request: Request) -> Plan:
 def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
     """Run the pipeline; the manifest, or None where only a graph was made or a job was begun.
 
-    Raises UsageError for input that turns out to be wrong on the way.
+    Raises UsageError for input that turns out to be wrong on the way. KeyboardInterrupt leaves OUT
+    and the store so that the same plan, prepared again, goes on.
     """
     output = Output(Path(plan.out))
     begin = time.monotonic()
@@ -138,9 +143,14 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
     options = PipelineOptions(list(beam_options))
     runner = FnApiRunner() if plan.local else _runner(beam_options)
     try:
-        with beam.Pipeline(runner=runner, options=options) as pipeline:
+        with (
+            stopping.on_interrupt(),
+            beam.Pipeline(runner=runner, options=options) as pipeline,
+        ):
             curate(pipeline, plan)
     except Exception as error:
+        if stopping.event.is_set():
+            raise KeyboardInterrupt from error
         complaint = output.complaint()
         if complaint is None:
             raise
@@ -178,24 +188,33 @@ def alone(*folders: Path) -> Iterator[None]:
 
 
 def _take_up(output: Output, settings: Settings) -> RunState:
-    """The state of an interrupted run, or of a new one. Raises UsageError for other settings."""
-    state = output.run_state()
-    if state is None:
-        state = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
-    elif state.settings != settings:
-        raise UsageError(
-            f"{output.root} was made with other settings "
-            f"({_difference(state.settings, settings)}); choose another --out, or delete it."
-        )
-    elif output.manifest() is not None:
+    """The state of an interrupted run, or of a new one. Raises UsageError for other settings.
+
+    Settings may still change until there is something that was made with them.
+    """
+    before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
+    new = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
+    if before is None:
+        state = new
+    elif before.settings != settings:
+        if lookup is not None or output.has_finished_shards():
+            raise UsageError(
+                f"{output.root} was made with other settings "
+                f"({_difference(before.settings, settings)}); choose another --out, or delete it."
+            )
+        state = new
+    elif manifest is not None:
         # The run is finished: this is the next one, which looks again at what may have changed.
-        lookup = output.lookup()
-        shards = lookup.shards if lookup else state.shards
-        state = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=shards)
+        files = len(manifest.shards)
+        shards = lookup.shards if lookup else files // len(set(settings.formats))
+        state = msgspec.structs.replace(new, shards=shards)
     else:
-        return state
-    output.write_run_state(state)
-    output.begin_anew()
+        state = before
+    if before is not None and lookup is None:
+        output.clear_listing(state.shards or settings.shards)
+    if state is not before:
+        output.write_run_state(state)
+        output.begin_anew()
     return state
 
 
@@ -245,13 +264,8 @@ def _absolute(source: str) -> str:
 
 
 def _is_local(beam_options: Sequence[str]) -> bool:
-    """Whether Beam's options name a runner of this process. Raises UsageError if there is none."""
-    for option in itertools.islice(beam_options, 1):
-        if not option.startswith("-"):
-            raise UsageError(
-                f"{option!r} is no option; only options for Beam may stand at the end, such as "
-                "-- --runner=DataflowRunner."
-            )
+    """Whether Beam's options name a runner of this process. Raises UsageError if they are none."""
+    _check_options(beam_options)
     runner = _runner(beam_options)
     if runner.rpartition(".")[2] in LOCAL_RUNNERS:
         return True
@@ -260,6 +274,27 @@ def _is_local(beam_options: Sequence[str]) -> bool:
     except (ValueError, ImportError, AttributeError) as error:
         raise UsageError(f"There is no runner {runner!r} for Beam here: {error}") from error
     return False
+
+
+def _check_options(beam_options: Sequence[str]) -> None:
+    """Raise UsageError for what Beam does not know: it would only log that, and go on without."""
+    parsers: list[Any] = []
+    # Beam's way to add options to its parser also shows us the parser, with all options in it.
+    PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
+    (parser,) = parsers
+
+    def refuse(message: str) -> NoReturn:
+        raise UsageError(f"Beam does not take its options: {message}.")
+
+    parser.error = refuse
+    _, unknown = parser.parse_known_args(list(beam_options))
+    # What follows an option that nobody knows may be its value.
+    named = [each for each in unknown if each.startswith("-")] or unknown
+    if named:
+        raise UsageError(
+            f"{', '.join(map(repr, named))} is no option of this command or of Beam; "
+            "options for Beam are written as -- --runner=DataflowRunner, after all others."
+        )
 
 
 def _runner(beam_options: Sequence[str]) -> str:

@@ -21,6 +21,9 @@ from videonet.video import VideoError, first_frames
 # Probabilities are stored rounded: the last digits differ between machines.
 PROBABILITY_DIGITS = 4
 
+# To be raised with every change to this code, or to the decoder's, that changes what is seen.
+SCAN_VERSION = 1
+
 # Frames of a thumbnail, evenly spread over the scanned ones, and their height in pixels.
 THUMBNAIL_FRAMES = 4
 THUMBNAIL_HEIGHT = 112
@@ -38,6 +41,7 @@ class Scanned:
 def scan_key(classifier: Classifier, frames: int) -> str:
     """Name under which scans are stored: another classifier or setting has another."""
     depends = {
+        "version": SCAN_VERSION,
         "classifier": classifier.sha256,
         **classifier.settings,
         "frames": frames,

@@ -14,7 +14,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 
-from schemas import Candidate, Lookup, Plan, Shard, Sighting, Target, Totals, Verdict
+from schemas import Candidate, Lookup, Plan, Reason, Shard, Target, Totals, Verdict
 from videonet import lookup, progress, steps
 from videonet.errors import UsageError
 from videonet.lookup import Found, Named
@@ -101,10 +101,20 @@ class TitleQuery(Stage):
             | "OneTarget" >> beam.GroupByKey()
             | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(_COUNTS, main=_MATCHED)
         )
-        videos = taken[_MATCHED] | "OneVideo" >> beam.GroupByKey() | beam.MapTuple(_one_video)
-        count = videos | "CountVideos" >> beam.combiners.Count.Globally()
+        count = (
+            taken[_MATCHED]
+            | "VideoKeys" >> beam.Map(_video_key)
+            | "EachOnce" >> beam.Distinct()
+            | "CountVideos" >> beam.combiners.Count.Globally()
+        )
         shards = AsSingleton(count | beam.Map(_number_of_shards, self.plan))
-        placed = videos | "Place" >> beam.Map(_placed, shards)
+        said = (
+            finds
+            | "PlaceAll" >> beam.Map(_placed, shards)
+            | "OneStore" >> beam.GroupByKey()
+            | "Remember" >> beam.Map(_remember, self.plan)
+        )
+        placed = taken[_MATCHED] | "Place" >> beam.Map(_placed, shards)
         empty = (
             begin
             | "Shards" >> beam.Create([None])
@@ -125,6 +135,7 @@ class TitleQuery(Stage):
                 self.plan,
                 AsSingleton(matched[_TITLES] | "CountTitles" >> beam.CombineGlobally(sum)),
                 AsList(parts),
+                AsList(said),
                 AsList(taken[_COUNTS]),
                 shards,
             )
@@ -147,21 +158,28 @@ class Top1Filter(Stage):
 
 
 class LengthFilter(Stage):
-    """Those that are long enough, and those that are not: Candidate -> Verdict."""
+    """Those that are long enough: Candidate -> (Candidate, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        return _decided(candidates, self.plan, _measure, self.plan.workers)[1]
+        return _decided(candidates, self.plan, _measure, self.plan.workers)
 
 
 class ShardedClips(Stage):
-    """Parquet and TFRecord files: (Verdict, index of each shard) -> (Shard, counts)."""
+    """Parquet and TFRecord files: Candidate -> (Shard, counts of verdicts).
 
-    def __init__(self, plan: Plan, shards: PCollection) -> None:
+    The clips of each video are cut first, and wait in the store; when all candidates have their
+    verdicts, they are put together shard by shard.
+    """
+
+    def __init__(self, plan: Plan, shards: PCollection, verdicts: tuple[PCollection, ...]) -> None:
+        """Take the index of each shard, and the verdicts on all other candidates."""
         super().__init__(plan)
-        self._shards = shards
+        self._shards, self._verdicts = shards, verdicts
 
-    def expand(self, verdicts: Any) -> Any:
-        judged = verdicts | beam.Flatten() | "Place" >> beam.ParDo(_PlaceVerdict(self.plan))
+    def expand(self, candidates: Any) -> Any:
+        _, cut = _decided(candidates, self.plan, _cut, self.plan.workers)
+        verdicts = (*self._verdicts, cut) | beam.Flatten()
+        judged = verdicts | "Place" >> beam.ParDo(_PlaceVerdict(self.plan))
         empty = self._shards | "Nothing" >> beam.Map(_with_nothing)
         written = (
             (judged, empty)
@@ -244,8 +262,7 @@ class _Quota(beam.DoFn):
         target_id, finds = element
         taken, matched = lookup.within_quota(finds, plan.settings.per_class)
         yield TaggedOutput(_COUNTS, (target_id, matched))
-        for find in taken:
-            yield find.sighting.video_key, find
+        yield from taken
 
 
 class _PlaceVerdict(beam.DoFn):
@@ -266,22 +283,14 @@ class _WriteShard(beam.DoFn):
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def setup(self) -> None:
-        self._pool = ThreadPoolExecutor(self._plan.workers)
-
     def process(self, element: tuple[int, Iterable[Verdict | None]]) -> Iterator[Any]:
-        index, verdicts = element
-        bench = workbench(self._plan)
+        index, rows = element
+        verdicts = [verdict for verdict in rows if verdict is not None]
         shards = _complete_list(self._plan).shards
-        judged = (verdict for verdict in verdicts if verdict is not None)
-        finished = finish_shard(bench, index, shards, judged, self._pool)
+        yield from finish_shard(workbench(self._plan), index, shards, verdicts)
         progress.shard_written()
-        for count in tally(finished.verdicts).items():
+        for count in tally(verdicts).items():
             yield TaggedOutput(_COUNTS, count)
-        yield from finished.files
-
-    def teardown(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
 
 
 def _decided(
@@ -308,6 +317,10 @@ def _scan(bench: Workbench, candidate: Candidate) -> list[Any]:
 
 def _measure(bench: Workbench, candidate: Candidate) -> list[Any]:
     return _outputs(steps.measure(bench, candidate))
+
+
+def _cut(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return _outputs(steps.cut(bench, candidate))
 
 
 def _outputs(decided: Decided) -> list[Any]:
@@ -358,16 +371,16 @@ def _target_id(find: Found) -> str:
     return find.match.target_id
 
 
-def _one_video(_: str, finds: Iterable[Found]) -> list[Found]:
-    return list(finds)
+def _video_key(find: Found) -> str:
+    return find.sighting.video_key
 
 
 def _number_of_shards(candidates: int, plan: Plan) -> int:
     return plan.shards or plan.settings.shards or number_of_shards(candidates)
 
 
-def _placed(finds: list[Found], shards: int) -> tuple[int, list[Found]]:
-    return shard_of(finds[0].sighting.video_key, shards), finds
+def _placed(find: Found, shards: int) -> tuple[int, Found]:
+    return shard_of(find.sighting.video_key, shards), find
 
 
 def _each(shards: int) -> list[int]:
@@ -383,18 +396,21 @@ def _with_nothing(index: int) -> tuple[int, None]:
 
 
 def _write_list(
-    element: tuple[int, Iterable[list[Found] | None]], plan: Plan, shards: int
+    element: tuple[int, Iterable[Found | None]], plan: Plan, shards: int
 ) -> tuple[int, int]:
     """Write one file of the candidate list; how many candidates and pairs are in it."""
-    index, videos = element
+    index, finds = element
     bench = workbench(plan)
-    found = [finds for finds in videos if finds is not None]
-    candidates = [lookup.candidate(finds, bench.position) for finds in found]
-    said: list[Sighting] = [each for finds in found for each in lookup.sightings(finds)]
-    if said:
-        remember(bench.store, said)
+    candidates = lookup.candidates((find for find in finds if find is not None), bench.position)
     bench.output.write_candidates(index, shards, candidates)
     return len(candidates), sum(len(each.matches) for each in candidates)
+
+
+def _remember(element: tuple[int, Iterable[Found]], plan: Plan) -> int:
+    """Keep what the source said of all videos that it found, within the quota or not."""
+    said = list(dict.fromkeys(find.sighting for find in element[1]))
+    remember(workbench(plan).store, said)
+    return len(said)
 
 
 def _list_is_complete(
@@ -402,9 +418,12 @@ def _list_is_complete(
     plan: Plan,
     titles: int,
     parts: list[tuple[int, int]],
+    said: list[int],
     matched: list[tuple[str, int]],
     shards: int,
 ) -> int:
+    # Only waited for: what was found is remembered before the list is complete.
+    del said
     bench = workbench(plan)
     counts = dict.fromkeys(bench.targets, 0) | dict(matched)
     bench.output.write_lookup(
@@ -432,10 +451,24 @@ def _complete_list(plan: Plan) -> Lookup:
     return found
 
 
+def _require_room(plan: Plan, counts: dict[Key, int]) -> None:
+    """Stop where the disk was full: what is kept must not depend on what was fetched first."""
+    without = sum(number for key, number in counts.items() if key[2] == Reason.DISK_FULL)
+    if without:
+        error = UsageError(
+            f"The store had no room for {without} candidates: the disk is full, or videos that "
+            "are kept fill --disk-budget. Make room, raise it, or use --keep none; the same "
+            "command goes on."
+        )
+        workbench(plan).output.complain(error)
+        raise error
+
+
 def _write_manifest(
     _: None, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
 ) -> Totals:
-    """Finish the run, if its accounts balance."""
+    """Finish the run, if its accounts balance and the disk had room for all."""
+    _require_room(plan, dict(counts))
     manifest = manifest_of(plan, _complete_list(plan), files, dict(counts))
     workbench(plan).output.write_manifest(manifest)
     return manifest.totals

@@ -5,17 +5,23 @@ the rest, which goes on to the next step. An exception becomes a verdict as well
 """
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import NamedTuple
 
 import msgspec
 
-from schemas import Candidate, Fetch, Keep, Length, Match, Outcome, Reason, Verdict
+from schemas import Candidate, Cut, Fetch, Keep, Length, Match, Outcome, Reason, Verdict
+from videonet.clips import DATASET, ClipOrigin, cut_clips
 from videonet.fetch import fetch, is_here, release, shortened, worth_fetching
+from videonet.files import below
 from videonet.scan import scan_video
-from videonet.shards import shard_of
-from videonet.verdict import Decision, Seen, account, because, decide
+from videonet.shards import FORMATS
+from videonet.verdict import Decision, Seen, account, because, decide, seconds
 from videonet.video import VideoError, measure_length
 from videonet.workbench import Workbench
+
+# How clips wait for their shard: frame by frame, nothing to be decoded again.
+WAITING = FORMATS["tfrecord"]
 
 
 class Decided(NamedTuple):
@@ -24,50 +30,64 @@ class Decided(NamedTuple):
     verdicts: list[Verdict]
     # the candidate with the pairs that are still open; None if there are none
     rest: Candidate | None
+    # bytes of the video that were deleted, since nobody needs them now
+    released: int
 
 
 def download(bench: Workbench, candidate: Candidate) -> Decided:
     """Fetch the file, if a verdict needs it, it is not here, and trying may help."""
     bench.budget.begin()
-    decided, released = _step(bench, candidate, _download)
+    decided = _step(bench, candidate, _download)
     if decided.rest is None:
-        bench.budget.settle(released)
+        bench.budget.settle(decided.released)
     return decided
 
 
 def scan(bench: Workbench, candidate: Candidate) -> Decided:
     """Classify the first frames, unless this classifier has seen them before."""
-    decided, released = _step(bench, candidate, _scan)
-    # What shows its class is most likely kept: nobody should wait for its room.
+    decided = _step(bench, candidate, _scan)
+    released = decided.released
+    if decided.rest is not None and bench.plan.local:
+        # In one process the next steps are done at once, while the file is at hand, so that its
+        # room is free again: those who wait for it may be what the next stages wait for.
+        released = _look_ahead(bench, decided.rest)
     bench.budget.settle(released)
     return decided
 
 
 def measure(bench: Workbench, candidate: Candidate) -> Decided:
     """Measure the whole file's length, unless it is known."""
-    decided, released = _step(bench, candidate, _measure)
-    bench.budget.give_back(released)
-    return decided
+    return _step(bench, candidate, _measure)
+
+
+def cut(bench: Workbench, candidate: Candidate) -> Decided:
+    """Cut the clips, unless they are here or in their shard already."""
+    return _step(bench, candidate, _cut)
 
 
 def seen_of(bench: Workbench, candidate: Candidate) -> Seen:
     """What the store knows of a candidate. Results for another content do not count."""
-    fetched = bench.store.fetch(candidate.video_key)
+    key = candidate.video_key
+    fetched = bench.store.fetch(key)
     content = fetched.sha256 if fetched else None
-    scanned = bench.store.scan(candidate.video_key, bench.plan.settings.scan_key)
-    length = bench.store.length(candidate.video_key)
+    scanned = bench.store.scan(key, bench.plan.settings.scan_key)
+    length = bench.store.length(key)
+    clips = bench.store.cut(key, bench.cut_key)
+    if clips is not None and (clips.sha256 != content or not _are_here(bench, clips)):
+        clips = None
     return Seen(
         fetch=fetched,
         scan=scanned if scanned and scanned.sha256 == content else None,
         length=length if length and length.sha256 == content else None,
-        whole=is_here(fetched, bench.store) or _is_cut(bench, fetched),
+        cut=clips,
+        whole=clips is not None or _is_at_hand(bench, candidate, fetched),
     )
 
 
 def _step(
     bench: Workbench, candidate: Candidate, work: Callable[[Workbench, Candidate, Seen], None]
-) -> tuple[Decided, int]:
-    """Do `work`, and ask for verdicts; with how many bytes were deleted that nobody needs now."""
+) -> Decided:
+    """Do `work`, and ask for verdicts."""
     seen = Seen()
     try:
         work(bench, candidate, seen_of(bench, candidate))
@@ -92,9 +112,17 @@ def _step(
     ]
     undecided = tuple(match for match, decision in decisions if decision is None)
     if undecided:
-        return Decided(verdicts, msgspec.structs.replace(candidate, matches=undecided)), 0
+        return Decided(verdicts, msgspec.structs.replace(candidate, matches=undecided), 0)
     kept = any(verdict.outcome is Outcome.KEPT for verdict in verdicts)
-    return Decided(verdicts, None), 0 if kept else _put_away(bench, seen.fetch)
+    return Decided(verdicts, None, _put_away(bench, seen.fetch, kept=kept))
+
+
+def _look_ahead(bench: Workbench, candidate: Candidate) -> int:
+    """Measure and cut; the stages whose work it is find it done. The bytes that were released."""
+    measured = measure(bench, candidate)
+    if measured.rest is None:
+        return measured.released
+    return cut(bench, measured.rest).released
 
 
 def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) -> Decision | None:
@@ -103,14 +131,13 @@ def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) 
 
 
 def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
-    if seen.whole or not worth_fetching(
-        seen.fetch, bench.plan.run_id, bench.verdict_limits.max_bytes
-    ):
+    run_id, max_bytes = bench.plan.run_id, bench.verdict_limits.max_bytes
+    if seen.whole or not worth_fetching(seen.fetch, run_id, max_bytes):
         return
     # What went wrong the last time is to be tried again, and decides nothing yet.
     untried = Seen(scan=seen.scan, length=seen.length)
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
-        fetch(candidate, bench.store, bench.budget, bench.fetch_limits, bench.plan.run_id)
+        fetch(candidate, bench.store, bench.budget, bench.fetch_limits, run_id)
 
 
 def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
@@ -135,10 +162,9 @@ def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
         return
     fetched, content = _content(seen)
     reason = error = None
-    numerator, denominator = 0, 1
+    length = Fraction(0)
     try:
         length = measure_length(bench.store.file(fetched))
-        numerator, denominator = length.numerator, length.denominator
     except VideoError as failure:
         reason, error = failure.reason, shortened(str(failure))
     bench.store.write_length(
@@ -147,9 +173,41 @@ def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
             sha256=content,
             reason=reason,
             error=error,
-            numerator=numerator,
-            denominator=denominator,
+            numerator=length.numerator,
+            denominator=length.denominator,
         )
+    )
+
+
+def _cut(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+    if seen.cut is not None or seen.length is None:
+        return
+    fetched, content = _content(seen)
+    # Whose clips they are; what they show is written on them when they go into a shard.
+    origin = ClipOrigin(DATASET, candidate.video_key, candidate.video_id, candidate.url)
+    file = bench.store.temporary()
+    reason = error = None
+    clips = 0
+    try:
+        with WAITING.open_writer(file) as write:
+            source, length = bench.store.file(fetched), seconds(seen.length)
+            for clip in cut_clips(source, length, origin, bench.clip_settings):
+                write(clip)
+                clips += 1
+        bench.store.adopt(file, bench.store.clips(candidate.video_key, bench.cut_key))
+    except VideoError as failure:
+        reason, error, clips = failure.reason, shortened(str(failure)), 0
+    finally:
+        file.unlink(missing_ok=True)
+    bench.store.write_cut(
+        Cut(
+            video_key=candidate.video_key,
+            sha256=content,
+            reason=reason,
+            error=error,
+            clips=clips,
+        ),
+        bench.cut_key,
     )
 
 
@@ -160,22 +218,28 @@ def _content(seen: Seen) -> tuple[Fetch, str]:
     return seen.fetch, seen.fetch.sha256
 
 
-def _is_cut(bench: Workbench, fetched: Fetch | None) -> bool:
-    """Whether an earlier run over OUT has cut this content already, so that nobody needs it."""
-    if fetched is None or fetched.sha256 is None:
+def _is_at_hand(bench: Workbench, candidate: Candidate, fetched: Fetch | None) -> bool:
+    """Whether the whole file can be read where this candidate says that it is."""
+    if fetched is None or not is_here(fetched, bench.store):
         return False
-    lookup = bench.output.lookup()
-    if lookup is None:
-        return False
-    shard = bench.output.shard_state(shard_of(fetched.video_key, lookup.shards))
-    if shard is None or shard.cutting != bench.clip_settings.identity:
-        return False
-    video = shard.videos.get(fetched.video_key)
-    return video is not None and video.sha256 == fetched.sha256
+    if candidate.root is None:
+        return True
+    return fetched.path == str(below(candidate.root, candidate.url))
 
 
-def _put_away(bench: Workbench, fetched: Fetch | None) -> int:
-    """Delete the bytes of a video that is not kept; what an earlier run keeps stays."""
-    if bench.plan.keep is Keep.ALL or fetched is None or fetched.run_id != bench.plan.run_id:
+def _are_here(bench: Workbench, clips: Cut) -> bool:
+    """Whether nobody needs the video's bytes for its clips: none, waiting, or in their shard."""
+    if not clips.clips:
+        return True
+    waiting = bench.store.root / bench.store.clips(clips.video_key, bench.cut_key)
+    return waiting.exists() or bench.is_in_shard(clips.video_key, clips.sha256)
+
+
+def _put_away(bench: Workbench, fetched: Fetch | None, *, kept: bool) -> int:
+    """Delete the bytes of a video that nobody needs; what an earlier run keeps stays."""
+    keep = bench.plan.keep
+    if fetched is None or fetched.run_id != bench.plan.run_id:
+        return 0
+    if keep is Keep.ALL or (kept and keep is Keep.KEPT):
         return 0
     return release(fetched, bench.store)

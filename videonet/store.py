@@ -8,6 +8,8 @@ is the result of; it is written beside its place and renamed, so it is there who
     STORE/scan/<key>/<xx>/<digest>.json  what a classifier saw in it
     STORE/length/<xx>/<digest>.json      how long it is
     STORE/thumbnail/<xx>/<digest>.jpg    a few of its frames
+    STORE/cut/<key>/<xx>/<digest>.json   how many clips it gave
+    STORE/clips/<key>/<xx>/<digest>      these clips, until their shard is written
     STORE/found/<digest>.parquet         what sources said of it
 """
 
@@ -21,7 +23,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas import Fetch, Length, Record, Scan
+from schemas import Cut, Fetch, Length, Record, Scan
 from videonet.errors import UsageError
 
 R = TypeVar("R", bound=Record)
@@ -101,6 +103,10 @@ class Store:
         """How long a video is."""
         return self._record(Length, f"length/{_place(video_key)}.json")
 
+    def cut(self, video_key: str, cut_key: str) -> Cut | None:
+        """What cutting a video with the settings of `cut_key` brought."""
+        return self._record(Cut, f"cut/{cut_key}/{_place(video_key)}.json")
+
     def write_fetch(self, fetch: Fetch) -> None:
         """Put the state of a video's bytes."""
         self.write(f"fetch/{_place(fetch.video_key)}.json", fetch.to_json())
@@ -113,6 +119,10 @@ class Store:
         """Put a measured length."""
         self.write(f"length/{_place(length.video_key)}.json", length.to_json())
 
+    def write_cut(self, cut: Cut, cut_key: str) -> None:
+        """Put what cutting with the settings of `cut_key` brought."""
+        self.write(f"cut/{cut_key}/{_place(cut.video_key)}.json", cut.to_json())
+
     def write_thumbnail(self, video_key: str, jpeg: bytes) -> None:
         """Put a JPEG with a few of a video's frames side by side."""
         self.write(f"thumbnail/{_place(video_key)}.jpg", jpeg)
@@ -120,6 +130,10 @@ class Store:
     def video(self, video_key: str) -> str:
         """Name of the store's own copy of a video."""
         return f"video/{_place(video_key)}"
+
+    def clips(self, video_key: str, cut_key: str) -> str:
+        """Name of the clips of a video, until their shard is written."""
+        return f"clips/{cut_key}/{_place(video_key)}"
 
     def file(self, fetch: Fetch) -> Path:
         """Where the bytes that `fetch` speaks of can be read."""

@@ -134,6 +134,9 @@ def _forms(name: str) -> set[str]:
 def _plurals(name: str) -> Iterator[str]:
     """Plurals of the whole name (mothers-in-law) and of its last word (mother-in-laws)."""
     *before, last = normalise(name).split() or [""]
+    if last.endswith("o"):
+        # Both are written, flamingos and flamingoes, and inflect knows one.
+        yield from (" ".join((*before, last + ending)) for ending in ("s", "es"))
     for engine in _engines():
         if last:
             yield _plural(engine, name.casefold())

@@ -7,7 +7,7 @@ depends on chance, on what else was fetched, or on what an earlier run already k
 from dataclasses import dataclass
 from fractions import Fraction
 
-from schemas import Candidate, Fetch, Length, Match, Outcome, Reason, Scan, Target, Verdict
+from schemas import Candidate, Cut, Fetch, Length, Match, Outcome, Reason, Scan, Target, Verdict
 from schemas.reason import REJECTIONS
 
 # A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
@@ -31,7 +31,8 @@ class Seen:
     fetch: Fetch | None = None
     scan: Scan | None = None
     length: Length | None = None
-    # whether the whole file can be read, or its clips are written already
+    cut: Cut | None = None
+    # whether the whole file can be read, or is cut already
     whole: bool = False
 
 
@@ -69,8 +70,10 @@ def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> 
             return because(Reason.TOO_SHORT)
     if not seen.whole:
         return _failure(seen.fetch)
-    if seen.length is None:
+    if seen.length is None or seen.cut is None:
         return None
+    if seen.cut.reason is not None:
+        return because(seen.cut.reason, seen.cut.error)
     return KEPT
 
 
@@ -107,7 +110,7 @@ def account(
 ) -> Verdict:
     """The row that says what became of one pair of candidate and target, and all that was seen.
 
-    `classifier` is the sha256 of the classifier file. The number of clips is not known yet.
+    `classifier` is the sha256 of the classifier file.
     """
     scan, fetch, length = seen.scan, seen.fetch, seen.length
     frames = matching_frames(scan, target) if scan else []
@@ -118,7 +121,7 @@ def account(
         target_id=target.target_id,
         wnid=target.wnid,
         url=candidate.url,
-        title=match.title,
+        title=match.title or candidate.title,
         matched_names=match.names,
         source=candidate.source,
         query=match.query,
@@ -141,7 +144,7 @@ def account(
         codec=probe.codec if probe else None,
         bytes=fetch.bytes if fetch else None,
         sha256=fetch.sha256 if fetch else None,
-        clips=0,
+        clips=seen.cut.clips if seen.cut and decision.outcome is Outcome.KEPT else 0,
         classifier=classifier,
     )
 

@@ -65,16 +65,22 @@ def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: F
     due = {
         shard_path(name, index, lookup.shards) for name in formats for index in range(lookup.shards)
     }
+    tables = {
+        f"{kind}/{kind}-{index:05d}-of-{lookup.shards:05d}.parquet"
+        for kind in ("candidates", "verdicts")
+        for index in range(lookup.shards)
+    }
     listed = {shard.path for shard in manifest.shards}
     for path in sorted(due - listed):
         findings.problems.append(f"{path} is not in the manifest.")
     there = {
         file.relative_to(output.root).as_posix()
-        for file in output.clips.glob("*/*")
+        for place in ("clips/*/*", "candidates/*", "verdicts/*")
+        for file in output.root.glob(place)
         if not file.name.startswith(".")
     }
-    for path in sorted((there | listed) - due):
-        findings.problems.append(f"{path} is no shard of this data set.")
+    for path in sorted((there | listed) - due - tables):
+        findings.problems.append(f"{path} is no file of this data set.")
 
 
 def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
@@ -84,9 +90,8 @@ def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
     if not file.is_file():
         findings.problems.append(f"{shard.path} is missing.")
         return False
-    sha256 = sha256_of(file)
-    if sha256 != shard.sha256:
-        size = file.stat().st_size
+    sha256, size = sha256_of(file), file.stat().st_size
+    if (sha256, size) != (shard.sha256, shard.bytes):
         findings.problems.append(
             f"{shard.path} was changed: {size} bytes with sha256 {sha256[:12]}..., "
             f"the manifest has {shard.bytes} with {shard.sha256[:12]}...."

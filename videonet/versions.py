@@ -11,7 +11,8 @@ def clip_versions() -> dict[str, str]:
     """What the bytes of clips and shards depend on, by name."""
     codecs = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
     packages = {
-        name: version(name) for name in ("av", "numpy", "protobuf", "pyarrow", "simplejpeg")
+        name: version(name)
+        for name in ("av", "numpy", "pillow", "protobuf", "pyarrow", "simplejpeg")
     }
     return packages | {name: codecs[name] for name in ("libavcodec", "libavformat", "libswscale")}
 

@@ -9,6 +9,7 @@ from videonet.classifier import Classifier, Device, load_classifier
 from videonet.clips import ClipSettings
 from videonet.fetch import FetchLimits
 from videonet.output import Output
+from videonet.shards import shard_of
 from videonet.store import Store
 from videonet.verdict import Limits
 
@@ -34,6 +35,18 @@ class Workbench:
         self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
 
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
+
+        self.cut_key = self.clip_settings.key
+
+    def is_in_shard(self, video_key: str, sha256: str) -> bool:
+        """Whether an earlier run over OUT has put the clips of this content into their shard."""
+        lookup = self.output.lookup()
+        if lookup is None:
+            return False
+        shard = self.output.shard_state(shard_of(video_key, lookup.shards))
+        if shard is None or shard.cut_key != self.cut_key:
+            return False
+        return shard.videos.get(video_key) == sha256 and self.output.has_any(shard.files)
 
     def position(self, target_id: str) -> int:
         """Where a target stands in the run's list, 0-based."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
-from videonet.sources.catalogue import Catalogue
+from videonet.sources.catalogue import REQUIRED, Catalogue
 from videonet.sources.row import BATCH_ROWS, Row
 
 COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
@@ -141,13 +141,10 @@ def test_a_duration_is_seconds_or_clock_time_or_iso_8601(
     assert row.duration == seconds
 
 
-@pytest.mark.parametrize("text", ["soon", "-5", "1:2:3:4:5:6"])
-def test_a_duration_that_is_none_is_named_with_its_row(tmp_path: Path, text: str):
-    content = f"id,url,title,duration\na,https://x,A,5\nb,https://y,B,{text}\n"
-    sentence = complaint_about(tmp_path / "t.csv", content)
-    assert "Row 2" in sentence
-    assert repr(text) in sentence
-    assert "h:mm:ss" in sentence
+@pytest.mark.parametrize("text", ["soon", "-5", "1:2:3:4:5:6", "0", "0.0", "inf", "nan", "-0:01"])
+def test_a_duration_that_cannot_be_is_unknown_and_ends_nothing(tmp_path: Path, text: str):
+    content = f"id,url,title,duration\na,https://x,A,{text}\nb,https://y,B,5\n"
+    assert [row.duration for row in rows_in(tmp_path / "t.csv", content)] == [None, 5]
 
 
 def test_a_title_that_was_cut_within_a_character_is_read(tmp_path: Path):
@@ -305,10 +302,31 @@ def test_an_unknown_suffix_is_refused_with_those_that_are_known(tmp_path: Path, 
     assert ".csv, .jsonl, .ndjson, .parquet, .tsv" in sentence
 
 
-@pytest.mark.parametrize("row", [",https://x,A", "a,,A", "a"])
-def test_a_row_without_id_or_url_is_named(tmp_path: Path, row: str):
-    content = f"id,url,title\nz,https://z,Z\n{row}\n"
-    assert "Row 2" in complaint_about(tmp_path / "t.csv", content)
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        (",https://x,A", Row(0, "", "https://x", None, "A")),
+        ("a,,A", Row(0, "a", "", None, "A")),
+        ("a", Row(0, "a", "", None, "")),
+    ],
+)
+def test_a_row_without_id_or_url_is_handed_on_as_it_is(tmp_path: Path, line: str, row: Row):
+    content = f"id,url,title\n{line}\nz,https://z,Z\n"
+    rows = rows_in(tmp_path / "t.csv", content)
+    assert rows == [row, Row(1, "z", "https://z", None, "Z")]
+
+
+def test_a_file_that_cannot_be_read_on_is_named(tmp_path: Path):
+    file = tmp_path / "t.parquet"
+    rows = 40 * BATCH_ROWS
+    table = pa.table({name: [f"{name} {i}" for i in range(rows)] for name in REQUIRED})
+    pq.write_table(table, file, row_group_size=rows // 2, use_dictionary=False)
+    data = bytearray(file.read_bytes())
+    place = pq.read_metadata(file).row_group(1).column(0).data_page_offset
+    data[place : place + 200] = bytes(200)
+    file.write_bytes(data)
+    Catalogue(file, None).check()
+    assert "cannot be read (" in complaint_about(file)
 
 
 # Local files.

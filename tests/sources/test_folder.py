@@ -121,8 +121,8 @@ def test_the_uploader_stands_for_a_channel_that_is_not_given(tmp_path: Path):
     assert row.title == "x"
 
 
-@pytest.mark.parametrize("duration", ["null", '"long"', "NaN", "Infinity", "[]"])
-def test_a_duration_that_is_no_number_is_unknown(tmp_path: Path, duration: str):
+@pytest.mark.parametrize("duration", ["null", '"long"', "NaN", "Infinity", "[]", "0", "-1.5"])
+def test_a_duration_that_cannot_be_is_unknown(tmp_path: Path, duration: str):
     put(tmp_path, "x.mp4")
     (tmp_path / "x.info.json").write_text(f'{{"duration": {duration}}}')
     assert rows_of(tmp_path)[0].duration is None
@@ -135,6 +135,29 @@ def test_a_broken_info_file_is_named(tmp_path: Path, content: bytes):
     with pytest.raises(UsageError, match=r"x\.info\.json is n") as caught:
         rows_of(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["folder", "link to itself"])
+def test_an_info_file_that_cannot_be_read_is_named(tmp_path: Path, what: str):
+    put(tmp_path, "x.mp4")
+    info = tmp_path / "x.info.json"
+    info.mkdir() if what == "folder" else info.symlink_to(info)
+    with pytest.raises(UsageError, match=r"x\.info\.json cannot be read \([A-Z]"):
+        rows_of(tmp_path)
+
+
+def test_a_folder_below_that_cannot_be_read_is_named(tmp_path: Path):
+    put(tmp_path, "x.mp4")
+    # Deeper than a path can name.
+    above = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("n" * 200, dir_fd=above)
+        below = os.open("n" * 200, os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = below
+    os.close(above)
+    with pytest.raises(UsageError, match=r"The folder .*nnn cannot be read \(File name too long"):
+        rows_of(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path):

@@ -116,6 +116,20 @@ def test_a_key_that_the_source_knows_is_kept():
     assert video_key(row) == "youtube:known"
 
 
+@pytest.mark.parametrize(
+    ("video_id", "url", "lack"), [("", "https://x/a.mp4", "an id"), ("a", "", "a url")]
+)
+@pytest.mark.parametrize("root", [None, "/videos"])
+def test_a_row_without_id_or_url_is_refused_with_its_content(
+    video_id: str, url: str, lack: str, root: str | None
+):
+    with pytest.raises(UsageError) as caught:
+        video_key(Row(4, video_id, url, root, "A cat"))
+    sentence = str(caught.value)
+    assert f"Row 5 lacks {lack}" in sentence
+    assert all(repr(each) in sentence for each in (video_id, url, "A cat"))
+
+
 # Local files.
 
 

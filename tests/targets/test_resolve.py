@@ -50,11 +50,15 @@ class TestWithoutWordNet:
         assert target.outputs == (1,)
 
     def test_names_are_confirmed_by_labels_that_are_called_so(self, resolve: Resolve) -> None:
-        (target,) = resolve("my crane: excavator, Crane!")
-        assert target.target_id == "my crane"
-        assert (target.name, target.synonyms) == ("my crane", ("excavator", "Crane!"))
+        (target,) = resolve("Crane!: excavator, tench")
+        assert target.target_id == "Crane!"
+        assert (target.name, target.synonyms) == ("Crane!", ("excavator", "tench"))
         assert target.outputs == (134, 517)
         assert (target.wnid, target.senses) == (None, ())
+
+    def test_a_name_that_no_label_has_is_confirmed_by_its_synonyms(self, resolve: Resolve) -> None:
+        (target,) = resolve("my shape: blob, red circle", labels=SHAPES)
+        assert [SHAPES[index].name for index in target.outputs] == ["red circle"]
 
     @pytest.mark.parametrize("line", ["dog", "dog.n.01", "n02084071", "puppies: doggos"])
     def test_what_needs_wordnet_says_how_to_get_it(self, resolve: Resolve, line: str) -> None:
@@ -96,6 +100,16 @@ class TestLabelsWithoutWordNetIds:
 
 @pytest.mark.usefixtures("wordnet")
 class TestWithWordNet:
+    def test_a_synonym_does_not_say_what_a_known_name_is(self, resolve: Resolve) -> None:
+        # A plane is a tool too, and one that the classifier knows.
+        plain, planes = resolve("airplane: aeroplane"), resolve("airplane: plane, aeroplane")
+        assert plain[0].outputs == planes[0].outputs
+        assert IMAGENET[planes[0].outputs[0]].name.startswith("airliner")
+
+    def test_an_unknown_name_is_confirmed_by_its_synonyms(self, resolve: Resolve) -> None:
+        (target,) = resolve("my own thing: excavator, crane")
+        assert target.outputs == (134, 517)
+
     @pytest.mark.parametrize("line", ["dog", "dog.n.01", "n02084071", "Dogs", "dog: doggo"])
     def test_dog_is_confirmed_by_exactly_the_118_breeds(self, resolve: Resolve, line: str) -> None:
         (target,) = resolve(line)

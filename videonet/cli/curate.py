@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from schemas import Keep
+from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.outcome import exit_code, show_outcome
 from videonet.cli.progress_line import progress_line
 from videonet.errors import UsageError
@@ -148,41 +149,44 @@ def curate(
 ) -> None:
     """Build a data set: look up titles, download, classify first frames, cut clips, write shards.
 
-    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 most failed.
+    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 most failed,
+    130 interrupted.
 
     Example: videonet curate --targets imagenet1k --source catalogue:videos.csv
     --store store --out out
     """
     del config
-    from videonet.run import Request, alone, carry_out, prepare  # Beam is slow, --help need not be
-
-    request = Request(
-        targets=targets,
-        source=source,
-        classifier=classifier,
-        store=store,
-        out=out,
-        files_root=files_root,
-        per_class=per_class,
-        min_seconds=min_seconds,
-        frames=frames,
-        max_clips=max_clips,
-        formats=formats,
-        shards=shards,
-        keep=keep,
-        max_bytes=max_bytes,
-        disk_budget=disk_budget,
-        workers=workers,
-        downloads=downloads,
-        deadline=deadline,
-        device=device.value,
-        beam_options=tuple(beam_options or ()),
-    )
     console = Console(stderr=True)
-    with alone(store, out):
-        plan = prepare(request)
-        with progress_line(console):
-            manifest = carry_out(plan, request.beam_options)
+    with ended_by_interrupt(console):
+        # Beam is slow, --help need not be.
+        from videonet.run import Request, alone, carry_out, prepare
+
+        request = Request(
+            targets=targets,
+            source=source,
+            classifier=classifier,
+            store=store,
+            out=out,
+            files_root=files_root,
+            per_class=per_class,
+            min_seconds=min_seconds,
+            frames=frames,
+            max_clips=max_clips,
+            formats=formats,
+            shards=shards,
+            keep=keep,
+            max_bytes=max_bytes,
+            disk_budget=disk_budget,
+            workers=workers,
+            downloads=downloads,
+            deadline=deadline,
+            device=device.value,
+            beam_options=tuple(beam_options or ()),
+        )
+        with alone(store, out):
+            plan = prepare(request)
+            with progress_line(console):
+                manifest = carry_out(plan, request.beam_options)
     if manifest is None:
         console.print("The job was handed to its runner.")
         return
@@ -193,5 +197,10 @@ def curate(
 def beam_command() -> Callable[[], object]:
     """`videonet curate` as a Beam main takes it: what is not its own option is Beam's."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(context_settings={"ignore_unknown_options": True})(curate)
+    settings = {
+        "ignore_unknown_options": True,
+        # Beam writes its options with "_"; ours may be written so among them.
+        "token_normalize_func": lambda name: name.replace("_", "-"),
+    }
+    app.command(context_settings=settings)(curate)
     return typer.main.get_command(app)

@@ -15,9 +15,12 @@ from yt_dlp.networking import Response
 from yt_dlp.utils import DownloadError
 
 from schemas import Reason
+from videonet import stopping
 from videonet.budget import DiskBudget
 from videonet.fetch.failure import FetchError, explain, too_large
 from videonet.fetch.limits import FetchLimits
+
+_LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
 
 # Worth another attempt within one run.
 _PASSING = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT})
@@ -37,7 +40,10 @@ class Download:
         self._deadline = time.monotonic() + limits.deadline
 
     def run(self) -> Path:
-        """The downloaded file. Raises FetchError when attempts or time are used up."""
+        """The downloaded file.
+
+        Raises FetchError when attempts or time are used up, Stopped when the run is to end.
+        """
         limits = self._limits
         jitter = tenacity.wait_exponential_jitter(
             limits.wait, limits.longest_wait, jitter=limits.wait
@@ -56,11 +62,13 @@ class Download:
             # A wait that would pass the deadline is not begun.
             stop=tenacity.stop_after_attempt(limits.attempts)
             | tenacity.stop_before_delay(limits.deadline),
+            sleep=tenacity.sleep_using_event(stopping.event),
             reraise=True,
         )
         return retrying(self._attempt)
 
     def _attempt(self) -> Path:
+        stopping.check()
         self.attempts += 1
         file = self._folder / "video"
         with _deadline(self._remaining()) as watch, _Session(self._options(file), watch) as session:
@@ -73,11 +81,14 @@ class Download:
                 raise self._explained(error.exc_info[1] or session.failure or error) from error
             except Exception as error:
                 raise self._explained(error) from error
+        # To yt-dlp, a connection that we broke may look like the end of the file.
+        stopping.check()
         if not file.exists():
             raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
         return file
 
     def _explained(self, error: BaseException) -> FetchError:
+        stopping.check()
         if self._remaining() <= 0:
             return FetchError(Reason.TIMEOUT, f"not done within {self._limits.deadline:g} s")
         return explain(error)
@@ -111,6 +122,7 @@ class Download:
 
     def _check(self, progress: dict[str, Any]) -> None:
         """Stop a download that breaks a limit; called by yt-dlp for every block."""
+        stopping.check()
         if self._remaining() <= 0:
             raise FetchError(Reason.TIMEOUT, f"not done within {self._limits.deadline:g} s")
         so_far = int(progress.get("downloaded_bytes") or 0)
@@ -153,13 +165,14 @@ class _Session(yt_dlp.YoutubeDL):
 
 @contextmanager
 def _deadline(seconds: float) -> Iterator[Callable[[Response], None]]:
-    """Break the connections handed to the yielded function after `seconds`.
+    """Break the connections handed to the yielded function after `seconds`, or to end the run.
 
     A server that sends one byte now and then keeps a read alive for ever, and yt-dlp checks
     nothing until the read returns.
     """
     responses: list[Response] = []
-    over = threading.Event()
+    over, done = threading.Event(), threading.Event()
+    end = time.monotonic() + seconds
 
     def interrupt() -> None:
         over.set()
@@ -175,13 +188,17 @@ def _deadline(seconds: float) -> Iterator[Callable[[Response], None]]:
         if over.is_set():
             interrupt()
 
-    timer = threading.Timer(max(0.0, seconds), interrupt)
-    timer.daemon = True
-    timer.start()
+    def guard() -> None:
+        while not stopping.event.is_set() and time.monotonic() < end:
+            if done.wait(min(_LOOK_UP, max(0.0, end - time.monotonic()))):
+                return
+        interrupt()
+
+    threading.Thread(target=guard, daemon=True).start()
     try:
         yield watch
     finally:
-        timer.cancel()
+        done.set()
 
 
 class _Silence:

@@ -77,7 +77,7 @@ def explain(error: BaseException) -> FetchError:
             return FetchError(Reason.TIMEOUT if "timed out" in text else Reason.NETWORK, text)
         case RequestError():
             # Such as a redirection to an address that is not for the web.
-            return FetchError(Reason.REFUSED, text)
+            return FetchError(Reason.BAD_ADDRESS, text)
         case ContentTooShortError() | ConnectionError():
             return FetchError(Reason.NETWORK, text)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
@@ -87,7 +87,8 @@ def explain(error: BaseException) -> FetchError:
 
 
 # Sites say these in words alone (yt_dlp/extractor: youtube/_video.py, common.py). A passing
-# obstacle must not be taken for a video that is gone.
+# obstacle must not be taken for a video that is gone: passing ones first, and what no word here
+# explains is tried again.
 _WORDS = {
     "not a bot": Reason.RATE_LIMITED,
     "rate-limit": Reason.RATE_LIMITED,
@@ -99,12 +100,19 @@ _WORDS = {
     "registered users": Reason.PRIVATE,
     "premieres in": Reason.UPCOMING,
     "live event will begin": Reason.UPCOMING,
+    "removed": Reason.UNAVAILABLE,
+    "deleted": Reason.UNAVAILABLE,
+    "terminated": Reason.UNAVAILABLE,
+    "does not exist": Reason.UNAVAILABLE,
+    "doesn't exist": Reason.UNAVAILABLE,
+    "no longer available": Reason.UNAVAILABLE,
+    "no longer exists": Reason.UNAVAILABLE,
 }
 
 
 def _reason_of_text(text: str) -> Reason:
     said = (reason for words, reason in _WORDS.items() if words in text.lower())
-    return next(said, Reason.UNAVAILABLE)
+    return next(said, Reason.EXTRACTION)
 
 
 def _reason_of_status(status: int) -> Reason:

@@ -3,7 +3,6 @@
 A local file is not copied: the record says where it is.
 """
 
-import os
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from videonet.budget import DiskBudget
 from videonet.fetch.download import Download
 from videonet.fetch.failure import FetchError, shortened, too_large
 from videonet.fetch.limits import FetchLimits
-from videonet.files import sha256_of
+from videonet.files import below, sha256_of
 from videonet.store import Store
 from videonet.video import VideoError, probe
 
@@ -31,17 +30,18 @@ def fetch(
         path=None,
         sha256=before.sha256 if before else None,
         bytes=before.bytes if before else None,
+        mtime_ns=None,
         reason=None,
         error=None,
         attempts=before.attempts if before else 0,
         run_id=run_id,
     )
     if candidate.root is not None:
-        record = _in_place(record, Path(candidate.root), candidate.url, limits)
+        record = _in_place(record, candidate.root, candidate.url, limits)
     elif _is_web(candidate.url):
         record = _downloaded(record, candidate.url, store, budget, limits)
     else:
-        refused = FetchError(Reason.REFUSED, f"no http or https address: {candidate.url}")
+        refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.url}")
         record = _failed(record, refused)
     store.write_fetch(record)
     return record
@@ -54,19 +54,23 @@ def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
     """
     if before is None or before.reason is None:
         return True
+    if before.reason is Reason.DISK_FULL:
+        # No run is finished without them.
+        return True
     if before.reason is Reason.TOO_LARGE:
         return before.bytes is not None and before.bytes <= max_bytes
     return POLICIES[before.reason] is Policy.NEXT_RUN and before.run_id != run_id
 
 
 def is_here(fetch: Fetch | None, store: Store) -> bool:
-    """Whether the file that `fetch` speaks of can be read and still has its size."""
+    """Whether the file that `fetch` speaks of can be read, and was not changed since."""
     if fetch is None or not fetch.here:
         return False
     try:
-        return store.file(fetch).stat().st_size == fetch.bytes
+        stat = store.file(fetch).stat()
     except OSError:
         return False
+    return stat.st_size == fetch.bytes and fetch.mtime_ns in (None, stat.st_mtime_ns)
 
 
 def release(fetch: Fetch, store: Store) -> int:
@@ -86,26 +90,34 @@ def _is_web(url: str) -> bool:
         return False
 
 
-def _in_place(record: Fetch, root: Path, path: str, limits: FetchLimits) -> Fetch:
+def _in_place(record: Fetch, root: str, path: str, limits: FetchLimits) -> Fetch:
     """The record of a local file, which stays where it is: `path` below `root`."""
-    # By its name alone: a link below the root may lead to another disk, as its owner wishes.
-    folder = Path(os.path.abspath(root))  # noqa: PTH100 (Path has no form that follows no link)
-    file = Path(os.path.abspath(folder / path))  # noqa: PTH100
     try:
-        if not file.is_relative_to(folder):
-            raise FetchError(Reason.REFUSED, f"{path} is not below {folder}")
+        file = below(root, path)
+        if file is None:
+            raise FetchError(Reason.BAD_ADDRESS, f"{path} is not below {root}")
         if file.exists() and not file.is_file():
             raise FetchError(Reason.NOT_A_VIDEO, "no regular file")
-        size = file.stat().st_size
-        if size > limits.max_bytes:
-            raise too_large(size, limits.max_bytes)
-        _must_be_a_video(file)
+        stat = file.stat()
+        if stat.st_size > limits.max_bytes:
+            raise too_large(stat.st_size, limits.max_bytes)
         sha256 = sha256_of(file)
+        kind, _, content = record.video_key.partition(":")
+        if kind == "sha256" and content != sha256:
+            raise FetchError(Reason.MISSING, f"{path} has another content than when it was found")
+        _must_be_a_video(file)
     except OSError as error:
-        return _failed(record, FetchError(Reason.UNAVAILABLE, error.strerror or str(error)))
+        return _failed(record, FetchError(Reason.MISSING, error.strerror or str(error)))
     except FetchError as error:
         return _failed(record, error)
-    return msgspec.structs.replace(record, here=True, path=str(file), sha256=sha256, bytes=size)
+    return msgspec.structs.replace(
+        record,
+        here=True,
+        path=str(file),
+        sha256=sha256,
+        bytes=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+    )
 
 
 def _downloaded(

@@ -43,21 +43,27 @@ class Catalogue:
             raise UsageError(f"There is no catalogue {self.file}.")
         if self.files_root is not None and not self.files_root.is_dir():
             raise UsageError(f"There is no folder {self.files_root}, given with --files-root.")
-        try:
-            first = next(self._records(), None)
-        except OSError as error:
-            raise UsageError(
-                f"The catalogue {self.file} cannot be read ({error.strerror})."
-            ) from error
+        first = next(self._records(), None)
         if first is None:
             raise UsageError(f"The catalogue {self.file} has no rows.")
         self._columns_checked(first)
 
     def batches(self) -> Iterator[Batch]:
-        """All rows. Raises UsageError naming the row that cannot be read."""
+        """All rows. Raises UsageError for a file that cannot be read, naming the place.
+
+        A row may lack its id or url: who needs them will say so. Most rows name no class.
+        """
         return in_batches(self._row(rank, record) for rank, record in enumerate(self._records()))
 
     def _records(self) -> Iterator[Mapping[str, Any]]:
+        try:
+            yield from self._parsed()
+        except OSError as error:
+            # Arrow raises it, too, with texts of several lines.
+            why = error.strerror or " ".join(str(error).split())
+            raise UsageError(f"The catalogue {self.file} cannot be read ({why}).") from error
+
+    def _parsed(self) -> Iterator[Mapping[str, Any]]:
         match self.file.suffix.lower():
             case ".csv":
                 return self._delimited(",", csv.QUOTE_MINIMAL)
@@ -122,40 +128,31 @@ class Catalogue:
             )
 
     def _row(self, rank: int, record: Mapping[str, Any]) -> Row:
-        video_id, url, title = (_text(record.get(name)) for name in REQUIRED)
-        if video_id is None or url is None:
-            raise UsageError(
-                f"Row {rank + 1} of the catalogue {self.file} lacks an id or a url: "
-                f"{dict(record)!r:.200}."
-            )
+        video_id, url, title = (_text(record.get(name)) or "" for name in REQUIRED)
         remote = "://" in url
         return Row(
             rank=rank,
             video_id=video_id,
             url=url,
             root=None if remote or self.files_root is None else str(self.files_root.absolute()),
-            title=title or "",
-            duration=self._duration(rank, record.get("duration")),
+            title=title,
+            duration=_duration(record.get("duration")),
             channel=_text(record.get("channel")),
             licence=_text(record.get("licence")),
         )
 
-    def _duration(self, rank: int, value: Any) -> float | None:
-        """Seconds, from a number or from a text such as "83", "1:23" or "PT1M23S"."""
-        text = _text(value)
-        # Tables that come from pandas write a number that is not known as NaN.
-        if text is None or (isinstance(value, float) and math.isnan(value)):
-            return None
-        seconds = parse_duration(text)
-        if seconds is None:
-            raise UsageError(
-                f"Row {rank + 1} of the catalogue {self.file} has the duration {text!r}; "
-                "seconds or h:mm:ss are expected."
-            )
-        return float(seconds)
-
     def _broken_line(self, number: int, why: str) -> UsageError:
         return UsageError(f"Line {number} of the catalogue {self.file} is not JSON: {why}.")
+
+
+def _duration(value: Any) -> float | None:
+    """Seconds, from a number or from a text such as "83", "1:23" or "PT1M23S"; None: unknown.
+
+    Nothing lasts 0 s or less: whoever wrote that did not know.
+    """
+    text = _text(value)
+    seconds = None if text is None else parse_duration(text)
+    return float(seconds) if seconds is not None and 0 < seconds < math.inf else None
 
 
 def _text(value: Any) -> str | None:

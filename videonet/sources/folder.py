@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from yt_dlp.utils import MEDIA_EXTENSIONS
 
@@ -29,7 +29,7 @@ class Folder:
     kind: str = "folder"
 
     def check(self) -> None:
-        """Raise UsageError if there is no such folder, or no video in it."""
+        """Raise UsageError if there is no such folder, no video in it, or a part cannot be read."""
         if not self.folder.is_dir():
             raise UsageError(f"There is no folder {self.folder}.")
         if next(self._unordered(), None) is None:
@@ -39,7 +39,7 @@ class Folder:
             )
 
     def batches(self) -> Iterator[Batch]:
-        """All rows. Raises UsageError for an info file that is not JSON."""
+        """All rows. Raises UsageError for a folder or info file that cannot be read."""
         return in_batches(self._row(rank, path) for rank, path in enumerate(self._paths()))
 
     def _paths(self) -> list[str]:
@@ -51,7 +51,7 @@ class Folder:
         return paths
 
     def _unordered(self) -> Iterator[str]:
-        for place, folders, names in os.walk(self.folder):
+        for place, folders, names in os.walk(self.folder, onerror=_refuse):
             # Partial downloads, waste bins, and what macOS puts beside each file ("._x.mp4").
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
@@ -62,7 +62,8 @@ class Folder:
     def _row(self, rank: int, path: str) -> Row:
         info = self._info(self.folder / path)
         duration = info.get("duration")
-        if not isinstance(duration, int | float) or not math.isfinite(duration):
+        # Nothing lasts 0 s: whoever wrote that did not know.
+        if not isinstance(duration, int | float) or not 0 < duration < math.inf:
             duration = None
         return Row(
             rank=rank,
@@ -81,11 +82,21 @@ class Folder:
             info = json.loads(beside.read_bytes())
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise UsageError(f"{beside} cannot be read ({error.strerror}).") from error
         except ValueError as error:
             raise UsageError(f"{beside} is not JSON: {error}.") from error
         if not isinstance(info, dict):
             raise UsageError(f"{beside} is no yt-dlp info file: an object is expected.")
         return info
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Without this, what `os.walk` cannot read would be missing without a word."""
+    raise UsageError(
+        f"The folder {error.filename} cannot be read ({error.strerror}); make it readable, or "
+        "move it away."
+    ) from error
 
 
 def _text(value: Any) -> str | None:

@@ -2,16 +2,14 @@
 
 import functools
 import hashlib
-import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import yarl
 from yt_dlp.extractor import get_info_extractor
 
 from videonet.errors import UsageError
-from videonet.files import sha256_of
+from videonet.files import below, sha256_of
 from videonet.sources.row import Row
 
 
@@ -19,17 +17,22 @@ def video_key(row: Row) -> str:
     """`youtube:ID`, `url:<sha256 of the canonical url>` or `sha256:<of a local file's content>`.
 
     A local file that cannot or may not be read is named after its path; fetching it says what is
-    wrong. Raises UsageError for a local file where no folder of such was given.
+    wrong. Raises UsageError for a row without an id or url, and for a local file where no folder
+    of such was given.
     """
     if row.video_key is not None:
         return row.video_key
+    if not row.video_id or not row.url:
+        raise UsageError(
+            f"Row {row.rank + 1} lacks {'a url' if row.video_id else 'an id'}: it has the id "
+            f"{row.video_id!r}, the url {row.url!r} and the title {row.title!r:.200}."
+        )
     if row.root is not None:
-        # By its name alone: a link below the root may lead elsewhere, as its owner wishes.
-        file = Path(os.path.normpath(Path(row.root) / row.url))
-        if file.is_relative_to(os.path.normpath(row.root)) and file.is_file():
+        file = below(row.root, row.url)
+        if file is not None and file.is_file():
             with suppress(OSError):
                 return f"sha256:{sha256_of(file)}"
-        return f"url:{_hash(str(file))}"
+        return f"url:{_hash(f'{row.root}/{row.url}')}"
     if "://" not in row.url:
         raise UsageError(
             f"Row {row.rank + 1} gives {row.url!r}, which is no http(s) url; "

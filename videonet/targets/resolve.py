@@ -25,8 +25,8 @@ def resolve_targets(spec: str, labels: Sequence[Label]) -> tuple[Target, ...]:
 
     - A wnid or synset is confirmed by the outputs at or below it in WordNet.
     - A noun is taken in all its senses that at least one output confirms.
-    - `name: synonym` is confirmed by the outputs whose label is one of these names; if there are
-      none, by those that confirm one of these names as a noun.
+    - `name: synonym` is confirmed by the outputs whose label is the name; if there are none, by
+      those that confirm the name as a noun; if there are none, by the synonyms likewise.
     - Where no label has a wnid, names are compared instead, and WordNet only supplies the names
       of wnids and synsets.
 
@@ -99,12 +99,18 @@ def _of_noun(given: str, outputs: Outputs) -> Target:
 
 
 def _of_names(name: str, synonyms: Sequence[str], outputs: Outputs) -> Target:
-    names = (name, *synonyms)
-    found, taken = outputs.called(names), []
-    if not found and outputs.in_wordnet:
-        senses = dict.fromkeys(sense for each in names for sense in wordnet.senses_of(each))
-        taken = [sense for sense in senses if outputs.confirming(sense)]
-        found = _union(taken, outputs)
+    found: set[int] = set()
+    taken: list[Sense] = []
+    # The name says what the class is. A synonym is for titles, and may mean other things besides:
+    # "airplane: plane" is no carpenter's plane. It decides only where the name is unknown.
+    for names in ([name], synonyms):
+        found = outputs.called(names)
+        if not found and outputs.in_wordnet:
+            senses = dict.fromkeys(sense for each in names for sense in wordnet.senses_of(each))
+            taken = [sense for sense in senses if outputs.confirming(sense)]
+            found = _union(taken, outputs)
+        if found:
+            break
     return _target(name, name, synonyms, found, taken, "" if found else _near(name, outputs))
 
 

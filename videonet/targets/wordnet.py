@@ -89,7 +89,9 @@ def install(source: Path | None = None, target: Path | None = None) -> Path:
 
 _LOCK = threading.RLock()
 _VERSION = "3.0"  # a wnid is an offset in this version's data.noun
-_NEEDED = "run 'videonet wordnet install', or put WordNet 3.0 where nltk finds it"
+_NEEDED = (
+    "run 'videonet wordnet install' (offline: with --from and a folder of WordNet 3.0's files)"
+)
 
 
 # mypy sees nothing of nltk, so its classes are Any.
