@@ -32,6 +32,8 @@ class Totals(Record, frozen=True, kw_only=True):
     # distinct videos
     candidates: int
     kept_videos: int
+    # of them, those that are too short to give a clip
+    kept_without_clip: int
     clips: int
     verdicts: Counts
 

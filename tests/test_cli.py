@@ -60,7 +60,10 @@ def catalogue(folder: Path, *lines: str) -> str:
 def test_a_run_says_what_became_of_each_class_and_where_things_lie(curated: Curated):
     said = curated.result.stdout
     assert "Candidates by class" in said
-    assert "4 titles looked at; 4 videos found, 3 kept; 4 clips in 4 shards." in said
+    assert (
+        "4 titles looked at; 4 videos found, 3 kept; 4 clips in 2 shards, as parquet and tfrecord."
+        in said
+    )
     assert "3 of 3 classes have fewer than 50 videos." in said
     for place in ("clips/", "verdicts/", "manifest.json"):
         assert f"{curated.out}/{place}" in said
@@ -89,7 +92,7 @@ def test_wrong_input_is_a_sentence_of_the_command_itself(asked: list[str]):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "videonet: there is no source 'vimeo:cats'; use catalogue:FILE, folder:DIR or store.\n"
+        "videonet: There is no source 'vimeo:cats'; use catalogue:FILE, folder:DIR or store.\n"
     )
 
 
@@ -119,7 +122,7 @@ def test_a_matched_local_file_without_files_root_is_refused(asked: list[str], tm
     # The first row names no class: nobody minds where its file is.
     source = catalogue(tmp_path, "id,url,title", "a,a.mp4,bread", "b,sub/b.mp4,A balloon")
     said = sentence(videonet(*asked, "--source", source))
-    assert "row 2 gives 'sub/b.mp4', which is no http(s) url" in said
+    assert "Row 2 gives 'sub/b.mp4', which is no http(s) url" in said
     assert "--files-root DIR" in said
     assert not (tmp_path / "out" / "lookup.json").exists()
 
@@ -236,7 +239,7 @@ def test_another_run_at_work_in_the_same_folder_is_not_disturbed(
     (tmp_path / place).mkdir()
     with filelock.FileLock(tmp_path / place / ".lock"):
         said = sentence(videonet(*asked))
-    assert f"another run is at work in {tmp_path / place}" in said
+    assert f"Another run is at work in {tmp_path / place}" in said
     assert not (tmp_path / "out" / "_state").exists()
 
 
@@ -341,7 +344,7 @@ def test_a_value_of_the_wrong_kind_is_refused_by_name(
 
 def test_what_follows_two_dashes_reaches_beam(asked: list[str], tmp_path: Path):
     said = sentence(videonet(*asked, "--", "--runner=NoSuchRunner"))
-    assert "there is no runner 'NoSuchRunner' for Beam here" in said
+    assert "There is no runner 'NoSuchRunner' for Beam here" in said
     (tmp_path / "run.toml").write_text('beam_options = ["--runner=NoRunnerEither"]\n')
     said = sentence(videonet(*asked, "--config", tmp_path / "run.toml"))
     assert "'NoRunnerEither'" in said
@@ -381,7 +384,7 @@ def test_options_of_beam_are_taken_among_ours_and_ours_as_beam_writes_them(
     # What is wrong comes last in the checks: all options before it were understood.
     ours = ("--per_class=2", "--disk-budget=1GB", "--max_bytes", "9GB", "--format=avi")
     said = sentence(as_beam_main(*asked[1:], *BEAMS_OWN, *ours))
-    assert "there is no format 'avi'" in said
+    assert "There is no format 'avi'" in said
     ended = as_beam_main(*asked[1:], "--per_class=2", "--runner=DirectRunner")
     assert ended.code == 3
     state = Output(tmp_path / "out").run_state()

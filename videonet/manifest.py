@@ -15,6 +15,7 @@ VERSION = 1
 Key = tuple[str, str, str]
 _CANDIDATES: Key = ("", "candidates", "")
 _KEPT_VIDEOS: Key = ("", "kept_videos", "")
+_WITHOUT_CLIP: Key = ("", "kept_without_clip", "")
 _CLIPS: Key = ("", "clips", "")
 
 
@@ -32,6 +33,7 @@ def tally(verdicts: Iterable[Verdict]) -> Counter[Key]:
             clips[verdict.video_key] = verdict.clips
     counts[_CANDIDATES] = len(candidates)
     counts[_KEPT_VIDEOS] = len(clips)
+    counts[_WITHOUT_CLIP] = sum(number == 0 for number in clips.values())
     counts[_CLIPS] = sum(clips.values())
     return counts
 
@@ -74,6 +76,7 @@ def totals_of(counts: Mapping[Key, int], titles: int, targets: Sequence[str]) ->
         titles=titles,
         candidates=counts.get(_CANDIDATES, 0),
         kept_videos=counts.get(_KEPT_VIDEOS, 0),
+        kept_without_clip=counts.get(_WITHOUT_CLIP, 0),
         clips=counts.get(_CLIPS, 0),
         verdicts=counts_of(counts, targets),
     )

@@ -13,7 +13,6 @@ class Progress:
 
     # pairs of candidate and target; 0 until the candidate list is complete
     pairs: int = 0
-    shards_written: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
 
     @property
@@ -44,9 +43,3 @@ def decided(verdict: Verdict) -> None:
     """One more pair has a verdict."""
     with _lock:
         _current.outcomes[verdict.outcome] += 1
-
-
-def shard_written() -> None:
-    """One more shard is finished."""
-    with _lock:
-        _current.shards_written += 1

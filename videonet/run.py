@@ -1,6 +1,7 @@
 """One run, from what was asked for to a finished OUT: checks first, then the pipeline."""
 
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -79,6 +80,7 @@ def prepare(request: Request) -> Plan:
     for name in request.formats:
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
+    _require_apart(request)
     store = Store(request.store)
     store.prepare()
     open_source(request.source, store, request.files_root).check()
@@ -90,7 +92,7 @@ def prepare(request: Request) -> Plan:
         min_seconds=request.min_seconds,
         frames=request.frames,
         max_clips=request.max_clips,
-        formats=tuple(sorted(request.formats)),
+        formats=tuple(sorted(set(request.formats))),
         shards=request.shards,
         max_bytes=request.max_bytes,
         classifier=classifier.card,
@@ -142,6 +144,9 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
     }
     options = PipelineOptions(list(beam_options))
     runner = FnApiRunner() if plan.local else _runner(beam_options)
+    if plan.local:
+        # What goes wrong in a stage comes back from it; Beam would print its traces besides.
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
         with (
             stopping.on_interrupt(),
@@ -187,6 +192,20 @@ def alone(*folders: Path) -> Iterator[None]:
             lock.release()
 
 
+def _require_apart(request: Request) -> None:
+    """Raise UsageError where one folder would fill another one with its files."""
+    kind, _, place = request.source.partition(":")
+    source = Path(place).resolve() if kind == "folder" else None
+    store, out = request.store.resolve(), request.out.resolve()
+    if store == out:
+        raise UsageError(f"--store and --out are both {store}; give each a folder of its own.")
+    for option, folder in (("--store", store), ("--out", out)):
+        if source is not None and folder.is_relative_to(source):
+            raise UsageError(
+                f"{option} {folder} lies in the folder of videos {source}; choose one outside."
+            )
+
+
 def _take_up(output: Output, settings: Settings) -> RunState:
     """The state of an interrupted run, or of a new one. Raises UsageError for other settings.
 
@@ -227,6 +246,9 @@ def _difference(before: Settings, now: Settings) -> str:
         changed.remove("scan_key")
     shown = []
     for name in changed:
+        if name == "targets":
+            shown.append("another class list")
+            continue
         values = [
             f"{each['name']} ({each['sha256'][:12]}...)" if name == "classifier" else each
             for each in (old[name], new[name])

@@ -288,7 +288,6 @@ class _WriteShard(beam.DoFn):
         verdicts = [verdict for verdict in rows if verdict is not None]
         shards = _complete_list(self._plan).shards
         yield from finish_shard(workbench(self._plan), index, shards, verdicts)
-        progress.shard_written()
         for count in tally(verdicts).items():
             yield TaggedOutput(_COUNTS, count)
 

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+import videonet
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.targets import targets
@@ -13,7 +15,6 @@ from videonet.cli.verify import verify
 from videonet.errors import UsageError
 
 app = typer.Typer(
-    help="Build video data sets that match a class list.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -24,6 +25,22 @@ app.command()(curate)
 app.command()(verify)
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(wordnet_app, name="wordnet")
+
+
+def _show_version(asked: bool) -> None:  # typer's form of a callback
+    if asked:
+        typer.echo(f"videonet {videonet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Build video data sets that match a class list."""
+    del version
 
 
 def main() -> None:
@@ -40,8 +57,6 @@ def _told_plainly(command: Callable[[], object]) -> None:
     try:
         command()
     except UsageError as error:
-        sentence = str(error)
-        Console(stderr=True, soft_wrap=True).print(
-            f"videonet: {sentence[:1].lower()}{sentence[1:]}", markup=False, highlight=False
-        )
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"videonet: {error}", markup=False, highlight=False)
         sys.exit(2)

@@ -92,7 +92,7 @@ def curate(
         int, typer.Option(min=1, help="Most candidates of a class, videos.")
     ] = 5000,
     min_seconds: Annotated[
-        float, typer.Option(min=0, help="Shorter videos are rejected, seconds.")
+        float, typer.Option(min=0, help="Shorter videos are rejected, seconds; a clip takes 2.56.")
     ] = 10.0,
     frames: Annotated[
         int, typer.Option(min=1, help="First frames that are classified, frames.")

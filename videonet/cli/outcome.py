@@ -23,24 +23,31 @@ def show_outcome(console: Console, plan: Plan, manifest: Manifest) -> None:
     table.add_column("rejected")
     table.add_column("failed")
     by_pairs = sorted(manifest.targets.items(), key=lambda each: (-each[1].pairs, each[0]))
-    shown = [each for each in by_pairs[:CLASSES_SHOWN] if each[1].pairs] or by_pairs[:1]
-    for target, counts in shown:
+    for target, counts in by_pairs[:CLASSES_SHOWN]:
         table.add_row(target, *_cells(counts))
-    left_out = len(by_pairs) - len(shown)
-    if left_out:
+    left_out = len(by_pairs) - CLASSES_SHOWN
+    if left_out > 0:
         table.add_row(f"[dim]{left_out:,} more in manifest.json[/dim]")
     table.add_section()
     table.add_row("all", *_cells(totals.verdicts), style="bold")
     console.print(table)
-    say = f"{totals.titles:,} titles looked at; {totals.candidates:,} videos found"
+    without = totals.kept_without_clip
+    formats = plan.settings.formats
     console.print(
-        f"{say}, {totals.kept_videos:,} kept; {totals.clips:,} clips in "
-        f"{len(manifest.shards):,} shards."
+        f"{_number(totals.titles, 'title')} looked at; {_number(totals.candidates, 'video')} "
+        f"found, {totals.kept_videos:,} kept"
+        + (f" ({without:,} too short for a clip)" if without else "")
+        + f"; {_number(totals.clips, 'clip')} in "
+        f"{_number(len(manifest.shards) // len(formats), 'shard')}, as {' and '.join(formats)}.",
+        soft_wrap=True,
     )
     quota = plan.settings.per_class
     short = sum(counts.pairs < quota for counts in manifest.targets.values())
     if short:
-        console.print(f"{short:,} of {len(by_pairs):,} classes have fewer than {quota:,} videos.")
+        console.print(
+            f"The quota of {quota:,} videos was not filled for {short:,} of "
+            f"{_number(len(by_pairs), 'class', 'classes')}."
+        )
     if not totals.candidates:
         console.print("No title names a class: see `videonet targets` for the names looked for.")
     for name, place in (
@@ -75,6 +82,11 @@ def _cells(counts: Counts) -> tuple[str, str, str, str]:
         _reasons(counts.rejected),
         _reasons(counts.failed),
     )
+
+
+def _number(number: int, one: str, many: str = "") -> str:
+    """A number with the noun in its singular or plural, such as 1,200 clips."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

@@ -61,14 +61,21 @@ def _kept_up(console: Console, counts: progress.Progress, stop: threading.Event)
 
 
 def _logged(console: Console, counts: progress.Progress, stop: threading.Event) -> None:
-    begin = time.monotonic()
-    while not stop.wait(_LOG_EVERY):
+    """A line now and then, and one whenever another kind of work begins."""
+    begin = logged = time.monotonic()
+    phase = ""
+    while not stop.wait(_REFRESH):
+        now = time.monotonic()
+        if _phase(counts) == phase and now - logged < _LOG_EVERY:
+            continue
+        phase, logged = _phase(counts), now
+        line = phase
+        if counts.pairs:
+            line += f": {counts.done:,} of {counts.pairs:,}, {_outcomes(counts, begin)}"
         left = _seconds_left(counts, begin)
-        console.print(
-            f"{_phase(counts)}: {counts.done:,} of {counts.pairs:,}, {_outcomes(counts, begin)}"
-            + ("" if left is None else f", about {left / 60:.0f} min left"),
-            highlight=False,
-        )
+        if left is not None:
+            line += f", about {left / 60:.0f} min left"
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _phase(counts: progress.Progress) -> str:
@@ -76,7 +83,7 @@ def _phase(counts: progress.Progress) -> str:
         return "looking at titles"
     if counts.done < counts.pairs:
         return "looking at videos"
-    return f"writing shards ({counts.shards_written} done)"
+    return "writing shards"
 
 
 def _outcomes(counts: progress.Progress, begin: float) -> str:

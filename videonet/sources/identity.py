@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import yarl
@@ -32,7 +34,7 @@ def video_key(row: Row) -> str:
         if file is not None and file.is_file():
             with suppress(OSError):
                 return f"sha256:{sha256_of(file)}"
-        return f"url:{_hash(f'{row.root}/{row.url}')}"
+        return f"url:{_hash(os.path.normpath(Path(row.root) / row.url))}"
     if "://" not in row.url:
         raise UsageError(
             f"Row {row.rank + 1} gives {row.url!r}, which is no http(s) url; "
