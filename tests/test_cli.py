@@ -64,7 +64,7 @@ def test_a_run_says_what_became_of_each_class_and_where_things_lie(curated: Cura
         "4 titles looked at; 4 videos found, 3 kept; 4 clips in 2 shards, as parquet and tfrecord."
         in said
     )
-    assert "3 of 3 classes have fewer than 50 videos." in said
+    assert "The quota of 50 videos was not filled for 3 of 3 classes." in said
     for place in ("clips/", "verdicts/", "manifest.json"):
         assert f"{curated.out}/{place}" in said
 

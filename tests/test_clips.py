@@ -237,6 +237,16 @@ def test_a_long_video_gives_at_most_so_many_clips_spread_evenly(tmp_path):
             assert 0 <= begins[number] - clip.clip_start_timestamp < 200_000
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".ts", ".webm"])
+def test_clips_are_the_same_whether_or_not_what_lies_between_them_is_decoded(tmp_path, suffix):
+    codec = "libvpx" if suffix == ".webm" else "libx264"
+    path = count(tmp_path / f"v{suffix}", 75, fps=5, encoding=Encoding(codec))
+    every, first_and_last = clips_of(path, 7), clips_of(path, 2)
+    for clip, same in zip((every[0], every[-1]), first_and_last, strict=True):
+        assert same.image_timestamp == clip.image_timestamp
+        assert same.image_encoded == clip.image_encoded
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -370,6 +380,21 @@ def test_a_span_with_broken_data_cannot_be_cut(tmp_path):
     with pytest.raises(VideoError) as caught:
         clips_of(path, length=length)
     assert caught.value.reason is Reason.UNDECODABLE
+
+
+def test_data_that_is_broken_between_two_spans_does_no_harm(tmp_path):
+    path = count(tmp_path / "v.mp4", 75, fps=5)
+    length = measure_length(path)
+    whole = clips_of(path, 2)
+    with av.open(str(path)) as file:
+        packets = [(each.pos, each.size) for each in file.demux(video=0) if each.size]
+    data = bytearray(path.read_bytes())
+    for position, size in packets[100:200]:
+        data[position : position + size] = os.urandom(size)
+    path.write_bytes(data)
+    assert clips_of(path, 2, length) == whole
+    with pytest.raises(VideoError):
+        clips_of(path, 7, length)
 
 
 def test_data_that_is_broken_after_the_last_span_does_no_harm(tmp_path):

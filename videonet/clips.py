@@ -98,8 +98,12 @@ def cut_clips(
     first = next(frames, None)
     if first is None:
         raise VideoError(Reason.UNDECODABLE, "no frame could be decoded")
-    source = _Ticker(itertools.chain([first], frames))
+    source, at = _Ticker(itertools.chain([first], frames)), Fraction(0)
     for number, (begin, end) in enumerate(spans(length, settings.max_clips)):
+        if begin > at:
+            # What lies between spans need not be decoded, and may be broken.
+            source = _Ticker(shown_frames(file, first.time + begin))
+        at = end
         shown = source.frames(first.time + begin, first.time + end)
         yield _clip(shown, first.time + end, origin, number)
 

@@ -9,7 +9,7 @@ import errno
 import itertools
 import statistics
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,10 @@ Image = NDArray[np.uint8]
 
 # FFmpeg's complaints about odd files would fill the screen; what matters becomes a VideoError.
 av.logging.set_level(av.logging.PANIC)
+
+
+# Containers with an index, in which FFmpeg finds the keyframe before a time.
+_SEEKABLE = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 
 class VideoError(Exception):
@@ -93,12 +97,26 @@ def first_frames(
         return FirstFrames(np.stack(images), _probe(container, stream, first))
 
 
-def shown_frames(source: Path | BinaryIO) -> Iterator[ShownFrame]:
-    """Decode all frames in presentation order. Raises VideoError.
+def shown_frames(source: Path | BinaryIO, start: Fraction | None = None) -> Iterator[ShownFrame]:
+    """Decode frames in presentation order: all, or those from some time at or before `start` on.
 
-    A frame that would be shown no later than the one before it is left out.
+    `start` is in seconds on the container's clock. A frame that would be shown no later than the
+    one before it is left out. Raises VideoError.
     """
+    if start is not None:
+        with suppress(VideoError):
+            frames = _shown(source, start)
+            first = next(frames, None)
+            if first is not None and first.time <= start:
+                return itertools.chain([first], frames)
+    return _shown(source, None)
+
+
+def _shown(source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFrame]:
     with _opened(source) as (container, stream):
+        if start is not None and container.format.name in _SEEKABLE and stream.time_base:
+            with _undecodable():
+                container.seek(int(start / stream.time_base), stream=stream)
         reformatter = VideoReformatter()
         clock = _Clock()
         last: Fraction | None = None
