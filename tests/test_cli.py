@@ -418,7 +418,7 @@ def test_targets_shows_names_and_what_confirms_them(tmp_path: Path):
     ended = videonet("targets", tmp_path / "classes.txt", "--classifier", MODEL)
     assert (ended.code, ended.stderr) == (0, "")
     said = " ".join(ended.stdout.split())
-    for word in ("balloon", "hot air balloon", "mushroom", "1: mushroom"):
+    for word in ("balloon", "hot air balloon", "mushroom", "1: 4 mushroom"):
         assert word in said
 
 

@@ -31,7 +31,7 @@ def targets(
     labels = open_classifier(classifier, "cpu").labels if classifier else imagenet1k_labels()
     table = Table("target", "names", "confirmed by", "senses", show_lines=True)
     for target in resolve_targets(class_list, labels):
-        outputs = [labels[index].name.partition(",")[0] for index in target.outputs]
+        outputs = [f"{index} {labels[index].name.partition(',')[0]}" for index in target.outputs]
         shown = ", ".join(outputs[:6]) + (", ..." if len(outputs) > 6 else "")
         table.add_row(
             target.target_id,
