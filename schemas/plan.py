@@ -70,7 +70,7 @@ class RunState(Record, frozen=True, kw_only=True):
 
     settings: Settings
     run_id: str
-    # number of shards, once it is fixed
+    # number of shards, where an earlier run over OUT fixed it
     shards: int | None
 
 

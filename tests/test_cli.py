@@ -232,6 +232,16 @@ def test_what_an_interrupted_listing_left_does_not_mix_with_the_next(
     assert problems_of(out).problems == []
 
 
+@pytest.mark.parametrize("option", ["--store", "--out"])
+def test_object_storage_is_refused_and_no_folder_is_named_after_it(
+    asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+):
+    monkeypatch.chdir(tmp_path)
+    said = sentence(videonet(*asked, option, "gs://bucket/folder"))
+    assert "object storage" in said
+    assert not (tmp_path / "gs:").exists()
+
+
 @pytest.mark.parametrize("place", ["store", "out"])
 def test_another_run_at_work_in_the_same_folder_is_not_disturbed(
     asked: list[str], tmp_path: Path, place: str

@@ -169,6 +169,12 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
 @contextmanager
 def alone(*folders: Path) -> Iterator[None]:
     """Keep other runs out of these folders. Raises UsageError if one is at work there."""
+    for folder in folders:
+        if ":/" in str(folder):
+            raise UsageError(
+                f"{folder} is no folder: stores and data sets on object storage are not supported "
+                "yet; give a local path."
+            )
     locks = []
     try:
         for folder in dict.fromkeys(each.resolve() for each in folders):

@@ -30,7 +30,7 @@ from videonet.workbench import Workbench, workbench
 
 _VERDICTS = "verdicts"
 _TITLES = "titles"
-_MATCHED = "matched"
+_MAIN = "main"
 _COUNTS = "counts"
 
 
@@ -84,8 +84,8 @@ class TitleQuery(Stage):
         )
         matched = self.spread(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
             _MatchTitles(), AsList(targets)
-        ).with_outputs(_TITLES, main=_MATCHED)
-        finds = matched[_MATCHED] | "Identify" >> beam.ParDo(
+        ).with_outputs(_TITLES, main=_MAIN)
+        finds = matched[_MAIN] | "Identify" >> beam.ParDo(
             _InThreads(self.plan, _identify, self.plan.workers)
         )
         if self.plan.settings.source.startswith("catalogue:"):
@@ -99,10 +99,10 @@ class TitleQuery(Stage):
             finds
             | beam.WithKeys(_target_id)
             | "OneTarget" >> beam.GroupByKey()
-            | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(_COUNTS, main=_MATCHED)
+            | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(_COUNTS, main=_MAIN)
         )
         count = (
-            taken[_MATCHED]
+            taken[_MAIN]
             | "VideoKeys" >> beam.Map(_video_key)
             | "EachOnce" >> beam.Distinct()
             | "CountVideos" >> beam.combiners.Count.Globally()
@@ -114,7 +114,7 @@ class TitleQuery(Stage):
             | "OneStore" >> beam.GroupByKey()
             | "Remember" >> beam.Map(_remember, self.plan)
         )
-        placed = taken[_MATCHED] | "Place" >> beam.Map(_placed, shards)
+        placed = taken[_MAIN] | "Place" >> beam.Map(_placed, shards)
         empty = (
             begin
             | "Shards" >> beam.Create([None])
@@ -186,9 +186,9 @@ class ShardedClips(Stage):
             | "WithEmptyShards" >> beam.Flatten()
             | "OneShard" >> beam.GroupByKey()
             | "WriteParquetAndTFRecord"
-            >> beam.ParDo(_WriteShard(self.plan)).with_outputs(_COUNTS, main=_MATCHED)
+            >> beam.ParDo(_WriteShard(self.plan)).with_outputs(_COUNTS, main=_MAIN)
         )
-        return written[_MATCHED], written[_COUNTS]
+        return written[_MAIN], written[_COUNTS]
 
 
 class Manifest(Stage):
@@ -300,10 +300,10 @@ def _decided(
 ) -> tuple[PCollection, PCollection]:
     """What a step leaves open, and the verdicts it brings."""
     outputs = candidates | beam.ParDo(_InThreads(plan, step, threads)).with_outputs(
-        _VERDICTS, main=_MATCHED
+        _VERDICTS, main=_MAIN
     )
     verdicts = outputs[_VERDICTS] | "Count" >> beam.Map(_counted)
-    return outputs[_MATCHED], verdicts
+    return outputs[_MAIN], verdicts
 
 
 def _download(bench: Workbench, candidate: Candidate) -> list[Any]:

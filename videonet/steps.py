@@ -4,6 +4,7 @@ A step returns the pairs of candidate and target that are decided by now, and th
 the rest, which goes on to the next step. An exception becomes a verdict as well.
 """
 
+import errno
 from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
@@ -96,7 +97,9 @@ def _step(
             (match, _decision(bench, candidate, match, seen)) for match in candidate.matches
         ]
     except Exception as error:  # noqa: BLE001  # one bad video must not end a run over millions
-        fault = because(Reason.INTERNAL, shortened(f"{type(error).__name__}: {error}"))
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        reason = Reason.DISK_FULL if full else Reason.INTERNAL
+        fault = because(reason, shortened(f"{type(error).__name__}: {error}"))
         decisions = [(match, fault) for match in candidate.matches]
     verdicts = [
         account(
