@@ -1,6 +1,7 @@
 """video: what a file holds, as it would be shown, whatever its habits."""
 
 import io
+import itertools
 import math
 import os
 import statistics
@@ -511,3 +512,37 @@ def test_a_resize_makes_the_short_side_as_long_as_asked_and_keeps_the_aspect(hei
     assert abs(new_height - height * exact) <= Fraction(1, 2)
     assert abs(new_width - width * exact) <= Fraction(1, 2)
     assert scaled(width, height, short) == (new_width, new_height)
+
+
+# Frames from a time on.
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # 4:4:4 by an x264 of 2015, whose frames decode wrongly by whoever has not seen the first.
+        "dlc_mouse_openfield.mp4",
+        "intel_car-detection.mp4",
+        "panda70m_MJao9o7ROs0.1.mp4",
+        "flipping_a_pancake.mkv",
+        "nasa_13013_hdr.mp4",
+    ],
+)
+def test_frames_from_a_time_on_are_those_that_are_shown_when_all_are_decoded(name: str):
+    path = real(name)
+    half = measure_length(path) / 2
+    later = itertools.dropwhile(lambda frame: frame.time < half, shown_frames(path))
+    wanted = [(frame.time, frame.image(32, 32)) for frame in itertools.islice(later, 60)]
+    sought = list(itertools.islice(shown_frames(path, half), 1000))
+    assert sought[0].time <= half
+    images = {frame.time: frame.image(32, 32) for frame in sought if frame.time >= half}
+    for time, image in wanted:
+        assert np.array_equal(images[time], image)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".ts", ".avi"])
+def test_a_time_before_the_first_frame_gives_all_frames(tmp_path: Path, suffix: str):
+    codec = "mpeg4" if suffix == ".avi" else "libx264"
+    path = draw(tmp_path / f"v{suffix}", 2, encoding=Encoding(codec))
+    times = [frame.time for frame in shown_frames(path)]
+    assert [frame.time for frame in shown_frames(path, times[0] - 1)] == times

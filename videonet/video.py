@@ -115,6 +115,9 @@ def shown_frames(source: Path | BinaryIO, start: Fraction | None = None) -> Iter
 def _shown(source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFrame]:
     with _opened(source) as (container, stream):
         if start is not None and container.format.name in _SEEKABLE and stream.time_base:
+            # The first frame may say what the decoder must know of all: which encoder made them,
+            # whose faults it has to make up for (H.264 in 4:4:4 by x264 before 2017 is one).
+            _first(_decoded(container, stream))
             with _undecodable():
                 container.seek(int(start / stream.time_base), stream=stream)
         reformatter = VideoReformatter()
