@@ -1,0 +1,83 @@
+"""One visit to a server that misbehaves, as the tests of fetching look at it."""
+
+import hashlib
+import time
+from pathlib import Path
+
+from demo.behaviours import (
+    Behaviour,
+)
+from demo.server import VideoServer
+from schemas import Candidate, Fetch
+from videonet.budget import DiskBudget
+from videonet.fetch import (
+    FetchLimits,
+    fetch,
+)
+from videonet.store import Store
+
+LIMITS = FetchLimits(deadline=20, attempts=3, wait=0.01, longest_wait=0.05, silence=5)
+IMPATIENT = FetchLimits(deadline=1, attempts=3, wait=0.01, longest_wait=0.05, silence=0.5)
+NAME = "a video.mp4"
+
+
+def candidate(url: str, *, root: Path | None = None) -> Candidate:
+    return Candidate(
+        video_key="url:key",
+        video_id="id",
+        url=url,
+        root=None if root is None else str(root),
+        title="title",
+        duration=None,
+        channel=None,
+        licence=None,
+        source="catalogue",
+        matches=(),
+    )
+
+
+class Visit:
+    """One candidate fetched from a server that behaves in one way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Store,
+        behaviour: Behaviour | None = None,
+        *,
+        name: str = NAME,
+        limits: FetchLimits = LIMITS,
+        budget: DiskBudget | None = None,
+        others: dict[str, Behaviour] | None = None,
+    ) -> None:
+        self.budget = budget or DiskBudget(None)
+        behaviours = (others or {}) | ({name: behaviour} if behaviour else {})
+        with VideoServer(folder, behaviours) as server:
+            begin = time.monotonic()
+            one = candidate(server.url(name))
+            self.fetch = fetch(one, store, self.budget, limits, "run")
+            self.seconds = time.monotonic() - begin
+            self.requests = server.requests()
+        assert store.fetch("url:key") == self.fetch
+        assert list((store.root / "tmp").iterdir()) == []
+        if not self.fetch.here:
+            assert self.budget.used == 0
+            assert store.video_bytes() == 0
+
+
+def has_worked(visit: Visit, store: Store, content: bytes) -> bool:
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert visit.fetch == Fetch(
+        video_key="url:key",
+        here=True,
+        path=None,
+        sha256=sha256,
+        bytes=len(content),
+        mtime_ns=None,
+        reason=None,
+        error=None,
+        attempts=visit.fetch.attempts,
+        run_id="run",
+    )
+    assert visit.budget.used == len(content)
+    return store.file(visit.fetch).read_bytes() == content
