@@ -280,7 +280,7 @@ def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
     # all, and then scans, would wait for ever, and end with a timeout.
     scanned = threading.Event()
     paths = ["rain.ts", "valley.mp4", "regatta.mp4", "meadow.mp4"]
-    with VideoServer(world.files, {"meadow.mp4": Hold(scanned)}) as server:
+    with VideoServer(world.files, {"meadow.mp4": Hold(scanned)}, delay=0.2) as server:
         catalogue = tmp_path / "catalogue.csv"
         rows = [f"{path},{server.url(path)},mushroom\n" for path in paths]
         catalogue.write_text("id,url,title\n" + "".join(rows))

@@ -115,6 +115,8 @@ def _clips(bench: Workbench, member: Member, written: "_Written") -> Iterator[Cl
         number += 1
         yield labelled(clip, member.origin)
     if number != member.clips:
+        # Or the next run would take them for what they should be.
+        waiting.unlink(missing_ok=True)
         raise AccountError(
             f"{key} has {number} clips where {member.clips} are due; run again to cut it anew."
         )

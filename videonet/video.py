@@ -298,8 +298,8 @@ def _resized(
     """What `box` (left, top, right, bottom) holds of the image, with `size` (height, width).
 
     Pillow resizes, as it did for the pictures that image classifiers are trained on. FFmpeg's
-    scaler, which turns YUV to RGB on the way, is hardly quicker, makes frames 1.2 levels brighter,
-    and changes the top-1 class of one frame in ten.
+    scaler, which turns YUV to RGB on the way, gives slightly other colours, with which a class
+    that the test with real videos asks for is never seen.
     """
     return np.asarray(image.resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR, box))
 

@@ -23,8 +23,7 @@ from videonet.targets.imagenet1k import imagenet1k_labels
 
 DEFAULT = "resnet50"
 
-# A hundred frames are twenty full batches. Measured on one core with ResNet-50 and two MobileNets:
-# from 4 to 10 frames a batch, speed differs by a tenth at most, with the best at 4 and 5.
+# A hundred frames are twenty full batches; larger ones gain nothing on a CPU.
 BATCH = 5
 
 
