@@ -25,8 +25,9 @@ lint: $(VENV)/.installed
 
 # Resolve anew, for every platform and extra, after a change to pyproject.toml.
 lock: $(VENV)/.installed
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra train --universal --python-version 3.11 \
-	  --no-header --no-emit-index-url --no-emit-find-links --annotation-style line --upgrade --output-file constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra train --extra youtube --universal \
+	  --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
+	  --annotation-style line --upgrade --output-file constraints.txt
 
 clean:
 	rm -rf $(VENV) .demo

@@ -67,6 +67,8 @@ def _curate(console: Console, world: World) -> int:
         *("--classifier", _shown(MODEL)),
         *("--store", str(FOLDER / "store")),
         *("--out", str(FOLDER / "out")),
+        # The server is our own: nobody minds.
+        *("--requests-per-second", "100"),
     ]
     console.print(f"[bold]$ {_shown(VIDEONET)} {' '.join(arguments)}[/bold]")
     return subprocess.run([VIDEONET, *arguments], check=False).returncode

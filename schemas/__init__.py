@@ -9,15 +9,17 @@ from schemas.clip import Clip
 from schemas.fetch import Cut, Fetch, Length
 from schemas.label import Label
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
-from schemas.plan import Keep, Lookup, Plan, RunState, Settings, ShardState
+from schemas.plan import Keep, Licence, Lookup, Plan, RunState, Settings, ShardState
 from schemas.reason import POLICIES, Policy, Reason
 from schemas.record import Record, arrow_schema
 from schemas.scan import Probe, Scan
+from schemas.search import Answer, NameYield, Search
 from schemas.target import Target
 from schemas.verdict import Outcome, Verdict
 
 __all__ = [
     "POLICIES",
+    "Answer",
     "Candidate",
     "ClassifierCard",
     "Clip",
@@ -27,9 +29,11 @@ __all__ = [
     "Keep",
     "Label",
     "Length",
+    "Licence",
     "Lookup",
     "Manifest",
     "Match",
+    "NameYield",
     "Outcome",
     "Plan",
     "Policy",
@@ -38,6 +42,7 @@ __all__ = [
     "Record",
     "RunState",
     "Scan",
+    "Search",
     "Settings",
     "Shard",
     "ShardState",

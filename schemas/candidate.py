@@ -20,6 +20,8 @@ class Sighting(Record, frozen=True, kw_only=True):
     duration: float | None
     channel: str | None
     licence: str | None
+    # "is_live" or "is_upcoming" where the site said so in the run that asked it; None: not known
+    live_status: str | None
     # kind of source that found it: "catalogue", "folder", ...
     source: str
     # what was asked of the source; None where it was read through
@@ -54,6 +56,8 @@ class Candidate(Record, frozen=True, kw_only=True):
     duration: float | None
     channel: str | None
     licence: str | None
+    # as in its first sighting
+    live_status: str | None
     source: str
     # one a target, in the order of the run's target list
     matches: tuple[Match, ...]

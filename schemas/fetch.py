@@ -22,7 +22,11 @@ class Fetch(Record, frozen=True, kw_only=True):
     reason: Reason | None
     # original error text, at most 300 characters
     error: str | None
-    # requests made for it so far, over all runs
+    # what the video's own page said, seconds
+    declared_duration: float | None
+    # likewise; "" if it states none, None if there was no answer yet
+    licence: str | None
+    # attempts made at it so far, over all runs
     attempts: int
     # run that wrote this record: a transient failure is tried again by the next one only
     run_id: str

@@ -5,6 +5,7 @@ from typing import Literal
 
 from schemas.manifest import ClassifierCard, Shard
 from schemas.record import Record
+from schemas.search import Search
 
 
 class Keep(StrEnum):
@@ -13,6 +14,13 @@ class Keep(StrEnum):
     ALL = "all"
     KEPT = "kept"
     NONE = "none"
+
+
+class Licence(StrEnum):
+    """Which videos a data set may hold, by the licence that their source states."""
+
+    ANY = "any"
+    CC = "cc"  # Creative Commons, or the public domain
 
 
 class Settings(Record, frozen=True, kw_only=True):
@@ -32,6 +40,11 @@ class Settings(Record, frozen=True, kw_only=True):
     shards: int | None
     # largest video that is downloaded, bytes
     max_bytes: int
+    licence: Licence
+    # words that vary the queries of a search
+    modifiers: tuple[str, ...]
+    # queries for a class in a row that bring nothing new before its search ends
+    search_patience: int
     classifier: ClassifierCard
     # name under which the store keeps scans by this classifier with these settings
     scan_key: str
@@ -57,6 +70,11 @@ class Plan(Record, frozen=True, kw_only=True):
     downloads: int
     # longest time for one candidate, seconds
     deadline: float
+    # most that one host is asked: requests a second, and downloads at once
+    requests_per_second: float
+    per_host: int
+    # whether searches that earlier runs made are made again
+    refresh_search: bool
     # number of shards, where an earlier run over OUT fixed it
     shards: int | None
     # whether the candidate list of an interrupted run is there to go on from
@@ -86,6 +104,8 @@ class Lookup(Record, frozen=True, kw_only=True):
     shards: int
     # distinct videos with a matching title by target_id, also beyond the quota
     matched: dict[str, int]
+    # one a target, in the order of the run's target list; empty where nothing was searched
+    searches: tuple[Search, ...]
 
 
 class ShardState(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ class Policy(StrEnum):
 
     NEVER = "never"  # nothing that we know of will change it
     NEXT_RUN = "next_run"  # it may work another time
+    WAIT = "wait"  # so may this, when the site has calmed down; a run says when to come back
 
 
 class Reason(StrEnum):
@@ -16,7 +17,7 @@ class Reason(StrEnum):
     # rejected: it was looked at and is not what was asked for
     TOO_SHORT = "too_short"  # declared or measured length below the minimum
     NO_TOP1_MATCH = "no_top1_match"  # no frame's top-1 class confirms the target
-    LICENCE = "licence"  # its licence was not asked for
+    LICENCE = "licence"  # not stated to be of the kind that was asked for
     WITHDRAWN = "withdrawn"  # taken out of the data set on request
 
     # failed: it could not be looked at
@@ -27,7 +28,7 @@ class Reason(StrEnum):
     AGE_GATED = "age_gated"  # needs a login that proves an age
     LIVE = "live"  # still being streamed
     UPCOMING = "upcoming"  # not streamed yet
-    RATE_LIMITED = "rate_limited"  # 429 or a bot check, after all attempts
+    RATE_LIMITED = "rate_limited"  # 429 or a bot check, or not asked after many of these
     SERVER_ERROR = "server_error"  # 5xx, after all attempts
     NETWORK = "network"  # no connection, or it broke, after all attempts
     TIMEOUT = "timeout"  # not done within the deadline
@@ -56,7 +57,7 @@ POLICIES: dict[Reason, Policy] = {
     Reason.AGE_GATED: Policy.NEXT_RUN,
     Reason.LIVE: Policy.NEXT_RUN,
     Reason.UPCOMING: Policy.NEXT_RUN,
-    Reason.RATE_LIMITED: Policy.NEXT_RUN,
+    Reason.RATE_LIMITED: Policy.WAIT,
     Reason.SERVER_ERROR: Policy.NEXT_RUN,
     Reason.NETWORK: Policy.NEXT_RUN,
     Reason.TIMEOUT: Policy.NEXT_RUN,

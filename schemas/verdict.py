@@ -38,7 +38,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     reason: Reason | None
     # original error text, at most 300 characters
     error: str | None
-    # requests made for it so far, over all runs
+    # attempts made at it so far, over all runs
     attempts: int
     # frames looked at, and how many of them have an accepted top-1 class
     frames_scanned: int | None

@@ -76,7 +76,8 @@ def test_wrong_input_is_a_sentence_of_the_command_itself(asked: list[str]):
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        "videonet: There is no source 'vimeo:cats'; use catalogue:FILE, folder:DIR or store.\n"
+        "videonet: There is no source 'vimeo:cats'; use youtube, search:PREFIX, "
+        "catalogue:FILE, folder:DIR or store.\n"
     )
 
 
@@ -122,7 +123,7 @@ def test_the_same_id_with_different_urls_is_refused_naming_both(asked: list[str]
 @pytest.mark.parametrize("source", ["vimeo:cats", "catalogue", "folder:", "store:x", ""])
 def test_an_unknown_source_is_refused_with_those_that_there_are(asked: list[str], source: str):
     said = sentence(videonet(*asked, "--source", source))
-    assert f"{source!r}; use catalogue:FILE, folder:DIR or store." in said
+    assert f"{source!r}; use youtube, search:PREFIX, catalogue:FILE, folder:DIR" in said
 
 
 def test_a_store_that_knows_nothing_is_no_source_yet(asked: list[str]):

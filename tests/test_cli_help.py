@@ -15,13 +15,24 @@ COMMANDS = [
     ("targets",),
     ("curate",),
     ("verify",),
+    ("doctor",),
     ("classifier", "fetch"),
     ("classifier", "show"),
     ("wordnet", "install"),
 ]
 
 # What a number on the command line may count.
-UNITS = ("videos", "seconds", "frames", "clips", "shards", "bytes")
+UNITS = (
+    "videos",
+    "seconds",
+    "frames",
+    "clips",
+    "shards",
+    "bytes",
+    "queries",
+    "requests",
+    "downloads",
+)
 
 
 def command(*names: str) -> Any:
@@ -59,7 +70,8 @@ def test_every_option_has_help_and_shows_its_default(names: tuple[str, ...]):
     shown = " ".join(videonet(*names, "--help").stdout.replace("│", " ").split())
     for parameter in command(*names).params:
         assert parameter.help, parameter.name
-        if parameter.default is not None:
+        # A flag is off where it is not given.
+        if parameter.default is not None and not parameter.is_flag:
             value = getattr(parameter.default, "value", parameter.default)
             assert f"[default: {value}]" in shown, parameter.name
 
@@ -67,10 +79,10 @@ def test_every_option_has_help_and_shows_its_default(names: tuple[str, ...]):
 def test_every_number_has_a_unit():
     numbers = re.findall(r"--([\w-]+) +<(?:int|float)", videonet("curate", "--help").stdout)
     helps = {each.opts[0].lstrip("-"): each.help.lower() for each in command("curate").params}
-    assert len(numbers) == 8
+    assert len(numbers) == 11
     for name in numbers:
         assert any(unit in helps[name] for unit in UNITS), (name, helps[name])
-    for name in ("max-bytes", "disk-budget"):
+    for name in ("max-bytes", "disk-budget", "rate-limit"):
         assert "bytes" in helps[name]
 
 

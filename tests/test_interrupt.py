@@ -16,6 +16,7 @@ from demo.server import VideoServer
 from schemas import Candidate, Outcome
 from tests.curated import VIDEONET, arguments
 from tests.curating import outcomes_of
+from tests.fetch.visiting import quick_web
 from videonet import stopping
 from videonet.budget import DiskBudget
 from videonet.cli.interrupt import ended_by_interrupt
@@ -49,7 +50,13 @@ def asked(tmp_path: Path) -> Path:
 def command(folder: Path, server: VideoServer) -> list[str]:
     rows = "".join(f"{i},{server.url(f'{i}.mp4')},a balloon\n" for i in range(VIDEOS))
     (folder / "videos.csv").write_text("id,url,title\n" + rows)
-    return [str(VIDEONET), *arguments(folder), "--source", f"catalogue:{folder / 'videos.csv'}"]
+    return [
+        str(VIDEONET),
+        *arguments(folder),
+        "--source",
+        f"catalogue:{folder / 'videos.csv'}",
+        *("--requests-per-second", "1000", "--per-host", "8"),
+    ]
 
 
 def wait_for(seen: Callable[[], bool]) -> None:
@@ -123,13 +130,14 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
             duration=None,
             channel=None,
             licence=None,
+            live_status=None,
             source="catalogue",
             matches=(),
         )
         threading.Timer(0.5, stop.set).start()
         begin = time.monotonic()
         with pytest.raises(stopping.Stopped):
-            fetch(candidate, store, budget, LIMITS, "run")
+            fetch(candidate, store, budget, LIMITS, quick_web(), "run")
         assert time.monotonic() - begin < PATIENCE / 2
     assert store.fetch("url:key") is None
     assert budget.used == 0

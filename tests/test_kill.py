@@ -41,6 +41,7 @@ class Victim:
                 *("--source", f"catalogue:{self.world.catalogue}", "--classifier", MODEL),
                 *("--store", self.folder / "store", "--out", self.folder / "out"),
                 *("--workers", "1", "--downloads", "2", "--shards", "3"),
+                *("--requests-per-second", "1000"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -46,6 +46,7 @@ def candidate(key: str = "youtube:a") -> Candidate:
         duration=12.5,
         channel=None,
         licence="CC0",
+        live_status=None,
         source="catalogue",
         matches=(match, msgspec.structs.replace(match, target_id="dog", query="dogs")),
     )
@@ -203,7 +204,7 @@ def test_what_is_not_there_is_none(output: Output):
 
 @pytest.mark.parametrize("torn", [b"", b'{"titles": 3', b'{"titles": 3}', b"\xff"])
 def test_a_torn_record_is_as_good_as_none(output: Output, torn: bytes):
-    lookup = Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={"cat": 1})
+    lookup = Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={"cat": 1}, searches=())
     output.write_lookup(lookup)
     assert output.lookup() == lookup
     (output.root / "lookup.json").write_bytes(torn)
@@ -211,7 +212,7 @@ def test_a_torn_record_is_as_good_as_none(output: Output, torn: bytes):
 
 
 def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(output: Output):
-    output.write_lookup(Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={}))
+    output.write_lookup(Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={}, searches=()))
     (output.root / "manifest.json").write_text("{}")
     output.write_verdicts(0, 1, [verdict()])
     output.begin_anew()

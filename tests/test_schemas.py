@@ -16,6 +16,7 @@ CANDIDATE = Candidate(
     duration=12.5,
     channel=None,
     licence="CC-BY",
+    live_status="was_live",
     source="catalogue",
     matches=(Match(target_id="n1", names=("cat", "cats"), title="cats", query=None, rank=3),),
 )
@@ -26,7 +27,7 @@ RECORDS = [
     if isinstance(getattr(schemas, name), type)
     and issubclass(getattr(schemas, name), schemas.Record)
 ]
-TABLES = [schemas.Sighting, schemas.Candidate, schemas.Verdict, schemas.Clip]
+TABLES = [schemas.Sighting, schemas.Candidate, schemas.Verdict, schemas.Clip, schemas.Answer]
 
 
 def test_a_record_survives_json_and_a_table():

@@ -27,6 +27,8 @@ FETCH = Fetch(
     mtime_ns=None,
     reason=None,
     error=None,
+    declared_duration=None,
+    licence=None,
     attempts=1,
     run_id="run",
 )

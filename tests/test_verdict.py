@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Candidate, Cut, Fetch, Length, Match, Outcome, Probe, Reason, Scan, Target
+from schemas import (
+    Candidate,
+    Cut,
+    Fetch,
+    Length,
+    Licence,
+    Match,
+    Outcome,
+    Probe,
+    Reason,
+    Scan,
+    Target,
+)
 from videonet.verdict import (
     KEPT,
     Decision,
@@ -16,7 +28,7 @@ from videonet.verdict import (
     account,
     because,
     decide,
-    declared_too_short,
+    is_too_short,
     matching_frames,
     seconds,
 )
@@ -31,6 +43,7 @@ CANDIDATE = Candidate(
     duration=None,
     channel="Paper Cut Films",
     licence="CC-BY-4.0",
+    live_status=None,
     source="catalogue",
     matches=(MATCH,),
 )
@@ -62,6 +75,8 @@ FETCHED = Fetch(
     mtime_ns=None,
     reason=None,
     error=None,
+    declared_duration=None,
+    licence=None,
     attempts=2,
     run_id="run",
 )
@@ -119,6 +134,63 @@ def judged(seen: Seen, duration: float | None = None, minimum: float = 10) -> De
 # One rule at a time.
 
 
+def without_licence(live_status: str | None = None) -> Candidate:
+    return msgspec.structs.replace(CANDIDATE, licence=None, live_status=live_status)
+
+
+def page_said(licence: str | None = None, duration: float | None = None) -> Fetch:
+    return msgspec.structs.replace(FETCHED, licence=licence, declared_duration=duration)
+
+
+def judged_for_cc(candidate: Candidate, seen: Seen) -> Decision | None:
+    return decide(candidate, TARGET, seen, Limits(10, MAX_BYTES, Licence.CC))
+
+
+OTHERWISE_LICENSED = Decision(Outcome.REJECTED, Reason.LICENCE)
+
+
+def test_a_source_that_states_another_licence_is_believed_where_one_is_asked_for():
+    others = msgspec.structs.replace(CANDIDATE, licence="All rights reserved")
+    assert judged_for_cc(others, Seen()) == OTHERWISE_LICENSED
+    assert judged_for_cc(others, SEEN) == OTHERWISE_LICENSED
+    assert judged_for_cc(CANDIDATE, Seen()) is None
+    assert judged_for_cc(CANDIDATE, SEEN) == KEPT
+    assert decide(others, TARGET, SEEN, Limits(10, MAX_BYTES)) == KEPT
+
+
+def test_where_the_source_states_no_licence_the_page_of_the_video_is_asked():
+    unknown = without_licence()
+    assert judged_for_cc(unknown, Seen()) is None
+    assert judged_for_cc(unknown, Seen(page_said(None))) is None
+    assert judged_for_cc(unknown, Seen(page_said(""))) == OTHERWISE_LICENSED
+    assert judged_for_cc(unknown, Seen(page_said("Standard"))) == OTHERWISE_LICENSED
+    assert judged_for_cc(unknown, Seen(page_said("CC-BY-4.0"))) is None
+    gone = failed_fetch(Reason.UNAVAILABLE)
+    assert judged_for_cc(unknown, Seen(gone)) == because(Reason.UNAVAILABLE, "it broke")
+
+
+def test_where_the_source_states_no_length_the_page_of_the_video_is_asked():
+    short = Seen(page_said(duration=8.0), SCANNED, MEASURED, CUT, whole=True)
+    assert judged(short) == Decision(Outcome.REJECTED, Reason.TOO_SHORT)
+    assert judged(short, duration=12.0) == KEPT
+
+
+@pytest.mark.parametrize(
+    ("live_status", "reason"), [("is_live", Reason.LIVE), ("is_upcoming", Reason.UPCOMING)]
+)
+def test_a_stream_that_has_not_ended_is_not_asked_for(live_status: str, reason: Reason):
+    decision = decide(without_licence(live_status), TARGET, Seen(), Limits(10, MAX_BYTES))
+    assert decision is not None
+    assert (decision.outcome, decision.reason) == (Outcome.FAILED, reason)
+    # Once its frames have been seen it has ended, whatever was said before.
+    assert decide(without_licence(live_status), TARGET, SEEN, Limits(10, MAX_BYTES)) == KEPT
+
+
+@pytest.mark.parametrize("live_status", [None, "was_live", "not_live", "post_live"])
+def test_what_is_no_stream_any_more_needs_to_be_looked_at(live_status: str | None):
+    assert decide(without_licence(live_status), TARGET, Seen(), Limits(10, MAX_BYTES)) is None
+
+
 def test_a_file_above_the_size_limit_is_too_large_whatever_it_shows():
     large = msgspec.structs.replace(FETCHED, bytes=MAX_BYTES + 1)
     decision = judged(Seen(fetch=large, scan=SCANNED, length=MEASURED, cut=CUT, whole=True))
@@ -141,7 +213,7 @@ def test_one_matching_frame_is_enough():
     [(None, False), (8.99, True), (9.0, False), (9.5, False), (10.0, False), (0.0, True)],
 )
 def test_a_declared_length_more_than_a_second_below_the_minimum_is_believed(duration, short):
-    assert declared_too_short(declared(duration), 10) == short
+    assert is_too_short(duration, 10) == short
     rejected = Decision(Outcome.REJECTED, Reason.TOO_SHORT)
     assert judged(Seen(), duration) == (rejected if short else None)
     assert judged(SEEN, duration) == (rejected if short else KEPT)

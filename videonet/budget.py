@@ -8,6 +8,9 @@ from threading import Condition
 
 from videonet import stopping
 
+# What a disk keeps free, bytes: records, shards and everything else on it need room too.
+RESERVE = 1_000_000_000
+
 _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 
 

@@ -57,6 +57,7 @@ def found(matched: Named, video_key: str, source: str) -> list[Found]:
         duration=row.duration,
         channel=row.channel and row.channel[:NOTE_LENGTH],
         licence=row.licence and row.licence[:NOTE_LENGTH],
+        live_status=row.live_status,
         source=source,
         query=row.query,
         rank=row.rank,
@@ -116,6 +117,7 @@ def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candida
         duration=first.duration,
         channel=first.channel,
         licence=first.licence,
+        live_status=first.live_status,
         source=first.source,
         matches=tuple(sorted(by_target.values(), key=lambda each: position(each.target_id))),
     )
@@ -129,5 +131,7 @@ def candidates(finds: Iterable[Found], position: Callable[[str], int]) -> list[C
     return [candidate(own, position) for own in by_video.values()]
 
 
-def _order(find: Found) -> tuple[int, str]:
-    return find.sighting.rank, find.match.target_id
+def _order(find: Found) -> tuple[int, str, str, str]:
+    # Several searches have several results of one rank.
+    said = find.sighting
+    return said.rank, said.query or "", said.video_key, find.match.target_id

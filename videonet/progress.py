@@ -11,6 +11,8 @@ from schemas import Outcome, Verdict
 class Progress:
     """Counts of one run, kept up by the stages."""
 
+    # targets that were searched for, where a site is searched
+    searched: int = 0
     # pairs of candidate and target; 0 until the candidate list is complete
     pairs: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
@@ -32,6 +34,12 @@ def begin() -> Progress:
     with _lock:
         _current = Progress()
         return _current
+
+
+def searched() -> None:
+    """One more target was searched for."""
+    with _lock:
+        _current.searched += 1
 
 
 def pairs(number: int) -> None:

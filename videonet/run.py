@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,24 +23,27 @@ from apache_beam.runners import create_runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.curate import curate
-from schemas import Keep, Manifest, Plan, RunState, Settings, Target
+from schemas import Keep, Licence, Manifest, Plan, RunState, Settings, Target
 from videonet import stopping
+from videonet.budget import RESERVE
 from videonet.classifier import Device
 from videonet.errors import UsageError
+from videonet.fetch.access import Access
+from videonet.fetch.entrusted import FILE_VARIABLE, entrust
+from videonet.fetch.politeness import Closed, Pace
+from videonet.fetch.secrecy import redacted_command
 from videonet.output import Output
 from videonet.scan import scan_key
 from videonet.shards import FORMATS
 from videonet.sources import open_source
+from videonet.sources.search import searched_site
 from videonet.store import Store
 from videonet.targets import resolve_targets
 from videonet.versions import versions
-from videonet.workbench import open_classifier
+from videonet.workbench import open_classifier, workbench
 
 # Runners that work in this process. Beam's default would try to download another one first.
 LOCAL_RUNNERS = frozenset({"DirectRunner", "FnApiRunner", "BundleBasedDirectRunner"})
-
-# What a disk keeps free, bytes: records, shards and everything else on it need room too.
-RESERVE = 1_000_000_000
 
 # Most bytes of downloaded videos in the store, where nobody says otherwise.
 DISK_BUDGET = 50_000_000_000
@@ -69,6 +72,13 @@ class Request:
     downloads: int = 8
     deadline: float = 600.0
     device: Device = "cpu"
+    licence: Licence = Licence.ANY
+    modifiers: tuple[str, ...] = ()
+    search_patience: int = 10
+    refresh_search: bool = False
+    requests_per_second: float = Pace.requests_per_second
+    per_host: int = Pace.connections
+    access: Access = field(default_factory=Access)
     beam_options: Sequence[str] = ()
 
 
@@ -81,9 +91,11 @@ def prepare(request: Request) -> Plan:
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
     _require_apart(request)
+    _check_access(request.access, local)
     store = Store(request.store)
     store.prepare()
-    open_source(request.source, store, request.files_root).check()
+    site = searched_site(request.source)
+    (site or open_source(request.source, store, request.files_root)).check()
     settings = Settings(
         source=_absolute(request.source),
         files_root=str(request.files_root.absolute()) if request.files_root else None,
@@ -95,6 +107,9 @@ def prepare(request: Request) -> Plan:
         formats=tuple(sorted(set(request.formats))),
         shards=request.shards,
         max_bytes=request.max_bytes,
+        licence=request.licence,
+        modifiers=request.modifiers if site else (),
+        search_patience=request.search_patience,
         classifier=classifier.card,
         scan_key=scan_key(classifier, request.frames),
     )
@@ -104,6 +119,7 @@ def prepare(request: Request) -> Plan:
     output = Output(request.out.absolute())
     state = _take_up(output, settings)
     output.write_targets(targets)
+    entrust(state.run_id, request.access)
     lookup = output.lookup()
     return Plan(
         settings=settings,
@@ -117,6 +133,9 @@ def prepare(request: Request) -> Plan:
         workers=request.workers,
         downloads=request.downloads,
         deadline=request.deadline,
+        requests_per_second=request.requests_per_second,
+        per_host=request.per_host,
+        refresh_search=request.refresh_search,
         shards=lookup.shards if lookup else state.shards,
         listed=lookup is not None,
         local=local,
@@ -134,7 +153,7 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
     facts: dict[str, object] = {
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": plan.run_id,
-        "command": sys.argv,
+        "command": redacted_command(sys.argv),
         "plan": plan,
         "machine": platform.platform(),
         "python": platform.python_version(),
@@ -162,8 +181,18 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
         raise UsageError(complaint) from error
     if not plan.local:
         return None
-    output.write_run_facts(facts | {"seconds": round(time.monotonic() - begin, 3)})
+    facts["seconds"] = round(time.monotonic() - begin, 3)
+    facts["hosts_no_longer_asked"] = [
+        {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
+        for each in hosts_no_longer_asked(plan)
+    ]
+    output.write_run_facts(facts)
     return output.manifest()
+
+
+def hosts_no_longer_asked(plan: Plan) -> list[Closed]:
+    """The hosts that kept refusing this run until it left them alone, and when to come back."""
+    return workbench(plan).web.politeness.closed()
 
 
 @contextmanager
@@ -196,6 +225,16 @@ def alone(*folders: Path) -> Iterator[None]:
     finally:
         for lock in locks:
             lock.release()
+
+
+def _check_access(access: Access, local: bool) -> None:
+    """Raise UsageError for what cannot be used, or cannot be handed over without a leak."""
+    access.check()
+    if access != Access() and not local:
+        raise UsageError(
+            "Cookies, proxies and options for yt-dlp may hold secrets, which no job graph should "
+            f"carry; put them into a TOML file on the workers, and its path into {FILE_VARIABLE}."
+        )
 
 
 def _require_apart(request: Request) -> None:
@@ -288,7 +327,7 @@ def _digest(targets: Sequence[Target]) -> str:
 
 def _absolute(source: str) -> str:
     kind, _, place = source.partition(":")
-    return f"{kind}:{Path(place).absolute()}" if place else kind
+    return f"{kind}:{Path(place).absolute()}" if kind in {"catalogue", "folder"} else source
 
 
 def _is_local(beam_options: Sequence[str]) -> bool:

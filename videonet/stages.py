@@ -14,7 +14,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 
-from schemas import Candidate, Lookup, Plan, Reason, Shard, Target, Totals, Verdict
+from schemas import Candidate, Lookup, Plan, Reason, Search, Shard, Target, Totals, Verdict
 from videonet import lookup, progress, steps
 from videonet.errors import UsageError
 from videonet.lookup import Found, Named
@@ -22,8 +22,11 @@ from videonet.manifest import Key, manifest_of, tally
 from videonet.members import finish_shard
 from videonet.shards import number_of_shards, shard_of
 from videonet.sources import Batch, open_source
+from videonet.sources.answers import Asked
 from videonet.sources.found import remember
 from videonet.sources.identity import video_key
+from videonet.sources.row import in_batches
+from videonet.sources.search import LookUp, rounds, searched_site
 from videonet.steps import Decided
 from videonet.titles import TitleMatcher
 from videonet.workbench import Workbench, workbench
@@ -32,6 +35,7 @@ _VERDICTS = "verdicts"
 _TITLES = "titles"
 _MAIN = "main"
 _COUNTS = "counts"
+_SEARCHES = "searches"
 
 
 class Stage(beam.PTransform):
@@ -73,15 +77,23 @@ class TitleQuery(Stage):
         spread = self.spread(shards, "SpreadList")
         return spread | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
 
+    def _titles(self, begin: Any) -> tuple[PCollection, PCollection]:
+        """Batches of rows with titles; and an account of each target's search, if there is one."""
+        if searched_site(self.plan.settings.source) is None:
+            none = begin | "NoSearches" >> beam.Create([])
+            source = begin | "Source" >> beam.Create([None])
+            return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), none
+        wanted = begin | "Wanted" >> beam.Create(list(workbench(self.plan).targets))
+        searched = self.spread(wanted, "SpreadSearches") | "Search" >> beam.ParDo(
+            _InThreads(self.plan, _search, self.plan.per_host)
+        ).with_outputs(_SEARCHES, main=_MAIN)
+        return searched[_MAIN], searched[_SEARCHES]
+
     def _list(self, targets: PCollection) -> PCollection:
         """Write the candidate list; one element, the number of shards, when it is complete."""
         # One start each: fused into one, a stage would wait for side inputs of its own making.
         begin = targets.pipeline
-        batches = (
-            begin
-            | "Source" >> beam.Create([None])
-            | "ReadTitles" >> beam.FlatMap(_batches, self.plan)
-        )
+        batches, searches = self._titles(begin)
         matched = self.spread(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
             _MatchTitles(), AsList(targets)
         ).with_outputs(_TITLES, main=_MAIN)
@@ -137,6 +149,7 @@ class TitleQuery(Stage):
                 AsList(parts),
                 AsList(said),
                 AsList(taken[_COUNTS]),
+                AsList(searches),
                 shards,
             )
         )
@@ -345,6 +358,27 @@ def _batches(_: None, plan: Plan) -> Iterator[Batch]:
         raise
 
 
+def _search(bench: Workbench, target_id: str) -> list[Any]:
+    """Search for one target: rows in batches, and an account of what each name has brought."""
+    plan, target = bench.plan, bench.targets[target_id]
+    settings = plan.settings
+    site = searched_site(settings.source)
+    assert site is not None
+    titles = lookup.matcher([target])
+    asked = Asked(
+        site.prefix, bench.store, bench.web, bench.fetch_limits, plan.run_id, plan.refresh_search
+    )
+    search = LookUp(
+        lambda title: bool(titles.match(title[: lookup.TITLE_LENGTH])),
+        settings.per_class,
+        settings.search_patience,
+    )
+    end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
+    progress.searched()
+    account = TaggedOutput(_SEARCHES, search.account(target_id, end))
+    return [account, *in_batches(iter(search.rows))]
+
+
 def _identify(bench: Workbench, matched: Named) -> list[Found]:
     kind = bench.plan.settings.source.partition(":")[0]
     try:
@@ -419,6 +453,7 @@ def _list_is_complete(
     parts: list[tuple[int, int]],
     said: list[int],
     matched: list[tuple[str, int]],
+    searches: list[Search],
     shards: int,
 ) -> int:
     # Only waited for: what was found is remembered before the list is complete.
@@ -432,6 +467,7 @@ def _list_is_complete(
             pairs=sum(pairs for _, pairs in parts),
             shards=shards,
             matched=counts,
+            searches=tuple(sorted(searches, key=lambda each: bench.position(each.target_id))),
         )
     )
     return shards

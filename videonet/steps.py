@@ -137,10 +137,15 @@ def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     run_id, max_bytes = bench.plan.run_id, bench.verdict_limits.max_bytes
     if seen.whole or not worth_fetching(seen.fetch, run_id, max_bytes):
         return
-    # What went wrong the last time is to be tried again, and decides nothing yet.
-    untried = Seen(scan=seen.scan, length=seen.length)
+    # What went wrong the last time is to be tried again, and decides nothing yet; what the page
+    # said then still holds.
+    untried = Seen(fetch=_without_reason(seen.fetch), scan=seen.scan, length=seen.length)
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
-        fetch(candidate, bench.store, bench.budget, bench.fetch_limits, run_id)
+        fetch(candidate, bench.store, bench.budget, bench.fetch_limits, bench.web, run_id)
+
+
+def _without_reason(fetched: Fetch | None) -> Fetch | None:
+    return fetched and msgspec.structs.replace(fetched, reason=None, error=None)
 
 
 def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:

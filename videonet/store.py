@@ -11,6 +11,7 @@ is the result of; it is written beside its place and renamed, so it is there who
     STORE/cut/<key>/<xx>/<digest>.json   how many clips it gave
     STORE/clips/<key>/<xx>/<digest>      these clips, until their shard is written
     STORE/found/<digest>.parquet         what sources said of it
+    STORE/search/<digest>.parquet        what a site answered to one query
 """
 
 import hashlib

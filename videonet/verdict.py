@@ -7,8 +7,21 @@ depends on chance, on what else was fetched, or on what an earlier run already k
 from dataclasses import dataclass
 from fractions import Fraction
 
-from schemas import Candidate, Cut, Fetch, Length, Match, Outcome, Reason, Scan, Target, Verdict
+from schemas import (
+    Candidate,
+    Cut,
+    Fetch,
+    Length,
+    Licence,
+    Match,
+    Outcome,
+    Reason,
+    Scan,
+    Target,
+    Verdict,
+)
 from schemas.reason import REJECTIONS
+from videonet.licence import is_creative_commons
 
 # A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
 DECLARED_TOLERANCE = 1.0
@@ -22,6 +35,7 @@ class Limits:
     min_seconds: float
     # largest, bytes
     max_bytes: int
+    licence: Licence = Licence.ANY
 
 
 @dataclass(frozen=True)
@@ -50,13 +64,15 @@ KEPT = Decision(Outcome.KEPT)
 
 def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> Decision | None:
     """What becomes of a candidate for one target; None: more must be seen."""
-    if declared_too_short(candidate, limits.min_seconds):
+    if is_too_short(declared_duration(candidate, seen.fetch), limits.min_seconds):
         return because(Reason.TOO_SHORT)
+    if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, seen.fetch):
+        return because(Reason.LICENCE)
     size = seen.fetch.bytes if seen.fetch else None
     if size is not None and size > limits.max_bytes:
         return because(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
     if seen.scan is None:
-        return _failure(seen.fetch)
+        return _streamed(candidate) or _failure(seen.fetch)
     if seen.scan.reason is not None:
         return because(seen.scan.reason, seen.scan.error)
     if not matching_frames(seen.scan, target):
@@ -77,9 +93,20 @@ def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> 
     return KEPT
 
 
-def declared_too_short(candidate: Candidate, min_seconds: float) -> bool:
-    """Whether the source itself says that the video is too short."""
-    declared = candidate.duration
+def declared_duration(candidate: Candidate, fetch: Fetch | None) -> float | None:
+    """The length that the source states, else the video's page, seconds."""
+    if candidate.duration is not None or fetch is None:
+        return candidate.duration
+    return fetch.declared_duration
+
+
+def stated_licence(candidate: Candidate, fetch: Fetch | None) -> str | None:
+    """The licence that the source states, else the video's page: "" if neither, None: not known."""
+    return candidate.licence or (fetch.licence if fetch else None)
+
+
+def is_too_short(declared: float | None, min_seconds: float) -> bool:
+    """Whether a declared length, seconds, is a promise to be too short."""
     return declared is not None and declared < min_seconds - DECLARED_TOLERANCE
 
 
@@ -127,8 +154,8 @@ def account(
         query=match.query,
         rank=match.rank,
         channel=candidate.channel,
-        licence=candidate.licence,
-        declared_duration=candidate.duration,
+        licence=stated_licence(candidate, fetch) or None,
+        declared_duration=declared_duration(candidate, fetch),
         outcome=decision.outcome,
         reason=decision.reason,
         error=decision.error,
@@ -147,6 +174,23 @@ def account(
         clips=seen.cut.clips if seen.cut and decision.outcome is Outcome.KEPT else 0,
         classifier=classifier,
     )
+
+
+def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:
+    """Whether a licence is stated that is not Creative Commons, or nobody states any."""
+    licence = stated_licence(candidate, fetch)
+    return licence is not None and not is_creative_commons(licence)
+
+
+def _streamed(candidate: Candidate) -> Decision | None:
+    """What the source says of a stream that has not ended."""
+    match candidate.live_status:
+        case "is_live":
+            return because(Reason.LIVE, "still being streamed, says the source")
+        case "is_upcoming":
+            return because(Reason.UPCOMING, "not streamed yet, says the source")
+        case _:
+            return None
 
 
 def _failure(fetch: Fetch | None) -> Decision | None:

@@ -7,7 +7,9 @@ from schemas import Plan
 from videonet.budget import DiskBudget
 from videonet.classifier import Classifier, Device, load_classifier
 from videonet.clips import ClipSettings
-from videonet.fetch import FetchLimits
+from videonet.fetch import FetchLimits, Web
+from videonet.fetch.entrusted import access_of
+from videonet.fetch.politeness import Pace
 from videonet.output import Output
 from videonet.shards import shard_of
 from videonet.store import Store
@@ -26,8 +28,18 @@ class Workbench:
         self.store = Store(Path(plan.store))
         self.output = Output(Path(plan.out))
         settings = plan.settings
-        self.fetch_limits = FetchLimits(max_bytes=settings.max_bytes, deadline=plan.deadline)
-        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes)
+        self.fetch_limits = FetchLimits(
+            max_bytes=settings.max_bytes,
+            deadline=plan.deadline,
+            min_seconds=settings.min_seconds,
+            licence=settings.licence,
+        )
+        # A host that refuses is left alone for as long as 25 requests would have taken: 5 s at
+        # the usual pace.
+        pause = 25 / plan.requests_per_second
+        pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
+        self.web = Web(pace, access_of(plan.run_id))
+        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
         self.clip_settings = ClipSettings(settings.max_clips)
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}

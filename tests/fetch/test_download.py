@@ -22,7 +22,7 @@ from demo.behaviours import (
 from demo.odd_files import write_noise, write_page, write_sound
 from demo.server import VideoServer
 from schemas import Reason
-from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked
+from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked, quick_web
 from videonet.budget import DiskBudget
 from videonet.fetch import (
     FetchLimits,
@@ -77,7 +77,9 @@ def test_a_download_that_cannot_be_resumed_begins_anew_and_is_not_glued_together
     folder, store, video
 ):
     with VideoServer(folder, {NAME: Cut(len(video) // 2, times=2)}, ranges=False) as server:
-        record = fetch(candidate(server.url(NAME)), store, DiskBudget(None), LIMITS, "run")
+        record = fetch(
+            candidate(server.url(NAME)), store, DiskBudget(None), LIMITS, quick_web(), "run"
+        )
     assert record.reason is None
     assert store.file(record).read_bytes() == video
 
@@ -168,7 +170,7 @@ def test_a_file_of_exactly_the_size_limit_is_not_too_large(folder, store, video)
 def test_an_address_that_is_not_for_the_web_is_refused_without_a_request(folder, store, url):
     with VideoServer(folder) as server:
         url = url.format(folder=folder, name=NAME, host=server.address.removeprefix("http://"))
-        record = fetch(candidate(url), store, DiskBudget(None), LIMITS, "run")
+        record = fetch(candidate(url), store, DiskBudget(None), LIMITS, quick_web(), "run")
         assert server.requests() == []
     assert record.reason is Reason.BAD_ADDRESS
     assert record.attempts == 0
@@ -237,7 +239,7 @@ def test_a_connection_that_always_breaks_is_the_networks_fault(folder, store, be
 def test_a_server_that_is_not_there_is_the_networks_fault(folder, store):
     with VideoServer(folder) as server:
         url = server.url(NAME)
-    record = fetch(candidate(url), store, DiskBudget(None), LIMITS, "run")
+    record = fetch(candidate(url), store, DiskBudget(None), LIMITS, quick_web(), "run")
     assert record.reason is Reason.NETWORK
     assert record.attempts == LIMITS.attempts
 
@@ -279,7 +281,7 @@ def test_a_page_without_an_end_is_a_timeout_within_the_deadline(store):
     with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/page"
-        record = fetch(candidate(url), store, DiskBudget(None), IMPATIENT, "run")
+        record = fetch(candidate(url), store, DiskBudget(None), IMPATIENT, quick_web(), "run")
         server.shutdown()
     assert record.reason is Reason.TIMEOUT
 
@@ -314,7 +316,7 @@ def test_an_answer_that_begins_after_the_deadline_is_not_waited_for(store):
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         begin = time.monotonic()
         url = f"http://127.0.0.1:{server.server_port}/v.mp4"
-        record = fetch(candidate(url), store, DiskBudget(None), limits, "run")
+        record = fetch(candidate(url), store, DiskBudget(None), limits, quick_web(), "run")
         seconds = time.monotonic() - begin
         server.shutdown()
     assert Late.asked == 2

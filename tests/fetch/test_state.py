@@ -15,7 +15,7 @@ from demo.behaviours import (
 from demo.odd_files import write_page, write_sound
 from demo.server import VideoServer
 from schemas import POLICIES, Fetch, Policy, Reason
-from tests.fetch.visiting import LIMITS, NAME, Visit, candidate
+from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.budget import DiskBudget
 from videonet.fetch import (
     FetchLimits,
@@ -57,7 +57,7 @@ def test_bytes_are_given_back_when_the_store_cannot_take_the_file(folder, store,
     place.mkdir(parents=True)
     budget = DiskBudget(None)
     with VideoServer(folder) as server, pytest.raises(OSError, match="directory"):
-        fetch(candidate(server.url(NAME)), store, budget, LIMITS, "run")
+        fetch(candidate(server.url(NAME)), store, budget, LIMITS, quick_web(), "run")
     assert budget.used == 0
     assert list((store.root / "tmp").iterdir()) == []
 
@@ -74,7 +74,7 @@ def test_two_downloads_that_wait_for_each_other_end(folder, store, video):
 
     def download(url: str) -> Fetch:
         one = msgspec.structs.replace(candidate(url), video_key=f"url:{url}")
-        record = fetch(one, store, budget, LIMITS, "run")
+        record = fetch(one, store, budget, LIMITS, quick_web(), "run")
         budget.settle(0)
         return record
 
@@ -93,7 +93,9 @@ def test_a_local_file_is_read_in_place_and_neither_copied_nor_deleted(tmp_path, 
     file = tmp_path / "mine" / "a.mp4"
     file.write_bytes(video)
     budget = DiskBudget(0)
-    record = fetch(candidate("mine/a.mp4", root=tmp_path), store, budget, LIMITS, "run")
+    record = fetch(
+        candidate("mine/a.mp4", root=tmp_path), store, budget, LIMITS, quick_web(), "run"
+    )
     assert record.here
     assert record.attempts == 0
     assert (record.path, record.bytes) == (str(file), len(video))
@@ -108,7 +110,9 @@ def test_a_local_file_is_read_in_place_and_neither_copied_nor_deleted(tmp_path, 
 def test_a_local_file_that_is_gone_or_has_another_size_is_not_here(tmp_path, store, video):
     file = tmp_path / "a.mp4"
     file.write_bytes(video)
-    record = fetch(candidate("a.mp4", root=tmp_path), store, DiskBudget(0), LIMITS, "run")
+    record = fetch(
+        candidate("a.mp4", root=tmp_path), store, DiskBudget(0), LIMITS, quick_web(), "run"
+    )
     file.write_bytes(video + b"more")
     assert not is_here(record, store)
     file.unlink()
@@ -118,7 +122,7 @@ def test_a_local_file_that_is_gone_or_has_another_size_is_not_here(tmp_path, sto
 @pytest.mark.parametrize("path", ["missing.mp4", "missing/a.mp4", "a.mp4/b.mp4"])
 def test_a_local_file_that_is_not_there_is_missing(tmp_path, store, video, path):
     (tmp_path / "a.mp4").write_bytes(video)
-    record = fetch(candidate(path, root=tmp_path), store, DiskBudget(0), LIMITS, "run")
+    record = fetch(candidate(path, root=tmp_path), store, DiskBudget(0), LIMITS, quick_web(), "run")
     assert (record.here, record.reason) == (False, Reason.MISSING)
 
 
@@ -128,7 +132,7 @@ def test_a_local_path_that_leaves_its_root_is_refused(tmp_path, store, video, pa
     outside = tmp_path / "secret.mp4"
     outside.write_bytes(video)
     one = candidate(path.format(outside=outside), root=tmp_path / "root")
-    record = fetch(one, store, DiskBudget(0), LIMITS, "run")
+    record = fetch(one, store, DiskBudget(0), LIMITS, quick_web(), "run")
     assert (record.here, record.reason, record.sha256) == (False, Reason.BAD_ADDRESS, None)
 
 
@@ -141,7 +145,7 @@ def test_a_local_path_may_be_written_in_many_ways_below_its_root(tmp_path, store
     (disk / "a.mp4").write_bytes(video)
     (root / "link").symlink_to(disk)
     one = candidate(path.format(root=root), root=root)
-    record = fetch(one, store, DiskBudget(0), LIMITS, "run")
+    record = fetch(one, store, DiskBudget(0), LIMITS, quick_web(), "run")
     assert record.reason is None
     assert store.file(record).read_bytes() == video
 
@@ -150,7 +154,9 @@ def test_a_pipe_or_a_folder_is_no_video_and_is_not_waited_for(tmp_path, store):
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "folder.mp4").mkdir()
     for path in ("pipe.mp4", "folder.mp4"):
-        record = fetch(candidate(path, root=tmp_path), store, DiskBudget(0), LIMITS, "run")
+        record = fetch(
+            candidate(path, root=tmp_path), store, DiskBudget(0), LIMITS, quick_web(), "run"
+        )
         assert record.reason is Reason.NOT_A_VIDEO
 
 
@@ -158,7 +164,9 @@ def test_a_local_file_must_be_a_video_within_the_size_limit(tmp_path, store, vid
     write_page(tmp_path / "page.mp4")
     (tmp_path / "a.mp4").write_bytes(video)
     tight = FetchLimits(max_bytes=len(video) - 1)
-    fetched = functools.partial(fetch, store=store, budget=DiskBudget(0), run_id="run")
+    fetched = functools.partial(
+        fetch, store=store, budget=DiskBudget(0), web=quick_web(), run_id="run"
+    )
     page = fetched(candidate("page.mp4", root=tmp_path), limits=LIMITS)
     assert page.reason is Reason.NOT_A_VIDEO
     assert fetched(candidate("a.mp4", root=tmp_path), limits=tight).reason is Reason.TOO_LARGE
@@ -171,8 +179,8 @@ def test_a_local_file_must_be_a_video_within_the_size_limit(tmp_path, store, vid
 def test_attempts_are_counted_over_all_runs(folder, store, video):
     with VideoServer(folder, {NAME: Status(503, times=4, retry_after=0)}) as server:
         one = candidate(server.url(NAME))
-        first = fetch(one, store, DiskBudget(None), LIMITS, "first")
-        second = fetch(one, store, DiskBudget(None), LIMITS, "second")
+        first = fetch(one, store, DiskBudget(None), LIMITS, quick_web(), "first")
+        second = fetch(one, store, DiskBudget(None), LIMITS, quick_web(), "second")
     assert (first.attempts, first.reason) == (3, Reason.SERVER_ERROR)
     assert (second.attempts, second.reason, second.run_id) == (5, None, "second")
 
@@ -212,9 +220,15 @@ RECORD = Fetch(
     mtime_ns=None,
     reason=None,
     error=None,
+    declared_duration=None,
+    licence=None,
     attempts=1,
     run_id="first",
 )
+
+
+# Reasons that depend on what a run asks for: its verdict decides before anything is fetched.
+SETTINGS = (Reason.TOO_SHORT, Reason.LICENCE)
 
 
 def test_what_was_never_tried_or_worked_before_is_worth_fetching():
@@ -223,11 +237,18 @@ def test_what_was_never_tried_or_worked_before_is_worth_fetching():
     assert worth_fetching(RECORD, "second", 1000)
 
 
-@pytest.mark.parametrize("reason", set(Reason) - {Reason.DISK_FULL})
+@pytest.mark.parametrize("reason", set(Reason) - {Reason.DISK_FULL, *SETTINGS})
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
     failed = msgspec.structs.replace(RECORD, reason=reason)
     assert not worth_fetching(failed, "first", 1000)
-    assert worth_fetching(failed, "second", 1000) == (POLICIES[reason] is Policy.NEXT_RUN)
+    assert worth_fetching(failed, "second", 1000) == (POLICIES[reason] is not Policy.NEVER)
+
+
+@pytest.mark.parametrize("reason", SETTINGS)
+def test_what_a_page_said_does_not_stop_a_run_with_other_settings(reason):
+    refused = msgspec.structs.replace(RECORD, reason=reason)
+    assert worth_fetching(refused, "first", 1000)
+    assert worth_fetching(refused, "second", 1000)
 
 
 def test_what_the_disk_had_no_room_for_is_tried_again_until_it_has():

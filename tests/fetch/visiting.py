@@ -12,13 +12,20 @@ from schemas import Candidate, Fetch
 from videonet.budget import DiskBudget
 from videonet.fetch import (
     FetchLimits,
+    Web,
     fetch,
 )
+from videonet.fetch.politeness import Pace
 from videonet.store import Store
 
 LIMITS = FetchLimits(deadline=20, attempts=3, wait=0.01, longest_wait=0.05, silence=5)
 IMPATIENT = FetchLimits(deadline=1, attempts=3, wait=0.01, longest_wait=0.05, silence=0.5)
 NAME = "a video.mp4"
+
+
+def quick_web() -> Web:
+    """Nobody else asks the servers of these tests, so nobody is waited for."""
+    return Web(Pace(requests_per_second=1000, pause=0.01))
 
 
 def candidate(url: str, *, root: Path | None = None) -> Candidate:
@@ -31,6 +38,7 @@ def candidate(url: str, *, root: Path | None = None) -> Candidate:
         duration=None,
         channel=None,
         licence=None,
+        live_status=None,
         source="catalogue",
         matches=(),
     )
@@ -55,7 +63,7 @@ class Visit:
         with VideoServer(folder, behaviours) as server:
             begin = time.monotonic()
             one = candidate(server.url(name))
-            self.fetch = fetch(one, store, self.budget, limits, "run")
+            self.fetch = fetch(one, store, self.budget, limits, quick_web(), "run")
             self.seconds = time.monotonic() - begin
             self.requests = server.requests()
         assert store.fetch("url:key") == self.fetch
@@ -76,6 +84,8 @@ def has_worked(visit: Visit, store: Store, content: bytes) -> bool:
         mtime_ns=None,
         reason=None,
         error=None,
+        declared_duration=None,
+        licence="",
         attempts=visit.fetch.attempts,
         run_id="run",
     )

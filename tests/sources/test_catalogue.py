@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import Candidate
 from videonet.errors import UsageError
+from videonet.output import Output
 from videonet.sources.catalogue import REQUIRED, Catalogue
+from videonet.sources.identity import video_key
 from videonet.sources.row import BATCH_ROWS, Row
 
 COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
@@ -291,9 +294,40 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path):
     assert "There is no catalogue" in complaint_about(tmp_path / "nothing.csv")
 
 
-def test_a_folder_is_no_catalogue(tmp_path: Path):
+def test_a_folder_of_parquet_files_is_one_catalogue_in_the_order_of_their_names(tmp_path: Path):
+    for name, ids in (("b", ["3"]), ("a", ["1", "2"])):
+        table = {"id": ids, "url": [f"https://example.org/{each}" for each in ids], "title": ids}
+        pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
+    (tmp_path / "notes.txt").write_text("not a table")
+    rows = rows_of(tmp_path)
+    assert [row.video_id for row in rows] == ["1", "2", "3"]
+    assert [row.rank for row in rows] == [0, 1, 2]
+
+
+def test_the_candidate_list_of_a_run_is_a_catalogue(tmp_path: Path):
+    fields = {
+        **dict.fromkeys(Candidate.__struct_fields__),
+        "video_key": "youtube:abcdefghijk",
+        "video_id": "abcdefghijk",
+        "url": "https://www.youtube.com/watch?v=abcdefghijk",
+        "title": "A cat",
+        "duration": 12.0,
+        "licence": "CC-BY",
+        "source": "youtube",
+        "matches": (),
+    }
+    Output(tmp_path).write_candidates(0, 1, [Candidate(**fields)])
+    (row,) = rows_of(tmp_path / "candidates")
+    assert (row.video_id, row.title, row.duration, row.licence) == (
+        *("abcdefghijk", "A cat"),
+        *(12.0, "CC-BY"),
+    )
+    assert video_key(row) == "youtube:abcdefghijk"
+
+
+def test_a_folder_without_parquet_files_is_no_catalogue(tmp_path: Path):
     (tmp_path / "t.csv").mkdir()
-    assert "There is no catalogue" in complaint_about(tmp_path / "t.csv")
+    assert "has no .parquet files" in complaint_about(tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize("name", ["t.xlsx", "t"])

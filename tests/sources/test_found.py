@@ -25,6 +25,7 @@ def sighting(key: str = "youtube:a", title: str = "A cat", **changes: object) ->
         "duration": 12.0,
         "channel": "Cats",
         "licence": None,
+        "live_status": None,
         "source": "catalogue",
         "query": None,
         "rank": 0,

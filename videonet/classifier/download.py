@@ -40,15 +40,14 @@ _CHUNK_BYTES = 1 << 16
 _ATTEMPTS = 5
 
 
-def fetch_default(directory: Path | None = None) -> Path:
-    """The default classifier's ONNX file in `directory`, fetched when it is not there.
+def cache_folder() -> Path:
+    """Where the default classifier is kept: VIDEONET_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("VIDEONET_CACHE") or platformdirs.user_cache_dir("videonet"))
 
-    `directory` is VIDEONET_CACHE or the user's cache folder unless given. Raises as `fetch` does.
-    """
-    if directory is None:
-        cache = os.environ.get("VIDEONET_CACHE") or platformdirs.user_cache_dir("videonet")
-        directory = Path(cache)
-    return fetch(RESNET50, directory)
+
+def fetch_default() -> Path:
+    """The default classifier's ONNX file, fetched when it is not there. Raises as `fetch` does."""
+    return fetch(RESNET50, cache_folder())
 
 
 def fetch(asset: Asset, directory: Path) -> Path:

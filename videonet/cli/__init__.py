@@ -9,6 +9,7 @@ from rich.console import Console
 
 import videonet
 from videonet.cli.curate import beam_command, curate
+from videonet.cli.doctor import doctor
 from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.targets import targets
 from videonet.cli.verify import verify
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(targets)
 app.command()(curate)
 app.command()(verify)
+app.command()(doctor)
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(wordnet_app, name="wordnet")
 

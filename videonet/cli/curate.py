@@ -11,13 +11,20 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from schemas import Keep
+from schemas import Keep, Licence
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.outcome import exit_code, show_outcome
 from videonet.cli.progress_line import progress_line
 from videonet.errors import UsageError
 
-_ABOUT_SOURCES = "catalogue:FILE (csv, tsv, jsonl, parquet), folder:DIR, or store."
+_ABOUT_SOURCES = (
+    "youtube, search:PREFIX (any other search of yt-dlp), catalogue:FILE (csv, tsv, jsonl, "
+    "parquet, or a folder of parquet), folder:DIR, or store."
+)
+
+# Headings of the help.
+_SEARCHING = "Searching (youtube, search:PREFIX)"
+_ASKING = "Asking sites"
 
 
 class DeviceName(StrEnum):
@@ -40,6 +47,11 @@ def _bytes(text: str | int) -> int:
 def _formats(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
     names = text.split(",") if isinstance(text, str) else text
     return tuple(name.strip() for name in names)
+
+
+def _words(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    given = text.split(",") if isinstance(text, str) else text
+    return tuple(word.strip() for word in given if word.strip())
 
 
 def _configured(context: typer.Context, file: Path | None) -> Path | None:
@@ -133,6 +145,89 @@ def curate(
         float, typer.Option(min=0.1, help="Longest time for one download, all attempts, seconds.")
     ] = 600.0,
     device: Annotated[DeviceName, typer.Option(help="Where the classifier runs.")] = DeviceName.CPU,
+    licence: Annotated[
+        Licence,
+        typer.Option(help="Videos to take: any, or only those stated to be Creative Commons."),
+    ] = Licence.ANY,
+    modifiers: Annotated[
+        Any,
+        typer.Option(
+            parser=_words,
+            metavar="WORDS",
+            rich_help_panel=_SEARCHING,
+            help="Words to vary the queries of classes that are not full, by commas: "
+            '"slow motion,close up".',
+        ),
+    ] = None,
+    search_patience: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            rich_help_panel=_SEARCHING,
+            help="Queries in a row without a new video after which a class is given up, queries.",
+        ),
+    ] = 10,
+    refresh_search: Annotated[
+        bool,
+        typer.Option(
+            "--refresh-search",
+            rich_help_panel=_SEARCHING,
+            help="Ask again what earlier runs over this store have asked.",
+        ),
+    ] = False,
+    requests_per_second: Annotated[
+        float,
+        typer.Option(
+            min=0.01, rich_help_panel=_ASKING, help="Most requests to one host, requests a second."
+        ),
+    ] = 5.0,
+    per_host: Annotated[
+        int,
+        typer.Option(min=1, rich_help_panel=_ASKING, help="Downloads at once from one host, downloads."),
+    ] = 4,
+    cookies: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel=_ASKING, help="Netscape cookies.txt."),
+    ] = None,
+    cookies_from_browser: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BROWSER",
+            rich_help_panel=_ASKING,
+            help="Browser to read cookies from: firefox.",
+        ),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            rich_help_panel=_ASKING,
+            help="Proxy, http, https or socks; several take turns, and bad ones rest.",
+        ),
+    ] = None,
+    user_agent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", rich_help_panel=_ASKING, help="Name under which sites are asked."
+        ),
+    ] = None,
+    rate_limit: Annotated[
+        Any,
+        typer.Option(
+            parser=_bytes,
+            metavar="SIZE",
+            rich_help_panel=_ASKING,
+            help="Most bytes a second of one download, bytes.",
+        ),
+    ] = None,
+    yt_dlp_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            rich_help_panel=_ASKING,
+            help="Anything else that yt-dlp's Python API takes; VALUE is JSON or text.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -149,8 +244,8 @@ def curate(
 ) -> None:
     """Build a data set: look up titles, download, classify first frames, cut clips, write shards.
 
-    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 most failed,
-    130 interrupted.
+    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 most failed or a
+    site kept refusing, 130 interrupted.
 
     Example: videonet curate --targets imagenet1k --source catalogue:videos.csv
     --store store --out out
@@ -159,7 +254,9 @@ def curate(
     console = Console(stderr=True)
     with ended_by_interrupt(console):
         # Beam is slow, --help need not be.
-        from videonet.run import Request, alone, carry_out, prepare
+        from videonet.fetch.access import Access, options_of
+        from videonet.output import Output
+        from videonet.run import Request, alone, carry_out, hosts_no_longer_asked, prepare
 
         request = Request(
             targets=targets,
@@ -181,6 +278,20 @@ def curate(
             downloads=downloads,
             deadline=deadline,
             device=device.value,
+            licence=licence,
+            modifiers=modifiers or (),
+            search_patience=search_patience,
+            refresh_search=refresh_search,
+            requests_per_second=requests_per_second,
+            per_host=per_host,
+            access=Access(
+                cookies=cookies,
+                cookies_from_browser=cookies_from_browser,
+                proxies=tuple(proxy or ()),
+                user_agent=user_agent,
+                rate_limit=rate_limit,
+                options=options_of(yt_dlp_option or ()),
+            ),
             beam_options=tuple(beam_options or ()),
         )
         with alone(store, out):
@@ -190,8 +301,9 @@ def curate(
     if manifest is None:
         console.print("The job was handed to its runner.")
         return
-    show_outcome(Console(), plan, manifest)
-    raise typer.Exit(exit_code(manifest))
+    closed = hosts_no_longer_asked(plan)
+    show_outcome(Console(), plan, manifest, Output(out).lookup(), closed)
+    raise typer.Exit(exit_code(manifest, closed))
 
 
 def beam_command() -> Callable[[], object]:

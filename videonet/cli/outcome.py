@@ -1,12 +1,18 @@
 """What a finished run says of itself: a table by class, where things lie, and an exit code."""
 
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from schemas import Counts, Manifest, Plan
+from schemas import Counts, Lookup, Manifest, Plan
+
+if TYPE_CHECKING:
+    from videonet.fetch.politeness import Closed  # slow, and not needed for --help
 
 # A thousand classes fill many screens; the rest stands in the manifest.
 CLASSES_SHOWN = 30
@@ -14,8 +20,17 @@ CLASSES_SHOWN = 30
 MOST_FAILED = 3
 
 
-def show_outcome(console: Console, plan: Plan, manifest: Manifest) -> None:
-    """Print what was found, kept, rejected and failed, and where it lies."""
+def show_outcome(
+    console: Console,
+    plan: Plan,
+    manifest: Manifest,
+    lookup: Lookup | None,
+    closed: Sequence[Closed],
+) -> None:
+    """Print what was found, kept, rejected and failed, and where it lies.
+
+    `closed` are the hosts that the run has stopped asking.
+    """
     totals = manifest.totals
     table = Table("class", title="Candidates by class")
     for name in ("found", "kept"):
@@ -48,6 +63,8 @@ def show_outcome(console: Console, plan: Plan, manifest: Manifest) -> None:
             f"The quota of {quota:,} videos was not filled for {short:,} of "
             f"{_number(len(by_pairs), 'class', 'classes')}."
         )
+    if lookup is not None and lookup.searches:
+        _show_searches(console, lookup, quota)
     if not totals.candidates:
         console.print("No title names a class: see `videonet targets` for the names looked for.")
     for name, place in (
@@ -64,11 +81,43 @@ def show_outcome(console: Console, plan: Plan, manifest: Manifest) -> None:
             "the error texts are in the verdicts.",
             style="red",
         )
+    for each in closed:
+        console.print(
+            f"{each.host} kept refusing ({each.refusals} times in a row), so it was no longer "
+            f"asked; run the same command again after {each.until:%Y-%m-%d %H:%M} UTC.",
+            style="red",
+            soft_wrap=True,
+        )
 
 
-def exit_code(manifest: Manifest) -> int:
-    """0, or 3 when more than half of the candidates failed."""
-    return MOST_FAILED if _most_failed(manifest.totals.verdicts) else 0
+def exit_code(manifest: Manifest, closed: Sequence[Closed]) -> int:
+    """0; or 3 when more than half of the candidates failed, or a host was no longer asked."""
+    return MOST_FAILED if closed or _most_failed(manifest.totals.verdicts) else 0
+
+
+def _show_searches(console: Console, lookup: Lookup, quota: int) -> None:
+    """Which classes fell short of the quota, name by name; the fullest last."""
+    short = [each for each in lookup.searches if each.end != "full"]
+    if not short:
+        return
+    table = Table("class", title=f"Searches that found fewer than {quota:,} videos")
+    for name in ("name", "queries", "results", "new", "ended"):
+        table.add_column(name, justify="right" if name in ("queries", "results", "new") else "left")
+    short.sort(key=lambda each: lookup.matched[each.target_id])
+    for each in short[:CLASSES_SHOWN]:
+        table.add_section()
+        for index, brought in enumerate(each.names):
+            table.add_row(
+                "" if index else each.target_id,
+                brought.name,
+                f"{brought.queries:,}",
+                f"{brought.results:,}",
+                f"{brought.new:,}",
+                brought.failed or ("" if index else each.end),
+            )
+    console.print(table)
+    if len(short) > CLASSES_SHOWN:
+        console.print(f"{len(short) - CLASSES_SHOWN:,} more in lookup.json.")
 
 
 def _most_failed(counts: Counts) -> bool:

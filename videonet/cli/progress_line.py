@@ -72,6 +72,8 @@ def _logged(console: Console, counts: progress.Progress, stop: threading.Event) 
         line = phase
         if counts.pairs:
             line += f": {counts.done:,} of {counts.pairs:,}, {_outcomes(counts, begin)}"
+        elif counts.searched:
+            line += f": {_outcomes(counts, begin)}"
         left = _seconds_left(counts, begin)
         if left is not None:
             line += f", about {left / 60:.0f} min left"
@@ -87,6 +89,8 @@ def _phase(counts: progress.Progress) -> str:
 
 
 def _outcomes(counts: progress.Progress, begin: float) -> str:
+    if not counts.pairs:
+        return f"{counts.searched:,} classes searched" if counts.searched else ""
     kept, rejected, failed = (counts.outcomes[outcome] for outcome in Outcome)
     rate = counts.done / max(time.monotonic() - begin, 1e-9)
     return f"{kept:,} kept, {rejected:,} rejected, {failed:,} failed, {rate:.1f}/s"

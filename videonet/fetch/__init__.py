@@ -2,12 +2,14 @@
 
 from videonet.fetch.failure import ERROR_LENGTH, FetchError, explain, shortened
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.session import Web
 from videonet.fetch.state import fetch, is_here, release, worth_fetching
 
 __all__ = [
     "ERROR_LENGTH",
     "FetchError",
     "FetchLimits",
+    "Web",
     "explain",
     "fetch",
     "is_here",

@@ -1,213 +1,122 @@
-"""Attempts at one url, through yt-dlp, repeated with tenacity within one deadline."""
+"""Attempts at one url, through yt-dlp, repeated within one deadline."""
 
-import os
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import math
 from pathlib import Path
 from typing import Any
 
-import tenacity
-import yt_dlp
-from yt_dlp.networking import Response
-from yt_dlp.utils import DownloadError
-
-from schemas import Reason
+from schemas import Candidate, Licence, Reason
 from videonet import stopping
 from videonet.budget import DiskBudget
-from videonet.fetch.failure import FetchError, explain, too_large
+from videonet.fetch.failure import FetchError, NotAskedError, too_large
+from videonet.fetch.formats import smallest_format
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.politeness import host_of
+from videonet.fetch.session import Clock, Session, Web, repeatedly
+from videonet.licence import is_creative_commons
+from videonet.verdict import is_too_short
 
-_LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
-
-# Worth another attempt within one run.
-_PASSING = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT})
+# Longest wait for one of a host's connections: others of this run hold them, and each has its own
+# deadline, seconds.
+_QUEUE = math.inf
 
 
 class Download:
     """The attempts at one url, and what they share: a partial file, a deadline, room on disk."""
 
-    def __init__(self, url: str, folder: Path, budget: DiskBudget, limits: FetchLimits) -> None:
+    def __init__(
+        self, candidate: Candidate, folder: Path, budget: DiskBudget, limits: FetchLimits, web: Web
+    ) -> None:
         self.attempts = 0
         # bytes taken from the budget
         self.taken = 0
-        self._url = url
+        # what the video's page says, once it has answered: length in seconds, and licence
+        self.declared_duration: float | None = None
+        self.licence: str | None = None
+        self._refusal: FetchError | None = None
+        self._candidate = candidate
         self._folder = folder
         self._budget = budget
         self._limits = limits
-        self._deadline = time.monotonic() + limits.deadline
+        self._web = web
 
     def run(self) -> Path:
         """The downloaded file.
 
         Raises FetchError when attempts or time are used up, Stopped when the run is to end.
         """
-        limits = self._limits
-        jitter = tenacity.wait_exponential_jitter(
-            limits.wait, limits.longest_wait, jitter=limits.wait
-        )
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, FetchError) else None
-            return jitter(state) if asked is None else asked
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, FetchError) and error.reason in _PASSING
-            ),
-            wait=wait,
-            # A wait that would pass the deadline is not begun.
-            stop=tenacity.stop_after_attempt(limits.attempts)
-            | tenacity.stop_before_delay(limits.deadline),
-            sleep=tenacity.sleep_using_event(stopping.event),
-            reraise=True,
-        )
-        return retrying(self._attempt)
+        host = host_of(self._candidate.url)
+        with self._web.politeness.download(host, _QUEUE):
+            self._clock = Clock(self._limits.deadline)
+            return repeatedly(self._limits)(self._attempt)
 
     def _attempt(self) -> Path:
         stopping.check()
         self.attempts += 1
         file = self._folder / "video"
-        with _deadline(self._remaining()) as watch, _Session(self._options(file), watch) as session:
-            try:
-                session.extract_info(self._url, download=True)
-            except FetchError:
-                raise
-            except DownloadError as error:
-                # yt-dlp's downloaders report what broke a transfer as text alone.
-                raise self._explained(error.exc_info[1] or session.failure or error) from error
-            except Exception as error:
-                raise self._explained(error) from error
-        # To yt-dlp, a connection that we broke may look like the end of the file.
-        stopping.check()
+        limits, options = self._limits, self._options(file)
+        try:
+            with Session(self._web, self._clock, limits, options) as yt_dlp, yt_dlp.outcome():
+                yt_dlp.extract_info(self._candidate.url, download=True)
+                if self._refusal is not None:
+                    raise self._refusal
+        except NotAskedError:
+            self.attempts -= 1
+            raise
         if not file.exists():
             raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
         return file
 
-    def _explained(self, error: BaseException) -> FetchError:
-        stopping.check()
-        if self._remaining() <= 0:
-            return FetchError(Reason.TIMEOUT, f"not done within {self._limits.deadline:g} s")
-        return explain(error)
-
-    def _remaining(self) -> float:
-        return self._deadline - time.monotonic()
-
     def _options(self, file: Path) -> dict[str, Any]:
         return {
-            # The file alone: no cache, no side files, no fix-ups that need an ffmpeg.
+            # The file alone: no side files, no fix-ups that need an ffmpeg.
             "outtmpl": {"default": str(file).replace("%", "%%")},
-            "format": "best/bestvideo",
+            "format": smallest_format,
             "noplaylist": True,
             "playlist_items": "1",
-            "cachedir": False,
             "updatetime": False,
             "fixup": "never",
+            # A video with a hole in it must not count as whole.
+            "skip_unavailable_fragments": False,
             "hls_prefer_native": True,
-            # Attempts are ours to repeat, so that their number and their time have one limit.
-            "retries": 0,
-            "fragment_retries": 0,
-            "extractor_retries": 0,
-            "file_access_retries": 0,
-            "socket_timeout": max(0.1, min(self._limits.silence, self._remaining())),
-            "match_filter": _refuse_streams,
+            "match_filter": self._look,
             "progress_hooks": [self._check],
-            "logger": _Silence(),
-            "noprogress": True,
-            "color": "never",
         }
+
+    def _look(self, info: dict[str, Any], *, incomplete: bool) -> str | None:
+        """yt-dlp asks this before it downloads: why not, if what the page says is enough."""
+        del incomplete
+        self.declared_duration = info.get("duration") or None
+        self.licence = info.get("license") or ""
+        self._refusal = self._refused(info)
+        # An exception would come back without what it says.
+        return None if self._refusal is None else str(self._refusal)
+
+    def _refused(self, info: dict[str, Any]) -> FetchError | None:
+        if info.get("live_status") == "is_upcoming":
+            return FetchError(Reason.UPCOMING, "not streamed yet")
+        if info.get("is_live") or info.get("live_status") == "is_live":
+            return FetchError(Reason.LIVE, "still being streamed")
+        # What the source said of these goes before what the page says, as in the verdict.
+        duration = self._candidate.duration
+        if duration is None:
+            duration = self.declared_duration
+        if is_too_short(duration, self._limits.min_seconds):
+            return FetchError(Reason.TOO_SHORT, f"said to last {duration:g} s")
+        licence = self._candidate.licence or self.licence
+        if self._limits.licence is Licence.CC and not is_creative_commons(licence):
+            return FetchError(Reason.LICENCE, licence or "no licence stated")
+        return None
 
     def _check(self, progress: dict[str, Any]) -> None:
         """Stop a download that breaks a limit; called by yt-dlp for every block."""
         stopping.check()
-        if self._remaining() <= 0:
-            raise FetchError(Reason.TIMEOUT, f"not done within {self._limits.deadline:g} s")
+        if self._clock.left <= 0:
+            raise FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
         so_far = int(progress.get("downloaded_bytes") or 0)
         expected = max(so_far, int(progress.get("total_bytes") or 0))
         if expected > self._limits.max_bytes:
             raise too_large(expected, self._limits.max_bytes)
         if expected > self.taken:
-            if not self._budget.take(expected - self.taken, self._remaining()):
+            if not self._budget.take(expected - self.taken, self._clock.left):
                 raise FetchError(Reason.DISK_FULL, f"no room for {expected} bytes in the budget")
             self.taken = expected
-
-
-def _refuse_streams(info: dict[str, Any], *, incomplete: bool) -> None:
-    """yt-dlp asks this before it downloads: what has no end yet is not for us."""
-    del incomplete
-    if info.get("live_status") == "is_upcoming":
-        raise FetchError(Reason.UPCOMING, "not streamed yet")
-    if info.get("is_live") or info.get("live_status") == "is_live":
-        raise FetchError(Reason.LIVE, "still being streamed")
-
-
-class _Session(yt_dlp.YoutubeDL):
-    """yt-dlp for one attempt: hands out each response, and remembers the request that failed."""
-
-    def __init__(self, options: dict[str, Any], watch: Callable[[Response], None]) -> None:
-        self.failure: Exception | None = None
-        self._watch = watch
-        super().__init__(options)
-
-    def urlopen(self, request: Any) -> Response:
-        self.failure = None
-        try:
-            response: Response = super().urlopen(request)
-        except Exception as error:
-            self.failure = error
-            raise
-        self._watch(response)
-        return response
-
-
-@contextmanager
-def _deadline(seconds: float) -> Iterator[Callable[[Response], None]]:
-    """Break the connections handed to the yielded function after `seconds`, or to end the run.
-
-    A server that sends one byte now and then keeps a read alive for ever, and yt-dlp checks
-    nothing until the read returns.
-    """
-    responses: list[Response] = []
-    over, done = threading.Event(), threading.Event()
-    end = time.monotonic() + seconds
-
-    def interrupt() -> None:
-        over.set()
-        for response in responses:
-            with (
-                suppress(OSError, ValueError, AttributeError),
-                socket.socket(fileno=os.dup(response.fp.fileno())) as connection,
-            ):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def watch(response: Response) -> None:
-        responses.append(response)
-        if over.is_set():
-            interrupt()
-
-    def guard() -> None:
-        while not stopping.event.is_set() and time.monotonic() < end:
-            if done.wait(min(_LOOK_UP, max(0.0, end - time.monotonic()))):
-                return
-        interrupt()
-
-    threading.Thread(target=guard, daemon=True).start()
-    try:
-        yield watch
-    finally:
-        done.set()
-
-
-class _Silence:
-    """yt-dlp's messages come back as exceptions; the rest is not for the screen."""
-
-    def debug(self, message: str) -> None: ...
-
-    def info(self, message: str) -> None: ...
-
-    def warning(self, message: str) -> None: ...
-
-    def error(self, message: str) -> None: ...

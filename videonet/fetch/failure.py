@@ -2,6 +2,7 @@
 
 import errno
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 import yt_dlp
@@ -13,10 +14,13 @@ from yt_dlp.utils import (
     DownloadError,
     ExtractorError,
     GeoRestrictedError,
+    UnavailableVideoError,
     UnsupportedError,
+    UserNotLive,
 )
 
 from schemas import Reason
+from videonet.fetch.secrecy import redacted
 
 # What a record keeps of an error text, characters.
 ERROR_LENGTH = 300
@@ -41,9 +45,17 @@ class FetchError(DownloadCancelled):
         self.size = size
 
 
+class NotAskedError(FetchError):
+    """A host that this run has stopped asking, or whose turn would come too late."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.RATE_LIMITED, f"not asked: {message}")
+
+
 def shortened(text: str) -> str:
-    """An error text as records keep it: one line without colours, at most ERROR_LENGTH long."""
-    line = " ".join(yt_dlp.utils.remove_terminal_sequences(text).split())
+    """An error text as records keep it: one line of at most ERROR_LENGTH, without secrets."""
+    # Before it is cut: part of a secret is not known as one.
+    line = redacted(" ".join(yt_dlp.utils.remove_terminal_sequences(text).split()))
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
 
 
@@ -54,69 +66,186 @@ def too_large(size: int, limit: int) -> FetchError:
 
 
 def explain(error: BaseException) -> FetchError:
-    """Which reason an exception of yt-dlp stands for; the text is the original one."""
-    cause: BaseException | None = error
-    while isinstance(cause, ExtractorError) and cause.cause is not None:
-        cause = cause.cause
-    text = str(error)
+    """Which reason an exception of yt-dlp stands for; the text is the original one.
+
+    A DownloadError only reports: what it stands for is the exception that was being handled when
+    it was raised, its context. (Its `exc_info` may be of one further back, which an extractor had
+    already made sense of.)
+    """
+    told: BaseException = error
+    if isinstance(error, DownloadError) and error.__context__ is not None:
+        told = error.__context__
+    cause = _cause(told)
+    text = str(told)
     match cause:
         case FetchError():
             return cause
         case HTTPError():
-            reason, wait = _reason_of_status(cause.status), _retry_after(cause.response)
-            return FetchError(reason, text, retry_after=wait)
+            # A page that does not answer is reported by its extractor, a file by itself.
+            of_file = told is cause and told is not error
+            reason = _reason_of_status(cause.status, of_file=of_file)
+            return FetchError(reason, text, retry_after=_retry_after(cause.response))
         case GeoRestrictedError():
             return FetchError(Reason.GEO_BLOCKED, text)
         case UnsupportedError():
             return FetchError(Reason.UNSUPPORTED, text)
+        case UserNotLive():
+            return FetchError(Reason.UPCOMING, text)
+        case ExtractorError() if cause.expected:
+            # Without the prefix: that holds the last part of the url, which may be any words.
+            return FetchError(_reason_of_words(cause.orig_msg) or Reason.EXTRACTION, text)
         case ExtractorError():
-            return FetchError(_reason_of_text(text) if cause.expected else Reason.INTERNAL, text)
+            return FetchError(_reason_of_unexpected(cause.orig_msg), text)
         case TimeoutError():
             return FetchError(Reason.TIMEOUT, text)
-        case TransportError() | DownloadError():
+        case TransportError():
             return FetchError(Reason.TIMEOUT if "timed out" in text else Reason.NETWORK, text)
+        case DownloadError():
+            passing = Reason.TIMEOUT if "timed out" in text else Reason.NETWORK
+            return FetchError(_reason_of_words(text, _DOWNLOADERS_SAY) or passing, text)
         case RequestError():
-            # Such as a redirection to an address that is not for the web.
-            return FetchError(Reason.BAD_ADDRESS, text)
+            # The address, such as of a redirection out of the web, or our means to get there.
+            ours = any(words in text.lower() for words in _OUR_MEANS)
+            return FetchError(Reason.INTERNAL if ours else Reason.BAD_ADDRESS, text)
         case ContentTooShortError() | ConnectionError():
             return FetchError(Reason.NETWORK, text)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return FetchError(Reason.DISK_FULL, text)
         case _:
-            return FetchError(Reason.INTERNAL, f"{type(error).__name__}: {text}")
+            return FetchError(Reason.INTERNAL, f"{type(told).__name__}: {text}")
 
 
-# Sites say these in words alone (yt_dlp/extractor: youtube/_video.py, common.py). A passing
-# obstacle must not be taken for a video that is gone: passing ones first, and what no word here
-# explains is tried again.
-_WORDS = {
-    "not a bot": Reason.RATE_LIMITED,
-    "rate-limit": Reason.RATE_LIMITED,
-    "confirm your age": Reason.AGE_GATED,
-    "age-restricted": Reason.AGE_GATED,
-    "private video": Reason.PRIVATE,
-    "video is private": Reason.PRIVATE,
-    "members-only": Reason.PRIVATE,
-    "registered users": Reason.PRIVATE,
-    "premieres in": Reason.UPCOMING,
-    "live event will begin": Reason.UPCOMING,
-    "removed": Reason.UNAVAILABLE,
-    "deleted": Reason.UNAVAILABLE,
-    "terminated": Reason.UNAVAILABLE,
-    "does not exist": Reason.UNAVAILABLE,
-    "doesn't exist": Reason.UNAVAILABLE,
-    "no longer available": Reason.UNAVAILABLE,
-    "no longer exists": Reason.UNAVAILABLE,
+def _cause(error: BaseException) -> BaseException:
+    """What lies beneath an exception that yt-dlp only wraps around another."""
+    while True:
+        match error:
+            case ExtractorError(cause=BaseException() as beneath):
+                error = beneath
+            case UnavailableVideoError(__context__=BaseException() as beneath):
+                error = beneath
+            case _:
+                return error
+
+
+# Sites say these in words alone; for YouTube's see yt_dlp/extractor/youtube/_video.py, which hands
+# on what the player was told. A passing obstacle must not be taken for a video that is gone:
+# passing ones stand first, and what no word here explains is tried again by a later run.
+#
+# That goes for "Video unavailable" and "This video is not available" as well. YouTube says so of
+# videos that are gone, and to an address or a player program that it does not trust; the extractor
+# does not tell these apart. Only a second sentence, such as "has been removed by the uploader",
+# makes it sure.
+_SITES_SAY: dict[Reason, tuple[str, ...]] = {
+    Reason.RATE_LIMITED: (
+        "not a bot",
+        "rate-limit",
+        "captcha",
+        "ip is likely being blocked",
+        "isn't available, try again later",
+        "page needs to be reloaded",  # a new session may be served again
+    ),
+    Reason.SERVER_ERROR: (
+        "try again later",
+        "unknown error",
+        "an error occurred",
+        "something went wrong",
+    ),
+    Reason.GEO_BLOCKED: (
+        "your country",
+        "your location",
+        "your region",
+        "webpage has been blocked",  # by a country, or a network
+    ),
+    Reason.AGE_GATED: (
+        "confirm your age",
+        "age-restricted",
+        "inappropriate for some users",
+    ),
+    Reason.REFUSED: (
+        # These speak of the player program that yt-dlp gave itself out for.
+        "playback on other websites",
+        "display on this website",
+        "not available on this app",
+        # YouTube encrypts everything for some sessions, as a trial.
+        "video is drm protected",
+    ),
+    Reason.LIVE: (
+        # A recording may follow in hours or days, or never.
+        "live event has ended",
+        "live stream recording is not available",
+    ),
+    Reason.UPCOMING: (
+        "premieres in",
+        "premiere will begin",
+        "live event will begin",
+        "processing this video",
+    ),
+    Reason.PRIVATE: (
+        "private video",
+        "is private",
+        "members-only",
+        "channel's members",
+        "join this channel",
+        "premium members",
+        "requires payment",
+        "registered users",
+    ),
+    Reason.BAD_ADDRESS: (
+        "looks truncated",
+        "forget to quote the url",
+    ),
+    Reason.UNSUPPORTED: (
+        "known to use drm",
+        "primarily used for piracy",
+        "will not be supported",
+    ),
+    Reason.UNAVAILABLE: (
+        "removed",
+        "deleted",
+        "terminated",
+        "does not exist",
+        "doesn't exist",
+        "no longer available",
+        "no longer exists",
+        "isn't available anymore",
+        "blocked it on copyright grounds",  # not "in your country": everywhere
+    ),
 }
 
+# Likewise yt-dlp's downloaders, of what is no fault of the network.
+_DOWNLOADERS_SAY: dict[Reason, tuple[str, ...]] = {
+    Reason.REFUSED: ("drm",),
+    Reason.LIVE: ("live dash",),
+    Reason.INTERNAL: ("could not be found. please install",),
+}
 
-def _reason_of_text(text: str) -> Reason:
-    said = (reason for words, reason in _WORDS.items() if words in text.lower())
-    return next(said, Reason.EXTRACTION)
+# yt-dlp takes these for its own bugs, but a site that gives a guest next to nothing causes them.
+_GIVEN_TOO_LITTLE = ("no video formats found", "failed to extract any player response")
+
+# What a request may lack on our side: yt-dlp names the proxy, or a library to install.
+_OUR_MEANS = ("proxy", "impersonat", "legacy-server-connect")
 
 
-def _reason_of_status(status: int) -> Reason:
+def _reason_of_words(
+    text: str, table: Mapping[Reason, tuple[str, ...]] = _SITES_SAY
+) -> Reason | None:
+    said = text.lower().replace("\u2019", "'")
+    found = (reason for reason, some in table.items() if any(words in said for words in some))
+    return next(found, None)
+
+
+def _reason_of_unexpected(text: str) -> Reason:
+    little = any(words in text.lower() for words in _GIVEN_TOO_LITTLE)
+    return Reason.EXTRACTION if little else Reason.INTERNAL
+
+
+def _reason_of_status(status: int, *, of_file: bool) -> Reason:
+    """What a status says of a page, or of a file to which a page has led."""
     match status:
+        case 404 | 410 if of_file:
+            # The page says that there is a video: its address may have expired, or the copy on
+            # this one of the site's machines is not there.
+            return Reason.REFUSED
         case 404 | 410:
             return Reason.UNAVAILABLE
         case 408:

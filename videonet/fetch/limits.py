@@ -1,6 +1,8 @@
-"""What fetching one candidate may cost."""
+"""What one candidate may cost, and what a source may say of one that is fetched."""
 
 from dataclasses import dataclass
+
+from schemas import Licence
 
 
 @dataclass(frozen=True)
@@ -15,3 +17,6 @@ class FetchLimits:
     longest_wait: float = 60.0
     # longest silence of a server
     silence: float = 20.0
+    # a page that states less, or another licence, is not downloaded from
+    min_seconds: float = 0.0
+    licence: Licence = Licence.ANY

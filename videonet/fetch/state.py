@@ -14,13 +14,22 @@ from videonet.budget import DiskBudget
 from videonet.fetch.download import Download
 from videonet.fetch.failure import FetchError, shortened, too_large
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.session import Web
 from videonet.files import below, sha256_of
 from videonet.store import Store
 from videonet.video import VideoError, probe
 
+# What a page said was refused by the settings of an earlier run; those of this one decide first.
+_REFUSED_FOR_THE_RUN = frozenset({Reason.TOO_SHORT, Reason.LICENCE})
+
 
 def fetch(
-    candidate: Candidate, store: Store, budget: DiskBudget, limits: FetchLimits, run_id: str
+    candidate: Candidate,
+    store: Store,
+    budget: DiskBudget,
+    limits: FetchLimits,
+    web: Web,
+    run_id: str,
 ) -> Fetch:
     """Make the whole file of `candidate` readable, and record in the store how that went."""
     before = store.fetch(candidate.video_key)
@@ -33,13 +42,15 @@ def fetch(
         mtime_ns=None,
         reason=None,
         error=None,
+        declared_duration=before.declared_duration if before else None,
+        licence=before.licence if before else None,
         attempts=before.attempts if before else 0,
         run_id=run_id,
     )
     if candidate.root is not None:
         record = _in_place(record, candidate.root, candidate.url, limits)
     elif _is_web(candidate.url):
-        record = _downloaded(record, candidate.url, store, budget, limits)
+        record = _downloaded(record, candidate, store, budget, limits, web)
     else:
         refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.url}")
         record = _failed(record, refused)
@@ -52,14 +63,14 @@ def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
 
     What was too large for an earlier limit is tried again under one that it keeps to.
     """
-    if before is None or before.reason is None:
+    if before is None or before.reason is None or before.reason in _REFUSED_FOR_THE_RUN:
         return True
     if before.reason is Reason.DISK_FULL:
         # No run is finished without them.
         return True
     if before.reason is Reason.TOO_LARGE:
         return before.bytes is not None and before.bytes <= max_bytes
-    return POLICIES[before.reason] is Policy.NEXT_RUN and before.run_id != run_id
+    return POLICIES[before.reason] is not Policy.NEVER and before.run_id != run_id
 
 
 def is_here(fetch: Fetch | None, store: Store) -> bool:
@@ -116,16 +127,22 @@ def _in_place(record: Fetch, root: str, path: str, limits: FetchLimits) -> Fetch
         path=str(file),
         sha256=sha256,
         bytes=stat.st_size,
+        licence="",
         mtime_ns=stat.st_mtime_ns,
     )
 
 
 def _downloaded(
-    record: Fetch, url: str, store: Store, budget: DiskBudget, limits: FetchLimits
+    record: Fetch,
+    candidate: Candidate,
+    store: Store,
+    budget: DiskBudget,
+    limits: FetchLimits,
+    web: Web,
 ) -> Fetch:
     """The record of a file that was downloaded into the store."""
     folder = store.temporary()
-    download = Download(url, folder, budget, limits)
+    download = Download(candidate, folder, budget, limits, web)
     kept = 0
     try:
         file = download.run()
@@ -139,7 +156,12 @@ def _downloaded(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         budget.give_back(download.taken - kept)
-    return msgspec.structs.replace(record, attempts=record.attempts + download.attempts)
+    return msgspec.structs.replace(
+        record,
+        attempts=record.attempts + download.attempts,
+        declared_duration=download.declared_duration or record.declared_duration,
+        licence=record.licence if download.licence is None else download.licence,
+    )
 
 
 def _failed(record: Fetch, error: FetchError) -> Fetch:

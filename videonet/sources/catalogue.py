@@ -1,10 +1,15 @@
-"""A table of videos: CSV, TSV, JSON lines or Parquet with the columns id, url and title."""
+"""A table of videos: CSV, TSV, JSON lines or Parquet with the columns id, url and title.
+
+A folder of Parquet files is one table too: a candidate list, or the results of searches, that
+somebody has published.
+"""
 
 import csv
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,8 @@ from videonet.errors import UsageError
 from videonet.sources.row import BATCH_ROWS, Batch, Row, encodable, in_batches
 
 REQUIRED = ("id", "url", "title")
+# what the candidate lists of runs call it
+_ID = "video_id"
 OPTIONAL = ("duration", "channel", "licence")
 SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
 
@@ -36,10 +43,13 @@ class Catalogue:
 
     def check(self) -> None:
         """Raise UsageError if the file is not a table with the columns that are needed."""
-        if self.file.suffix.lower() not in SUFFIXES:
+        if self.file.is_dir():
+            if not self._parquet_files():
+                raise UsageError(f"The folder {self.file} has no .parquet files in it.")
+        elif self.file.suffix.lower() not in SUFFIXES:
             known = ", ".join(sorted(SUFFIXES))
             raise UsageError(f"The catalogue {self.file} must be a file of one of: {known}.")
-        if not self.file.is_file():
+        elif not self.file.is_file():
             raise UsageError(f"There is no catalogue {self.file}.")
         if self.files_root is not None and not self.files_root.is_dir():
             raise UsageError(f"There is no folder {self.files_root}, given with --files-root.")
@@ -70,8 +80,10 @@ class Catalogue:
             case ".tsv":
                 # Quotes are ordinary characters in tab-separated files.
                 return self._delimited("\t", csv.QUOTE_NONE)
+            case _ if self.file.is_dir():
+                return chain.from_iterable(map(self._parquet, self._parquet_files()))
             case ".parquet":
-                return self._parquet()
+                return self._parquet(self.file)
             case _:
                 return self._json_lines()
 
@@ -106,20 +118,25 @@ class Catalogue:
                     raise self._broken_line(number, "an object is expected")
                 yield record
 
-    def _parquet(self) -> Iterator[Mapping[str, Any]]:
+    def _parquet_files(self) -> list[Path]:
+        return sorted(self.file.glob("*.parquet"))
+
+    def _parquet(self, file: Path) -> Iterator[Mapping[str, Any]]:
         try:
-            with pq.ParquetFile(self.file) as table:
+            with pq.ParquetFile(file) as table:
                 names = table.schema_arrow.names
                 self._columns_checked(names)
-                wanted = [name for name in (*REQUIRED, *OPTIONAL) if name in names]
+                wanted = [name for name in (*REQUIRED, _ID, *OPTIONAL) if name in names]
                 for batch in table.iter_batches(BATCH_ROWS, columns=wanted):
                     yield from batch.to_pylist()
         except pa.ArrowException as error:
-            raise UsageError(f"The catalogue {self.file} is no Parquet file: {error}.") from error
+            raise UsageError(f"The catalogue {file} is no Parquet file: {error}.") from error
 
     def _columns_checked(self, columns: Iterable[str]) -> None:
         names = list(columns)
         missing = [name for name in REQUIRED if name not in names]
+        if _ID in names and "id" in missing:
+            missing.remove("id")
         if missing:
             has = ", ".join(map(str, names)) or "none"
             raise UsageError(
@@ -128,7 +145,8 @@ class Catalogue:
             )
 
     def _row(self, rank: int, record: Mapping[str, Any]) -> Row:
-        video_id, url, title = (_text(record.get(name)) or "" for name in REQUIRED)
+        video_id = _text(record.get("id")) or _text(record.get(_ID)) or ""
+        url, title = (_text(record.get(name)) or "" for name in ("url", "title"))
         remote = "://" in url
         return Row(
             rank=rank,

@@ -50,7 +50,7 @@ def canonical(url: str) -> str:
     try:
         parsed = yarl.URL(url)
         return f"{parsed.origin()}{parsed.raw_path_qs}"
-    except ValueError:
+    except (ValueError, IndexError):  # yarl raises the second for "//:"
         return url
 
 

@@ -11,7 +11,10 @@ from videonet.store import Store
 
 
 def open_source(spec: str, store: Store, files_root: Path | None) -> Source:
-    """The source that `spec` names. Raises UsageError for one that there is not."""
+    """The source that `spec` names. Raises UsageError for one that there is not.
+
+    Searches are asked target by target, see `videonet.sources.search`; all others are read.
+    """
     kind, _, place = spec.partition(":")
     match kind:
         case "catalogue" if place:
@@ -22,5 +25,6 @@ def open_source(spec: str, store: Store, files_root: Path | None) -> Source:
             return Found(store)
         case _:
             raise UsageError(
-                f"There is no source {spec!r}; use catalogue:FILE, folder:DIR or store."
+                f"There is no source {spec!r}; use youtube, search:PREFIX, catalogue:FILE, "
+                "folder:DIR or store."
             )

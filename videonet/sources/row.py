@@ -21,6 +21,7 @@ class Row(NamedTuple):
     duration: float | None = None
     channel: str | None = None
     licence: str | None = None
+    live_status: str | None = None
     query: str | None = None
     # ours, where the source knows it already
     video_key: str | None = None

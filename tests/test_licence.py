@@ -1,0 +1,148 @@
+"""videonet.licence: which statements of a licence are Creative Commons."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from videonet.licence import is_creative_commons
+
+STATED = {
+    "YouTube": ["Creative Commons Attribution license (reuse allowed)", "creativeCommon"],
+    "YouTube in German": ["Creative Commons-Lizenz mit Quellenangabe (Wiederverwendung erlaubt)"],
+    "Vimeo": ["by", "by-nc", "by-nc-nd", "by-nc-sa", "by-nd", "by-sa", "cc0"],
+    "Vimeo's pages": ["https://creativecommons.org/licenses/by-nc-nd/3.0/"],
+    "Flickr": [
+        "Attribution",
+        "Attribution-NonCommercial",
+        "Attribution-NonCommercial-NoDerivs",
+        "Attribution-NonCommercial-ShareAlike",
+        "Attribution-NoDerivs",
+        "Attribution-ShareAlike",
+        "Public Domain Dedication (CC0)",
+        "Public Domain Work",
+    ],
+    "PeerTube": [
+        "Attribution - Share Alike",
+        "Attribution - No Derivatives",
+        "Attribution - Non Commercial",
+        "Attribution - Non Commercial - Share Alike",
+        "Attribution - Non Commercial - No Derivatives",
+        "Public Domain Dedication",
+    ],
+    "archive.org": [
+        "http://creativecommons.org/licenses/publicdomain/",
+        "http://creativecommons.org/licenses/by-nc-sa/4.0/",
+        "https://creativecommons.org/publicdomain/mark/1.0/",
+        "https://creativecommons.org/publicdomain/zero/1.0/",
+        "http://www.creativecommons.org/licenses/by/2.5/deed.en",
+    ],
+    "Wikimedia Commons": [
+        "Creative Commons Attribution 4.0",
+        "Creative Commons Attribution-Share Alike 3.0",
+        "Public domain",
+    ],
+    "Jamendo, SoundCloud, Khan Academy, Minds, LBRY": [
+        "by-nc-sa",
+        "cc-by",
+        "cc-by-nc-sa",
+        "no-rights-reserved",
+        "attribution-cc",
+        "publicdomaincco",
+        "Creative Commons Attribution 4.0 International",
+    ],
+    "SPDX": [
+        "CC-BY-4.0",
+        "CC-BY-SA-3.0-DE",
+        "CC-BY-NC-ND-4.0",
+        "CC0-1.0",
+        "CC-BY-3.0-IGO",
+        "CC-PDM-1.0",
+    ],
+    "by hand": [
+        "cc by-sa 3.0",
+        "CC BY",
+        "CC BY 4.0",
+        "CC_BY_4.0",
+        "CCBY-SA",
+        "  cc-by-4.0\n",
+        "\uff23\uff23 \uff22\uff39 4.0",
+        "CC",
+        "Creative Commons",
+        "creativecommons.org/licenses/by/4.0",
+        "https://creativecommons.org/licenses/by/4.0/",
+        "Licensed under CC-BY-SA 3.0, by John Doe",
+        "Attribution 4.0 International (CC BY 4.0)",
+        "Attribution 2.5 Generic",
+        "Attribution-ShareAlike 3.0 Unported",
+        "Attribution-ShareAlike License",
+    ],
+}
+
+OTHERS = {
+    "YouTube": ["Standard YouTube License", "youtube", "Standard-YouTube-Lizenz"],
+    "Flickr": [
+        "All Rights Reserved",
+        "No known copyright restrictions",
+        "United States government work",
+    ],
+    "SoundCloud, LBRY, PeerTube, Arnes, Samplefocus": [
+        "all-rights-reserved",
+        "Copyrighted (contact publisher)",
+        "None",
+        "Unknown",
+        "PRIVATE",
+        "Standard License",
+    ],
+    "nothing": ["", " ", "-", "?"],
+    "other words": [
+        "accord",
+        "account by me",
+        "by me",
+        "cc by me",
+        "by license",
+        "cc by the uploader",
+        "Made by ND Films",
+        "succbyte",
+        "Attribution required",
+        "Please give attribution",
+        "creative common sense",
+        "creative",
+        "commons",
+        "republic domain",
+        "domain",
+        "Some rights reserved",
+        "free to use",
+        "MIT",
+        "GPL-3.0",
+    ],
+    "denied": [
+        "Not Creative Commons",
+        "This is not in the public domain",
+        "CC BY 4.0. All rights reserved.",
+    ],
+}
+
+
+def flat(table: dict[str, list[str]]) -> list[str]:
+    return [each for some in table.values() for each in some]
+
+
+@pytest.mark.parametrize("licence", flat(STATED))
+def test_what_sources_call_creative_commons_is_recognised(licence):
+    assert is_creative_commons(licence)
+
+
+@pytest.mark.parametrize("licence", [None, *flat(OTHERS)])
+def test_anything_else_is_none(licence):
+    assert not is_creative_commons(licence)
+
+
+@given(st.sampled_from(flat(STATED) + flat(OTHERS)), st.sampled_from([str.upper, str.lower]))
+def test_upper_and_lower_case_mean_the_same(licence, case):
+    assert is_creative_commons(case(licence)) == is_creative_commons(licence)
+
+
+@given(st.sampled_from(flat(STATED) + flat(OTHERS)), st.sampled_from("-_ ./"))
+def test_what_stands_between_words_means_nothing(licence, between):
+    spelt = between.join(licence.replace("-", " ").replace("_", " ").split())
+    assert is_creative_commons(spelt) == is_creative_commons(licence)

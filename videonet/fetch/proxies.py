@@ -1,0 +1,181 @@
+"""The proxies that requests go through in turn, and what shows that one of them is bad."""
+
+import base64
+import math
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from urllib.parse import unquote, unquote_plus, urlsplit
+
+from yt_dlp.networking.exceptions import HTTPError, ProxyError, RequestError, TransportError
+from yt_dlp.socks import Socks5Error
+from yt_dlp.utils import DownloadError, ExtractorError
+
+SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+# A proxy that was bad many times in a row is tried once an hour, seconds.
+LONGEST_REST = 3600.0
+
+# Shorter user names are not secret: as words they would be hidden in every other text.
+_SHORTEST_NAME = 6
+
+# What a SOCKS5 proxy says of a site that it cannot reach (RFC 1928, section 6).
+_SITE_IS_AWAY = frozenset({0x03, 0x04, 0x05, 0x06})
+
+
+class ProxyPool:
+    """Proxies that take turns. One a process, for all of its threads.
+
+    A bad one rests for `rest` seconds, twice as long each time in a row, up to an hour.
+    """
+
+    def __init__(
+        self,
+        proxies: Sequence[str],
+        *,
+        rest: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rest = rest
+        self._clock = clock
+        self._lock = Lock()
+        self._turns = 0
+        self._standings = {proxy: _Standing(pause=rest) for proxy in proxies}
+
+    def take(self) -> str | None:
+        """The proxy that was taken least recently of those awake; None if there are none at all.
+
+        If all rest, it is the one whose rest ends first.
+        """
+        with self._lock:
+            if not self._standings:
+                return None
+            now = self._clock()
+
+            def waits(proxy: str) -> tuple[float, int]:
+                each = self._standings[proxy]
+                return max(each.until, now), each.turn
+
+            chosen = min(self._standings, key=waits)
+            self._turns += 1
+            standing = self._standings[chosen]
+            standing.turn = self._turns
+            standing.taken = True
+            return chosen
+
+    def rest(self, proxy: str) -> None:
+        """`proxy` was bad.
+
+        Those who took it before its rest began, and fail while it lasts, tell nothing new.
+        """
+        with self._lock:
+            standing = self._standings[proxy]
+            if standing.taken:
+                standing.until = self._clock() + standing.pause
+                standing.pause = min(2 * standing.pause, max(LONGEST_REST, self._rest))
+                standing.taken = False
+
+    def worked(self, proxy: str) -> None:
+        """`proxy` was good: its next rest is a short one again.
+
+        A success of those who took it before its last rest began says nothing of what came after.
+        """
+        with self._lock:
+            standing = self._standings[proxy]
+            if standing.taken:
+                standing.pause = self._rest
+
+
+@dataclass
+class _Standing:
+    """How a proxy has done."""
+
+    # how long it rests when it is bad the next time, seconds
+    pause: float
+    # when its rest ends, on the pool's clock
+    until: float = -math.inf
+    # number of the last turn it was taken in
+    turn: int = 0
+    # whether anybody took it since its last rest began
+    taken: bool = True
+
+
+def is_proxy_fault(error: BaseException) -> bool:
+    """Whether `error`, of a request through a proxy, shows that the proxy is bad.
+
+    It cannot be reached, breaks off, or refuses us. Not so when it says that the site is away, and
+    where it cannot be told from the site: a proxy for http that stays silent, breaks off within
+    TLS, or answers 503 in its own name to a request for http.
+    """
+    for each in _causes(error):
+        match each:
+            case HTTPError(status=407):
+                return True
+            case ProxyError():
+                return not any(_blames_the_site(cause) for cause in _causes(each))
+            # A connection to the proxy itself; yt-dlp tells other failures of SOCKS apart.
+            case TransportError() if re.search("SocksHTTPS?Connection", str(each)):
+                return True
+    return False
+
+
+def _blames_the_site(error: BaseException) -> bool:
+    if isinstance(error, Socks5Error):
+        return error.errno in _SITE_IS_AWAY
+    return re.search("Tunnel connection failed: 50[24]", str(error)) is not None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error`, and what led to it, as yt-dlp and Python remember it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        cause: object = None
+        if isinstance(error, DownloadError):
+            cause = error.exc_info and error.exc_info[1]
+        elif isinstance(error, ExtractorError | RequestError):
+            cause = error.cause
+        # The last one by its own choice: an error that is raised from another names that.
+        context = None if error.__suppress_context__ else error.__context__
+        error = cause if isinstance(cause, BaseException) else error.__cause__ or context
+
+
+def flaw_of(url: str) -> str | None:
+    """What is wrong with a proxy's url, in words that show nothing of it; None if nothing is."""
+    if not url.isprintable() or " " in url:
+        return "contains blanks or control characters"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return "has a host or port that cannot be read; " + _ENCODE
+    if parts.scheme not in SCHEMES or "://" not in url:
+        return f"does not begin with one of {', '.join(f'{each}://' for each in SCHEMES)}"
+    if not host or port == 0:
+        return "names no host, or port 0"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return "goes on after host and port; " + _ENCODE
+    return None
+
+
+_ENCODE = "in a user name or password, write / as %2F, ? as %3F, # as %23, : as %3A and @ as %40"
+
+
+def credentials(url: str) -> frozenset[str]:
+    """What is secret of a url with user name and password, as it may appear; empty without."""
+    _, scheme_ends, rest = url.partition("://")
+    typed, at, _ = (rest if scheme_ends else url).rpartition("@")
+    if not at:
+        return frozenset()
+    found = {url, typed}
+    # yt-dlp decodes those of SOCKS as it would a form.
+    for decoded in (str, unquote, unquote_plus):
+        name, _, password = map(decoded, typed.partition(":"))
+        both = f"{name}:{password}"
+        found |= {both, password, base64.b64encode(both.encode("utf-8", "replace")).decode()}
+        if len(name) >= _SHORTEST_NAME:
+            found.add(name)
+    return frozenset(found - {""})

@@ -1,0 +1,261 @@
+"""yt-dlp as a run uses it: silent, at the pace of each host, and never longer than is allowed.
+
+Every request of yt-dlp's extractors and downloaders goes through `Session.urlopen`.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any, Self
+
+import tenacity
+import yt_dlp
+from yt_dlp.cookies import YoutubeDLCookieJar
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.networking import Response
+from yt_dlp.utils import DownloadError
+
+from schemas import Reason
+from videonet import stopping
+from videonet.fetch.access import Access
+from videonet.fetch.failure import FetchError, NotAskedError, explain
+from videonet.fetch.javascript import runtimes
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.politeness import Pace, Politeness, Turn, host_of
+from videonet.fetch.proxies import ProxyPool, is_proxy_fault
+
+_LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
+
+# Worth another attempt within one run.
+_PASSING = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT})
+
+# What an extractor cannot read, or says in words that nobody knows.
+_UNEXPLAINED = frozenset({Reason.EXTRACTION, Reason.INTERNAL})
+
+# These say nothing of how the host takes our asking.
+_NO_ANSWER = frozenset({Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT, Reason.INTERNAL})
+
+
+class Web:
+    """How one process goes about on the web: its pace, and what the user gave it to get in."""
+
+    def __init__(self, pace: Pace | None = None, access: Access | None = None) -> None:
+        self.politeness = Politeness(pace or Pace())
+        self.access = access or Access()
+        self.proxies = ProxyPool(self.access.proxies)
+
+    @cached_property
+    def cookies(self) -> YoutubeDLCookieJar | None:
+        """The user's cookies, read once; sessions share what sites add to them."""
+        return self.access.cookie_jar()
+
+
+class Clock:
+    """A deadline that can be set anew."""
+
+    def __init__(self, seconds: float) -> None:
+        self.begin(seconds)
+
+    def begin(self, seconds: float) -> None:
+        """From now on, `seconds` are left."""
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline; below zero after it."""
+        return self._end - time.monotonic()
+
+
+class Session(yt_dlp.YoutubeDL):
+    """yt-dlp for one attempt: waits for each host's turn, and breaks what lasts too long.
+
+    A server that sends one byte now and then keeps a read alive for ever, and yt-dlp checks
+    nothing until the read returns.
+    """
+
+    def __init__(
+        self, web: Web, clock: Clock, limits: FetchLimits, options: Mapping[str, Any]
+    ) -> None:
+        self._web = web
+        self._clock = clock
+        self._failure: Exception | None = None
+        # the latest request that another attempt may help
+        self._trouble: FetchError | None = None
+        # by host, the latest last
+        self._turns: dict[str, Turn] = {}
+        self._responses: list[Response] = []
+        self._done = threading.Event()
+        self._over = threading.Event()
+        self._proxy = web.proxies.take()
+        cookies = web.cookies
+        if cookies is not None:
+            # Given as an option, yt-dlp would write them back into the user's file.
+            self.cookiejar = cookies
+        parameters = {
+            "cachedir": False,
+            "js_runtimes": runtimes(),
+            # Attempts are ours to repeat, so that their number and their time have one limit.
+            "retries": 0,
+            "fragment_retries": 0,
+            "extractor_retries": 0,
+            "file_access_retries": 0,
+            "socket_timeout": max(0.1, min(limits.silence, clock.left)),
+            "logger": _Silence(),
+            "noprogress": True,
+            "color": "never",
+            **options,
+        }
+        super().__init__(parameters | web.access.parameters(self._proxy))
+
+    def __enter__(self) -> Self:
+        """Begin to watch the clock."""
+        threading.Thread(target=self._guard, daemon=True).start()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the connections."""
+        self._done.set()
+        super().__exit__(*error)
+
+    def add_default_info_extractors(self) -> None:
+        """All that are enabled. yt-dlp finds them by rules that the user may give, in 60 ms."""
+        if "allowed_extractors" in self.params:
+            super().add_default_info_extractors()
+            return
+        for extractor in gen_extractor_classes():
+            if extractor._ENABLED:
+                self.add_info_extractor(extractor)
+
+    def urlopen(self, request: Any) -> Response:
+        """Ask, when it is the host's turn. Raises what yt-dlp raises, and FetchError."""
+        host = host_of(request if isinstance(request, str) else request.url)
+        self._failure = None
+        self._turns.pop(host, None)
+        self._turns[host] = self._web.politeness.turn(host, self._clock.left)
+        try:
+            response: Response = super().urlopen(request)
+        except Exception as error:
+            self._failure = error
+            failure = explain(error)
+            if failure.reason is Reason.RATE_LIMITED:
+                # Told here, since an extractor may go on without what it did not get.
+                self._turns[host].refused(failure.retry_after)
+            if failure.reason in _PASSING:
+                self._trouble = failure
+            raise
+        self._responses.append(response)
+        if self._over.is_set():
+            self._interrupt()
+        return response
+
+    @contextmanager
+    def outcome(self) -> Iterator[None]:
+        """What becomes of the work inside, told to hosts and proxies. Raises FetchError alone."""
+        try:
+            yield
+        except DownloadError as error:
+            if error.__context__ is None:
+                # yt-dlp's downloaders report what broke a transfer as text alone.
+                error.__context__ = self._failure
+            raise self._told(error) from error
+        except Exception as error:
+            raise self._told(error) from error
+        # To yt-dlp, a connection that we broke may look like the end of the file.
+        stopping.check()
+        self._went_well()
+
+    def _told(self, error: BaseException) -> FetchError:
+        stopping.check()
+        if self._clock.left <= 0 and not isinstance(error, FetchError):
+            return FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
+        failure = explain(error)
+        if isinstance(failure, NotAskedError):
+            return failure
+        if failure.reason in _UNEXPLAINED and self._trouble is not None:
+            # Extractors go on without what they could not get, and end in other words.
+            failure = self._trouble
+        if failure.reason is Reason.RATE_LIMITED:
+            self._refused(failure)
+        elif failure.reason not in _NO_ANSWER:
+            self._went_well()
+        elif self._proxy is not None and is_proxy_fault(self._failure or error):
+            self._web.proxies.rest(self._proxy)
+        return failure
+
+    def _refused(self, failure: FetchError) -> None:
+        """Blame the host that was asked last: it answered 429, or its page wants no bots."""
+        if self._turns:
+            self._turns.popitem()[1].refused(failure.retry_after)
+        if self._proxy is not None:
+            self._web.proxies.rest(self._proxy)
+
+    def _went_well(self) -> None:
+        for turn in self._turns.values():
+            turn.succeeded()
+        self._turns.clear()
+        if self._proxy is not None:
+            self._web.proxies.worked(self._proxy)
+
+    def _guard(self) -> None:
+        while not stopping.event.is_set() and self._clock.left > 0:
+            if self._done.wait(min(_LOOK_UP, max(0.0, self._clock.left))):
+                return
+        self._over.set()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        for response in self._responses:
+            with (
+                suppress(OSError, ValueError, AttributeError),
+                socket.socket(fileno=os.dup(response.fp.fileno())) as connection,
+            ):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def repeatedly(limits: FetchLimits) -> tenacity.Retrying:
+    """Calls what is given until it works, or fails for good, or has used up attempts and time.
+
+    Waits in between with jitter, or as long as the server asked.
+    """
+    jitter = tenacity.wait_exponential_jitter(limits.wait, limits.longest_wait, jitter=limits.wait)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, FetchError) else None
+        return jitter(state) if asked is None else asked
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        wait=wait,
+        # A wait that would pass the deadline is not begun.
+        stop=tenacity.stop_after_attempt(limits.attempts)
+        | tenacity.stop_before_delay(limits.deadline),
+        sleep=tenacity.sleep_using_event(stopping.event),
+        reraise=True,
+    )
+
+
+def _may_pass(error: BaseException) -> bool:
+    return (
+        isinstance(error, FetchError)
+        and not isinstance(error, NotAskedError)
+        and error.reason in _PASSING
+    )
+
+
+class _Silence:
+    """yt-dlp's messages come back as exceptions; the rest is not for the screen."""
+
+    def debug(self, message: str) -> None: ...
+
+    def info(self, message: str) -> None: ...
+
+    def warning(self, message: str) -> None: ...
+
+    def error(self, message: str) -> None: ...

@@ -1,0 +1,173 @@
+"""A site's own search, through yt-dlp: what is asked for a target, in which order, how long.
+
+One query finds a few hundred videos at most. So where a class is not full after one query for
+each of its names, they are asked again with other words around them.
+"""
+
+import difflib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.globals import all_plugins_loaded
+from yt_dlp.plugins import load_all_plugins
+
+from schemas import NameYield, Search, Target
+from videonet.errors import UsageError
+from videonet.sources.answers import Answers
+from videonet.sources.row import Row
+
+YOUTUBE = "ytsearch"
+
+# Words that narrow a search to a time, newest first, where a search takes such. Years, since a
+# year of a popular name alone has more results than a query gives. YouTube began in 2005; its
+# latest span is open, so that none has to be added for a search to be complete.
+# (YouTube's search takes before: and after: with dates: the words are its own.)
+DATES = {
+    YOUTUBE: (
+        "after:2025-01-01",
+        *(f"after:{year}-01-01 before:{year + 1}-01-01" for year in range(2024, 2004, -1)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A search that yt-dlp knows by `prefix`, such as "ytsearch"."""
+
+    prefix: str
+    # recorded with everything it finds: "youtube" or "search"
+    kind: str
+
+    def check(self) -> None:
+        """Raise UsageError if yt-dlp has no such search."""
+        if not all_plugins_loaded.value:
+            load_all_plugins()
+        # Ordinary extractors have none, or not even the name.
+        keys = {getattr(each, "SEARCH_KEY", None) for each in gen_extractor_classes()}
+        known = sorted(filter(None, keys))
+        if self.prefix not in known:
+            near = difflib.get_close_matches(self.prefix, known, n=1)
+            hint = f"did you mean search:{near[0]}?" if near else f"use one of {', '.join(known)}."
+            raise UsageError(f"yt-dlp has no search with the prefix {self.prefix!r}; {hint}")
+
+
+def searched_site(source: str) -> Site | None:
+    """The site that a run's source searches, if it is a search: "youtube", or "search:PREFIX"."""
+    kind, _, prefix = source.partition(":")
+    if source == "youtube":
+        return Site(YOUTUBE, kind)
+    return Site(prefix, kind) if kind == "search" else None
+
+
+class Query(NamedTuple):
+    """One thing to ask."""
+
+    # the name or synonym that it is for
+    name: str
+    words: str
+
+
+def rounds(target: Target, modifiers: Sequence[str], prefix: str) -> Iterator[list[Query]]:
+    """What may be asked for a target: round by round, in each a query for every name.
+
+    First the names alone; then with each modifier; then with each span of dates.
+    """
+    names: dict[str, str] = {}
+    for name in (target.name, *target.synonyms):
+        names.setdefault(name.casefold(), name)
+    for words in ("", *modifiers, *DATES.get(prefix, ())):
+        yield [Query(name, f"{name} {words}".rstrip()) for name in names.values()]
+
+
+class LookUp:
+    """The search for one target.
+
+    The names take turns, result by result. It ends when `per_class` videos are found whose title
+    names the target, when `patience` queries in a row have brought no new one, or when nobody
+    answers. `rank` of a row is its position in the order in which the results came.
+    """
+
+    def __init__(self, names_it: Callable[[str], bool], per_class: int, patience: int) -> None:
+        self.rows: list[Row] = []
+        self._names_it = names_it
+        self._per_class = per_class
+        self._patience = patience
+        self._found: set[str] = set()
+        self._tallies: dict[str, _Tally] = {}
+        self._barren = 0
+
+    def run(
+        self,
+        asked: Iterable[list[Query]],
+        open_answers: Callable[[Sequence[str]], AbstractContextManager[list[Answers]]],
+    ) -> str:
+        """Ask round by round; why it ended, as in `schemas.Search`."""
+        for queries in asked:
+            with open_answers([query.words for query in queries]) as answers:
+                brought = self._take_turns(queries, answers)
+            if self._is_full:
+                return "full"
+            answered = [
+                number for number, each in zip(brought, answers, strict=True) if not each.failed
+            ]
+            if not answered:
+                return "failed"
+            for number in answered:
+                self._barren = 0 if number else self._barren + 1
+            if self._barren >= self._patience:
+                return "nothing new"
+        return "no more queries"
+
+    def account(self, target_id: str, end: str) -> Search:
+        """What each name has brought."""
+        names = tuple(
+            NameYield(
+                name=name,
+                queries=tally.queries,
+                results=tally.results,
+                new=tally.new,
+                failed=tally.failed,
+            )
+            for name, tally in self._tallies.items()
+        )
+        return Search(target_id=target_id, end=end, names=names)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._found) >= self._per_class
+
+    def _take_turns(self, queries: Sequence[Query], answers: Sequence[Answers]) -> list[int]:
+        """Read the answers to a round, in turn; how many new videos each query brought."""
+        brought = [0] * len(queries)
+        for query in queries:
+            self._tallies.setdefault(query.name, _Tally()).queries += 1
+        waiting = deque(range(len(queries)))
+        while waiting and not self._is_full:
+            index = waiting.popleft()
+            tally = self._tallies[queries[index].name]
+            row = answers[index].next_row(len(self.rows))
+            if row is None:
+                tally.failed = answers[index].failed or tally.failed
+                continue
+            waiting.append(index)
+            self.rows.append(row)
+            tally.results += 1
+            if row.video_id not in self._found and self._names_it(row.title):
+                self._found.add(row.video_id)
+                brought[index] += 1
+                tally.new += 1
+        return brought
+
+
+@dataclass
+class _Tally:
+    """What one name has brought so far."""
+
+    queries: int = 0
+    results: int = 0
+    new: int = 0
+    failed: str | None = None
