@@ -23,15 +23,8 @@ COMMANDS = [
 
 # What a number on the command line may count.
 UNITS = (
-    "videos",
-    "seconds",
-    "frames",
-    "clips",
-    "shards",
-    "bytes",
-    "queries",
-    "requests",
-    "downloads",
+    *("videos", "seconds", "frames", "clips", "shards", "bytes"),
+    *("queries", "requests", "downloads"),
 )
 
 
@@ -71,7 +64,7 @@ def test_every_option_has_help_and_shows_its_default(names: tuple[str, ...]):
     for parameter in command(*names).params:
         assert parameter.help, parameter.name
         # A flag is off where it is not given.
-        if parameter.default is not None and not parameter.is_flag:
+        if parameter.default is not None and not getattr(parameter, "is_flag", False):
             value = getattr(parameter.default, "value", parameter.default)
             assert f"[default: {value}]" in shown, parameter.name
 

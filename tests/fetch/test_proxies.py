@@ -3,12 +3,10 @@
 import base64
 import socket
 import threading
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from yt_dlp.utils import DownloadError, ExtractorError
 
 from demo.behaviours import Status
 from demo.server import VideoServer
+from tests.fetch.forwarding import ForwardProxy
 from videonet.fetch.proxies import LONGEST_REST, ProxyPool, credentials, flaw_of, is_proxy_fault
 
 # Whose turn it is.
@@ -158,56 +157,6 @@ def test_many_threads_share_a_pool():
 
 
 # Who is to blame, over real connections.
-
-
-class Forwarder(BaseHTTPRequestHandler):
-    """A forward proxy: fetches what it is asked for, or answers with its server's `status`."""
-
-    server: "ForwardProxy"
-
-    def do_GET(self) -> None:
-        self.server.seen.append((self.path, self.headers["Proxy-Authorization"]))
-        if self.server.status is None:
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            with opener.open(self.path) as response:
-                self.answer(response.status, response.read())
-        elif self.server.status:
-            self.answer(self.server.status, b"")
-        else:
-            self.close_connection = True
-
-    do_CONNECT = do_GET  # noqa: N815  # http.server's name
-
-    def answer(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None: ...
-
-
-class ForwardProxy(ThreadingHTTPServer):
-    """`status`: None to forward, 0 to break off, or what to answer."""
-
-    daemon_threads = True
-
-    def __init__(self, status: int | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), Forwarder)
-        self.status = status
-        self.seen: list[tuple[str, str | None]] = []
-
-    @property
-    def place(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
-    def __enter__(self) -> "ForwardProxy":
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.shutdown()
-        self.server_close()
 
 
 @contextmanager

@@ -221,14 +221,18 @@ class Session(yt_dlp.YoutubeDL):
 def repeatedly(limits: FetchLimits) -> tenacity.Retrying:
     """Calls what is given until it works, or fails for good, or has used up attempts and time.
 
-    Waits in between with jitter, or as long as the server asked.
+    Waits in between with jitter, or as long as the server asked. A host that refuses is waited for
+    when its turn is, by all who ask it.
     """
     jitter = tenacity.wait_exponential_jitter(limits.wait, limits.longest_wait, jitter=limits.wait)
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, FetchError) else None
-        return jitter(state) if asked is None else asked
+        if not isinstance(error, FetchError):
+            return 0.0
+        if error.reason is Reason.RATE_LIMITED:
+            return 0.0
+        return jitter(state) if error.retry_after is None else error.retry_after
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
