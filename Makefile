@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "classifier": str(MODEL),
         "workers": 2,
         "deadline": 30.0,
-        "requests_per_second": 1000.0,
+        "requests_per_second": 10_000.0,
         "per_host": 8,
     }
     request = Request(source=source, targets=str(targets), **(given | options))

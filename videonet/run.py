@@ -229,12 +229,12 @@ def alone(*folders: Path) -> Iterator[None]:
 
 def _check_access(access: Access, local: bool) -> None:
     """Raise UsageError for what cannot be used, or cannot be handed over without a leak."""
-    access.check()
     if access != Access() and not local:
         raise UsageError(
             "Cookies, proxies and options for yt-dlp may hold secrets, which no job graph should "
             f"carry; put them into a TOML file on the workers, and its path into {FILE_VARIABLE}."
         )
+    access.check()
 
 
 def _require_apart(request: Request) -> None:

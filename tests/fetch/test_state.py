@@ -237,7 +237,7 @@ def test_what_was_never_tried_or_worked_before_is_worth_fetching():
     assert worth_fetching(RECORD, "second", 1000)
 
 
-@pytest.mark.parametrize("reason", set(Reason) - {Reason.DISK_FULL, *SETTINGS})
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.DISK_FULL, *SETTINGS}))
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
     failed = msgspec.structs.replace(RECORD, reason=reason)
     assert not worth_fetching(failed, "first", 1000)

@@ -129,7 +129,7 @@ def test_what_passes_is_kept_if_it_passes_in_time(kept: SiteVideo) -> None:
 
 def test_a_licence_is_on_the_page_and_counts_before_the_file(kept: SiteVideo) -> None:
     gone = replace(kept, condition=Condition.MEDIA_GONE)
-    assert deserved(gone, "balloon") == (Outcome.FAILED, Reason.UNAVAILABLE)
+    assert deserved(gone, "balloon") == (Outcome.FAILED, Reason.REFUSED)
     licensed = deserved(gone, "balloon", creative_commons_only=True)
     assert licensed == (Outcome.REJECTED, Reason.LICENCE)
     removed = replace(kept, condition=Condition.REMOVED)

@@ -36,7 +36,8 @@ LONG, BRIEF = 12, 3
 MIXED = ("balloon", "sailboat")
 """Shown one after the other by a film."""
 
-FPS = 3
+FPS = {LONG: 1, BRIEF: 2}
+"""Frames a second: few, so that a thousand videos are soon seen."""
 
 SIZES = {
     "18": (96, 72),
@@ -174,7 +175,7 @@ def _draw(folder: Path, shows: tuple[str, ...], seconds: int) -> Film:
     formats = []
     for number, (width, height) in SIZES.items():
         file = folder / f"{name}-{height}.mp4"
-        draw_video(file, shows, seconds, size=(width, height), fps=FPS, seed="site")
+        draw_video(file, shows, seconds, size=(width, height), fps=FPS[seconds], seed="site")
         sound = "mp4a.40.2" if number == PROGRESSIVE else "none"
         formats.append(Format(number, file, width, height, "avc1.4d400c", sound))
     sound_file = folder / f"{name}.m4a"

@@ -183,7 +183,9 @@ def curate(
     ] = 5.0,
     per_host: Annotated[
         int,
-        typer.Option(min=1, rich_help_panel=_ASKING, help="Downloads at once from one host, downloads."),
+        typer.Option(
+            min=1, rich_help_panel=_ASKING, help="Downloads at once from one host, downloads."
+        ),
     ] = 4,
     cookies: Annotated[
         Path | None,
@@ -212,9 +214,8 @@ def curate(
         ),
     ] = None,
     rate_limit: Annotated[
-        Any,
+        str | None,
         typer.Option(
-            parser=_bytes,
             metavar="SIZE",
             rich_help_panel=_ASKING,
             help="Most bytes a second of one download, bytes.",
@@ -254,7 +255,8 @@ def curate(
     console = Console(stderr=True)
     with ended_by_interrupt(console):
         # Beam is slow, --help need not be.
-        from videonet.fetch.access import Access, options_of
+        from videonet.fetch.access import Access, rate_of
+        from videonet.fetch.options import options_of
         from videonet.output import Output
         from videonet.run import Request, alone, carry_out, hosts_no_longer_asked, prepare
 
@@ -289,7 +291,7 @@ def curate(
                 cookies_from_browser=cookies_from_browser,
                 proxies=tuple(proxy or ()),
                 user_agent=user_agent,
-                rate_limit=rate_limit,
+                rate_limit=None if rate_limit is None else rate_of(rate_limit),
                 options=options_of(yt_dlp_option or ()),
             ),
             beam_options=tuple(beam_options or ()),

@@ -6,11 +6,13 @@ with the names of the options, that the environment variable VIDEONET_ACCESS nam
 
 import functools
 import os
-import tomllib
 from pathlib import Path
 
+import msgspec
+
 from videonet.errors import UsageError
-from videonet.fetch.access import Access, options_of
+from videonet.fetch.access import Access, rate_of
+from videonet.fetch.options import options_of
 from videonet.fetch.secrecy import conceal
 
 FILE_VARIABLE = "VIDEONET_ACCESS"
@@ -25,35 +27,54 @@ def entrust(run_id: str, access: Access) -> None:
 
 
 def access_of(run_id: str) -> Access:
-    """What a run may use here. Raises UsageError for a file that cannot be read."""
+    """What a run may use here. Raises UsageError for a file that cannot be used."""
     if run_id in _by_run:
         return _by_run[run_id]
     file = os.environ.get(FILE_VARIABLE)
     return _from_file(Path(file)) if file else Access()
 
 
+class _Options(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
+    """What the file may have."""
+
+    cookies: str | None = None
+    cookies_from_browser: str | None = None
+    proxy: str | list[str] = []
+    user_agent: str | None = None
+    rate_limit: str | int | None = None
+    yt_dlp_option: str | list[str] = []
+
+
 @functools.cache
 def _from_file(file: Path) -> Access:
     try:
-        values = tomllib.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file}, named in {FILE_VARIABLE}, cannot be read: {error}.") from error
-    known = {"cookies", "cookies-from-browser", "proxy", "user-agent", "rate-limit"}
-    unknown = sorted(values.keys() - known - {"yt-dlp-option"})
-    if unknown:
-        raise UsageError(
-            f"{file}, named in {FILE_VARIABLE}, has {unknown[0]!r}; it may have "
-            f"{', '.join(sorted(known))} and yt-dlp-option."
+        given = _options_in(file)
+        access = Access(
+            cookies=None if given.cookies is None else Path(given.cookies),
+            cookies_from_browser=given.cookies_from_browser,
+            proxies=tuple(_listed(given.proxy)),
+            user_agent=given.user_agent,
+            rate_limit=None if given.rate_limit is None else rate_of(str(given.rate_limit)),
+            options=options_of(_listed(given.yt_dlp_option)),
         )
-    cookies = values.get("cookies")
-    access = Access(
-        cookies=Path(cookies) if cookies else None,
-        cookies_from_browser=values.get("cookies-from-browser"),
-        proxies=tuple(values.get("proxy", ())),
-        user_agent=values.get("user-agent"),
-        rate_limit=values.get("rate-limit"),
-        options=options_of(values.get("yt-dlp-option", ())),
-    )
-    access.check()
+        access.check()
+    except UsageError as error:
+        raise UsageError(f"{file}, named in {FILE_VARIABLE}: {error}") from None
     conceal(access.secrets())
     return access
+
+
+def _options_in(file: Path) -> _Options:
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=_Options)
+    except OSError as error:
+        raise UsageError(f"It cannot be read ({error.strerror}).") from None
+    except msgspec.ValidationError as error:
+        names = ", ".join(_Options.__struct_encode_fields__)
+        raise UsageError(f"{error}; it may have {names}.") from None
+    except ValueError as error:
+        raise UsageError(f"It is no TOML ({error}).") from None
+
+
+def _listed(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given

@@ -40,7 +40,6 @@ HARMLESS = frozenset(
         "nocheckcertificate",
         "prefer_free_formats",
         "remote_components",
-        "skip_unavailable_fragments",
         "sleep_interval",
         "sleep_interval_requests",
         "throttledratelimit",

@@ -132,6 +132,9 @@ class Session(yt_dlp.YoutubeDL):
             if extractor._ENABLED:
                 self.add_info_extractor(extractor)
 
+    def _forceprint(self, *_: object) -> None:
+        """Print nothing. yt-dlp makes tables first, which are a quarter of its work for a video."""
+
     def urlopen(self, request: Any) -> Response:
         """Ask, when it is the host's turn. Raises what yt-dlp raises, and FetchError."""
         host = host_of(request if isinstance(request, str) else request.url)

@@ -1,0 +1,74 @@
+"""What candidates go through until each has its verdicts."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.pvalue import PCollection, TaggedOutput
+
+from schemas import Candidate, Plan, Verdict
+from videonet import progress, steps
+from videonet.stages.stage import MAIN, VERDICTS, InThreads, Stage
+from videonet.steps import Decided
+from videonet.workbench import Workbench
+
+
+class Download(Stage):
+    """The files that verdicts need: Candidate -> (Candidate, Verdict)."""
+
+    def expand(self, candidates: Any) -> Any:
+        return decided(candidates, self.plan, _download, self.plan.downloads)
+
+
+class Top1Filter(Stage):
+    """Those whose first frames show the class, by top-1: Candidate -> (Candidate, Verdict)."""
+
+    def expand(self, candidates: Any) -> Any:
+        spread = self.spread(candidates, "SpreadScans")
+        return decided(spread, self.plan, _scan, self.plan.workers)
+
+
+class LengthFilter(Stage):
+    """Those that are long enough: Candidate -> (Candidate, Verdict)."""
+
+    def expand(self, candidates: Any) -> Any:
+        return decided(candidates, self.plan, _measure, self.plan.workers)
+
+
+def decided(
+    candidates: PCollection,
+    plan: Plan,
+    step: Callable[[Workbench, Candidate], Iterable[Any]],
+    threads: int,
+) -> tuple[PCollection, PCollection]:
+    """What a step leaves open, and the verdicts it brings."""
+    outputs = candidates | beam.ParDo(InThreads(plan, step, threads)).with_outputs(
+        VERDICTS, main=MAIN
+    )
+    verdicts = outputs[VERDICTS] | "Count" >> beam.Map(_counted)
+    return outputs[MAIN], verdicts
+
+
+def _download(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return as_outputs(steps.download(bench, candidate))
+
+
+def _scan(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return as_outputs(steps.scan(bench, candidate))
+
+
+def _measure(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return as_outputs(steps.measure(bench, candidate))
+
+
+def as_outputs(decided: Decided) -> list[Any]:
+    """What a step leaves behind, as Beam takes it: verdicts have an output of their own."""
+    rest = [] if decided.rest is None else [decided.rest]
+    return [*(TaggedOutput(VERDICTS, verdict) for verdict in decided.verdicts), *rest]
+
+
+def _counted(verdict: Verdict) -> Verdict:
+    Metrics.counter("videonet", verdict.outcome).inc()
+    progress.decided(verdict)
+    return verdict

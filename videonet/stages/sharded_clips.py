@@ -1,0 +1,114 @@
+"""From verdicts to shards and the manifest."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsList, PCollection, TaggedOutput
+
+from schemas import Candidate, Plan, Reason, Shard, Totals, Verdict
+from videonet import steps
+from videonet.errors import UsageError
+from videonet.manifest import Key, manifest_of, tally
+from videonet.members import finish_shard
+from videonet.shards import shard_of
+from videonet.stages.judging import as_outputs, decided
+from videonet.stages.stage import COUNTS, MAIN, Stage, complete_list
+from videonet.workbench import Workbench, workbench
+
+
+class ShardedClips(Stage):
+    """Parquet and TFRecord files: Candidate -> (Shard, counts of verdicts).
+
+    The clips of each video are cut first, and wait in the store; when all candidates have their
+    verdicts, they are put together shard by shard.
+    """
+
+    def __init__(self, plan: Plan, shards: PCollection, verdicts: tuple[PCollection, ...]) -> None:
+        """Take the index of each shard, and the verdicts on all other candidates."""
+        super().__init__(plan)
+        self._shards, self._verdicts = shards, verdicts
+
+    def expand(self, candidates: Any) -> Any:
+        _, cut = decided(candidates, self.plan, _cut, self.plan.workers)
+        verdicts = (*self._verdicts, cut) | beam.Flatten()
+        judged = verdicts | "Place" >> beam.ParDo(_PlaceVerdict(self.plan))
+        empty = self._shards | "Nothing" >> beam.Map(_with_nothing)
+        written = (
+            (judged, empty)
+            | "WithEmptyShards" >> beam.Flatten()
+            | "OneShard" >> beam.GroupByKey()
+            | "WriteParquetAndTFRecord"
+            >> beam.ParDo(_WriteShard(self.plan)).with_outputs(COUNTS, main=MAIN)
+        )
+        return written[MAIN], written[COUNTS]
+
+
+class Manifest(Stage):
+    """The account of the whole, which must balance: (Shard, counts) -> the manifest's totals."""
+
+    def expand(self, written: Any) -> Any:
+        files, counts = written
+        summed = counts | beam.CombinePerKey(sum)
+        begin = files.pipeline | beam.Create([None])
+        return begin | "Write" >> beam.Map(
+            _write_manifest, self.plan, AsList(files), AsList(summed)
+        )
+
+
+class _PlaceVerdict(beam.DoFn):
+    """Verdict -> with the index of its shard. The number of shards was fixed before."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._shards = 0
+
+    def process(self, verdict: Verdict) -> Iterator[tuple[int, Verdict]]:
+        self._shards = self._shards or complete_list(self._plan).shards
+        yield shard_of(verdict.video_key, self._shards), verdict
+
+
+class _WriteShard(beam.DoFn):
+    """All verdicts of a shard -> its files, and how many verdicts there are of each kind."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def process(self, element: tuple[int, Iterable[Verdict | None]]) -> Iterator[Any]:
+        index, rows = element
+        verdicts = [verdict for verdict in rows if verdict is not None]
+        shards = complete_list(self._plan).shards
+        yield from finish_shard(workbench(self._plan), index, shards, verdicts)
+        for count in tally(verdicts).items():
+            yield TaggedOutput(COUNTS, count)
+
+
+def _cut(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return as_outputs(steps.cut(bench, candidate))
+
+
+def _with_nothing(index: int) -> tuple[int, None]:
+    return index, None
+
+
+def _require_room(plan: Plan, counts: dict[Key, int]) -> None:
+    """Stop where the disk was full: what is kept must not depend on what was fetched first."""
+    without = sum(number for key, number in counts.items() if key[2] == Reason.DISK_FULL)
+    if without:
+        error = UsageError(
+            f"The store had no room for {without} candidates: the disk is full, or videos that "
+            "are kept fill --disk-budget. Make room, raise it, or use --keep none; the same "
+            "command goes on."
+        )
+        workbench(plan).output.complain(error)
+        raise error
+
+
+def _write_manifest(
+    _: None, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
+) -> Totals:
+    """Finish the run, if its accounts balance and the disk had room for all."""
+    _require_room(plan, dict(counts))
+    manifest = manifest_of(plan, complete_list(plan), files, dict(counts))
+    workbench(plan).output.write_manifest(manifest)
+    return manifest.totals

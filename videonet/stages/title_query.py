@@ -1,0 +1,278 @@
+"""From class list to candidate list: read or search for titles, match them, keep to the quota."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
+
+from schemas import Candidate, Lookup, Plan, Search, Target
+from videonet import lookup, progress
+from videonet.errors import UsageError
+from videonet.lookup import Found, Named
+from videonet.shards import number_of_shards, shard_of
+from videonet.sources import Batch, open_source
+from videonet.sources.answers import Asked
+from videonet.sources.found import remember
+from videonet.sources.identity import video_key
+from videonet.sources.row import in_batches
+from videonet.sources.search import LookUp, rounds, searched_site
+from videonet.stages.stage import COUNTS, MAIN, InThreads, Stage, complete_list
+from videonet.titles import TitleMatcher
+from videonet.workbench import Workbench, workbench
+
+_TITLES = "titles"
+_SEARCHES = "searches"
+
+
+class ClassList(Stage):
+    """The targets of the run: begin -> Target."""
+
+    def expand(self, begin: Any) -> Any:
+        targets = workbench(self.plan).targets.values()
+        return begin | beam.Create(list(targets))
+
+
+class TitleQuery(Stage):
+    """Videos whose titles name a target: Target -> (Candidate, index of each shard).
+
+    The list is complete, and in OUT, before the first candidate comes out. An interrupted run
+    goes on from the list that is there.
+    """
+
+    def expand(self, targets: Any) -> Any:
+        if self.plan.listed:
+            shards = targets.pipeline | "Listed" >> beam.Create(range(self.plan.shards or 0))
+        else:
+            shards = self._list(targets) | "EachShard" >> beam.FlatMap(_each)
+        spread = self.spread(shards, "SpreadList")
+        return spread | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
+
+    def _titles(self, begin: Any) -> tuple[PCollection, PCollection]:
+        """Batches of rows with titles; and an account of each target's search, if there is one."""
+        if searched_site(self.plan.settings.source) is None:
+            none = begin | "NoSearches" >> beam.Create([])
+            source = begin | "Source" >> beam.Create([None])
+            return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), none
+        wanted = begin | "Wanted" >> beam.Create(list(workbench(self.plan).targets))
+        searched = self.spread(wanted, "SpreadSearches") | "Search" >> beam.ParDo(
+            InThreads(self.plan, _search, self.plan.per_host)
+        ).with_outputs(_SEARCHES, main=MAIN)
+        return searched[MAIN], searched[_SEARCHES]
+
+    def _list(self, targets: PCollection) -> PCollection:
+        """Write the candidate list; one element, the number of shards, when it is complete."""
+        # One start each: fused into one, a stage would wait for side inputs of its own making.
+        begin = targets.pipeline
+        batches, searches = self._titles(begin)
+        matched = self.spread(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
+            _MatchTitles(), AsList(targets)
+        ).with_outputs(_TITLES, main=MAIN)
+        finds = matched[MAIN] | "Identify" >> beam.ParDo(
+            InThreads(self.plan, _identify, self.plan.workers)
+        )
+        if self.plan.settings.source.startswith("catalogue:"):
+            finds = (
+                finds
+                | beam.WithKeys(_video_id)
+                | "OneId" >> beam.GroupByKey()
+                | "OneUrlEach" >> beam.FlatMap(_one_url_each, self.plan)
+            )
+        taken = (
+            finds
+            | beam.WithKeys(_target_id)
+            | "OneTarget" >> beam.GroupByKey()
+            | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(COUNTS, main=MAIN)
+        )
+        count = (
+            taken[MAIN]
+            | "VideoKeys" >> beam.Map(_video_key)
+            | "EachOnce" >> beam.Distinct()
+            | "CountVideos" >> beam.combiners.Count.Globally()
+        )
+        shards = AsSingleton(count | beam.Map(_number_of_shards, self.plan))
+        said = (
+            finds
+            | "PlaceAll" >> beam.Map(_placed, shards)
+            | "OneStore" >> beam.GroupByKey()
+            | "Remember" >> beam.Map(_remember, self.plan)
+        )
+        placed = taken[MAIN] | "Place" >> beam.Map(_placed, shards)
+        empty = (
+            begin
+            | "Shards" >> beam.Create([None])
+            | "AllShards" >> beam.FlatMap(_nothing_each, shards)
+        )
+        parts = (
+            (placed, empty)
+            | "WithEmptyShards" >> beam.Flatten()
+            | "OneList" >> beam.GroupByKey()
+            | "WriteList" >> beam.Map(_write_list, self.plan, shards)
+        )
+        return (
+            begin
+            | "List" >> beam.Create([None])
+            | "ListIsComplete"
+            >> beam.Map(
+                _list_is_complete,
+                self.plan,
+                AsSingleton(matched[_TITLES] | "CountTitles" >> beam.CombineGlobally(sum)),
+                AsList(parts),
+                AsList(said),
+                AsList(taken[COUNTS]),
+                AsList(searches),
+                shards,
+            )
+        )
+
+
+class _MatchTitles(beam.DoFn):
+    """Batch -> the rows whose titles name a target, and how many titles were looked at."""
+
+    _titles: TitleMatcher | None = None
+
+    def process(self, batch: Batch, targets: list[Target]) -> Iterator[Any]:
+        if self._titles is None:
+            self._titles = lookup.matcher(targets)
+        yield TaggedOutput(_TITLES, len(batch))
+        yield from lookup.named(batch, self._titles)
+
+
+class _Quota(beam.DoFn):
+    """All finds for a target -> those within the quota, and how many videos there were."""
+
+    def process(self, element: tuple[str, Iterable[Found]], plan: Plan) -> Iterator[Any]:
+        target_id, finds = element
+        taken, matched = lookup.within_quota(finds, plan.settings.per_class)
+        yield TaggedOutput(COUNTS, (target_id, matched))
+        yield from taken
+
+
+def _batches(_: None, plan: Plan) -> Iterator[Batch]:
+    bench = workbench(plan)
+    settings = plan.settings
+    root = None if settings.files_root is None else Path(settings.files_root)
+    source = open_source(settings.source, bench.store, root)
+    try:
+        yield from source.batches()
+    except UsageError as error:
+        bench.output.complain(error)
+        raise
+
+
+def _search(bench: Workbench, target_id: str) -> list[Any]:
+    """Search for one target: rows in batches, and an account of what each name has brought."""
+    plan, target = bench.plan, bench.targets[target_id]
+    settings = plan.settings
+    site = searched_site(settings.source)
+    assert site is not None
+    titles = lookup.matcher([target])
+    asked = Asked(
+        site.prefix, bench.store, bench.web, bench.fetch_limits, plan.run_id, plan.refresh_search
+    )
+    search = LookUp(
+        lambda title: bool(titles.match(title[: lookup.TITLE_LENGTH])),
+        settings.per_class,
+        settings.search_patience,
+    )
+    end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
+    progress.searched()
+    account = TaggedOutput(_SEARCHES, search.account(target_id, end))
+    return [account, *in_batches(iter(search.rows))]
+
+
+def _identify(bench: Workbench, matched: Named) -> list[Found]:
+    kind = bench.plan.settings.source.partition(":")[0]
+    try:
+        return lookup.found(matched, video_key(matched.row), kind)
+    except UsageError as error:
+        bench.output.complain(error)
+        raise
+
+
+def _one_url_each(element: tuple[str, Iterable[Found]], plan: Plan) -> Iterable[Found]:
+    try:
+        return lookup.one_url_each(list(element[1]))
+    except UsageError as error:
+        workbench(plan).output.complain(error)
+        raise
+
+
+def _video_id(find: Found) -> str:
+    return find.sighting.video_id
+
+
+def _target_id(find: Found) -> str:
+    return find.match.target_id
+
+
+def _video_key(find: Found) -> str:
+    return find.sighting.video_key
+
+
+def _number_of_shards(candidates: int, plan: Plan) -> int:
+    return plan.shards or plan.settings.shards or number_of_shards(candidates)
+
+
+def _placed(find: Found, shards: int) -> tuple[int, Found]:
+    return shard_of(find.sighting.video_key, shards), find
+
+
+def _each(shards: int) -> list[int]:
+    return list(range(shards))
+
+
+def _nothing_each(_: None, shards: int) -> list[tuple[int, None]]:
+    return [(index, None) for index in range(shards)]
+
+
+def _write_list(
+    element: tuple[int, Iterable[Found | None]], plan: Plan, shards: int
+) -> tuple[int, int]:
+    """Write one file of the candidate list; how many candidates and pairs are in it."""
+    index, finds = element
+    bench = workbench(plan)
+    candidates = lookup.candidates((find for find in finds if find is not None), bench.position)
+    bench.output.write_candidates(index, shards, candidates)
+    return len(candidates), sum(len(each.matches) for each in candidates)
+
+
+def _remember(element: tuple[int, Iterable[Found]], plan: Plan) -> int:
+    """Keep what the source said of all videos that it found, within the quota or not."""
+    said = list(dict.fromkeys(find.sighting for find in element[1]))
+    remember(workbench(plan).store, said)
+    return len(said)
+
+
+def _list_is_complete(
+    _: None,
+    plan: Plan,
+    titles: int,
+    parts: list[tuple[int, int]],
+    said: list[int],
+    matched: list[tuple[str, int]],
+    searches: list[Search],
+    shards: int,
+) -> int:
+    # Only waited for: what was found is remembered before the list is complete.
+    del said
+    bench = workbench(plan)
+    counts = dict.fromkeys(bench.targets, 0) | dict(matched)
+    bench.output.write_lookup(
+        Lookup(
+            titles=titles,
+            candidates=sum(candidates for candidates, _ in parts),
+            pairs=sum(pairs for _, pairs in parts),
+            shards=shards,
+            matched=counts,
+            searches=tuple(sorted(searches, key=lambda each: bench.position(each.target_id))),
+        )
+    )
+    return shards
+
+
+def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
+    found = complete_list(plan)
+    progress.pairs(found.pairs)
+    return workbench(plan).output.candidates(index, found.shards)
