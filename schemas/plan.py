@@ -43,7 +43,7 @@ class Settings(Record, frozen=True, kw_only=True):
     licence: Licence
     # words that vary the queries of a search
     modifiers: tuple[str, ...]
-    # queries for a class in a row that bring nothing new before its search ends
+    # queries for a class in a row that bring nothing new before its search ends; 0: no search
     search_patience: int
     classifier: ClassifierCard
     # name under which the store keeps scans by this classifier with these settings

@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Where what can be had again is kept: VIDEONET_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("VIDEONET_CACHE") or platformdirs.user_cache_dir("videonet"))
+
 
 def sha256_of(file: Path) -> str:
     """Hex sha256 of a file's content, read as a stream. Raises OSError."""

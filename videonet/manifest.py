@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from schemas import Counts, Lookup, Manifest, Outcome, Plan, Shard, Totals, Verdict
 from videonet.clips import DATASET
 from videonet.members import AccountError
+from videonet.sources.search import searched_site
 from videonet.versions import versions
 from videonet.workbench import workbench
 
@@ -17,6 +18,11 @@ _CANDIDATES: Key = ("", "candidates", "")
 _KEPT_VIDEOS: Key = ("", "kept_videos", "")
 _WITHOUT_CLIP: Key = ("", "kept_without_clip", "")
 _CLIPS: Key = ("", "clips", "")
+
+
+def _source(source: str) -> str:
+    """A source as a manifest names it: a search as it was typed, of others no paths."""
+    return source if searched_site(source) else source.partition(":")[0]
 
 
 def tally(verdicts: Iterable[Verdict]) -> Counter[Key]:
@@ -51,7 +57,7 @@ def manifest_of(
         version=VERSION,
         dataset=DATASET,
         settings={
-            "source": settings.source.partition(":")[0],
+            "source": _source(settings.source),
             "targets": settings.targets,
             "per_class": settings.per_class,
             "min_seconds": settings.min_seconds,
@@ -60,6 +66,9 @@ def manifest_of(
             "formats": list(settings.formats),
             "shards": lookup.shards,
             "max_bytes": settings.max_bytes,
+            "licence": settings.licence,
+            "modifiers": list(settings.modifiers),
+            "search_patience": settings.search_patience,
             "scan_key": settings.scan_key,
         },
         versions=versions(),

@@ -109,7 +109,7 @@ def prepare(request: Request) -> Plan:
         max_bytes=request.max_bytes,
         licence=request.licence,
         modifiers=request.modifiers if site else (),
-        search_patience=request.search_patience,
+        search_patience=request.search_patience if site else 0,
         classifier=classifier.card,
         scan_key=scan_key(classifier, request.frames),
     )

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import filelock
 import msgspec
-import platformdirs
 import requests
 import tenacity
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from videonet.errors import UsageError
-from videonet.files import sha256_of
+from videonet.files import cache_folder, sha256_of
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +37,6 @@ _CONNECT_AND_READ_SECONDS = (10, 30)
 # what a broken connection loses at most
 _CHUNK_BYTES = 1 << 16
 _ATTEMPTS = 5
-
-
-def cache_folder() -> Path:
-    """Where the default classifier is kept: VIDEONET_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("VIDEONET_CACHE") or platformdirs.user_cache_dir("videonet"))
 
 
 def fetch_default() -> Path:

@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from videonet.budget import RESERVE
 from videonet.doctor.finding import Finding, State, reason, told
 from videonet.errors import UsageError
+from videonet.files import cache_folder
 
 if TYPE_CHECKING:
     from videonet.classifier.download import Asset
@@ -58,7 +59,7 @@ def look_at_packages(package: str = "videonet") -> Finding:
 def look_at_classifier(path_or_name: str) -> Finding:
     """Whether the classifier is here, and is one. Raises UsageError for a file that is none."""
     from videonet.classifier import DEFAULT, load_classifier
-    from videonet.classifier.download import RESNET50, cache_folder
+    from videonet.classifier.download import RESNET50
 
     if path_or_name == DEFAULT:
         return look_for_asset(RESNET50, cache_folder())

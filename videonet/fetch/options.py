@@ -208,7 +208,7 @@ _TAKEN: Mapping[str, _Taken] = {
     **dict.fromkeys(["http_chunk_size", "throttledratelimit"], _COUNT),
     **dict.fromkeys(["max_sleep_interval", "sleep_interval", "sleep_interval_requests"], _SECONDS),
     # Not a text like others, for which "false" would be a folder of that name.
-    "cachedir": (Annotated[str, Meta(min_length=1)], "a folder; without it, nothing is cached"),
+    "cachedir": (Annotated[str, Meta(min_length=1)], "a folder"),
     "check_formats": (bool | Literal["selected"], 'true, false or "selected"'),
     "extractor_args": (
         dict[str, dict[str, list[str]]],

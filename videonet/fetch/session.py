@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -16,6 +17,7 @@ import tenacity
 import yt_dlp
 from yt_dlp.cookies import YoutubeDLCookieJar
 from yt_dlp.extractor import gen_extractor_classes
+from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.networking import Response
 from yt_dlp.utils import DownloadError
 
@@ -27,6 +29,7 @@ from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace, Politeness, Turn, host_of
 from videonet.fetch.proxies import ProxyPool, is_proxy_fault
+from videonet.files import cache_folder
 
 _LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
 
@@ -47,6 +50,9 @@ class Web:
         self.politeness = Politeness(pace or Pace())
         self.access = access or Access()
         self.proxies = ProxyPool(self.access.proxies)
+        # Extractors by key, of sessions that have ended: what they learnt of a site, such as
+        # YouTube's player, 2 MB of JavaScript, is not read again for every video.
+        self.extractors: deque[dict[str, InfoExtractor]] = deque()
 
     @cached_property
     def cookies(self) -> YoutubeDLCookieJar | None:
@@ -97,7 +103,9 @@ class Session(yt_dlp.YoutubeDL):
             # Given as an option, yt-dlp would write them back into the user's file.
             self.cookiejar = cookies
         parameters = {
-            "cachedir": False,
+            "cachedir": str(cache_folder() / "yt-dlp"),
+            # It would have yt-dlp claim an address in another country.
+            "geo_bypass": False,
             "js_runtimes": runtimes(),
             # Attempts are ours to repeat, so that their number and their time have one limit.
             "retries": 0,
@@ -122,6 +130,7 @@ class Session(yt_dlp.YoutubeDL):
         """Close the connections."""
         self._done.set()
         super().__exit__(*error)
+        self._web.extractors.append(self._ies_instances)
 
     def add_default_info_extractors(self) -> None:
         """All that are enabled. yt-dlp finds them by rules that the user may give, in 60 ms."""
@@ -131,6 +140,9 @@ class Session(yt_dlp.YoutubeDL):
         for extractor in gen_extractor_classes():
             if extractor._ENABLED:
                 self.add_info_extractor(extractor)
+        with suppress(IndexError):
+            for known in self._web.extractors.pop().values():
+                self.add_info_extractor(known)
 
     def _forceprint(self, *_: object) -> None:
         """Print nothing. yt-dlp makes tables first, which are a quarter of its work for a video."""

@@ -1,0 +1,97 @@
+"""videonet.fetch.session: what the attempts of a run share, and what they do not."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas import Reason
+from tests.site import SiteVideo, VideoSite, installed
+from tests.site.records import Condition
+from videonet.fetch import FetchError, FetchLimits, Web
+from videonet.fetch.access import Access
+from videonet.fetch.politeness import Pace
+from videonet.fetch.session import Clock, Session
+
+WATCH = "https://www.youtube.com/watch?v={}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIDEONET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def session(web: Web) -> Session:
+    return Session(web, Clock(30), FetchLimits(), {})
+
+
+def test_what_an_extractor_has_learnt_serves_the_next_session():
+    web = Web()
+    with session(web) as first:
+        extractor = first.get_info_extractor("Youtube")
+        extractor._code_cache["player"] = "learnt"
+    with session(web) as second:
+        assert second.get_info_extractor("Youtube") is extractor
+        assert extractor._downloader is second
+
+
+def test_sessions_at_the_same_time_share_no_extractor():
+    web = Web()
+    with session(web) as first, session(web) as second:
+        assert first.get_info_extractor("Youtube") is not second.get_info_extractor("Youtube")
+
+
+def test_it_knows_the_extractors_of_yt_dlp_in_their_order_also_after_others():
+    import yt_dlp
+
+    usual = [*yt_dlp.YoutubeDL({"quiet": True})._ies]
+    web = Web()
+    for _ in range(2):
+        with session(web) as ours:
+            assert [*ours._ies] == [each for each in usual if each != "UnsupportedURL"]
+            ours.get_info_extractor("Youtube")
+
+
+def test_what_yt_dlp_keeps_on_disk_lies_in_the_cache(cache: Path):
+    web = Web()
+    with session(web) as first:
+        first.cache.store("youtube-sigfuncs", "key", ["learnt"])
+    with session(web) as second:
+        assert second.cache.load("youtube-sigfuncs", "key") == ["learnt"]
+    assert (cache / "yt-dlp/youtube-sigfuncs/key.json").exists()
+
+
+def test_nothing_but_a_fetch_error_comes_out_of_an_outcome():
+    removed = SiteVideo("abcdefghijk", "A balloon", condition=Condition.REMOVED)
+    with VideoSite([removed]) as site, installed(site):
+        with session(Web()) as ours, pytest.raises(FetchError) as caught, ours.outcome():
+            ours.extract_info(WATCH.format(removed.id))
+        assert caught.value.reason is Reason.UNAVAILABLE
+        with session(Web()) as ours, pytest.raises(FetchError) as caught, ours.outcome():
+            raise KeyError("of ours")
+        assert caught.value.reason is Reason.INTERNAL
+
+
+def test_a_refusal_that_an_extractor_hides_is_found():
+    # It answers with other words, once the page was refused.
+    refused = SiteVideo(
+        "abcdefghijk", "A balloon", condition=Condition.RATE_LIMITED_THEN_FINE, times=9
+    )
+    web = Web(Pace(requests_per_second=1000, pause=0.01))
+    with VideoSite([refused]) as site, installed(site), session(web) as ours:
+        with pytest.raises(FetchError) as caught, ours.outcome():
+            ours.extract_info(WATCH.format(refused.id))
+    assert caught.value.reason is Reason.RATE_LIMITED
+
+
+def test_the_users_file_of_cookies_is_read_and_never_written(tmp_path: Path):
+    file = tmp_path / "cookies.txt"
+    file.write_text(
+        "# Netscape HTTP Cookie File\n.youtube.com\tTRUE\t/\tFALSE\t2147483647\tSID\tvalue\n"
+    )
+    before = file.read_bytes()
+    web = Web(access=Access(cookies=file))
+    with session(web) as ours:
+        assert [each.value for each in ours.cookiejar] == ["value"]
+        ours.cookiejar.set_cookie(next(iter(ours.cookiejar)))
+    assert file.read_bytes() == before
