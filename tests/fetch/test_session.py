@@ -78,9 +78,14 @@ def test_a_refusal_that_an_extractor_hides_is_found():
         "abcdefghijk", "A balloon", condition=Condition.RATE_LIMITED_THEN_FINE, times=9
     )
     web = Web(Pace(requests_per_second=1000, pause=0.01))
-    with VideoSite([refused]) as site, installed(site), session(web) as ours:
-        with pytest.raises(FetchError) as caught, ours.outcome():
-            ours.extract_info(WATCH.format(refused.id))
+    with (
+        VideoSite([refused]) as site,
+        installed(site),
+        session(web) as ours,
+        pytest.raises(FetchError) as caught,
+        ours.outcome(),
+    ):
+        ours.extract_info(WATCH.format(refused.id))
     assert caught.value.reason is Reason.RATE_LIMITED
 
 
