@@ -4,6 +4,8 @@ It is kept within one process: where several machines fill a store, there is non
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Condition
 
 from videonet import stopping
@@ -39,6 +41,18 @@ class DiskBudget:
         """A video's fate is open from here on."""
         with self._changed:
             self._open += 1
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While this lasts, a video that holds no bytes yet waits for something else than room."""
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._open += 1
 
     def settle(self, released: int = 0) -> None:
         """A video's fate is decided, and `released` bytes of it are gone."""

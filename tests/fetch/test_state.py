@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -19,11 +20,13 @@ from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.budget import DiskBudget
 from videonet.fetch import (
     FetchLimits,
+    Web,
     fetch,
     is_here,
     release,
     worth_fetching,
 )
+from videonet.fetch.politeness import Pace
 from videonet.files import sha256_of
 
 # The disk budget.
@@ -83,6 +86,29 @@ def test_two_downloads_that_wait_for_each_other_end(folder, store, video):
     assert sorted(each.here for each in records) == [False, True]
     assert {each.reason for each in records} == {None, Reason.DISK_FULL}
     assert budget.used == size == store.video_bytes()
+
+
+def test_who_waits_for_a_connection_is_not_waited_for(folder, store, video):
+    """The budget is full, and the host gives one connection at a time."""
+    (folder / "b.mp4").write_bytes(video)
+    budget = DiskBudget(len(video), used=len(video))
+    web = Web(Pace(requests_per_second=1000, connections=1))
+    names = (NAME, "b.mp4")
+    for _ in names:
+        budget.begin()
+
+    def download(url: str) -> Fetch:
+        one = msgspec.structs.replace(candidate(url), video_key=f"url:{url}")
+        record = fetch(one, store, budget, LIMITS, web, "run")
+        budget.settle(0)
+        return record
+
+    with VideoServer(folder) as server, ThreadPoolExecutor(2) as pool:
+        begin = time.monotonic()
+        records = list(pool.map(download, map(server.url, names)))
+        seconds = time.monotonic() - begin
+    assert {each.reason for each in records} == {Reason.DISK_FULL}
+    assert seconds < LIMITS.deadline / 2
 
 
 # Local files.

@@ -1,6 +1,7 @@
 """Attempts at one url, through yt-dlp, repeated within one deadline."""
 
 import math
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ class Download:
         Raises FetchError when attempts or time are used up, Stopped when the run is to end.
         """
         host = host_of(self._candidate.url)
-        with self._web.politeness.download(host, _QUEUE):
+        with ExitStack() as stack:
+            with self._budget.aside():
+                stack.enter_context(self._web.politeness.download(host, _QUEUE))
             self._clock = Clock(self._limits.deadline)
             return repeatedly(self._limits)(self._attempt)
 
