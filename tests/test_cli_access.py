@@ -48,3 +48,10 @@ def test_a_configuration_may_give_a_rate_as_number_or_size(
     (tmp_path / "run.toml").write_text(f'rate-limit = {rate}\nformat = "avi"\n')
     # What is wrong is looked for after that.
     assert "no format 'avi'" in sentence(videonet(*asked, "--config", tmp_path / "run.toml"))
+
+
+@pytest.mark.parametrize("value", ['"ftp://host"', '["ftp://host"]'])
+def test_a_configuration_may_give_one_proxy_or_a_list(asked: list[str], tmp_path: Path, value: str):
+    (tmp_path / "run.toml").write_text(f"proxy = {value}\n")
+    said = sentence(videonet(*asked, "--config", tmp_path / "run.toml"))
+    assert "--proxy number 1 does not begin with one of http://" in said

@@ -22,6 +22,9 @@ _ABOUT_SOURCES = (
     "parquet, or a folder of parquet), folder:DIR, or store."
 )
 
+# Options that may be given several times.
+_SEVERAL = frozenset({"proxy", "yt_dlp_option"})
+
 # Headings of the help.
 _SEARCHING = "Searching (youtube, search:PREFIX)"
 _ASKING = "Asking sites"
@@ -76,7 +79,9 @@ def _configured(context: typer.Context, file: Path | None) -> Path | None:
             near = difflib.get_close_matches(option, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"options are: {', '.join(names)}."
             raise UsageError(f"{file} has {key!r}, which is no option; {hint}")
-        given[names[option]] = value
+        # What may be given several times may also be given once.
+        several = names[option] in _SEVERAL and isinstance(value, str)
+        given[names[option]] = [value] if several else value
     context.default_map = {**(context.default_map or {}), **given}
     return file
 
