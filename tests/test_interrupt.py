@@ -24,7 +24,9 @@ from videonet.fetch import FetchLimits, fetch
 from videonet.store import Store
 
 VIDEOS = 30
-PATIENCE = 60  # seconds until something that should appear counts as missing
+PATIENCE = 180  # seconds until something that should appear counts as missing
+# Seconds; who went on waiting for a silent server would do so for 20, or for the deadline of 600.
+SOON = 15
 LIMITS = FetchLimits(deadline=PATIENCE, silence=PATIENCE)
 
 
@@ -95,7 +97,7 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
     with VideoServer(asked / "files", silent) as server:
         typed = command(asked, server)
         seconds = interrupted(typed, lambda: len(server.requests()) >= 8)
-        assert seconds < 3
+        assert seconds < SOON
         records = list((asked / "store").glob("fetch/*/*.json"))
         assert len(records) <= 2, "what was interrupted is no failure"
         server.behaviours.clear()
@@ -108,7 +110,7 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
 def test_a_run_that_is_scanning_ends(asked: Path):
     with VideoServer(asked / "files") as server:
         scans = (asked / "store").glob
-        assert interrupted(command(asked, server), lambda: any(scans("scan/*/*/*.json"))) < 3
+        assert interrupted(command(asked, server), lambda: any(scans("scan/*/*/*.json"))) < SOON
 
 
 # What waits, one by one.
@@ -138,7 +140,7 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
         begin = time.monotonic()
         with pytest.raises(stopping.Stopped):
             fetch(candidate, store, budget, LIMITS, quick_web(), "run")
-        assert time.monotonic() - begin < PATIENCE / 2
+        assert time.monotonic() - begin < SOON
     assert store.fetch("url:key") is None
     assert budget.used == 0
     assert list((store.root / "tmp").iterdir()) == []
@@ -152,7 +154,7 @@ def test_waiting_for_room_in_the_budget_is_called_off(stop: threading.Event):
     begin = time.monotonic()
     with pytest.raises(stopping.Stopped):
         budget.take(20, PATIENCE)
-    assert time.monotonic() - begin < PATIENCE / 2
+    assert time.monotonic() - begin < SOON
     assert budget.used == 90
 
 
