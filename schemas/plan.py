@@ -41,6 +41,8 @@ class Settings(Record, frozen=True, kw_only=True):
     # largest video that is downloaded, bytes
     max_bytes: int
     licence: Licence
+    # the formats that the user asked yt-dlp for, as JSON; None: the smallest that will do
+    video_format: str | None
     # words that vary the queries of a search
     modifiers: tuple[str, ...]
     # queries for a class in a row that bring nothing new before its search ends; 0: no search

@@ -353,7 +353,8 @@ def test_a_word_too_many_is_not_taken_for_an_option_of_beam(asked: list[str]):
 def test_an_option_that_neither_we_nor_beam_know_is_named(
     asked: list[str], tmp_path: Path, typed: tuple[str, ...]
 ):
-    assert f"{typed[0]!r} is no option of" in sentence(videonet(*asked, "--", *typed))
+    name = typed[0].partition("=")[0]
+    assert f"{name!r} is no option of" in sentence(videonet(*asked, "--", *typed))
     assert not (tmp_path / "out" / "_state").exists()
 
 
@@ -389,7 +390,7 @@ def test_options_of_beam_are_taken_among_ours_and_ours_as_beam_writes_them(
 
 def test_an_option_that_nobody_knows_is_named_among_those_of_beam(asked: list[str]):
     said = sentence(as_beam_main(*asked[1:], *BEAMS_OWN, "--per_clas=2", "--max_frames", "3"))
-    assert "'--per_clas=2', '--max_frames' is no option of" in said
+    assert "'--per_clas', '--max_frames' is no option of" in said
 
 
 def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):

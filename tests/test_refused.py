@@ -109,6 +109,19 @@ def test_those_that_were_not_asked_for_say_so_and_when_to_come_back(
     assert closed["refusals"] >= 10
 
 
+def test_a_run_that_goes_on_after_an_interruption_says_so_too(
+    folder: Path, videos: list[SiteVideo]
+):
+    with VideoSite(videos) as site, installed(site):
+        site.suspect()
+        assert videonet(*typed(folder)).code == 3
+        # As if it had been killed just before its end.
+        (folder / "out/manifest.json").unlink()
+        ended = videonet(*typed(folder))
+    assert ended.code == 3
+    assert "run the same command again" in said(ended)
+
+
 def test_a_long_wait_that_the_site_asks_for_ends_the_asking_at_once(
     folder: Path, videos: list[SiteVideo]
 ):
@@ -213,6 +226,12 @@ def test_a_stream_costs_no_download_where_only_its_page_says_that_it_is_one(
     )
     assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, reason)
     assert media == 0
+
+
+def test_the_length_so_far_of_a_live_stream_does_not_make_it_too_short(folder: Path, film: Film):
+    video = SiteVideo("abcdefghijk", "A balloon", film, declared=4, condition=Condition.LIVE)
+    verdict, _ = judged(folder, video)
+    assert verdict.reason is Reason.LIVE
 
 
 def test_a_short_video_costs_no_download_where_only_its_page_says_how_long_it_is(

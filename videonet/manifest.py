@@ -67,6 +67,7 @@ def manifest_of(
             "shards": lookup.shards,
             "max_bytes": settings.max_bytes,
             "licence": settings.licence,
+            "video_format": settings.video_format,
             "modifiers": list(settings.modifiers),
             "search_patience": settings.search_patience,
             "scan_key": settings.scan_key,

@@ -31,7 +31,7 @@ from videonet.errors import UsageError
 from videonet.fetch.access import Access
 from videonet.fetch.entrusted import FILE_VARIABLE, entrust
 from videonet.fetch.politeness import Closed, Pace
-from videonet.fetch.secrecy import redacted_command
+from videonet.fetch.secrecy import redacted, redacted_command
 from videonet.output import Output
 from videonet.scan import scan_key
 from videonet.shards import FORMATS
@@ -108,6 +108,7 @@ def prepare(request: Request) -> Plan:
         shards=request.shards,
         max_bytes=request.max_bytes,
         licence=request.licence,
+        video_format=_video_format(request.access),
         modifiers=request.modifiers if site else (),
         search_patience=request.search_patience if site else 0,
         classifier=classifier.card,
@@ -227,6 +228,12 @@ def alone(*folders: Path) -> Iterator[None]:
             lock.release()
 
 
+def _video_format(access: Access) -> str | None:
+    """What the user says of the format to download; None: the smallest that will do."""
+    said = {key: access.options[key] for key in ("format", "format_sort") if key in access.options}
+    return msgspec.json.encode(said).decode() if said else None
+
+
 def _check_access(access: Access, local: bool) -> None:
     """Raise UsageError for what cannot be used, or cannot be handed over without a leak."""
     if access != Access() and not local:
@@ -271,7 +278,12 @@ def _take_up(output: Output, settings: Settings) -> RunState:
         # The run is finished: this is the next one, which looks again at what may have changed.
         files = len(manifest.shards)
         shards = lookup.shards if lookup else files // len(set(settings.formats))
-        state = msgspec.structs.replace(new, shards=shards)
+        if manifest.totals.clips:
+            state = msgspec.structs.replace(new, shards=shards)
+        else:
+            # Such as after a search that was refused: nothing is in the shards yet.
+            output.clear_listing(None)
+            state = new
     else:
         state = before
     if before is not None and lookup is None:
@@ -355,8 +367,9 @@ def _check_options(beam_options: Sequence[str]) -> None:
 
     parser.error = refuse
     _, unknown = parser.parse_known_args(list(beam_options))
-    # What follows an option that nobody knows may be its value.
-    named = [each for each in unknown if each.startswith("-")] or unknown
+    # What follows an option that nobody knows may be its value, and a secret.
+    options = [each.partition("=")[0] for each in unknown if each.startswith("-")]
+    named = options or [redacted(each) for each in unknown]
     if named:
         raise UsageError(
             f"{', '.join(map(repr, named))} is no option of this command or of Beam; "

@@ -1,15 +1,21 @@
 """videonet.fetch.session: what the attempts of a run share, and what they do not."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.utils import ExtractorError
 
+from demo.behaviours import Status
+from demo.server import VideoServer
 from schemas import Reason
+from tests.fetch.forwarding import ForwardProxy
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
 from videonet.fetch import FetchError, FetchLimits, Web
 from videonet.fetch.access import Access
-from videonet.fetch.politeness import Pace
+from videonet.fetch.politeness import Pace, host_of
 from videonet.fetch.session import Clock, Session
 
 WATCH = "https://www.youtube.com/watch?v={}"
@@ -100,3 +106,50 @@ def test_the_users_file_of_cookies_is_read_and_never_written(tmp_path: Path):
         assert [each.value for each in ours.cookiejar] == ["value"]
         ours.cookiejar.set_cookie(next(iter(ours.cookiejar)))
     assert file.read_bytes() == before
+
+
+def test_what_a_site_and_its_extractor_set_as_cookies_stays_for_the_next_session():
+    web = Web()
+    with session(web) as first:
+        first.get_info_extractor("Youtube").initialize()
+        set_by_it = {(each.name, each.value) for each in first.cookiejar}
+    assert set_by_it
+    with session(web) as second:
+        second.get_info_extractor("Youtube").initialize()
+        assert {(each.name, each.value) for each in second.cookiejar} == set_by_it
+
+
+def test_a_proxy_that_wants_another_password_rests_and_the_attempt_is_repeated_through_another():
+    fine = SiteVideo("abcdefghijk", "A balloon")
+    with VideoSite([fine]) as site, ForwardProxy(407) as bad, ForwardProxy() as good:
+        proxies = (f"http://{bad.place}", f"http://{good.place}")
+        web = Web(access=Access(proxies=proxies))
+        with session(web) as ours, pytest.raises(FetchError) as caught, ours.outcome():
+            ours.urlopen(site.url(fine.id))
+        assert caught.value.reason is Reason.NETWORK
+        for _ in range(3):
+            with session(web) as ours, ours.outcome():
+                assert ours.urlopen(site.url(fine.id)).status == 200
+        assert (len(bad.seen), len(good.seen)) == (1, 3)
+
+
+def test_only_the_host_that_refused_is_blamed(tmp_path: Path):
+    (tmp_path / "page").write_text("a page")
+    web = Web(Pace(requests_per_second=1000))
+
+    def extract(ours: Session, pages: list[str]) -> None:
+        with ours.outcome():
+            for page in pages:
+                with suppress(HTTPError):
+                    ours.urlopen(page)
+            raise ExtractorError("nothing to be found in it")
+
+    choosy = VideoServer(tmp_path, {"page": Status(429, retry_after=7200)})
+    with (
+        choosy,
+        VideoServer(tmp_path) as other,
+        session(web) as ours,
+        pytest.raises(FetchError, match="429"),
+    ):
+        extract(ours, [choosy.url("page"), other.url("page")])
+    assert [each.host for each in web.politeness.closed()] == [host_of(choosy.address)]

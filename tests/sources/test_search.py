@@ -306,3 +306,36 @@ def test_a_refusal_that_passes_is_not_noticed(site, ask):
 def test_the_results_of_youtube_are_videos_of_youtube(site, ask):
     rows, _ = ask(3, prefix="ytsearch")
     assert all(row.url == f"https://www.youtube.com/watch?v={row.video_id}" for row in rows)
+
+
+def test_a_search_whose_results_have_no_titles_is_reported(ask):
+    untitled = [SiteVideo(f"{index:011}", "") for index in range(30)]
+    with VideoSite(untitled, index=lambda videos, _: videos) as site, installed(site):
+        rows, account = ask(5)
+    assert (rows, account.end) == ([], "failed")
+    assert {name.failed for name in account.names} == {Reason.UNSUPPORTED}
+
+
+def test_a_refresh_that_is_refused_keeps_what_was_known(site, ask):
+    known, _ = ask(100, run="first")
+    before = len(site.requests())
+    site.refuse_after(2)
+    ask(100, run="second", refresh=True, pace=Pace(requests_per_second=1000, pause=0.01))
+    assert len(site.requests()) > before
+    site.relent()
+    again, account = ask(100, run="third")
+    assert again == known
+    assert account.end == "no more queries"
+
+
+def test_good_and_poor_names_count_in_any_order(ask):
+    poor = tuple(f"nothing{index}" for index in range(6))
+    found = []
+    for synonyms in (poor, (*poor[:3], "airship", *poor[3:])):
+        target = msgspec.structs.replace(BALLOON, synonyms=synonyms)
+        with VideoSite(VIDEOS, cap=3) as site, installed(site):
+            modifiers = ("4k", "vintage", "aerial")
+            _, account = ask(15, target=target, run=str(synonyms), modifiers=modifiers, patience=5)
+        found.append(account.names[0].queries)
+    # A name that brings something keeps all of them going.
+    assert min(found) >= 2

@@ -309,8 +309,9 @@ def curate(
         console.print("The job was handed to its runner.")
         return
     closed = hosts_no_longer_asked(plan)
-    show_outcome(Console(), plan, manifest, Output(out).lookup(), closed)
-    raise typer.Exit(exit_code(manifest, closed))
+    lookup = Output(out).lookup()
+    show_outcome(Console(), plan, manifest, lookup, closed)
+    raise typer.Exit(exit_code(manifest, lookup, closed))
 
 
 def beam_command() -> Callable[[], object]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from schemas import Counts, Lookup, Manifest, Plan
+from schemas import Counts, Lookup, Manifest, Plan, Reason
 
 if TYPE_CHECKING:
     from videonet.fetch.politeness import Closed  # slow, and not needed for --help
@@ -82,17 +82,32 @@ def show_outcome(
             style="red",
         )
     for each in closed:
+        why = "kept refusing" if each.refusals > 1 else "asked for a long wait"
         console.print(
-            f"{each.host} kept refusing ({each.refusals} times in a row), so it was no longer "
-            f"asked; run the same command again after {each.until:%Y-%m-%d %H:%M} UTC.",
+            f"{each.host} {why} ({_number(each.refusals, 'refusal')} in a row), so it was no "
+            f"longer asked; run the same command again after {each.until:%Y-%m-%d %H:%M} UTC.",
             style="red",
             soft_wrap=True,
+            markup=False,
+        )
+    if not closed and _refused(manifest, lookup):
+        console.print(
+            "A site refused some of what was asked; run the same command again in an hour or so.",
+            style="red",
         )
 
 
-def exit_code(manifest: Manifest, closed: Sequence[Closed]) -> int:
-    """0; or 3 when more than half of the candidates failed, or a host was no longer asked."""
-    return MOST_FAILED if closed or _most_failed(manifest.totals.verdicts) else 0
+def exit_code(manifest: Manifest, lookup: Lookup | None, closed: Sequence[Closed]) -> int:
+    """0; or 3 when more than half of the candidates failed, or a site refused to the end."""
+    failed = closed or _refused(manifest, lookup) or _most_failed(manifest.totals.verdicts)
+    return MOST_FAILED if failed else 0
+
+
+def _refused(manifest: Manifest, lookup: Lookup | None) -> bool:
+    """Whether something is left that was not asked for, or in vain: also by a run before this."""
+    names = [name for each in lookup.searches for name in each.names] if lookup else []
+    in_search = any(name.failed == Reason.RATE_LIMITED for name in names)
+    return in_search or Reason.RATE_LIMITED in manifest.totals.verdicts.failed
 
 
 def _show_searches(console: Console, lookup: Lookup, quota: int) -> None:

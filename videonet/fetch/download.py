@@ -14,11 +14,18 @@ from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import host_of
 from videonet.fetch.session import Clock, Session, Web, repeatedly
 from videonet.licence import is_creative_commons
+from videonet.sources.row import encodable
 from videonet.verdict import is_too_short
 
 # Longest wait for one of a host's connections: others of this run hold them, and each has its own
 # deadline, seconds.
 _QUEUE = math.inf
+
+# What records keep of a licence, characters.
+_NOTE_LENGTH = 200
+
+# Of streams like these, a page may state the length so far.
+_PROVISIONAL = frozenset({"is_live", "is_upcoming", "post_live"})
 
 
 class Download:
@@ -56,14 +63,14 @@ class Download:
         stopping.check()
         self.attempts += 1
         file = self._folder / "video"
-        limits, options = self._limits, self._options(file)
+        session = Session(self._web, self._clock, self._limits, self._options(file))
         try:
-            with Session(self._web, self._clock, limits, options) as yt_dlp, yt_dlp.outcome():
-                yt_dlp.extract_info(self._candidate.url, download=True)
+            with session, session.outcome():
+                session.extract_info(self._candidate.url, download=True)
                 if self._refusal is not None:
                     raise self._refusal
         except NotAskedError:
-            self.attempts -= 1
+            self.attempts -= not session.asked
             raise
         if not file.exists():
             raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
@@ -87,9 +94,12 @@ class Download:
 
     def _look(self, info: dict[str, Any], *, incomplete: bool) -> str | None:
         """yt-dlp asks this before it downloads: why not, if what the page says is enough."""
-        del incomplete
-        self.declared_duration = info.get("duration") or None
-        self.licence = info.get("license") or ""
+        if incomplete is True:
+            # An entry of a list, of which only its own page says more.
+            return None
+        self.licence = encodable(str(info.get("license") or ""))[:_NOTE_LENGTH]
+        if info.get("live_status") not in _PROVISIONAL:
+            self.declared_duration = info.get("duration") or None
         self._refusal = self._refused(info)
         # An exception would come back without what it says.
         return None if self._refusal is None else str(self._refusal)

@@ -55,9 +55,12 @@ class Web:
         self.extractors: deque[dict[str, InfoExtractor]] = deque()
 
     @cached_property
-    def cookies(self) -> YoutubeDLCookieJar | None:
-        """The user's cookies, read once; sessions share what sites add to them."""
-        return self.access.cookie_jar()
+    def cookies(self) -> YoutubeDLCookieJar:
+        """The user's cookies, read once, if any; sessions share what sites add to them.
+
+        Extractors set theirs, and log in, once in their lives, which are longer than a session's.
+        """
+        return self.access.cookie_jar() or YoutubeDLCookieJar()
 
 
 class Clock:
@@ -89,19 +92,19 @@ class Session(yt_dlp.YoutubeDL):
     ) -> None:
         self._web = web
         self._clock = clock
+        # whether anything was asked of anybody
+        self.asked = False
         self._failure: Exception | None = None
         # the latest request that another attempt may help
-        self._trouble: FetchError | None = None
+        self.setback: FetchError | None = None
         # by host, the latest last
         self._turns: dict[str, Turn] = {}
         self._responses: list[Response] = []
         self._done = threading.Event()
         self._over = threading.Event()
         self._proxy = web.proxies.take()
-        cookies = web.cookies
-        if cookies is not None:
-            # Given as an option, yt-dlp would write them back into the user's file.
-            self.cookiejar = cookies
+        # Given as an option, yt-dlp would write them back into the user's file.
+        self.cookiejar = web.cookies
         parameters = {
             "cachedir": str(cache_folder() / "yt-dlp"),
             # It would have yt-dlp claim an address in another country.
@@ -151,18 +154,21 @@ class Session(yt_dlp.YoutubeDL):
         """Ask, when it is the host's turn. Raises what yt-dlp raises, and FetchError."""
         host = host_of(request if isinstance(request, str) else request.url)
         self._failure = None
+        turn = self._web.politeness.turn(host, self._clock.left)
         self._turns.pop(host, None)
-        self._turns[host] = self._web.politeness.turn(host, self._clock.left)
+        self._turns[host] = turn
+        self.asked = True
         try:
             response: Response = super().urlopen(request)
         except Exception as error:
             self._failure = error
             failure = explain(error)
-            if failure.reason is Reason.RATE_LIMITED:
+            overloaded = failure.reason is Reason.SERVER_ERROR and failure.retry_after is not None
+            if failure.reason is Reason.RATE_LIMITED or overloaded:
                 # Told here, since an extractor may go on without what it did not get.
-                self._turns[host].refused(failure.retry_after)
+                turn.refused(failure.retry_after)
             if failure.reason in _PASSING:
-                self._trouble = failure
+                self.setback = failure
             raise
         self._responses.append(response)
         if self._over.is_set():
@@ -192,15 +198,18 @@ class Session(yt_dlp.YoutubeDL):
         failure = explain(error)
         if isinstance(failure, NotAskedError):
             return failure
-        if failure.reason in _UNEXPLAINED and self._trouble is not None:
-            # Extractors go on without what they could not get, and end in other words.
-            failure = self._trouble
+        if self._proxy is not None and is_proxy_fault(self._failure or error):
+            self._web.proxies.rest(self._proxy)
+            # Not the video's fault: another attempt takes another proxy.
+            return FetchError(Reason.NETWORK, str(failure))
+        if failure.reason in _UNEXPLAINED and self.setback is not None:
+            # Extractors go on without what they could not get, and end in other words. Who
+            # refused that was told so already.
+            return self.setback
         if failure.reason is Reason.RATE_LIMITED:
             self._refused(failure)
         elif failure.reason not in _NO_ANSWER:
             self._went_well()
-        elif self._proxy is not None and is_proxy_fault(self._failure or error):
-            self._web.proxies.rest(self._proxy)
         return failure
 
     def _refused(self, failure: FetchError) -> None:

@@ -30,6 +30,9 @@ FOLDER = "search"
 
 _EXHAUSTED = b"exhausted"
 
+# Results that are no titled videos, before the first that is, after which no more are looked at.
+_WITHOUT_TITLES = 20
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -65,6 +68,8 @@ class Answers:
         self._words = words
         digest = hashlib.sha256(f"{asked.prefix}:{words}".encode()).hexdigest()
         self._name = f"{FOLDER}/{digest}.parquet"
+        # how many rows are there that are to be replaced
+        self._refreshed = 0
         self._rows, self._exhausted = self._saved()
         self._next = 0
         self._new = False
@@ -78,7 +83,8 @@ class Answers:
         """Save what is new."""
         if self._asking is not None:
             self._asking.close()
-        if self._new:
+        # A refusal does not make less of what is known.
+        if self._new and not (self.failed and len(self._rows) < self._refreshed):
             self._save()
 
     def next_row(self, rank: int) -> Row | None:
@@ -141,12 +147,13 @@ class Answers:
         try:
             table = pq.read_table(file)
             rows = [Answer.from_row(row) for row in table.to_pylist()]
-        except (pa.ArrowException, msgspec.ValidationError):
-            # Of another version, or damaged: it can be asked again.
+        except (pa.ArrowException, OSError, msgspec.ValidationError):
+            # Of another version, or damaged, for which Arrow has both: it can be asked again.
             return [], False
         metadata = table.schema.metadata or {}
         by_this_run = metadata.get(b"run_id", b"").decode() == self._asked.run_id
         if self._asked.refresh and not by_this_run:
+            self._refreshed = len(rows)
             return [], False
         return rows, metadata.get(_EXHAUSTED) == b"true"
 
@@ -168,6 +175,7 @@ class _Asking:
         self._words = words
         self._known = known
         self._clock = Clock(asked.limits.deadline)
+        self._passed_over = 0
         self._session: Session | None = None
         self._entries: Iterator[Mapping[str, Any] | None] = iter(())
 
@@ -191,7 +199,11 @@ class _Asking:
         session = self._session or self._open()
         try:
             with session.outcome():
-                return next(filter(self._is_new, map(_video, self._entries)), None)
+                entry = next(filter(self._is_new, map(self._video, self._entries)), None)
+                if entry is None and session.setback is not None:
+                    # The extractor took what it could not get for the end.
+                    raise session.setback
+                return entry
         except FetchError:
             # Another attempt begins anew, and passes over what it knows.
             self.close()
@@ -201,7 +213,8 @@ class _Asking:
             self._clock.begin(math.inf)
 
     def _open(self) -> Session:
-        options = {"extract_flat": True, "playlistend": None}
+        # Without this, YouTube's answers without results in them would be the end of a search.
+        options = {"extractor_args": {"youtube": {"raise_incomplete_data": ["true"]}}}
         session = Session(self._asked.web, self._clock, self._asked.limits, options)
         session.__enter__()
         self._session = session
@@ -217,16 +230,20 @@ class _Asking:
     def _is_new(self, entry: dict[str, Any] | None) -> bool:
         return entry is not None and entry["id"] not in self._known
 
+    def _video(self, entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """An entry with id, url and title as texts; None for what is no video.
 
-def _video(entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """An entry with id, url and title as texts; None for what is no video with an own address."""
-    if not entry:
+        Raises FetchError for a search that lists no such things: some list addresses alone.
+        """
+        entry = entry or {}
+        texts = {name: _text(entry.get(name)) for name in ("id", "title")}
+        texts["url"] = _text(entry.get("webpage_url") or entry.get("url"))
+        if all(texts.values()) and "://" in str(texts["url"]):
+            return {**entry, **texts}
+        self._passed_over += 1
+        if self._passed_over >= _WITHOUT_TITLES and not self._known:
+            raise FetchError(Reason.UNSUPPORTED, "its results have no ids, addresses and titles")
         return None
-    texts = {name: _text(entry.get(name)) for name in ("id", "title")}
-    texts["url"] = _text(entry.get("webpage_url") or entry.get("url"))
-    if not all(texts.values()) or "://" not in str(texts["url"]):
-        return None
-    return {**entry, **texts}
 
 
 def _text(value: Any) -> str | None:

@@ -116,8 +116,7 @@ class LookUp:
             ]
             if not answered:
                 return "failed"
-            for number in answered:
-                self._barren = 0 if number else self._barren + 1
+            self._barren = 0 if any(answered) else self._barren + len(answered)
             if self._barren >= self._patience:
                 return "nothing new"
         return "no more queries"
