@@ -52,6 +52,8 @@ STATED = {
     ],
     "SPDX": [
         "CC-BY-4.0",
+        "CC BY license",
+        "License: CC BY",
         "CC-BY-SA-3.0-DE",
         "CC-BY-NC-ND-4.0",
         "CC0-1.0",

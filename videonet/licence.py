@@ -23,6 +23,7 @@ _WHOLE = re.compile(
     cc
     | creativecommon                                    # YouTube's programming interface
     | (cc\ ?)?by(\ (nc|nd|sa))*(\ [1-4]\ [05])?         # Vimeo, Jamendo, SoundCloud, Khan Academy
+    | (licen[cs]e\ )?cc\ by(\ licen[cs]e)?
     | (cc\ )?attribution                                # Flickr, PeerTube, Minds
       (\ non\ ?commercial)?
       (\ share\ ?alike|\ no\ ?deriv(ative)?s)?

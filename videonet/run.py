@@ -120,7 +120,8 @@ def prepare(request: Request) -> Plan:
     output = Output(request.out.absolute())
     state = _take_up(output, settings)
     output.write_targets(targets)
-    entrust(state.run_id, request.access)
+    if request.access != Access():
+        entrust(state.run_id, request.access)
     lookup = output.lookup()
     return Plan(
         settings=settings,

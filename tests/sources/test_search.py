@@ -241,8 +241,14 @@ def test_what_a_query_brought_is_a_catalogue(site, ask):
 
 def test_a_damaged_memory_is_asked_again(site, ask):
     first = ask(6)
-    for file in (ask.store.root / "search").iterdir():
-        file.write_bytes(file.read_bytes()[:100])
+
+    def damage(how: Callable[[bytes], bytes]) -> None:
+        for file in (ask.store.root / "search").iterdir():
+            file.write_bytes(how(file.read_bytes()))
+
+    damage(lambda data: data[:100])
+    assert ask(6) == first
+    damage(lambda data: data[:4] + bytes(60) + data[64:])
     assert ask(6) == first
 
 

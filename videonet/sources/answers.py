@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas import Answer, Reason, arrow_schema
+from videonet.errors import UsageError
 from videonet.fetch import FetchError, FetchLimits, Web
 from videonet.fetch.session import Clock, Session, repeatedly
 from videonet.sources.row import Row, encodable
@@ -163,8 +164,14 @@ class Answers:
         schema = arrow_schema(Answer).with_metadata(metadata)
         table = pa.Table.from_pylist([row.to_row() for row in self._rows], schema)
         file = self._asked.store.temporary()
-        pq.write_table(table, file, compression="zstd")
-        self._asked.store.adopt(file, self._name)
+        try:
+            pq.write_table(table, file, compression="zstd")
+            self._asked.store.adopt(file, self._name)
+        except OSError as error:
+            raise UsageError(
+                f"What a search has found cannot be written to {self._asked.store.root} "
+                f"({error.strerror or error}); make room, and run the same command again."
+            ) from error
 
 
 class _Asking:

@@ -60,7 +60,7 @@ class Found:
     def _table(self, file: Path) -> pa.Table:
         try:
             return pq.read_table(file)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise UsageError(
                 f"{file} of the store is damaged ({error}); delete it, and run again from the "
                 "source that it came from."

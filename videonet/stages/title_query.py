@@ -176,7 +176,11 @@ def _search(bench: Workbench, target_id: str) -> list[Any]:
         settings.per_class,
         settings.search_patience,
     )
-    end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
+    try:
+        end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
+    except UsageError as error:
+        bench.output.complain(error)
+        raise
     progress.searched()
     account = TaggedOutput(_SEARCHES, search.account(target_id, end))
     return [account, *in_batches(iter(search.rows))]
