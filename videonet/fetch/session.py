@@ -136,7 +136,7 @@ class Session(yt_dlp.YoutubeDL):
         self._web.extractors.append(self._ies_instances)
 
     def add_default_info_extractors(self) -> None:
-        """All that are enabled. yt-dlp finds them by rules that the user may give, in 60 ms."""
+        """All that are enabled. yt-dlp finds them by rules, slowly, which only some users give."""
         if "allowed_extractors" in self.params:
             super().add_default_info_extractors()
             return
@@ -148,7 +148,7 @@ class Session(yt_dlp.YoutubeDL):
                 self.add_info_extractor(known)
 
     def _forceprint(self, *_: object) -> None:
-        """Print nothing. yt-dlp makes tables first, which are a quarter of its work for a video."""
+        """Print nothing. yt-dlp would first make tables of all formats, for nobody to see."""
 
     def urlopen(self, request: Any) -> Response:
         """Ask, when it is the host's turn. Raises what yt-dlp raises, and FetchError."""
