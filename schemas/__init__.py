@@ -10,12 +10,14 @@ from schemas.fetch import Cut, Fetch, Length
 from schemas.label import Label
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
 from schemas.plan import Keep, Licence, Lookup, Plan, RunState, Settings, ShardState
+from schemas.progress import ProcessProgress, StageCost
 from schemas.reason import POLICIES, Policy, Reason
 from schemas.record import Record, arrow_schema
 from schemas.scan import Probe, Scan
 from schemas.search import Answer, NameYield, Search
 from schemas.target import Target
 from schemas.verdict import Outcome, Verdict
+from schemas.withdrawal import Withdrawal
 
 __all__ = [
     "POLICIES",
@@ -38,6 +40,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Probe",
+    "ProcessProgress",
     "Reason",
     "Record",
     "RunState",
@@ -47,8 +50,10 @@ __all__ = [
     "Shard",
     "ShardState",
     "Sighting",
+    "StageCost",
     "Target",
     "Totals",
     "Verdict",
+    "Withdrawal",
     "arrow_schema",
 ]

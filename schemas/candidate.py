@@ -59,5 +59,7 @@ class Candidate(Record, frozen=True, kw_only=True):
     # as in its first sighting
     live_status: str | None
     source: str
+    # content that a lock file asks for; None: whatever is there
+    sha256: str | None
     # one a target, in the order of the run's target list
     matches: tuple[Match, ...]

@@ -47,6 +47,8 @@ class Settings(Record, frozen=True, kw_only=True):
     modifiers: tuple[str, ...]
     # queries for a class in a row that bring nothing new before its search ends; 0: no search
     search_patience: int
+    # hex sha256 of the lock file that is rebuilt; None: candidates are looked up and judged
+    lock: str | None
     classifier: ClassifierCard
     # name under which the store keeps scans by this classifier with these settings
     scan_key: str

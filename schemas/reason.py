@@ -38,6 +38,7 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"  # not for the web, or outside the folder that was given
     EXTRACTION = "extraction"  # the site's page could not be read, or says no more than that
     UNSUPPORTED = "unsupported"  # a page on which no video can be found
+    CHANGED = "changed"  # its content is another one than the lock file asks for
     NOT_A_VIDEO = "not_a_video"  # a file without a video stream
     UNDECODABLE = "undecodable"  # a video whose frames cannot be decoded
     INTERNAL = "internal"  # a fault of ours; the error text says which
@@ -67,6 +68,7 @@ POLICIES: dict[Reason, Policy] = {
     Reason.BAD_ADDRESS: Policy.NEVER,
     Reason.EXTRACTION: Policy.NEXT_RUN,
     Reason.UNSUPPORTED: Policy.NEVER,
+    Reason.CHANGED: Policy.NEVER,
     Reason.NOT_A_VIDEO: Policy.NEVER,
     Reason.UNDECODABLE: Policy.NEVER,
     Reason.INTERNAL: Policy.NEXT_RUN,

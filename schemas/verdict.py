@@ -45,8 +45,14 @@ class Verdict(Record, frozen=True, kw_only=True):
     frames_matched: int | None
     # 0-based index of the first matching frame
     first_match: int | None
-    # highest probability among the matching frames
+    # 0-based index of the matching frame with the highest probability, and that probability
+    best_match: int | None
     best_probability: float | None
+    # classifier output that is the top-1 of most frames, of how many, and at most how probable:
+    # what the video shows to the classifier, whatever it was looked up for
+    seen: int | None
+    seen_frames: int | None
+    seen_probability: float | None
     # measured length, seconds; known for videos that passed the classifier
     duration: float | None
     # as shown, pixels

@@ -134,6 +134,7 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
             licence=None,
             live_status=None,
             source="catalogue",
+            sha256=None,
             matches=(),
         )
         threading.Timer(0.5, stop.set).start()

@@ -48,6 +48,7 @@ def candidate(key: str = "youtube:a") -> Candidate:
         licence="CC0",
         live_status=None,
         source="catalogue",
+        sha256=None,
         matches=(match, msgspec.structs.replace(match, target_id="dog", query="dogs")),
     )
 
@@ -249,7 +250,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
     }
     output = Output(curated.out)
     there = {name for name in files_of(output) if name.endswith(".json")}
-    assert there == {*records, "targets.json", "run.json"}
+    assert there == {*records, "targets.json", "labels.json", "run.json"}
     for name, record in records.items():
         data = (curated.out / name).read_bytes()
         # All its fields, and equal bytes for equal records.

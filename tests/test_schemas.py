@@ -18,6 +18,7 @@ CANDIDATE = Candidate(
     licence="CC-BY",
     live_status="was_live",
     source="catalogue",
+    sha256=None,
     matches=(Match(target_id="n1", names=("cat", "cats"), title="cats", query=None, rank=3),),
 )
 

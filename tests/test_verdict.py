@@ -45,6 +45,7 @@ CANDIDATE = Candidate(
     licence="CC-BY-4.0",
     live_status=None,
     source="catalogue",
+    sha256=None,
     matches=(MATCH,),
 )
 TARGET = Target(
@@ -392,7 +393,11 @@ def test_the_account_says_all_that_was_seen():
         "frames_scanned": 5,
         "frames_matched": 3,
         "first_match": 1,
+        "best_match": 3,
         "best_probability": 0.75,
+        "seen": 3,
+        "seen_frames": 2,
+        "seen_probability": 0.99,
         "duration": 10.01,
         "width": 640,
         "height": 361,
@@ -411,7 +416,8 @@ def test_the_account_of_a_video_that_was_never_seen_has_no_numbers():
     assert (verdict.outcome, verdict.reason) == (Outcome.REJECTED, Reason.TOO_SHORT)
     assert verdict.attempts == verdict.clips == 0
     unknown = (
-        *("frames_scanned", "frames_matched", "first_match", "best_probability", "duration"),
+        *("frames_scanned", "frames_matched", "first_match", "best_match", "best_probability"),
+        *("seen", "seen_frames", "seen_probability", "duration"),
         *("width", "height", "fps", "codec", "bytes", "sha256", "error"),
     )
     assert {name: getattr(verdict, name) for name in unknown} == dict.fromkeys(unknown)

@@ -119,6 +119,7 @@ def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candida
         licence=first.licence,
         live_status=first.live_status,
         source=first.source,
+        sha256=None,
         matches=tuple(sorted(by_target.values(), key=lambda each: position(each.target_id))),
     )
 

@@ -70,6 +70,7 @@ def manifest_of(
             "video_format": settings.video_format,
             "modifiers": list(settings.modifiers),
             "search_patience": settings.search_patience,
+            "lock": settings.lock,
             "scan_key": settings.scan_key,
         },
         versions=versions(),

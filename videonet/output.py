@@ -1,16 +1,18 @@
 """The folder OUT: what lies where in it, and how its tables are written and read.
 
 OUT/targets.json                    the targets, resolved
+OUT/labels.json                     what the classifier's outputs stand for
 OUT/lookup.json                     how many titles were looked at, and matched
 OUT/candidates/*.parquet            the candidate list
 OUT/verdicts/*.parquet              one row a pair of candidate and target
 OUT/clips/parquet, clips/tfrecord   the shards
 OUT/manifest.json                   what the data set is, to the byte
 OUT/run.json                        when and on what machine it was made
+OUT/withdrawn.json                  videos that were taken out, if any were
 OUT/_state/                         what a run needs to go on after an interruption
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,14 +22,17 @@ import pyarrow.parquet as pq
 
 from schemas import (
     Candidate,
+    Label,
     Lookup,
     Manifest,
+    Plan,
     Record,
     RunState,
     Shard,
     ShardState,
     Target,
     Verdict,
+    Withdrawal,
     arrow_schema,
 )
 from videonet.errors import UsageError
@@ -89,6 +94,28 @@ class Output:
         """Keep the run's targets."""
         self._write("targets.json", _readable(targets))
 
+    def labels(self) -> tuple[Label, ...]:
+        """What the classifier's outputs stand for."""
+        data = (self.root / "labels.json").read_bytes()
+        return msgspec.json.decode(data, type=tuple[Label, ...])
+
+    def write_labels(self, labels: Sequence[Label]) -> None:
+        """Keep what the classifier's outputs stand for."""
+        self._write("labels.json", msgspec.json.encode(labels, order="deterministic"))
+
+    def withdrawals(self) -> tuple[Withdrawal, ...]:
+        """The videos that were taken out, in the order of their keys."""
+        try:
+            data = (self.root / "withdrawn.json").read_bytes()
+        except FileNotFoundError:
+            return ()
+        return msgspec.json.decode(data, type=tuple[Withdrawal, ...])
+
+    def write_withdrawals(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Say which videos this data set may not have."""
+        ordered = sorted(withdrawals, key=lambda each: each.video_key)
+        self._write("withdrawn.json", _readable(ordered))
+
     def shard_state(self, index: int) -> ShardState | None:
         """What a finished shard was made of."""
         return self._read(f"_state/shards/{index:05d}.json", ShardState)
@@ -100,6 +127,14 @@ class Output:
     def write_run_facts(self, facts: dict[str, object]) -> None:
         """Keep what depends on the clock and the machine."""
         self._write("run.json", _readable(facts))
+
+    def plan(self) -> Plan | None:
+        """The run that is at work here, or was the last one; None: none was yet."""
+        try:
+            facts = msgspec.json.decode((self.root / "run.json").read_bytes())
+            return msgspec.convert(facts["plan"], type=Plan)
+        except (FileNotFoundError, msgspec.MsgspecError, KeyError, TypeError):
+            return None
 
     def are_there(self, files: Iterable[Shard]) -> bool:
         """Whether all these files are there, with their sizes."""

@@ -111,6 +111,7 @@ def prepare(request: Request) -> Plan:
         video_format=_video_format(request.access),
         modifiers=request.modifiers if site else (),
         search_patience=request.search_patience if site else 0,
+        lock=None,
         classifier=classifier.card,
         scan_key=scan_key(classifier, request.frames),
     )
@@ -120,6 +121,7 @@ def prepare(request: Request) -> Plan:
     output = Output(request.out.absolute())
     state = _take_up(output, settings)
     output.write_targets(targets)
+    output.write_labels(classifier.labels)
     if request.access != Access():
         entrust(state.run_id, request.access)
     lookup = output.lookup()
@@ -163,6 +165,8 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
         "beam": beam.__version__,
         "versions": versions(),
     }
+    # Now, so that whoever looks at a run that goes on knows which one it is.
+    output.write_run_facts(facts)
     options = PipelineOptions(list(beam_options))
     runner = FnApiRunner() if plan.local else _runner(beam_options)
     if plan.local:

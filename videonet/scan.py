@@ -1,19 +1,18 @@
 """What a classifier sees in the first frames of a video, whatever the video was looked up for."""
 
 import hashlib
-import io
 import json
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import imagehash
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from schemas import Scan
+from videonet import thumbnail
 from videonet.classifier import Classifier
 from videonet.fetch import shortened
 from videonet.video import VideoError, first_frames
@@ -24,17 +23,13 @@ PROBABILITY_DIGITS = 4
 # To be raised with every change to this code, or to the decoder's, that changes what is seen.
 SCAN_VERSION = 1
 
-# Frames of a thumbnail, evenly spread over the scanned ones, and their height in pixels.
-THUMBNAIL_FRAMES = 4
-THUMBNAIL_HEIGHT = 112
-
 
 @dataclass(frozen=True)
 class Scanned:
     """A scan and what was seen on the way."""
 
     scan: Scan
-    # JPEG of a few frames side by side, as the classifier saw them
+    # JPEG of a few frames side by side, see `videonet.thumbnail`
     thumbnail: bytes | None
 
 
@@ -51,9 +46,18 @@ def scan_key(classifier: Classifier, frames: int) -> str:
 
 
 def scan_video(
-    file: Path, video_key: str, sha256: str, classifier: Classifier, frames: int
+    file: Path,
+    video_key: str,
+    sha256: str,
+    classifier: Classifier,
+    frames: int,
+    looked_for: Iterable[Collection[int]] = (),
 ) -> Scanned:
-    """Classify the first `frames` frames of `file`, whose content is `sha256`."""
+    """Classify the first `frames` frames of `file`, whose content is `sha256`.
+
+    The scan is the same whatever the video was looked up for. The thumbnail shows besides, for
+    each of the sets of outputs `looked_for`, the frame that confirms it best.
+    """
     begin = time.monotonic()
     empty = Scan(
         video_key=video_key,
@@ -72,30 +76,21 @@ def scan_video(
         failed = msgspec.structs.replace(empty, reason=error.reason, error=shortened(str(error)))
         return Scanned(failed, None)
     top1, probability = classifier.classify(first.images)
-    shown = _spread(first.images)
+    shown = thumbnail.spread(len(first.images))
     scan = msgspec.structs.replace(
         empty,
         top1=tuple(top1.tolist()),
         probability=tuple(round(float(each), PROBABILITY_DIGITS) for each in probability),
         probe=first.probe,
-        phash=tuple(str(imagehash.phash(image)) for image in shown),
+        phash=tuple(str(imagehash.phash(Image.fromarray(first.images[i]))) for i in shown),
         seconds=round(time.monotonic() - begin, 3),
     )
-    return Scanned(scan, _strip(shown))
+    best = [_best(scan, outputs) for outputs in looked_for]
+    shown += [frame for frame in best if frame is not None]
+    return Scanned(scan, thumbnail.strip(first.images, shown))
 
 
-def _spread(images: NDArray[np.uint8]) -> list[Image.Image]:
-    """A few of `images`, first and last included, none twice."""
-    positions = np.linspace(0, len(images) - 1, THUMBNAIL_FRAMES).round().astype(int)
-    return [Image.fromarray(images[position]) for position in sorted(set(positions.tolist()))]
-
-
-def _strip(images: list[Image.Image]) -> bytes:
-    height = min(THUMBNAIL_HEIGHT, images[0].height)
-    width = round(images[0].width * height / images[0].height)
-    strip = Image.new("RGB", (width * len(images), height))
-    for position, image in enumerate(images):
-        strip.paste(image.resize((width, height), Image.Resampling.BILINEAR), (position * width, 0))
-    jpeg = io.BytesIO()
-    strip.save(jpeg, "JPEG", quality=80)
-    return jpeg.getvalue()
+def _best(scan: Scan, outputs: Collection[int]) -> int | None:
+    """Index of the frame whose top-1 is one of `outputs` and is the most probable, if any is."""
+    matching = [i for i, output in enumerate(scan.top1) if output in outputs]
+    return max(matching, key=lambda i: scan.probability[i], default=None)

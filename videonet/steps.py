@@ -82,6 +82,7 @@ def seen_of(bench: Workbench, candidate: Candidate) -> Seen:
         length=length if length and length.sha256 == content else None,
         cut=clips,
         whole=clips is not None or _is_at_hand(bench, candidate, fetched),
+        withdrawn=key in bench.withdrawn,
     )
 
 
@@ -139,7 +140,12 @@ def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
         return
     # What went wrong the last time is to be tried again, and decides nothing yet; what the page
     # said then still holds.
-    untried = Seen(fetch=_without_reason(seen.fetch), scan=seen.scan, length=seen.length)
+    untried = Seen(
+        fetch=_without_reason(seen.fetch),
+        scan=seen.scan,
+        length=seen.length,
+        withdrawn=seen.withdrawn,
+    )
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
         fetch(candidate, bench.store, bench.budget, bench.fetch_limits, bench.web, run_id)
 
@@ -149,7 +155,8 @@ def _without_reason(fetched: Fetch | None) -> Fetch | None:
 
 
 def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
-    if seen.scan is not None:
+    # What a lock file asks for was seen elsewhere.
+    if seen.scan is not None or candidate.sha256 is not None:
         return
     fetched, content = _content(seen)
     settings = bench.plan.settings
@@ -159,6 +166,7 @@ def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
         content,
         bench.classifier,
         settings.frames,
+        [bench.targets[match.target_id].outputs for match in candidate.matches],
     )
     if scanned.thumbnail is not None:
         bench.store.write_thumbnail(candidate.video_key, scanned.thumbnail)

@@ -12,6 +12,8 @@ is the result of; it is written beside its place and renamed, so it is there who
     STORE/clips/<key>/<xx>/<digest>      these clips, until their shard is written
     STORE/found/<digest>.parquet         what sources said of it
     STORE/search/<digest>.parquet        what a site answered to one query
+    STORE/withdrawn/<digest>.json        that a video is in no data set any more
+    STORE/progress/<run>/<process>.json  how far a run is, process by process
 """
 
 import hashlib
@@ -24,7 +26,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas import Cut, Fetch, Length, Record, Scan
+from schemas import Cut, Fetch, Length, Record, Scan, Withdrawal
 from videonet.errors import UsageError
 
 R = TypeVar("R", bound=Record)
@@ -127,6 +129,25 @@ class Store:
     def write_thumbnail(self, video_key: str, jpeg: bytes) -> None:
         """Put a JPEG with a few of a video's frames side by side."""
         self.write(f"thumbnail/{_place(video_key)}.jpg", jpeg)
+
+    def thumbnail(self, video_key: str) -> bytes | None:
+        """A JPEG with a few of a video's frames, see `videonet.thumbnail`."""
+        return self.read(f"thumbnail/{_place(video_key)}.jpg")
+
+    def write_withdrawal(self, withdrawal: Withdrawal) -> None:
+        """Say that no data set may have a video from now on."""
+        self.write(f"withdrawn/{digest(withdrawal.video_key)}.json", withdrawal.to_json())
+
+    def withdrawals(self) -> Iterator[Withdrawal]:
+        """The videos that no data set may have."""
+        for name in self.list("withdrawn"):
+            withdrawal = self._record(Withdrawal, name)
+            if withdrawal is None:
+                raise UsageError(
+                    f"{self.root / name} is damaged: it names a video that no data set may have. "
+                    "Delete it, and withdraw that video again."
+                )
+            yield withdrawal
 
     def video(self, video_key: str) -> str:
         """Name of the store's own copy of a video."""

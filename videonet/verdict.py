@@ -4,8 +4,10 @@ The rules are tried in one order, and the first that applies decides, so that a 
 depends on chance, on what else was fetched, or on what an earlier run already knew.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 from schemas import (
     Candidate,
@@ -48,6 +50,8 @@ class Seen:
     cut: Cut | None = None
     # whether the whole file can be read, or is cut already
     whole: bool = False
+    # whether somebody asked for it to be taken out of all data sets
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ KEPT = Decision(Outcome.KEPT)
 
 def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> Decision | None:
     """What becomes of a candidate for one target; None: more must be seen."""
+    if seen.withdrawn:
+        return because(Reason.WITHDRAWN)
+    if candidate.sha256 is not None:
+        return _as_locked(candidate.sha256, seen)
     if is_too_short(declared_duration(candidate, seen.fetch), limits.min_seconds):
         return because(Reason.TOO_SHORT)
     if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, seen.fetch):
@@ -86,11 +94,7 @@ def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> 
             return because(Reason.TOO_SHORT)
     if not seen.whole:
         return _failure(seen.fetch)
-    if seen.length is None or seen.cut is None:
-        return None
-    if seen.cut.reason is not None:
-        return because(seen.cut.reason, seen.cut.error)
-    return KEPT
+    return None if seen.length is None else _as_cut(seen.cut)
 
 
 def declared_duration(candidate: Candidate, fetch: Fetch | None) -> float | None:
@@ -141,6 +145,8 @@ def account(
     """
     scan, fetch, length = seen.scan, seen.fetch, seen.length
     frames = matching_frames(scan, target) if scan else []
+    best = max(frames, key=lambda i: scan.probability[i], default=None) if scan else None
+    shown = _most_seen(scan) if scan else None
     probe = scan.probe if scan else None
     return Verdict(
         video_id=candidate.video_id,
@@ -163,7 +169,11 @@ def account(
         frames_scanned=len(scan.top1) if scan else None,
         frames_matched=len(frames) if scan else None,
         first_match=frames[0] if frames else None,
-        best_probability=max((scan.probability[i] for i in frames), default=None) if scan else None,
+        best_match=best,
+        best_probability=scan.probability[best] if scan and best is not None else None,
+        seen=shown.output if shown else None,
+        seen_frames=shown.frames if shown else None,
+        seen_probability=shown.probability if shown else None,
         duration=float(seconds(length)) if length and length.reason is None else None,
         width=probe.width if probe else None,
         height=probe.height if probe else None,
@@ -174,6 +184,49 @@ def account(
         clips=seen.cut.clips if seen.cut and decision.outcome is Outcome.KEPT else 0,
         classifier=classifier,
     )
+
+
+class _Shown(NamedTuple):
+    """A class that the classifier saw."""
+
+    output: int
+    frames: int
+    # the highest
+    probability: float
+
+
+def _most_seen(scan: Scan) -> _Shown | None:
+    """The top-1 class of most frames; of several, the one that was seen first."""
+    commonest = Counter(scan.top1).most_common(1)
+    if not commonest:
+        return None
+    output, frames = commonest[0]
+    seen = zip(scan.top1, scan.probability, strict=True)
+    return _Shown(output, frames, max(each for top1, each in seen if top1 == output))
+
+
+def _as_locked(sha256: str, seen: Seen) -> Decision | None:
+    """What becomes of a video that was judged elsewhere, and is to be had again with that content.
+
+    It needs no scan; its length is measured to cut it in the same places.
+    """
+    content = seen.fetch.sha256 if seen.fetch else None
+    if content is not None and content != sha256:
+        return because(Reason.CHANGED, f"sha256 {content[:12]}..., locked was {sha256[:12]}...")
+    if not seen.whole:
+        return _failure(seen.fetch)
+    if seen.length is None:
+        return None
+    if seen.length.reason is not None:
+        return because(seen.length.reason, seen.length.error)
+    return _as_cut(seen.cut)
+
+
+def _as_cut(cut: Cut | None) -> Decision | None:
+    """The decision on a video for which all else speaks."""
+    if cut is None:
+        return None
+    return KEPT if cut.reason is None else because(cut.reason, cut.error)
 
 
 def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:

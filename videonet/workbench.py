@@ -43,6 +43,10 @@ class Workbench:
         self.clip_settings = ClipSettings(settings.max_clips)
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}
+        # keys of videos that nobody may have, as this store or this data set was told
+        self.withdrawn = frozenset(
+            each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
+        )
         limit = plan.disk_budget
         self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
 

@@ -40,6 +40,7 @@ def candidate(url: str, *, root: Path | None = None) -> Candidate:
         licence=None,
         live_status=None,
         source="catalogue",
+        sha256=None,
         matches=(),
     )
 

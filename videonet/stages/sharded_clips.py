@@ -9,6 +9,7 @@ from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 from schemas import Candidate, Plan, Reason, Shard, Totals, Verdict
 from videonet import steps
 from videonet.errors import UsageError
+from videonet.finish import finish
 from videonet.manifest import Key, manifest_of, tally
 from videonet.members import finish_shard
 from videonet.shards import shard_of
@@ -110,5 +111,5 @@ def _write_manifest(
     """Finish the run, if its accounts balance and the disk had room for all."""
     _require_room(plan, dict(counts))
     manifest = manifest_of(plan, complete_list(plan), files, dict(counts))
-    workbench(plan).output.write_manifest(manifest)
+    finish(workbench(plan).output, manifest)
     return manifest.totals

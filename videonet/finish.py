@@ -1,0 +1,12 @@
+"""What is written when all shards of a data set are there: by a run, and when videos are withdrawn.
+
+The manifest comes last: where it is, everything else is.
+"""
+
+from schemas import Manifest
+from videonet.output import Output
+
+
+def finish(output: Output, manifest: Manifest) -> None:
+    """Write what describes the data set as a whole, then its manifest."""
+    output.write_manifest(manifest)
