@@ -4,18 +4,25 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .PHONY: demo test lint lock clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt setup.py
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+# PyTorch is some 5 GB, and only tests want it here.
+$(VENV)/.with-torch: $(VENV)/.installed
+	$(INSTALL) --editable '.[dev,train]'
 	touch $@
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m demo
 
-test: $(VENV)/.installed
+test: $(VENV)/.with-torch
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed
