@@ -20,6 +20,7 @@ from schemas import Reason, Scan
 from videonet.classifier import Classifier, load_classifier
 from videonet.fetch import ERROR_LENGTH
 from videonet.scan import scan_key, scan_video
+from videonet.thumbnail import frames_of
 from videonet.video import first_frames, probe
 
 
@@ -134,6 +135,25 @@ def test_a_thumbnail_begins_with_the_first_frame_and_ends_with_the_last(tmp_path
     for left, index in ((0, 0), (192, 24)):
         seen = np.asarray(picture.crop((left, 0, left + 64, 64)), np.int16)
         assert np.abs(seen - images[index]).mean() < 8 < np.abs(seen - images[24 - index]).mean()
+
+
+def test_a_thumbnail_shows_the_frame_that_confirms_best_what_was_looked_for(tmp_path, classifier):
+    path = draw(tmp_path / "v.mp4", ("balloon", "sailboat"), 2)
+    plain = scan_video(path, "k", "ab", classifier, 100)
+    seen = plain.scan
+    looked_for = [[output] for output in sorted(set(seen.top1))] + [[len(classifier.labels)]]
+    scanned = scan_video(path, "k", "ab", classifier, 100, looked_for)
+    best = {
+        max(
+            (i for i, top1 in enumerate(seen.top1) if top1 == output),
+            key=lambda i: seen.probability[i],
+        )
+        for output in set(seen.top1)
+    }
+    spread = set(frames_of(plain.thumbnail))
+    assert best - spread, "else this shows nothing"
+    assert timeless(scanned.scan) == timeless(seen)
+    assert set(frames_of(scanned.thumbnail)) == spread | best
 
 
 def test_hashes_tell_videos_apart_and_copies_not(tmp_path, classifier):
