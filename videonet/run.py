@@ -24,7 +24,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.curate import curate
 from schemas import Keep, Licence, Manifest, Plan, RunState, Settings, Target
-from videonet import stopping
+from videonet import progress, stopping
 from videonet.budget import RESERVE
 from videonet.classifier import Device
 from videonet.errors import UsageError
@@ -49,15 +49,29 @@ LOCAL_RUNNERS = frozenset({"DirectRunner", "FnApiRunner", "BundleBasedDirectRunn
 DISK_BUDGET = 50_000_000_000
 
 
-@dataclass(frozen=True)
-class Request:
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """Where a run works, and with what: none of it changes a byte of the data set."""
+
+    store: Path
+    out: Path
+    keep: Keep = Keep.KEPT
+    disk_budget: int | None = None
+    workers: int = os.cpu_count() or 1
+    downloads: int = 8
+    deadline: float = 600.0
+    requests_per_second: float = Pace.requests_per_second
+    per_host: int = Pace.connections
+    access: Access = field(default_factory=Access)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Means):
     """What was asked for; see `videonet curate --help`."""
 
     targets: str
     source: str
     classifier: str
-    store: Path
-    out: Path
     files_root: Path | None = None
     per_class: int = 5000
     min_seconds: float = 10.0
@@ -65,20 +79,12 @@ class Request:
     max_clips: int = 4
     formats: tuple[str, ...] = tuple(FORMATS)
     shards: int | None = None
-    keep: Keep = Keep.KEPT
     max_bytes: int = 2_000_000_000
-    disk_budget: int | None = None
-    workers: int = os.cpu_count() or 1
-    downloads: int = 8
-    deadline: float = 600.0
     device: Device = "cpu"
     licence: Licence = Licence.ANY
     modifiers: tuple[str, ...] = ()
     search_patience: int = 10
     refresh_search: bool = False
-    requests_per_second: float = Pace.requests_per_second
-    per_host: int = Pace.connections
-    access: Access = field(default_factory=Access)
     beam_options: Sequence[str] = ()
 
 
@@ -90,10 +96,8 @@ def prepare(request: Request) -> Plan:
     for name in request.formats:
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
-    _require_apart(request)
-    _check_access(request.access, local)
-    store = Store(request.store)
-    store.prepare()
+    kind, _, place = request.source.partition(":")
+    store = prepared_store(request, Path(place) if kind == "folder" else None, local=local)
     site = searched_site(request.source)
     (site or open_source(request.source, store, request.files_root)).check()
     settings = Settings(
@@ -108,38 +112,76 @@ def prepare(request: Request) -> Plan:
         shards=request.shards,
         max_bytes=request.max_bytes,
         licence=request.licence,
-        video_format=_video_format(request.access),
+        video_format=video_format(request.access),
         modifiers=request.modifiers if site else (),
         search_patience=request.search_patience if site else 0,
         lock=None,
         classifier=classifier.card,
         scan_key=scan_key(classifier, request.frames),
     )
-    # A budget is counted in one process; machines that share a store have none.
-    budget = _budget(store, request.disk_budget) if local else None
-    # Last, so that what is refused leaves no trace in OUT.
+    plan = plan_of(
+        request,
+        settings,
+        store,
+        classifier=str(classifier.path.absolute()),
+        device=request.device,
+        refresh_search=request.refresh_search,
+        local=local,
+    )
     output = Output(request.out.absolute())
-    state = _take_up(output, settings)
     output.write_targets(targets)
     output.write_labels(classifier.labels)
-    if request.access != Access():
-        entrust(state.run_id, request.access)
+    return plan
+
+
+def prepared_store(means: Means, videos: Path | None, *, local: bool) -> Store:
+    """The store of a run, ready, when its folders and its access are. Raises UsageError.
+
+    `videos` is the folder of local files, if the run reads one.
+    """
+    _require_apart(means, videos)
+    _check_access(means.access, local)
+    store = Store(means.store)
+    store.prepare()
+    return store
+
+
+def plan_of(
+    means: Means,
+    settings: Settings,
+    store: Store,
+    *,
+    classifier: str = "",
+    device: Device = "cpu",
+    refresh_search: bool = False,
+    local: bool = True,
+) -> Plan:
+    """The plan of a run that OUT was taken up for. Raises UsageError, without a trace in OUT.
+
+    `classifier` is the path of its file; "" where nothing is to be classified.
+    """
+    # A budget is counted in one process; machines that share a store have none.
+    budget = _budget(store, means.disk_budget) if local else None
+    output = Output(means.out.absolute())
+    state = _take_up(output, settings)
+    if means.access != Access():
+        entrust(state.run_id, means.access)
     lookup = output.lookup()
     return Plan(
         settings=settings,
         run_id=state.run_id,
         store=str(store.root),
         out=str(output.root),
-        classifier=str(classifier.path.absolute()),
-        device=request.device,
-        keep=request.keep,
+        classifier=classifier,
+        device=device,
+        keep=means.keep,
         disk_budget=budget,
-        workers=request.workers,
-        downloads=request.downloads,
-        deadline=request.deadline,
-        requests_per_second=request.requests_per_second,
-        per_host=request.per_host,
-        refresh_search=request.refresh_search,
+        workers=means.workers,
+        downloads=means.downloads,
+        deadline=means.deadline,
+        requests_per_second=means.requests_per_second,
+        per_host=means.per_host,
+        refresh_search=refresh_search,
         shards=lookup.shards if lookup else state.shards,
         listed=lookup is not None,
         local=local,
@@ -165,6 +207,10 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
         "beam": beam.__version__,
         "versions": versions(),
     }
+    store, before = Store(Path(plan.store)), output.plan()
+    if before is not None and before.run_id != plan.run_id:
+        Store(Path(before.store)).forget_progress(before.run_id)
+    progress.begin_anew(store, plan.run_id)
     # Now, so that whoever looks at a run that goes on knows which one it is.
     output.write_run_facts(facts)
     options = PipelineOptions(list(beam_options))
@@ -172,6 +218,9 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
     if plan.local:
         # What goes wrong in a stage comes back from it; Beam would print its traces besides.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    counts = workbench(plan).progress
+    if plan.local:
+        counts.begin()
     try:
         with (
             stopping.on_interrupt(),
@@ -185,9 +234,12 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
         if complaint is None:
             raise
         raise UsageError(complaint) from error
+    finally:
+        counts.end()
     if not plan.local:
         return None
     facts["seconds"] = round(time.monotonic() - begin, 3)
+    facts["stages"] = progress.costs_of(store, plan.run_id)
     facts["hosts_no_longer_asked"] = [
         {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
         for each in hosts_no_longer_asked(plan)
@@ -233,7 +285,7 @@ def alone(*folders: Path) -> Iterator[None]:
             lock.release()
 
 
-def _video_format(access: Access) -> str | None:
+def video_format(access: Access) -> str | None:
     """What the user says of the format to download; None: the smallest that will do."""
     said = {key: access.options[key] for key in ("format", "format_sort") if key in access.options}
     return msgspec.json.encode(said).decode() if said else None
@@ -249,11 +301,10 @@ def _check_access(access: Access, local: bool) -> None:
     access.check()
 
 
-def _require_apart(request: Request) -> None:
+def _require_apart(means: Means, videos: Path | None) -> None:
     """Raise UsageError where one folder would fill another one with its files."""
-    kind, _, place = request.source.partition(":")
-    source = Path(place).resolve() if kind == "folder" else None
-    store, out = request.store.resolve(), request.out.resolve()
+    source = videos.resolve() if videos else None
+    store, out = means.store.resolve(), means.out.resolve()
     if store == out:
         raise UsageError(f"--store and --out are both {store}; give each a folder of its own.")
     for option, folder in (("--store", store), ("--out", out)):
@@ -308,8 +359,8 @@ def _difference(before: Settings, now: Settings) -> str:
         changed.remove("scan_key")
     shown = []
     for name in changed:
-        if name == "targets":
-            shown.append("another class list")
+        if name in ("targets", "lock"):
+            shown.append("another class list" if name == "targets" else "another lock file")
             continue
         values = [
             f"{each['name']} ({each['sha256'][:12]}...)" if name == "classifier" else each

@@ -19,7 +19,7 @@ from videonet.scan import scan_video
 from videonet.shards import FORMATS
 from videonet.verdict import Decision, Seen, account, because, decide, seconds
 from videonet.video import VideoError, measure_length
-from videonet.workbench import Workbench
+from videonet.workbench import Knowledge, Workbench
 
 # How clips wait for their shard: frame by frame, nothing to be decoded again.
 WAITING = FORMATS["tfrecord"]
@@ -66,23 +66,23 @@ def cut(bench: Workbench, candidate: Candidate) -> Decided:
     return _step(bench, candidate, _cut)
 
 
-def seen_of(bench: Workbench, candidate: Candidate) -> Seen:
+def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
     """What the store knows of a candidate. Results for another content do not count."""
     key = candidate.video_key
-    fetched = bench.store.fetch(key)
+    fetched = known.store.fetch(key)
     content = fetched.sha256 if fetched else None
-    scanned = bench.store.scan(key, bench.plan.settings.scan_key)
-    length = bench.store.length(key)
-    clips = bench.store.cut(key, bench.cut_key)
-    if clips is not None and (clips.sha256 != content or not _are_here(bench, clips)):
+    scanned = known.store.scan(key, known.plan.settings.scan_key)
+    length = known.store.length(key)
+    clips = known.store.cut(key, known.cut_key)
+    if clips is not None and (clips.sha256 != content or not _are_here(known, clips)):
         clips = None
     return Seen(
         fetch=fetched,
         scan=scanned if scanned and scanned.sha256 == content else None,
         length=length if length and length.sha256 == content else None,
         cut=clips,
-        whole=clips is not None or _is_at_hand(bench, candidate, fetched),
-        withdrawn=key in bench.withdrawn,
+        whole=clips is not None or _is_at_hand(known, candidate, fetched),
+        withdrawn=key in known.withdrawn,
     )
 
 
@@ -124,9 +124,12 @@ def _step(
 def _look_ahead(bench: Workbench, candidate: Candidate) -> int:
     """Measure and cut; the stages whose work it is find it done. The bytes that were released."""
     measured = measure(bench, candidate)
+    bench.progress.foreseen(measured.verdicts)
     if measured.rest is None:
         return measured.released
-    return cut(bench, measured.rest).released
+    clips = cut(bench, measured.rest)
+    bench.progress.foreseen(clips.verdicts)
+    return clips.released
 
 
 def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) -> Decision | None:
@@ -147,7 +150,11 @@ def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
         withdrawn=seen.withdrawn,
     )
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
-        fetch(candidate, bench.store, bench.budget, bench.fetch_limits, bench.web, run_id)
+        store, limits = bench.store, bench.fetch_limits
+        with bench.progress.at_work("download") as work:
+            fetched = fetch(candidate, store, bench.budget, limits, bench.web, run_id)
+            if fetched.here and fetched.path is None:
+                work.bytes += fetched.bytes or 0
 
 
 def _without_reason(fetched: Fetch | None) -> Fetch | None:
@@ -160,14 +167,16 @@ def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
         return
     fetched, content = _content(seen)
     settings = bench.plan.settings
-    scanned = scan_video(
-        bench.store.file(fetched),
-        candidate.video_key,
-        content,
-        bench.classifier,
-        settings.frames,
-        [bench.targets[match.target_id].outputs for match in candidate.matches],
-    )
+    with bench.progress.at_work("scan") as work:
+        work.bytes += fetched.bytes or 0
+        scanned = scan_video(
+            bench.store.file(fetched),
+            candidate.video_key,
+            content,
+            bench.classifier,
+            settings.frames,
+            [bench.targets[match.target_id].outputs for match in candidate.matches],
+        )
     if scanned.thumbnail is not None:
         bench.store.write_thumbnail(candidate.video_key, scanned.thumbnail)
     bench.store.write_scan(scanned.scan, settings.scan_key)
@@ -180,7 +189,9 @@ def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     reason = error = None
     length = Fraction(0)
     try:
-        length = measure_length(bench.store.file(fetched))
+        with bench.progress.at_work("measure") as work:
+            work.bytes += fetched.bytes or 0
+            length = measure_length(bench.store.file(fetched))
     except VideoError as failure:
         reason, error = failure.reason, shortened(str(failure))
     bench.store.write_length(
@@ -205,11 +216,13 @@ def _cut(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     reason = error = None
     clips = 0
     try:
-        with WAITING.open_writer(file) as write:
-            source, length = bench.store.file(fetched), seconds(seen.length)
-            for clip in cut_clips(source, length, origin, bench.clip_settings):
-                write(clip)
-                clips += 1
+        with bench.progress.at_work("cut") as work:
+            with WAITING.open_writer(file) as write:
+                source, length = bench.store.file(fetched), seconds(seen.length)
+                for clip in cut_clips(source, length, origin, bench.clip_settings):
+                    write(clip)
+                    clips += 1
+            work.bytes += file.stat().st_size
         bench.store.adopt(file, bench.store.clips(candidate.video_key, bench.cut_key))
     except VideoError as failure:
         reason, error, clips = failure.reason, shortened(str(failure)), 0
@@ -234,21 +247,21 @@ def _content(seen: Seen) -> tuple[Fetch, str]:
     return seen.fetch, seen.fetch.sha256
 
 
-def _is_at_hand(bench: Workbench, candidate: Candidate, fetched: Fetch | None) -> bool:
+def _is_at_hand(known: Knowledge, candidate: Candidate, fetched: Fetch | None) -> bool:
     """Whether the whole file can be read where this candidate says that it is."""
-    if fetched is None or not is_here(fetched, bench.store):
+    if fetched is None or not is_here(fetched, known.store):
         return False
     if candidate.root is None:
         return True
     return fetched.path == str(below(candidate.root, candidate.url))
 
 
-def _are_here(bench: Workbench, clips: Cut) -> bool:
+def _are_here(known: Knowledge, clips: Cut) -> bool:
     """Whether nobody needs the video's bytes for its clips: none, waiting, or in their shard."""
     if not clips.clips:
         return True
-    waiting = bench.store.root / bench.store.clips(clips.video_key, bench.cut_key)
-    return waiting.exists() or bench.is_in_shard(clips.video_key, clips.sha256)
+    waiting = known.store.root / known.store.clips(clips.video_key, known.cut_key)
+    return waiting.exists() or known.is_in_shard(clips.video_key, clips.sha256)
 
 
 def _put_away(bench: Workbench, fetched: Fetch | None, *, kept: bool) -> int:

@@ -26,7 +26,7 @@ from typing import TypeVar
 
 import msgspec
 
-from schemas import Cut, Fetch, Length, Record, Scan, Withdrawal
+from schemas import Cut, Fetch, Length, ProcessProgress, Record, Scan, Withdrawal
 from videonet.errors import UsageError
 
 R = TypeVar("R", bound=Record)
@@ -148,6 +148,42 @@ class Store:
                     "Delete it, and withdraw that video again."
                 )
             yield withdrawal
+
+    def forget(self, video_key: str) -> None:
+        """Delete all that shows a video: the store's own copy, its thumbnail, clips that wait.
+
+        What was counted and measured stays, so that accounts which speak of it can be made again.
+        """
+        fetched = self.fetch(video_key)
+        if fetched is not None and fetched.path is None and fetched.here:
+            self.write_fetch(msgspec.structs.replace(fetched, here=False))
+        self.delete(self.video(video_key))
+        self.delete(f"thumbnail/{_place(video_key)}.jpg")
+        for folder in self.list("clips"):
+            self.delete(f"{folder}/{_place(video_key)}")
+
+    def is_there(self) -> bool:
+        """Whether a run has made anything in this folder that only a store has."""
+        return any((self.root / kind).is_dir() for kind in ("fetch", "found"))
+
+    # Of runs.
+
+    def progress_name(self, run_id: str, process: str) -> str:
+        """Name of what a process says of its part in a run."""
+        return f"progress/{run_id}/{process}.json"
+
+    def progress(self, run_id: str) -> Iterator[ProcessProgress]:
+        """What all processes of a run say."""
+        for name in self.list(f"progress/{run_id}"):
+            record = self._record(ProcessProgress, name)
+            if record is not None:
+                yield record
+
+    def forget_progress(self, run_id: str) -> None:
+        """Remove what all processes of a run say."""
+        shutil.rmtree(self.root / "progress" / run_id, ignore_errors=True)
+
+    # Places of files.
 
     def video(self, video_key: str) -> str:
         """Name of the store's own copy of a video."""

@@ -11,6 +11,7 @@ from videonet.fetch import FetchLimits, Web
 from videonet.fetch.entrusted import access_of
 from videonet.fetch.politeness import Pace
 from videonet.output import Output
+from videonet.progress import Progress
 from videonet.shards import shard_of
 from videonet.store import Store
 from videonet.verdict import Limits
@@ -20,13 +21,40 @@ _workbenches: dict[Plan, "Workbench"] = {}
 _classifiers: dict[tuple[str, Device], Classifier] = {}
 
 
-class Workbench:
-    """The tools of one run in one process, shared by all its threads."""
+class Knowledge:
+    """What verdicts are made of: a run's records, and its rules. To be read only."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.store = Store(Path(plan.store))
         self.output = Output(Path(plan.out))
+        settings = plan.settings
+        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
+        self.clip_settings = ClipSettings(settings.max_clips)
+        self.cut_key = self.clip_settings.key
+        # by id, in the order of the run's list
+        self.targets = {target.target_id: target for target in self.output.targets()}
+        # keys of videos that nobody may have, as this store or this data set was told
+        self.withdrawn = frozenset(
+            each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
+        )
+
+    def is_in_shard(self, video_key: str, sha256: str) -> bool:
+        """Whether an earlier run over OUT has put the clips of this content into their shard."""
+        lookup = self.output.lookup()
+        if lookup is None:
+            return False
+        shard = self.output.shard_state(shard_of(video_key, lookup.shards))
+        if shard is None or shard.cut_key != self.cut_key:
+            return False
+        return shard.videos.get(video_key) == sha256 and self.output.has_any(shard.files)
+
+
+class Workbench(Knowledge):
+    """The tools of one run in one process, shared by all its threads."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
         settings = plan.settings
         self.fetch_limits = FetchLimits(
             max_bytes=settings.max_bytes,
@@ -39,30 +67,10 @@ class Workbench:
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
         self.web = Web(pace, access_of(plan.run_id))
-        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
-        self.clip_settings = ClipSettings(settings.max_clips)
-        # by id, in the order of the run's list
-        self.targets = {target.target_id: target for target in self.output.targets()}
-        # keys of videos that nobody may have, as this store or this data set was told
-        self.withdrawn = frozenset(
-            each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
-        )
         limit = plan.disk_budget
         self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
-
+        self.progress = Progress(self.store, self.output, plan.run_id)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
-
-        self.cut_key = self.clip_settings.key
-
-    def is_in_shard(self, video_key: str, sha256: str) -> bool:
-        """Whether an earlier run over OUT has put the clips of this content into their shard."""
-        lookup = self.output.lookup()
-        if lookup is None:
-            return False
-        shard = self.output.shard_state(shard_of(video_key, lookup.shards))
-        if shard is None or shard.cut_key != self.cut_key:
-            return False
-        return shard.videos.get(video_key) == sha256 and self.output.has_any(shard.files)
 
     def position(self, target_id: str) -> int:
         """Where a target stands in the run's list, 0-based."""
@@ -78,6 +86,8 @@ def workbench(plan: Plan) -> Workbench:
     """The workbench of this process for `plan`. The tools of an earlier run are put away."""
     with _lock:
         if plan not in _workbenches:
+            for bench in _workbenches.values():
+                bench.progress.end()
             _workbenches.clear()
             _workbenches[plan] = Workbench(plan)
         return _workbenches[plan]

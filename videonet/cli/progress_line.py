@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from schemas import Outcome
+from schemas import ProcessProgress
 from videonet import progress
 
 _REFRESH = 0.5  # seconds, on a terminal
@@ -24,11 +24,10 @@ _LOG_EVERY = 30.0  # seconds, elsewhere
 
 @contextmanager
 def progress_line(console: Console) -> Iterator[None]:
-    """Show the progress of the run that goes on inside."""
-    counts = progress.begin()
+    """Show the progress of the run that goes on inside, in this process."""
     stop = threading.Event()
     show = _kept_up if console.is_terminal else _logged
-    thread = threading.Thread(target=show, args=(console, counts, stop), daemon=True)
+    thread = threading.Thread(target=show, args=(console, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -37,7 +36,7 @@ def progress_line(console: Console) -> Iterator[None]:
         thread.join()
 
 
-def _kept_up(console: Console, counts: progress.Progress, stop: threading.Event) -> None:
+def _kept_up(console: Console, stop: threading.Event) -> None:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,54 +48,53 @@ def _kept_up(console: Console, counts: progress.Progress, stop: threading.Event)
     )
     begin = time.monotonic()
     with bar:
-        task: TaskID = bar.add_task("looking at titles", total=None, outcomes="")
+        task: TaskID = bar.add_task(progress.Phase.TITLES, total=None, outcomes="")
         while not stop.wait(_REFRESH):
-            bar.update(
-                task,
-                description=_phase(counts),
-                total=counts.pairs or None,
-                completed=counts.done,
-                outcomes=_outcomes(counts, begin),
-            )
+            counts = _counts()
+            if counts is not None:
+                bar.update(
+                    task,
+                    description=_phase(counts),
+                    total=counts.pairs or None,
+                    completed=progress.done_in(counts),
+                    outcomes=_outcomes(counts, begin),
+                )
 
 
-def _logged(console: Console, counts: progress.Progress, stop: threading.Event) -> None:
+def _logged(console: Console, stop: threading.Event) -> None:
     """A line now and then, and one whenever another kind of work begins."""
     begin = logged = time.monotonic()
-    phase = ""
+    phase = None
     while not stop.wait(_REFRESH):
-        now = time.monotonic()
-        if _phase(counts) == phase and now - logged < _LOG_EVERY:
+        counts, now = _counts(), time.monotonic()
+        if counts is None or (_phase(counts) is phase and now - logged < _LOG_EVERY):
             continue
         phase, logged = _phase(counts), now
-        line = phase
+        line = str(phase)
+        done = progress.done_in(counts)
         if counts.pairs:
-            line += f": {counts.done:,} of {counts.pairs:,}, {_outcomes(counts, begin)}"
+            line += f": {done:,} of {counts.pairs:,}, {_outcomes(counts, begin)}"
         elif counts.searched:
             line += f": {_outcomes(counts, begin)}"
-        left = _seconds_left(counts, begin)
+        left = progress.seconds_left(done, counts.pairs, now - begin)
         if left is not None:
             line += f", about {left / 60:.0f} min left"
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _phase(counts: progress.Progress) -> str:
-    if not counts.pairs:
-        return "looking at titles"
-    if counts.done < counts.pairs:
-        return "looking at videos"
-    return "writing shards"
+def _counts() -> ProcessProgress | None:
+    """What this process has counted; None: its run has not begun, or is over."""
+    at_work = progress.of_this_process()
+    return at_work.now() if at_work else None
 
 
-def _outcomes(counts: progress.Progress, begin: float) -> str:
+def _phase(counts: ProcessProgress) -> progress.Phase:
+    return progress.phase_of(counts.pairs or None, progress.done_in(counts))
+
+
+def _outcomes(counts: ProcessProgress, begin: float) -> str:
     if not counts.pairs:
         return f"{counts.searched:,} classes searched" if counts.searched else ""
-    kept, rejected, failed = (counts.outcomes[outcome] for outcome in Outcome)
-    rate = counts.done / max(time.monotonic() - begin, 1e-9)
-    return f"{kept:,} kept, {rejected:,} rejected, {failed:,} failed, {rate:.1f}/s"
-
-
-def _seconds_left(counts: progress.Progress, begin: float) -> float | None:
-    if not counts.done or counts.done >= counts.pairs:
-        return None
-    return (time.monotonic() - begin) / counts.done * (counts.pairs - counts.done)
+    rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
+    rate = progress.done_in(counts) / max(time.monotonic() - begin, 1e-9)
+    return f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed, {rate:.1f}/s"

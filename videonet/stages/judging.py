@@ -8,7 +8,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from schemas import Candidate, Plan, Verdict
-from videonet import progress, steps
+from videonet import steps
 from videonet.stages.stage import MAIN, VERDICTS, InThreads, Stage
 from videonet.steps import Decided
 from videonet.workbench import Workbench
@@ -51,24 +51,25 @@ def decided(
 
 
 def _download(bench: Workbench, candidate: Candidate) -> list[Any]:
-    return as_outputs(steps.download(bench, candidate))
+    return as_outputs(bench, steps.download(bench, candidate))
 
 
 def _scan(bench: Workbench, candidate: Candidate) -> list[Any]:
-    return as_outputs(steps.scan(bench, candidate))
+    return as_outputs(bench, steps.scan(bench, candidate))
 
 
 def _measure(bench: Workbench, candidate: Candidate) -> list[Any]:
-    return as_outputs(steps.measure(bench, candidate))
+    return as_outputs(bench, steps.measure(bench, candidate))
 
 
-def as_outputs(decided: Decided) -> list[Any]:
+def as_outputs(bench: Workbench, decided: Decided) -> list[Any]:
     """What a step leaves behind, as Beam takes it: verdicts have an output of their own."""
+    # Here, not in a stage of its own: what is done may wait long until it is handed on.
+    bench.progress.decided(decided.verdicts)
     rest = [] if decided.rest is None else [decided.rest]
     return [*(TaggedOutput(VERDICTS, verdict) for verdict in decided.verdicts), *rest]
 
 
 def _counted(verdict: Verdict) -> Verdict:
     Metrics.counter("videonet", verdict.outcome).inc()
-    progress.decided(verdict)
     return verdict

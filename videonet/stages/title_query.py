@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 
 from schemas import Candidate, Lookup, Plan, Search, Target
-from videonet import lookup, progress
+from videonet import lookup
 from videonet.errors import UsageError
 from videonet.lookup import Found, Named
 from videonet.shards import number_of_shards, shard_of
@@ -151,6 +151,7 @@ class _Quota(beam.DoFn):
 
 def _batches(_: None, plan: Plan) -> Iterator[Batch]:
     bench = workbench(plan)
+    bench.progress.show_life()
     settings = plan.settings
     root = None if settings.files_root is None else Path(settings.files_root)
     source = open_source(settings.source, bench.store, root)
@@ -177,11 +178,12 @@ def _search(bench: Workbench, target_id: str) -> list[Any]:
         settings.search_patience,
     )
     try:
-        end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
+        with bench.progress.at_work("search"):
+            end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
     except UsageError as error:
         bench.output.complain(error)
         raise
-    progress.searched()
+    bench.progress.searched()
     account = TaggedOutput(_SEARCHES, search.account(target_id, end))
     return [account, *in_batches(iter(search.rows))]
 
@@ -278,5 +280,6 @@ def _list_is_complete(
 
 def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
     found = complete_list(plan)
-    progress.pairs(found.pairs)
-    return workbench(plan).output.candidates(index, found.shards)
+    bench = workbench(plan)
+    bench.progress.listed(found.pairs)
+    return bench.output.candidates(index, found.shards)

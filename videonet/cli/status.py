@@ -1,0 +1,134 @@
+"""`videonet status`: how far a run is, from any terminal that sees OUT and the store."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.filesize import decimal
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from videonet.cli.interrupt import INTERRUPTED
+from videonet.errors import UsageError
+
+if TYPE_CHECKING:
+    from videonet.status import Status  # slow, and not needed for --help
+
+_REFRESH = 2.0  # seconds
+
+
+def status(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a run writes.")],
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run's store, where it is seen by another path."),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and refresh until the run is finished.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say how far a run is: what is done and how fast, what is kept, what failed and why.
+
+    Example: videonet status out --watch
+    """
+    if watch and as_json:
+        raise UsageError("--watch and --json are two ways to look; give one of them.")
+    import msgspec
+
+    from videonet.progress import Phase
+    from videonet.status import status_of
+
+    console = Console(highlight=False)
+    try:
+        seen = status_of(out, store)
+        if watch:
+            with Live(shown(seen), console=console, auto_refresh=False) as live:
+                while seen.phase is not Phase.FINISHED:
+                    time.sleep(_REFRESH)
+                    seen = status_of(out, store)
+                    live.update(shown(seen), refresh=True)
+        elif as_json:
+            typer.echo(msgspec.json.encode(seen).decode())
+        else:
+            console.print(shown(seen))
+    except KeyboardInterrupt:
+        # Nothing is said: it is the looking that ends, not the run.
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def shown(seen: Status) -> RenderableType:
+    """A status as it is printed."""
+    parts: list[RenderableType] = [Text(_headline(seen), style="bold")]
+    if seen.silent is not None and seen.phase != "finished":
+        parts.append(Text(_life(seen)))
+    if seen.done:
+        parts.append(_verdicts(seen))
+    if seen.stages:
+        parts.append(_stages(seen))
+    return Group(*parts)
+
+
+def duration(seconds: float) -> str:
+    """A time in the units that one would say it in, such as "45 s" or "3 h 20 min"."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 99.5:
+        return f"{seconds:.2g} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def _headline(seen: Status) -> str:
+    """What the run is at, and how far."""
+    said = [f"{seen.done:,} of {seen.pairs:,}"] if seen.pairs else []
+    if seen.phase == "finished":
+        took = "" if seen.seconds is None else f"; the last attempt took {duration(seen.seconds)}"
+        said = [f"{seen.pairs:,} pairs of video and class{took}"]
+    elif not seen.pairs and seen.searched:
+        said = [f"{seen.searched:,} of {seen.targets:,} classes searched"]
+    if seen.rate is not None:
+        said.append(f"{seen.rate:.2g}/s" if seen.rate < 10 else f"{seen.rate:,.0f}/s")
+    if seen.seconds_left is not None:
+        said.append(f"about {duration(seen.seconds_left)} left")
+    return ": ".join([seen.phase, *([", ".join(said)] if said else [])])
+
+
+def _life(seen: Status) -> str:
+    """Who is at work."""
+    silent = duration(seen.silent or 0)
+    if seen.phase == "interrupted":
+        return f"No sign of life for {silent}: it may have been killed; the same command goes on."
+    at_work = f"{seen.processes:,} process{'' if seen.processes == 1 else 'es'} at work"
+    since = f" for {duration(seen.seconds)}" if seen.seconds is not None else ""
+    return f"{at_work}{since}; last sign of life {silent} ago."
+
+
+def _verdicts(seen: Status) -> Table:
+    table = Table("pairs", "", "reason")
+    table.columns[0].justify = "right"
+    table.add_row(f"{seen.kept:,}", "kept", "")
+    for outcome, counts in (("rejected", seen.rejected), ("failed", seen.failed)):
+        table.add_section()
+        for reason, number in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+            table.add_row(f"{number:,}", outcome, reason)
+    return table
+
+
+def _stages(seen: Status) -> Table:
+    """What each stage took. Threads work beside each other, so it is more than the clock shows."""
+    table = Table("stage", "items", "bytes", "time of all threads", "each")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, cost in seen.stages.items():
+        each = f"{cost.seconds / cost.items:.2f} s" if cost.items else ""
+        size = decimal(cost.bytes) if cost.bytes else ""
+        table.add_row(name, f"{cost.items:,}", size, duration(cost.seconds), each)
+    return table
