@@ -8,6 +8,7 @@ from schemas.candidate import Candidate, Match, Sighting
 from schemas.clip import Clip
 from schemas.fetch import Cut, Fetch, Length
 from schemas.label import Label
+from schemas.locked import LockedVideo, LockHeader, Span
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
 from schemas.plan import Keep, Licence, Lookup, Plan, RunState, Settings, ShardState
 from schemas.progress import ProcessProgress, StageCost
@@ -32,6 +33,8 @@ __all__ = [
     "Label",
     "Length",
     "Licence",
+    "LockHeader",
+    "LockedVideo",
     "Lookup",
     "Manifest",
     "Match",
@@ -50,6 +53,7 @@ __all__ = [
     "Shard",
     "ShardState",
     "Sighting",
+    "Span",
     "StageCost",
     "Target",
     "Totals",

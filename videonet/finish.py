@@ -4,9 +4,13 @@ The manifest comes last: where it is, everything else is.
 """
 
 from schemas import Manifest
+from videonet.card import write_card
+from videonet.lock import write_lock
 from videonet.output import Output
 
 
 def finish(output: Output, manifest: Manifest) -> None:
     """Write what describes the data set as a whole, then its manifest."""
+    write_lock(output, manifest)
+    write_card(output, manifest)
     output.write_manifest(manifest)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from schemas import Clip, Outcome, Shard, ShardState, Verdict
+from schemas import Clip, Outcome, Shard, ShardState, Target, Verdict
 from videonet.clips import DATASET, ClipOrigin, labelled
 from videonet.files import sha256_of
 from videonet.output import Output
@@ -40,14 +40,55 @@ def finish_shard(
     """
     ordered = sorted(verdicts, key=lambda each: (each.video_key, bench.position(each.target_id)))
     _balance(bench.output, index, shards, ordered)
-    kept = (verdict for verdict in ordered if verdict.outcome is Outcome.KEPT)
-    by_video = itertools.groupby(kept, key=lambda each: each.video_key)
-    members = [_member(bench, key, list(rows)) for key, rows in by_video]
+    members = members_of(ordered, tuple(bench.targets.values()))
     files = _files(bench, index, shards, members)
     bench.output.write_verdicts(index, shards, ordered)
     for member in members:
         bench.store.delete(bench.store.clips(member.origin.video_key, bench.cut_key))
     return files
+
+
+def members_of(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> list[Member]:
+    """The kept videos of a shard, in the order of their keys.
+
+    `verdicts` are all those on its candidates, by key and then by position in `targets`, the run's
+    list. Raises AccountError.
+    """
+    positions = {target.target_id: place for place, target in enumerate(targets)}
+    kept = (verdict for verdict in verdicts if verdict.outcome is Outcome.KEPT)
+    members = []
+    for key, rows in itertools.groupby(kept, key=lambda each: each.video_key):
+        first, *more = rows
+        if first.sha256 is None:
+            raise AccountError(f"{key} is kept, but its content is unknown.")
+        labels = tuple(positions[each.target_id] for each in (first, *more))
+        origin = ClipOrigin(
+            dataset=DATASET,
+            video_key=key,
+            video_id=first.video_id,
+            url=first.url,
+            labels=labels,
+            names=tuple(targets[place].name for place in labels),
+        )
+        members.append(Member(origin, first.sha256, first.clips))
+    return members
+
+
+def digest_of(cut_key: str, formats: Sequence[str], shards: int, members: Sequence[Member]) -> str:
+    """Hex sha256 of all that the bytes of a shard depend on; `shards` is how many there are."""
+    parts = [cut_key, formats, shards, members]
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
+
+
+def intact_clips(output: Output, files: Sequence[Shard]) -> Iterator[Clip]:
+    """The clips of the first file that is what it was; a damaged one is deleted."""
+    for file in files:
+        path = output.root / file.path
+        if path.is_file():
+            if sha256_of(path) == file.sha256:
+                return FORMATS[file.path.rpartition(".")[2]].read(path)
+            path.unlink()
+    return iter(())
 
 
 def _balance(output: Output, index: int, shards: int, verdicts: Sequence[Verdict]) -> None:
@@ -65,27 +106,12 @@ def _balance(output: Output, index: int, shards: int, verdicts: Sequence[Verdict
         )
 
 
-def _member(bench: Workbench, video_key: str, kept: Sequence[Verdict]) -> Member:
-    first = kept[0]
-    origin = ClipOrigin(
-        dataset=DATASET,
-        video_key=video_key,
-        video_id=first.video_id,
-        url=first.url,
-        labels=tuple(bench.position(each.target_id) for each in kept),
-        names=tuple(bench.targets[each.target_id].name for each in kept),
-    )
-    if first.sha256 is None:
-        raise AccountError(f"{video_key} is kept, but its content is unknown.")
-    return Member(origin, first.sha256, first.clips)
-
-
 def _files(
     bench: Workbench, index: int, shards: int, members: Sequence[Member]
 ) -> tuple[Shard, ...]:
     """The shard's files: as they are, if they were made of the same, else written."""
     formats = bench.plan.settings.formats
-    digest = _digest([bench.cut_key, formats, shards, members])
+    digest = digest_of(bench.cut_key, formats, shards, members)
     before = bench.output.shard_state(index)
     if before and before.digest == digest and bench.output.are_there(before.files):
         return before.files
@@ -99,10 +125,6 @@ def _files(
     )
     bench.output.write_shard_state(index, state)
     return state.files
-
-
-def _digest(parts: object) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
 def _clips(bench: Workbench, member: Member, written: "_Written") -> Iterator[Clip]:
@@ -127,7 +149,7 @@ class _Written:
 
     def __init__(self, bench: Workbench, state: ShardState | None) -> None:
         self._videos = state.videos if state else {}
-        self._clips = iter(()) if state is None else _intact(bench.output, state.files)
+        self._clips = iter(()) if state is None else intact_clips(bench.output, state.files)
 
     def clips(self, member: Member) -> Iterator[Clip]:
         """The clips of `member`; members are asked for in the order of their keys."""
@@ -136,14 +158,3 @@ class _Written:
             return iter(())
         own = (clip for clip in self._clips if clip.example_id.rpartition("#")[0] == key)
         return itertools.islice(own, member.clips)
-
-
-def _intact(output: Output, files: Sequence[Shard]) -> Iterator[Clip]:
-    """The clips of the first file that is what it was; a damaged one is deleted."""
-    for file in files:
-        path = output.root / file.path
-        if path.is_file():
-            if sha256_of(path) == file.sha256:
-                return FORMATS[file.path.rpartition(".")[2]].read(path)
-            path.unlink()
-    return iter(())

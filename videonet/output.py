@@ -7,6 +7,9 @@ OUT/candidates/*.parquet            the candidate list
 OUT/verdicts/*.parquet              one row a pair of candidate and target
 OUT/clips/parquet, clips/tfrecord   the shards
 OUT/manifest.json                   what the data set is, to the byte
+OUT/README.md                       the same for people: the data card
+OUT/videos.lock.parquet             what is needed to make the data set again elsewhere
+OUT/report/                         a page to look at, where somebody asked for one
 OUT/run.json                        when and on what machine it was made
 OUT/withdrawn.json                  videos that were taken out, if any were
 OUT/_state/                         what a run needs to go on after an interruption
@@ -104,12 +107,18 @@ class Output:
         self._write("labels.json", msgspec.json.encode(labels, order="deterministic"))
 
     def withdrawals(self) -> tuple[Withdrawal, ...]:
-        """The videos that were taken out, in the order of their keys."""
+        """The videos that were taken out, in the order of their keys. Raises UsageError."""
         try:
             data = (self.root / "withdrawn.json").read_bytes()
         except FileNotFoundError:
             return ()
-        return msgspec.json.decode(data, type=tuple[Withdrawal, ...])
+        try:
+            return msgspec.json.decode(data, type=tuple[Withdrawal, ...])
+        except msgspec.DecodeError as error:
+            raise UsageError(
+                f"{self.root}/withdrawn.json is damaged ({error}): it names videos that may not "
+                "come back. Restore it, or delete it and withdraw those videos again."
+            ) from error
 
     def write_withdrawals(self, withdrawals: Iterable[Withdrawal]) -> None:
         """Say which videos this data set may not have."""

@@ -14,7 +14,8 @@ import simplejpeg
 from schemas import Clip, Lookup, Manifest, Outcome, Shard, Target, Verdict
 from videonet.errors import UsageError
 from videonet.files import sha256_of
-from videonet.manifest import Key, counts_of, tally, totals_of
+from videonet.lock import problems_of_lock
+from videonet.manifest import Key, counts_of, formats_of, tally, totals_of
 from videonet.output import Output
 from videonet.shards import FORMATS, shard_path
 
@@ -41,8 +42,11 @@ def problems_of(out: Path) -> Findings:
         )
     try:
         targets = output.targets()
+        withdrawn = {each.video_key for each in output.withdrawals()}
     except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(f"The targets of {out} cannot be read: {error}.") from error
+        raise UsageError(
+            f"targets.json or withdrawn.json of {out} cannot be read: {error}."
+        ) from error
     findings = Findings(pairs=manifest.totals.verdicts.pairs)
     _check_files(output, manifest, lookup, findings)
     sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
@@ -51,8 +55,13 @@ def problems_of(out: Path) -> Findings:
         verdicts = _checked_verdicts(output, lookup.shards, index, findings)
         expected = None if verdicts is None else _expected(verdicts, targets)
         _check_clips(output, manifest, lookup.shards, index, sound, expected, findings)
+        for key in sorted(withdrawn.intersection(expected or ())):
+            findings.problems.append(f"{key} was withdrawn and is kept; withdraw it again.")
         counts.update(tally(verdicts or []))
     _check_counts(manifest, lookup, counts, findings)
+    if not findings.problems:
+        # It repeats the rest: whatever is wrong there would be said twice.
+        findings.problems.extend(problems_of_lock(output, manifest))
     return findings
 
 
@@ -61,7 +70,7 @@ def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: F
 
     A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
     """
-    formats = _formats(manifest)
+    formats = formats_of(manifest)
     due = {
         shard_path(name, index, lookup.shards) for name in formats for index in range(lookup.shards)
     }
@@ -137,7 +146,7 @@ def _check_clips(
 
     `expected` is None where the verdicts cannot be read.
     """
-    paths = {name: shard_path(name, index, shards) for name in _formats(manifest)}
+    paths = {name: shard_path(name, index, shards) for name in formats_of(manifest)}
     by_path = {shard.path: shard for shard in sound}
     readable = [name for name in paths if paths[name] in by_path]
     if not readable:
@@ -268,9 +277,3 @@ def _check_counts(
         counted, said = getattr(totals, name), getattr(manifest.totals, name)
         if counted != said:
             findings.problems.append(f"The total of {name} is {counted}, {said} is stated.")
-
-
-def _formats(manifest: Manifest) -> list[str]:
-    formats = manifest.settings["formats"]
-    assert isinstance(formats, list), "the schema of the manifest's settings"
-    return formats

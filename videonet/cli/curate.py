@@ -1,7 +1,6 @@
 """`videonet curate`: the whole job."""
 
 import difflib
-import os
 import tomllib
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from schemas import Keep, Licence
+from videonet.cli import means
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.outcome import exit_code, show_outcome
 from videonet.cli.progress_line import progress_line
@@ -27,7 +27,6 @@ _SEVERAL = frozenset({"proxy", "yt_dlp_option"})
 
 # Headings of the help.
 _SEARCHING = "Searching (youtube, search:PREFIX)"
-_ASKING = "Asking sites"
 
 
 class DeviceName(StrEnum):
@@ -35,16 +34,6 @@ class DeviceName(StrEnum):
 
     CPU = "cpu"
     CUDA = "cuda"
-
-
-def _bytes(text: str | int) -> int:
-    """Bytes, from "50GB", "2GiB" or a number."""
-    from yt_dlp.utils import parse_filesize  # slow, and not needed for --help
-
-    size = int(text) if str(text).isdigit() else parse_filesize(str(text))
-    if size is None:
-        raise typer.BadParameter(f"{text!r} is no size; write one such as 50GB.")
-    return int(size)
 
 
 def _formats(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
@@ -94,10 +83,8 @@ def curate(
     source: Annotated[
         str, typer.Option(metavar="SOURCE", help=f"Where candidates come from: {_ABOUT_SOURCES}")
     ],
-    store: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for videos and results; shared by runs.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the data set.")],
+    store: means.Store,
+    out: means.Out,
     classifier: Annotated[
         str, typer.Option(metavar="MODEL", help="resnet50, or an ONNX file.")
     ] = "resnet50",
@@ -127,28 +114,16 @@ def curate(
         int | None,
         typer.Option(min=1, help="Number of shards; default: shards of about 250 MB."),
     ] = None,
-    keep: Annotated[
-        Keep, typer.Option(help="Downloaded files that stay in the store afterwards.")
-    ] = Keep.KEPT,
+    keep: means.KeepBytes = Keep.KEPT,
     max_bytes: Annotated[
-        Any, typer.Option(parser=_bytes, metavar="SIZE", help="Largest video, bytes.")
+        Any, typer.Option(parser=means.bytes_of, metavar="SIZE", help="Largest video, bytes.")
     ] = "2GB",
-    disk_budget: Annotated[
-        Any,
-        typer.Option(
-            parser=_bytes,
-            metavar="SIZE",
-            help="Most bytes of downloaded videos in the store at once; "
-            "default: 50GB, or what the disk has.",
-        ),
-    ] = None,
+    disk_budget: means.DiskBudget = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Videos scanned or cut at once; default: one a core.")
-    ] = os.cpu_count() or 1,
-    downloads: Annotated[int, typer.Option(min=1, help="Videos downloaded at once.")] = 8,
-    deadline: Annotated[
-        float, typer.Option(min=0.1, help="Longest time for one download, all attempts, seconds.")
-    ] = 600.0,
+    ] = means.WORKERS,
+    downloads: means.Downloads = 8,
+    deadline: means.Deadline = 600.0,
     device: Annotated[DeviceName, typer.Option(help="Where the classifier runs.")] = DeviceName.CPU,
     licence: Annotated[
         Licence,
@@ -180,60 +155,14 @@ def curate(
             help="Ask again what earlier runs over this store have asked.",
         ),
     ] = False,
-    requests_per_second: Annotated[
-        float,
-        typer.Option(
-            min=0.01, rich_help_panel=_ASKING, help="Most requests to one host, requests a second."
-        ),
-    ] = 5.0,
-    per_host: Annotated[
-        int,
-        typer.Option(
-            min=1, rich_help_panel=_ASKING, help="Downloads at once from one host, downloads."
-        ),
-    ] = 4,
-    cookies: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=_ASKING, help="Netscape cookies.txt."),
-    ] = None,
-    cookies_from_browser: Annotated[
-        str | None,
-        typer.Option(
-            metavar="BROWSER",
-            rich_help_panel=_ASKING,
-            help="Browser to read cookies from: firefox.",
-        ),
-    ] = None,
-    proxy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL",
-            rich_help_panel=_ASKING,
-            help="Proxy, http, https or socks; several take turns, and bad ones rest.",
-        ),
-    ] = None,
-    user_agent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT", rich_help_panel=_ASKING, help="Name under which sites are asked."
-        ),
-    ] = None,
-    rate_limit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            rich_help_panel=_ASKING,
-            help="Most bytes a second of one download, bytes.",
-        ),
-    ] = None,
-    yt_dlp_option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE",
-            rich_help_panel=_ASKING,
-            help="Anything else that yt-dlp's Python API takes; VALUE is JSON or text.",
-        ),
-    ] = None,
+    requests_per_second: means.RequestsPerSecond = 5.0,
+    per_host: means.PerHost = 4,
+    cookies: means.Cookies = None,
+    cookies_from_browser: means.CookiesFromBrowser = None,
+    proxy: means.Proxy = None,
+    user_agent: means.UserAgent = None,
+    rate_limit: means.RateLimit = None,
+    yt_dlp_option: means.YtDlpOption = None,
     config: Annotated[
         Path | None,
         typer.Option(

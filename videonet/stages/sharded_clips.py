@@ -1,6 +1,6 @@
 """From verdicts to shards and the manifest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -79,13 +79,28 @@ class _WriteShard(beam.DoFn):
         index, rows = element
         verdicts = [verdict for verdict in rows if verdict is not None]
         shards = complete_list(self._plan).shards
-        yield from finish_shard(workbench(self._plan), index, shards, verdicts)
+        yield from _finished(workbench(self._plan), index, shards, verdicts)
         for count in tally(verdicts).items():
             yield TaggedOutput(COUNTS, count)
 
 
+def _finished(
+    bench: Workbench, index: int, shards: int, verdicts: Sequence[Verdict]
+) -> tuple[Shard, ...]:
+    """The files of a shard; it counts as work unless they were there."""
+    before = bench.output.shard_state(index)
+    was_there = before is not None and bench.output.are_there(before.files)
+    with bench.progress.at_work("write") as work:
+        files = finish_shard(bench, index, shards, verdicts)
+        if was_there and bench.output.shard_state(index) == before:
+            work.items = 0
+        else:
+            work.bytes += sum(file.bytes for file in files)
+    return files
+
+
 def _cut(bench: Workbench, candidate: Candidate) -> list[Any]:
-    return as_outputs(steps.cut(bench, candidate))
+    return as_outputs(bench, steps.cut(bench, candidate))
 
 
 def _with_nothing(index: int) -> tuple[int, None]:
@@ -111,5 +126,10 @@ def _write_manifest(
     """Finish the run, if its accounts balance and the disk had room for all."""
     _require_room(plan, dict(counts))
     manifest = manifest_of(plan, complete_list(plan), files, dict(counts))
-    finish(workbench(plan).output, manifest)
+    output = workbench(plan).output
+    try:
+        finish(output, manifest)
+    except UsageError as error:
+        output.complain(error)
+        raise
     return manifest.totals

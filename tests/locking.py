@@ -1,0 +1,103 @@
+"""Lock files that say something else, and data sets made up for them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas import (
+    ClassifierCard,
+    Counts,
+    Label,
+    LockedVideo,
+    Manifest,
+    Outcome,
+    Reason,
+    Shard,
+    Target,
+    Totals,
+    Verdict,
+    arrow_schema,
+)
+from videonet.output import Output
+from videonet.shards import shard_of, write_shard
+
+TARGETS = tuple(
+    Target(target_id=name, name=name, synonyms=(), wnid=None, outputs=(0,), senses=())
+    for name in ("dog", "cat", "ant")
+)
+
+
+def rewritten(
+    file: Path,
+    rows: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows,
+    **metadata: bytes | None,
+) -> Path:
+    """A lock file with other rows or other fields of its header; None: without that field."""
+    with pq.ParquetFile(file) as table:
+        fields = dict(table.metadata.metadata)
+        changed = pa.Table.from_pylist(rows(table.read().to_pylist()), arrow_schema(LockedVideo))
+    fields |= {f"videonet.{name}".encode(): value for name, value in metadata.items()}
+    kept = {name: value for name, value in fields.items() if name.startswith(b"videonet.")}
+    with pq.ParquetWriter(file, changed.schema) as table:
+        table.write_table(changed)
+        table.add_key_value_metadata({name: each for name, each in kept.items() if each})
+    return file
+
+
+def verdict(key: str, target: Target, outcome: Outcome) -> Verdict:
+    fields = {
+        **dict.fromkeys(Verdict.__struct_fields__),
+        "video_id": key,
+        "video_key": key,
+        "target_id": target.target_id,
+        "url": f"https://example.org/{key}",
+        "title": f"{key} of {target.name}",
+        "matched_names": (target.name,),
+        "source": "catalogue",
+        "rank": 0,
+        "outcome": outcome,
+        "reason": None if outcome is Outcome.KEPT else Reason.NETWORK,
+        "sha256": "0" * 64,
+        "attempts": 1,
+        "clips": 0,
+        "classifier": "0" * 64,
+    }
+    return Verdict(**fields)
+
+
+def data_set(root: Path, kept: dict[str, set[int]], shards: int) -> Manifest:
+    """An OUT without clips, in which each video is kept for these targets and fails for others."""
+    output = Output(root)
+    output.write_targets(TARGETS)
+    output.write_labels([Label(wnid=None, name="dog")])
+    files: list[Shard] = []
+    for index in range(shards):
+        keys = sorted(key for key in kept if shard_of(key, shards) == index)
+        rows = [
+            verdict(key, target, Outcome.KEPT if place in kept[key] else Outcome.FAILED)
+            for key in keys
+            for place, target in enumerate(TARGETS)
+        ]
+        output.write_verdicts(index, shards, rows)
+        files += write_shard(root, index, shards, ["parquet"], [])
+    counts = Counts(pairs=0, kept=0, rejected={}, failed={})
+    return Manifest(
+        version=1,
+        dataset="videonet",
+        settings={"shards": shards, "formats": ["parquet"], "lock": "0" * 64},
+        versions={},
+        classifier=ClassifierCard(name="c", sha256="0" * 64, input_size=(1, 1), outputs=1),
+        totals=Totals(
+            titles=0,
+            candidates=len(kept),
+            kept_videos=0,
+            kept_without_clip=0,
+            clips=0,
+            verdicts=counts,
+        ),
+        targets={},
+        shards=tuple(files),
+    )

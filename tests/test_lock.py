@@ -1,0 +1,258 @@
+"""videonet.lock: every kept video, where it is, and what it must be; and what is no lock file."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas import LockedVideo, Manifest, Outcome, arrow_schema
+from tests.curated import Curated, curated_once, videonet
+from tests.curating import verdicts_of
+from tests.locking import TARGETS, data_set, rewritten
+from videonet.errors import UsageError
+from videonet.files import sha256_of
+from videonet.lock import NAME, read_lock, write_lock
+from videonet.output import Output
+from videonet.shards import FORMATS, shard_of
+from videonet.verify import problems_of
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curated_once(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def out(curated: Curated, tmp_path: Path) -> Path:
+    """A copy of a sound data set, to be changed."""
+    return Path(shutil.copytree(curated.out, tmp_path / "out"))
+
+
+def manifest_in(out: Path) -> Manifest:
+    manifest = Output(out).manifest()
+    assert manifest is not None
+    return manifest
+
+
+# What is in it.
+
+
+def test_every_kept_video_is_in_it_once_with_its_content_and_all_its_labels(curated: Curated):
+    videos = {each.video_id: each for each in read_lock(curated.out / NAME).rows()}
+    kept = [each for each in verdicts_of(curated.out) if each.outcome is Outcome.KEPT]
+    assert {
+        (each.video_id, match.target_id, match.names, match.query, match.rank)
+        for each in videos.values()
+        for match in each.matches
+    } == {(row.video_id, row.target_id, row.matched_names, row.query, row.rank) for row in kept}
+    assert read_lock(curated.out / NAME).videos == len(videos)
+    both = videos["a balloon and a sailboat.mp4"]
+    assert (both.labels, both.names) == ((0, 1), ("balloon", "sailboat"))
+    for each in videos.values():
+        file = curated.folder / "videos" / each.url
+        assert (each.sha256, each.bytes) == (sha256_of(file), file.stat().st_size)
+
+
+def test_its_spans_are_the_clips(curated: Curated):
+    clips = {
+        (clip.example_id, clip.clip_start_timestamp, clip.clip_end_timestamp)
+        for file in (curated.out / "clips" / "tfrecord").iterdir()
+        for clip in FORMATS["tfrecord"].read(file)
+    }
+    assert clips == {
+        (f"{video.video_key}#{number}", span.begin, span.end)
+        for video in read_lock(curated.out / NAME).rows()
+        for number, span in enumerate(video.clips)
+    }
+    assert clips
+
+
+def test_its_header_is_what_the_data_set_was_made_with(curated: Curated):
+    header, manifest = read_lock(curated.out / NAME).header, manifest_in(curated.out)
+    assert header.targets == Output(curated.out).targets()
+    assert header.labels == Output(curated.out).labels()
+    assert header.settings == {
+        name: value for name, value in manifest.settings.items() if name != "lock"
+    }
+    assert (header.classifier, header.versions) == (manifest.classifier, manifest.versions)
+    assert header.shards == manifest.shards
+    assert read_lock(curated.out / NAME).shards == 2
+
+
+def test_it_opens_as_any_parquet_file_and_shows_its_header(curated: Curated):
+    file = curated.out / NAME
+    assert pq.read_schema(file).equals(arrow_schema(LockedVideo))
+    metadata = duckdb.sql(f"select key, value from parquet_kv_metadata('{file}')").fetchall()
+    shown = {key.decode(): value for key, value in metadata}
+    assert msgspec.json.decode(shown["videonet.settings"])["shards"] == 2
+    urls = duckdb.sql(f"select url from '{file}' where list_contains(names, 'sailboat')")
+    assert set(urls.fetchall()) == {("a balloon and a sailboat.mp4",), ("yacht.mp4",)}
+
+
+def test_no_path_of_this_machine_is_in_it(curated: Curated):
+    lock = read_lock(curated.out / NAME)
+    said = lock.header.to_json() + b"".join(video.to_json() for video in lock.rows())
+    assert str(curated.folder).encode() not in said
+    assert b"yacht.mp4" in said
+
+
+def test_equal_data_sets_have_equal_lock_files_also_without_parquet_shards(out: Path):
+    before = (out / NAME).read_bytes()
+    manifest = manifest_in(out)
+    write_lock(Output(out), manifest)
+    assert (out / NAME).read_bytes() == before
+    rows = list(read_lock(out / NAME).rows())
+    alone = manifest.settings | {"formats": ["tfrecord"]}
+    shutil.rmtree(out / "clips" / "parquet")
+    write_lock(Output(out), msgspec.structs.replace(manifest, settings=alone))
+    assert list(read_lock(out / NAME).rows()) == rows
+
+
+def test_a_shard_that_cannot_be_read_is_named_and_the_lock_file_stays(out: Path):
+    before = (out / NAME).read_bytes()
+    for file in (out / "clips" / "parquet").iterdir():
+        file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(UsageError, match=r"clips-0000\d-of-00002.parquet is damaged"):
+        write_lock(Output(out), manifest_in(out))
+    assert (out / NAME).read_bytes() == before
+
+
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.dictionaries(
+        st.text("abc:é", min_size=1, max_size=4), st.sets(st.integers(0, 2)), max_size=8
+    ),
+    st.integers(1, 3),
+)
+def test_whatever_is_kept_comes_back_shard_by_shard_in_the_order_of_keys(
+    tmp_path: Path, kept: dict[str, set[int]], shards: int
+):
+    shutil.rmtree(tmp_path / "made", ignore_errors=True)
+    manifest = data_set(tmp_path / "made", kept, shards)
+    write_lock(Output(tmp_path / "made"), manifest)
+    lock = read_lock(tmp_path / "made" / NAME)
+    videos = list(lock.rows())
+    assert {each.video_key: set(each.labels) for each in videos} == {
+        key: labels for key, labels in kept.items() if labels
+    }
+    places = [(shard_of(each.video_key, shards), each.video_key) for each in videos]
+    assert places == sorted(set(places))
+    for each in videos:
+        assert each.labels == tuple(sorted(each.labels))
+        assert each.names == tuple(TARGETS[place].name for place in each.labels)
+        titles = [match.title or each.title for match in each.matches]
+        assert titles == [f"{each.video_key} of {name}" for name in each.names]
+    assert lock.videos == len(videos)
+    # Else a data set that is made from it would have another one.
+    assert "lock" not in lock.header.settings
+
+
+# What is none.
+
+
+def refused(file: Path, why: str) -> None:
+    """Fails unless opening and reading it ends in one sentence that names the file."""
+    with pytest.raises(UsageError, match=why) as error:
+        list(read_lock(file).rows())
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_lock_file_is_refused_in_a_sentence(curated: Curated, tmp_path: Path):
+    refused(tmp_path / "nowhere.parquet", "cannot be read .No such file")
+    refused(curated.out, "is a folder; give the file videos.lock.parquet")
+    refused(curated.out / "manifest.json", "no lock file.*not Parquet")
+    table = next((curated.out / "verdicts").iterdir())
+    refused(table, "is Parquet, but no lock file")
+    (tmp_path / "empty").touch()
+    refused(tmp_path / "empty", "no lock file")
+
+
+def test_a_lock_file_that_was_cut_short_or_changed_is_refused(curated: Curated, tmp_path: Path):
+    data = (curated.out / NAME).read_bytes()
+    (tmp_path / "short").write_bytes(data[:-20])
+    refused(tmp_path / "short", "was cut short")
+    flipped = bytearray(data)
+    # Within the first column's page.
+    flipped[data.index(b"yacht.mp4") if b"yacht.mp4" in data else 40] ^= 1
+    (tmp_path / "flipped").write_bytes(flipped)
+    refused(tmp_path / "flipped", "is damaged")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"version": b"2"}, "of version 2, and this videonet reads version 1"),
+        ({"version": None}, "no lock file"),
+        ({"targets": None}, "is damaged .*`targets`"),
+        ({"targets": b"[]"}, "has an unknown target"),
+        ({"classifier": b'{"name": 3}'}, "is damaged"),
+        ({"settings": b"{}"}, "does not say how many shards"),
+        ({"settings": b'{"shards": 0}'}, "does not say how many shards"),
+        ({"shards": b"[1"}, "is damaged"),
+        ({"colour": b'"blue"'}, "is damaged .*colour"),
+    ],
+    ids=str,
+)
+def test_a_header_that_is_not_as_it_should_be_is_refused(
+    out: Path, changes: dict[str, bytes | None], why: str
+):
+    refused(rewritten(out / NAME, **changes), why)
+
+
+def test_rows_that_are_not_in_their_places_are_refused(out: Path):
+    refused(rewritten(out / NAME, lambda rows: rows[::-1]), "is not in its place")
+
+
+def test_a_row_that_is_there_twice_is_refused(out: Path):
+    refused(rewritten(out / NAME, lambda rows: [rows[0], *rows]), "is not in its place")
+
+
+def test_other_columns_are_refused(out: Path):
+    with pq.ParquetFile(out / NAME) as table:
+        metadata, rows = table.metadata.metadata, table.read().drop_columns("url")
+    with pq.ParquetWriter(out / NAME, rows.schema) as table:
+        table.write_table(rows)
+        table.add_key_value_metadata(metadata)
+    refused(out / NAME, "its columns are video_key")
+
+
+# As `videonet verify` looks at it.
+
+
+def problem(out: Path, like: str) -> None:
+    (found,) = problems_of(out).problems
+    assert re.search(like, found), found
+
+
+def test_verify_misses_a_lock_file(out: Path):
+    (out / NAME).unlink()
+    problem(out, f"{NAME} cannot be read")
+    assert videonet("verify", out).code == 1
+
+
+def test_verify_finds_a_lock_file_that_says_other_than_the_verdicts(out: Path):
+    lock = read_lock(out / NAME)
+    first = next(lock.rows())
+
+    def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [rows[0] | {"sha256": "0" * 64}, *rows[1:]]
+
+    rewritten(out / NAME, change)
+    problem(out, f"and the verdicts differ, first on {first.video_key}")
+    rewritten(out / NAME, lambda rows: rows[1:])
+    problem(out, f"and the verdicts differ, first on {first.video_key}")
+
+
+def test_verify_finds_a_lock_file_of_another_data_set(out: Path):
+    rewritten(out / NAME, versions=b"{}", shards=b"[]")
+    problem(out, "is of another data set: its versions and shards differ")

@@ -1,0 +1,66 @@
+"""What the parts of a data card are drawn from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from schemas import Manifest, Target
+from videonet.card.markdown import plain
+from videonet.card.numbers import Confirmation, Numbers
+from videonet.manifest import formats_of
+from videonet.output import Output
+from videonet.report.wording import number, target_names
+
+_NONE = Confirmation(0, 0, 0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A data set: where it lies, its manifest, and what was counted."""
+
+    output: Output
+    manifest: Manifest
+    numbers: Numbers
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """The classes, in the order of the run's list."""
+        return self.output.targets()
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """What each class is called, as Markdown, by target_id."""
+        ids = [target.target_id for target in self.targets]
+        return dict(zip(ids, map(plain, target_names(self.targets)), strict=True))
+
+    @property
+    def formats(self) -> frozenset[str]:
+        """The formats that there are shards in."""
+        return frozenset(formats_of(self.manifest))
+
+    @property
+    def labels(self) -> int:
+        """Kept pairs of video and class."""
+        return self.manifest.totals.verdicts.kept
+
+    @property
+    def classes_called(self) -> str:
+        """How many classes have a video, such as "8 classes" or "998 of 1,000 classes"."""
+        filled = sum(counts.kept > 0 for counts in self.manifest.targets.values())
+        of_all = number(len(self.targets), "class", "classes")
+        return of_all if filled == len(self.targets) else f"{filled:,} of {of_all}"
+
+    @property
+    def is_rebuilt(self) -> bool:
+        """Whether it was made from a lock file, without searching and judging."""
+        return self.manifest.settings["lock"] is not None
+
+    def confirmation(self, target_id: str) -> Confirmation:
+        """How the classifier's word stands behind a class."""
+        return self.numbers.classes.get(target_id, _NONE)
+
+    def setting(self, name: str) -> int:
+        """A setting that is a whole number."""
+        value = self.manifest.settings[name]
+        assert isinstance(value, int), "the schema of the manifest's settings"
+        return value

@@ -1,0 +1,174 @@
+"""How a data set was made: the steps with their numbers, what was left out, the settings."""
+
+from schemas import Reason
+from videonet.card.facts import Facts
+from videonet.card.markdown import of, plain, table
+from videonet.report.wording import number
+from videonet.sources.search import searched_site
+
+MEANINGS: dict[Reason, str] = {
+    Reason.TOO_SHORT: "shorter than the minimum, as declared or as measured",
+    Reason.NO_TOP1_MATCH: "no frame that was looked at shows the class to the classifier",
+    Reason.LICENCE: "not stated to be under a licence of the kind that was asked for",
+    Reason.WITHDRAWN: "taken out of the data set on request",
+    Reason.UNAVAILABLE: "gone from where it was",
+    Reason.MISSING: "a local file that cannot be read, or is another one by now",
+    Reason.PRIVATE: "needs an invitation or a login",
+    Reason.GEO_BLOCKED: "not shown in the country where this was run",
+    Reason.AGE_GATED: "needs a login that proves an age",
+    Reason.LIVE: "was still being streamed",
+    Reason.UPCOMING: "was not streamed yet",
+    Reason.RATE_LIMITED: "the site asked for a pause",
+    Reason.SERVER_ERROR: "the site answered with an error of its own",
+    Reason.NETWORK: "no connection, or it broke",
+    Reason.TIMEOUT: "not done within the time for one video",
+    Reason.TOO_LARGE: "larger than the limit",
+    Reason.DISK_FULL: "no room for it while this was run",
+    Reason.REFUSED: "the site refused it",
+    Reason.BAD_ADDRESS: "its address is not for the web, or outside the folder that was given",
+    Reason.EXTRACTION: "its page could not be read",
+    Reason.UNSUPPORTED: "no video was found on its page",
+    Reason.CHANGED: "its content is another one than the lock file asks for",
+    Reason.NOT_A_VIDEO: "a file without a video in it",
+    Reason.UNDECODABLE: "its frames cannot be decoded",
+    Reason.INTERNAL: "a fault of the program",
+}
+
+_SOURCES = {
+    "catalogue": "A catalogue of videos: a table with their titles and addresses",
+    "folder": "A folder of video files; titles are the files' names, or stand in notes beside them",
+    "store": "The videos that earlier runs had found",
+    "lock": "A lock file",
+}
+
+
+def what_a_label_is(facts: Facts) -> str:
+    """What stands behind each label, in one or two sentences."""
+    if facts.is_rebuilt:
+        return (
+            "It was rebuilt from the lock file of another copy, in which each video has a title "
+            "that names its class and was found by a classifier to show it; nobody has looked at "
+            "them."
+        )
+    licence = " is stated to be under a licence of Creative Commons," if _is_free(facts) else ""
+    seconds = facts.manifest.settings["min_seconds"]
+    return (
+        f"Each video has a title that names its class,{licence} is at least {seconds:g} s long, "
+        "and shows its class, by an ImageNet-style classifier's first choice, in at least one of "
+        f"its first {facts.setting('frames')} frames. That is all that a label says: no person "
+        "has looked at the videos."
+    )
+
+
+def how(facts: Facts) -> str:
+    """The steps, in order."""
+    settings, totals = facts.manifest.settings, facts.manifest.totals
+    names = sum(1 + len(target.synonyms) for target in facts.targets)
+    classes = number(len(facts.targets), "class", "classes")
+    steps = [
+        f"**Classes.** {classes} with {number(names, 'name')} and synonyms, in `targets.json`.",
+    ]
+    if facts.is_rebuilt:
+        steps.append(
+            "**Rebuilding.** The videos of a lock file were downloaded again, with the sha256 "
+            f"that it names; its own is `{settings['lock']}`. Nothing was searched or judged."
+        )
+    else:
+        steps += [
+            f"**Source.** {_source(str(settings['source']))}.",
+            f"**Titles.** {number(totals.titles, 'title')} were looked at. A title names a class "
+            "when it has a name or synonym of it as whole words, in the singular or a plural, "
+            "whatever the case, accents and punctuation.",
+            f"**Candidates.** The first {facts.setting('per_class'):,} videos of each class, in "
+            "the order of the source.",
+            f"**Classifier.** The first {facts.setting('frames')} frames of candidates were "
+            f"shown to the classifier *{plain(facts.manifest.classifier.name)}*. One whose first "
+            "choice is the class, or a kind of it, is enough.",
+            f"**Length.** Videos of less than {settings['min_seconds']:g} s were left out.",
+        ]
+        if _is_free(facts):
+            steps.append(
+                "**Licence.** Videos were left out unless their source states a licence of "
+                "Creative Commons, or the public domain."
+            )
+    most = facts.setting("max_clips")
+    steps.append(
+        f"**Clips.** At most {number(most, 'clip')} of a video, spread evenly over it, rescaled "
+        "and without sound; nothing was cropped."
+    )
+    return "\n".join(f"{place}. {step}" for place, step in enumerate(steps, start=1))
+
+
+def funnel(facts: Facts) -> str:
+    """How many titles, candidates and kept videos there were."""
+    totals, lookup = facts.manifest.totals, facts.output.lookup()
+    verdicts = totals.verdicts
+    matched = sum(lookup.matched.values()) if lookup else 0
+    rejected, failed = sum(verdicts.rejected.values()), sum(verdicts.failed.values())
+    pairs = "pairs of video and class"
+    rows = (
+        []
+        if facts.is_rebuilt
+        else [
+            ("titles looked at", f"{totals.titles:,}"),
+            (f"{pairs} whose title names it", f"{matched:,}"),
+        ]
+    )
+    rows += [
+        (f"{pairs} that were candidates", f"{verdicts.pairs:,}"),
+        ("of them kept", of(verdicts.kept, verdicts.pairs)),
+        ("of them rejected: not what was asked for", of(rejected, verdicts.pairs)),
+        ("of them failed: could not be looked at", of(failed, verdicts.pairs)),
+        ("videos among the candidates", f"{totals.candidates:,}"),
+        ("of them kept for at least one class", of(totals.kept_videos, totals.candidates)),
+    ]
+    return table(("", "number"), rows)
+
+
+def not_kept(facts: Facts) -> str:
+    """Why candidates are not in the data set."""
+    verdicts = facts.manifest.totals.verdicts
+    both = (("rejected", verdicts.rejected), ("failed", verdicts.failed))
+    rows = [
+        (outcome, f"`{reason}`", MEANINGS[Reason(reason)], of(pairs, verdicts.pairs))
+        for outcome, reasons in both
+        for reason, pairs in sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
+    ]
+    if not rows:
+        return "No candidate was left out."
+    head = ("outcome", "reason", "what it means", "pairs")
+    return "Why candidates are not in it:\n\n" + table(head, rows, numbers=1)
+
+
+def settings(facts: Facts) -> str:
+    """Every setting that the files depend on, by its name in the manifest."""
+    rows = [(f"`{name}`", _value(value)) for name, value in sorted(facts.manifest.settings.items())]
+    return table(("setting", "value"), rows, numbers=0)
+
+
+def classifier_facts(facts: Facts) -> str:
+    """What tells the classifier from others."""
+    card = facts.manifest.classifier
+    size = "x".join(map(str, card.input_size))
+    return f"{number(card.outputs, 'output')}, input of {size} pixels, sha256 `{card.sha256}`"
+
+
+def _source(source: str) -> str:
+    site = searched_site(source)
+    if site is None:
+        return _SOURCES.get(source, plain(source))
+    return "YouTube's search" if site.kind == "youtube" else f"The search {plain(source)} of yt-dlp"
+
+
+def _is_free(facts: Facts) -> bool:
+    return facts.manifest.settings["licence"] == "cc"
+
+
+def _value(value: object) -> str:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(plain(str(each)) for each in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else plain(str(value))

@@ -1,0 +1,145 @@
+"""`videonet rebuild`: a data set made again from its lock file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from schemas import Keep, Reason
+from videonet.cli import means
+from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.outcome import exit_code
+from videonet.cli.progress_line import progress_line
+
+if TYPE_CHECKING:
+    from videonet.fetch.politeness import Closed  # slow, and not needed for --help
+    from videonet.rebuild import Missing, Rebuilt
+
+# Some videos are gone or have other bytes.
+INCOMPLETE = 1
+
+
+def rebuild(
+    lock: Annotated[
+        Path, typer.Argument(metavar="LOCK", help="The videos.lock.parquet of a data set.")
+    ],
+    store: means.Store,
+    out: means.Out,
+    files_root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the videos that were local files."),
+    ] = None,
+    keep: means.KeepBytes = Keep.KEPT,
+    disk_budget: means.DiskBudget = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Videos cut at once; default: one a core.")
+    ] = means.WORKERS,
+    downloads: means.Downloads = 8,
+    deadline: means.Deadline = 600.0,
+    requests_per_second: means.RequestsPerSecond = 5.0,
+    per_host: means.PerHost = 4,
+    cookies: means.Cookies = None,
+    cookies_from_browser: means.CookiesFromBrowser = None,
+    proxy: means.Proxy = None,
+    user_agent: means.UserAgent = None,
+    rate_limit: means.RateLimit = None,
+    yt_dlp_option: means.YtDlpOption = None,
+) -> None:
+    """Make a data set again from its lock file, and say what is gone and what has changed.
+
+    Nothing is searched for and nothing is classified. A video of which the store holds another
+    version counts as changed; with a fresh store the web is asked. Interrupted, the same command
+    goes on. Exit codes: 0 all is here, 1 some videos are gone or changed, 2 wrong input, 3 most
+    failed or a site kept refusing, 130 interrupted.
+
+    Example: videonet rebuild videos.lock.parquet --store store --out out
+    """
+    console = Console(stderr=True)
+    with ended_by_interrupt(console):
+        # Beam is slow, --help need not be.
+        from videonet.fetch.access import Access, rate_of
+        from videonet.fetch.options import options_of
+        from videonet.lock import read_lock
+        from videonet.output import Output
+        from videonet.rebuild import Rebuild, compared, other_versions, prepare_rebuild
+        from videonet.run import alone, carry_out, hosts_no_longer_asked
+
+        request = Rebuild(
+            files_root=files_root,
+            store=store,
+            out=out,
+            keep=keep,
+            disk_budget=disk_budget,
+            workers=workers,
+            downloads=downloads,
+            deadline=deadline,
+            requests_per_second=requests_per_second,
+            per_host=per_host,
+            access=Access(
+                cookies=cookies,
+                cookies_from_browser=cookies_from_browser,
+                proxies=tuple(proxy or ()),
+                user_agent=user_agent,
+                rate_limit=None if rate_limit is None else rate_of(rate_limit),
+                options=options_of(yt_dlp_option or ()),
+            ),
+        )
+        opened = read_lock(lock)
+        with alone(store, out):
+            plan = prepare_rebuild(request, opened)
+            others = other_versions(opened)
+            if others:
+                console.print(
+                    f"The lock file was written with other versions; here is {', '.join(others)}. "
+                    "The bytes of clips may differ.",
+                    soft_wrap=True,
+                    markup=False,
+                )
+            with progress_line(console):
+                manifest = carry_out(plan, ())
+    assert manifest is not None, "the run was one of this process"
+    closed = hosts_no_longer_asked(plan)
+    output = Output(out)
+    rebuilt = compared(opened, output, manifest)
+    _show(Console(soft_wrap=True, highlight=False), out, rebuilt, closed)
+    code = exit_code(manifest, output.lookup(), closed)
+    raise typer.Exit(code or (0 if rebuilt.is_complete else INCOMPLETE))
+
+
+def _show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[Closed]) -> None:
+    """Print what is here again, and what is not."""
+    console.print(f"{rebuilt.here:,} of {rebuilt.videos:,} videos are here again.")
+    if rebuilt.gone:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in rebuilt.gone.items())
+        number = sum(rebuilt.gone.values())
+        console.print(f"{number:,} could not be had: {reasons}.")
+        _list(console, rebuilt.first_gone, number)
+    if rebuilt.changed:
+        console.print(f"{rebuilt.changed:,} changed their bytes.")
+        _list(console, rebuilt.first_changed, rebuilt.changed)
+    console.print(
+        f"{rebuilt.same_shards:,} of {rebuilt.shards:,} shard files are the same to the byte."
+    )
+    for name, place in (("shards", "clips/"), ("verdicts", "verdicts/")):
+        console.print(f"  {name:9} {out}/{place}", markup=False)
+    for each in closed:
+        console.print(
+            f"{each.host} kept refusing and was no longer asked; run the same command again after "
+            f"{each.until:%Y-%m-%d %H:%M} UTC.",
+            markup=False,
+        )
+    if not closed and Reason.RATE_LIMITED in rebuilt.gone:
+        console.print("A site refused; run the same command again in an hour or so.")
+
+
+def _list(console: Console, videos: Sequence[Missing], number: int) -> None:
+    """Print some of `number` videos, and where the others stand."""
+    for each in videos:
+        error = f": {each.error}" if each.error else ""
+        console.print(f"  {each.video_id}  {each.url}  {each.reason}{error}", markup=False)
+    if number > len(videos):
+        console.print(f"  {number - len(videos):,} more in verdicts/.")

@@ -1,0 +1,83 @@
+"""`videonet withdraw`: takes videos out of a data set for good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from videonet.withdraw import TakenOut  # slow, and not needed for --help
+
+
+def withdraw(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation wrote.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID",
+            help="video_id or video_key, as in OUT's verdicts; after -- if one begins with a dash.",
+        ),
+    ],
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Store that OUT was made from; without it, where OUT says that it is.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Take videos out of a data set, such as when their makers want it, for good.
+
+    Their clips leave the shards, their verdicts say so, the store deletes what it has of them.
+    No run over OUT or the store takes them again. Interrupted, the same command goes on.
+
+    Example: videonet withdraw out abcdefghijk
+    """
+    from videonet.withdraw import withdraw as take_out
+
+    console = Console(soft_wrap=True, highlight=False)
+    done = take_out(out, ids, store)
+    for line in _account(out, done):
+        console.print(line, markup=False)
+
+
+def _account(out: Path, done: TakenOut) -> list[str]:
+    """What was done, and what is left for whoever asked for it."""
+    lines = [
+        f"{video.video_key} ({video.video_id!r}) "
+        + ("is withdrawn." if video.video_key in done.new else "was withdrawn already.")
+        for video in done.videos
+    ]
+    if not done.finished:
+        lines.append(
+            f"The run in {out} is not finished, and shards of an earlier one may still have them: "
+            "the same videonet curate command goes on and leaves them out."
+        )
+    elif done.new:
+        lines.append(
+            f"{out}: {_number(done.clips, 'clip')} taken out, "
+            f"{_number(done.verdicts, 'verdict')} changed, {done.rewritten:,} of "
+            f"{_number(done.shards, 'shard')} written anew."
+        )
+    if done.report:
+        lines.append(f"{out / 'report'} may have shown them and was deleted.")
+    if done.store:
+        lines.append(
+            f"The store {done.store} has none of their bytes, clips or thumbnails and refuses "
+            "them. Other data sets that were made from it may have them: withdraw them there, too."
+        )
+    else:
+        lines.append(
+            f"The store was not found: only runs over {out} refuse them, and it may still have "
+            "their bytes. Run the same command again with --store DIR."
+        )
+    lines += [f"{file} is not the store's and was left alone." for file in done.in_place]
+    return lines
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,250 @@
+"""A data set made again from its lock file: nothing is searched for, and nothing is classified.
+
+The lock file's videos become the candidate list of an ordinary run, each with the content that it
+must have; from there on it is the same pipeline.
+"""
+
+import dataclasses
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+
+from schemas import Candidate, LockedVideo, Lookup, Manifest, Outcome, Plan, Reason, Settings
+from videonet.errors import UsageError
+from videonet.fetch.access import Access
+from videonet.fetch.options import options_of
+from videonet.lock import NAME, Lock
+from videonet.output import Output
+from videonet.run import Means, plan_of, prepared_store, video_format
+from videonet.shards import FORMATS, shard_of
+from videonet.versions import versions
+
+# How many of each kind are shown one by one.
+SHOWN = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuild(Means):
+    """What was asked for; see `videonet rebuild --help`."""
+
+    # folder of the videos that were local files
+    files_root: Path | None = None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A video of the lock file that the rebuilt data set has not."""
+
+    video_id: str
+    url: str
+    reason: Reason
+    # original error text
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """How much of a data set is here again."""
+
+    # videos in the lock file, and those of them that are here
+    videos: int
+    here: int
+    # videos that could not be had, by reason, the commonest first; and those with other bytes
+    gone: dict[Reason, int]
+    changed: int
+    # the first SHOWN of each
+    first_gone: tuple[Missing, ...]
+    first_changed: tuple[Missing, ...]
+    # files of clips, and those of them that have the bytes that the lock file names
+    shards: int
+    same_shards: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every video is here."""
+        return self.here == self.videos
+
+
+def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
+    """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
+    if lock.file.resolve() == (request.out / NAME).resolve():
+        raise UsageError(
+            f"{lock.file} lies where the rebuilt data set has its own; move it elsewhere, or "
+            "choose another --out."
+        )
+    settings, access = _settings(lock, request)
+    root = _root(lock, request.files_root)
+    request = dataclasses.replace(request, access=access)
+    store = prepared_store(request, root, local=True)
+    settings = msgspec.structs.replace(settings, files_root=root and str(root))
+    plan = plan_of(request, settings, store)
+    output = Output(Path(plan.out))
+    output.write_targets(lock.header.targets)
+    output.write_labels(lock.header.labels)
+    if not plan.listed:
+        _list(output, lock, settings.files_root)
+    return msgspec.structs.replace(plan, listed=True, shards=lock.shards)
+
+
+def other_versions(lock: Lock) -> list[str]:
+    """The libraries that are others here than those the lock file names: clips may differ."""
+    here = versions()
+    # It classifies, which is not done again.
+    names = sorted((lock.header.versions.keys() | here.keys()) - {"onnxruntime"})
+    return [
+        f"{name} {here.get(name, 'none')} instead of {lock.header.versions.get(name, 'none')}"
+        for name in names
+        if lock.header.versions.get(name) != here.get(name)
+    ]
+
+
+def compared(lock: Lock, output: Output, manifest: Manifest) -> Rebuilt:
+    """How much of what the lock file names is in the finished OUT."""
+    counts: Counter[Reason] = Counter()
+    shown: dict[bool, list[Missing]] = {True: [], False: []}
+    for missing in _missing(output, lock.shards):
+        counts[missing.reason] += 1
+        first = shown[missing.reason is Reason.CHANGED]
+        if len(first) < SHOWN:
+            first.append(missing)
+    changed = counts.pop(Reason.CHANGED, 0)
+    here = {(each.path, each.sha256) for each in manifest.shards}
+    return Rebuilt(
+        videos=lock.videos,
+        here=manifest.totals.kept_videos,
+        gone=dict(counts.most_common()),
+        changed=changed,
+        first_gone=tuple(shown[False]),
+        first_changed=tuple(shown[True]),
+        shards=len(lock.header.shards),
+        same_shards=sum((each.path, each.sha256) in here for each in lock.header.shards),
+    )
+
+
+def _settings(lock: Lock, request: Rebuild) -> tuple[Settings, Access]:
+    """The settings that the data set was made with, and access that asks for the same formats."""
+    header = lock.header
+    said = header.settings.get("video_format")
+    try:
+        asked = msgspec.json.decode(said, type=_FormatsAsked) if isinstance(said, str) else None
+        given = options_of(_options(asked) if asked else ())
+        access = dataclasses.replace(request.access, options={**given, **request.access.options})
+        settings = msgspec.convert(
+            {
+                **header.settings,
+                "files_root": None,
+                "lock": lock.sha256,
+                "classifier": msgspec.to_builtins(header.classifier),
+                "video_format": video_format(access),
+            },
+            Settings,
+        )
+        unknown = set(settings.formats) - set(FORMATS)
+        if unknown or not settings.formats:
+            raise UsageError(f"there is no format {' or '.join(sorted(unknown)) or 'given'}")
+    except (msgspec.MsgspecError, UsageError) as error:
+        raise UsageError(
+            f"The settings in the lock file {lock.file} cannot be used ({error}); use the "
+            "videonet that wrote it."
+        ) from error
+    return settings, access
+
+
+class _FormatsAsked(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What `Settings.video_format` may say: nothing else is taken from a stranger's file."""
+
+    format: str | None = None
+    format_sort: list[str] | None = None
+
+
+def _options(asked: _FormatsAsked) -> Iterator[str]:
+    for name, value in msgspec.to_builtins(asked).items():
+        yield f"{name}={msgspec.json.encode(value).decode()}"
+
+
+def _root(lock: Lock, files_root: Path | None) -> Path | None:
+    """The folder of local files, absolute; None if there are none.
+
+    Reads the whole lock file, so that a damaged one is refused before anything is done. Raises
+    UsageError.
+    """
+    local = None
+    for video in lock.rows():
+        if local is None and _is_local(video):
+            local = video.url
+    if local is None:
+        return None
+    if files_root is None:
+        raise UsageError(
+            f"{lock.file} has videos that were local files, such as {local}; say with "
+            "--files-root DIR in which folder they lie."
+        )
+    if not files_root.is_dir():
+        raise UsageError(f"There is no folder {files_root}, given with --files-root.")
+    return files_root.absolute()
+
+
+def _is_local(video: LockedVideo) -> bool:
+    return video.video_key.startswith("sha256:")
+
+
+def _list(output: Output, lock: Lock, root: str | None) -> None:
+    """Write the candidate list: the videos of the lock file, shard by shard."""
+    videos = pairs = 0
+    matched = Counter({target.target_id: 0 for target in lock.header.targets})
+    rows = lock.rows()
+    row = next(rows, None)
+    for index in range(lock.shards):
+        candidates = []
+        while row is not None and shard_of(row.video_key, lock.shards) == index:
+            candidates.append(_candidate(row, root))
+            row = next(rows, None)
+        output.write_candidates(index, lock.shards, candidates)
+        for candidate in candidates:
+            matched.update(match.target_id for match in candidate.matches)
+            pairs += len(candidate.matches)
+        videos += len(candidates)
+    output.write_lookup(
+        Lookup(
+            titles=0,
+            candidates=videos,
+            pairs=pairs,
+            shards=lock.shards,
+            matched=dict(matched),
+            searches=(),
+        )
+    )
+
+
+def _candidate(video: LockedVideo, root: str | None) -> Candidate:
+    return Candidate(
+        video_key=video.video_key,
+        video_id=video.video_id,
+        url=video.url,
+        root=root if _is_local(video) else None,
+        title=video.title,
+        duration=video.declared_duration,
+        channel=video.channel,
+        licence=video.licence,
+        live_status=None,
+        source=video.source,
+        sha256=video.sha256,
+        matches=video.matches,
+    )
+
+
+def _missing(output: Output, shards: int) -> Iterator[Missing]:
+    """The videos that are not kept, each once: what is wrong with one is so for all its targets."""
+    columns = ["video_key", "video_id", "url", "reason", "error"]
+    for index in range(shards):
+        file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
+        others = [("outcome", "!=", Outcome.KEPT.value)]
+        rows = pq.read_table(file, columns=columns, filters=others).to_pylist()
+        for _, same in itertools.groupby(rows, key=lambda row: row["video_key"]):
+            row = next(same)
+            yield Missing(row["video_id"], row["url"], Reason(row["reason"]), row["error"])
