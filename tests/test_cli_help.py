@@ -14,7 +14,12 @@ from videonet.cli import app
 COMMANDS = [
     ("targets",),
     ("curate",),
+    ("status",),
+    ("report",),
+    ("show",),
     ("verify",),
+    ("rebuild",),
+    ("withdraw",),
     ("doctor",),
     ("classifier", "fetch"),
     ("classifier", "show"),

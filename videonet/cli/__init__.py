@@ -10,9 +10,14 @@ from rich.console import Console
 import videonet
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
+from videonet.cli.rebuild import rebuild
+from videonet.cli.report import report
 from videonet.cli.setup import classifier_app, wordnet_app
+from videonet.cli.show import show
+from videonet.cli.status import status
 from videonet.cli.targets import targets
 from videonet.cli.verify import verify
+from videonet.cli.withdraw import withdraw
 from videonet.errors import UsageError
 
 app = typer.Typer(
@@ -23,7 +28,12 @@ app = typer.Typer(
 )
 app.command()(targets)
 app.command()(curate)
+app.command()(status)
+app.command()(report)
+app.command()(show)
 app.command()(verify)
+app.command()(rebuild)
+app.command()(withdraw)
 app.command()(doctor)
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(wordnet_app, name="wordnet")

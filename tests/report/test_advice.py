@@ -1,0 +1,181 @@
+"""What the page tells to look at first: thin classes, names to drop, failures to chase."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import POLICIES, Reason, Verdict
+from schemas.reason import REJECTIONS
+from tests.report.written import target, verdict, write
+from videonet.report.facts import Facts
+from videonet.report.failures import ADVICE
+from videonet.report.gathering import facts_of
+from videonet.report.wording import number, share
+
+
+class Rows:
+    """Verdicts on ever new videos."""
+
+    def __init__(self) -> None:
+        self.verdicts: list[Verdict] = []
+
+    def add(
+        self, count: int, target_id: str, became: Reason | None = None, **changes: Any
+    ) -> "Rows":
+        begin = len(self.verdicts)
+        self.verdicts += [verdict(begin + i, target_id, became, **changes) for i in range(count)]
+        return self
+
+
+def facts(folder: Path, rows: Rows, *classes: str, **about: Any) -> Facts:
+    targets = [target(*each.split("/")) for each in classes]
+    return facts_of(write(folder, targets, rows.verdicts, **about), None)
+
+
+# Which classes are too thin.
+
+
+def test_a_class_is_thin_since_its_videos_show_something_else(tmp_path: Path):
+    rows = Rows().add(30, "crane").add(30, "dog").add(3, "kite").add(2, "kite", Reason.TOO_SHORT)
+    rows.add(30, "kite", Reason.NO_TOP1_MATCH, seen=1).add(9, "kite", Reason.NO_TOP1_MATCH, seen=0)
+    (advice,) = facts(tmp_path, rows, "crane", "dog", "kite").thin
+    assert advice.about == "kite"
+    assert advice.text.startswith(
+        "kite: 3 kept of 44 candidates; 39 show something else, most often \u201cparachute\u201d."
+    )
+
+
+def test_a_class_is_thin_since_few_titles_name_it(tmp_path: Path):
+    rows = Rows().add(30, "crane").add(30, "dog").add(2, "kite").add(1, "kite", Reason.TOO_SHORT)
+    (advice,) = facts(tmp_path, rows, "crane", "dog", "kite").thin
+    assert advice.text.startswith(
+        "kite: 2 kept of 3 candidates, where the class in the middle has 30. Give it further names"
+    )
+
+
+def test_a_class_is_thin_since_its_videos_could_not_be_had(tmp_path: Path):
+    rows = Rows().add(30, "crane").add(30, "dog").add(2, "kite")
+    rows.add(20, "kite", Reason.PRIVATE).add(1, "kite", Reason.TIMEOUT)
+    (advice,) = facts(tmp_path, rows, "crane", "dog", "kite").thin
+    assert "2 kept of 23 candidates; 21 could not be looked at, most often private" in advice.text
+
+
+def test_the_thinnest_class_is_named_first_and_five_at_most(tmp_path: Path):
+    rows = Rows().add(40, "a").add(40, "b").add(40, "c").add(40, "d").add(40, "e").add(40, "f")
+    for position, name in enumerate("uvwxyz"):
+        rows.add(6 - position, name).add(50, name, Reason.NO_TOP1_MATCH)
+    thin = facts(tmp_path, rows, *"abcdefuvwxyz").thin
+    assert [each.about for each in thin] == ["z", "y", "x", "w", "v"]
+
+
+def test_no_class_of_a_balanced_data_set_is_thin(tmp_path: Path):
+    rows = Rows().add(3, "crane").add(4, "dog").add(2, "kite").add(90, "kite", Reason.TOO_SHORT)
+    assert facts(tmp_path, rows, "crane", "dog", "kite").thin == ()
+
+
+# Which names to drop.
+
+
+def test_a_synonym_that_brings_noise_is_to_be_dropped(tmp_path: Path):
+    rows = Rows().add(50, "kite").add(1, "kite", matched_names=("hawk",))
+    rows.add(60, "kite", Reason.NO_TOP1_MATCH, matched_names=("hawk",))
+    rows.add(9, "kite", Reason.NETWORK, matched_names=("hawk",))
+    (advice,) = facts(tmp_path, rows, "kite/hawk").drop
+    assert advice.about == "hawk"
+    assert advice.text == (
+        "\u201chawk\u201d (class kite) alone brought 70 candidates: 1 was kept (2.0 % of all that "
+        "is), 60 show something else. Leave it out of the class list."
+    )
+
+
+def test_the_name_without_which_most_is_saved_comes_first(tmp_path: Path):
+    rows = Rows().add(50, "kite")
+    rows.add(9, "kite", Reason.NO_TOP1_MATCH, matched_names=("hawk",))
+    rows.add(20, "kite", Reason.NO_TOP1_MATCH, matched_names=("drone",))
+    drop = facts(tmp_path, rows, "kite/hawk/drone").drop
+    assert [each.about for each in drop] == ["drone", "hawk"]
+
+
+def test_a_class_of_which_the_own_name_means_something_else_is_to_be_renamed(tmp_path: Path):
+    rows = Rows().add(50, "dog").add(20, "crane", Reason.NO_TOP1_MATCH)
+    (advice,) = facts(tmp_path, rows, "dog", "crane").drop
+    assert "It is the class's own name" in advice.text
+
+
+@pytest.mark.parametrize(
+    ("count", "became", "names"),
+    [
+        (4, Reason.NO_TOP1_MATCH, ("hawk",)),
+        (50, Reason.NETWORK, ("hawk",)),
+        (50, Reason.NO_TOP1_MATCH, ("kite", "hawk")),
+    ],
+    ids=["too few to tell", "failures are not its fault", "another name brings them too"],
+)
+def test_a_name_that_cannot_be_blamed_stays(
+    count: int, became: Reason, names: tuple[str, ...], tmp_path: Path
+):
+    rows = Rows().add(100, "kite").add(count, "kite", became, matched_names=names)
+    assert facts(tmp_path, rows, "kite/hawk").drop == ()
+
+
+def test_a_name_that_does_as_well_as_all_others_stays(tmp_path: Path):
+    rows = Rows().add(5, "kite").add(95, "kite", Reason.NO_TOP1_MATCH)
+    rows.add(5, "kite", matched_names=("hawk",))
+    rows.add(95, "kite", Reason.NO_TOP1_MATCH, matched_names=("hawk",))
+    assert facts(tmp_path, rows, "kite/hawk").drop == ()
+
+
+# Which failures to chase.
+
+
+def test_the_commonest_failure_is_to_be_chased_first(tmp_path: Path):
+    rows = Rows().add(5, "kite").add(3, "kite", Reason.RATE_LIMITED).add(2, "kite", Reason.LIVE)
+    chase = facts(tmp_path, rows, "kite").chase
+    assert [each.about for each in chase] == ["rate_limited", "live"]
+    assert chase[0].text.startswith("rate_limited: 3 of 10 candidates (30 %). The site asked")
+
+
+def test_there_is_advice_for_every_reason_to_fail():
+    assert set(ADVICE) == set(Reason) - REJECTIONS
+    assert set(ADVICE) <= set(POLICIES)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["kite", "crane", "dog"]),
+            st.sampled_from([None, Reason.NO_TOP1_MATCH, Reason.TOO_SHORT, Reason.NETWORK]),
+            st.integers(0, 30),
+        )
+    )
+)
+def test_advice_is_a_few_sentences_about_what_there_is(
+    drawn: list[tuple[str, Reason | None, int]],
+):
+    rows = Rows()
+    for name, became, count in drawn:
+        rows.add(count, name, became)
+    with tempfile.TemporaryDirectory() as folder:
+        said = facts(Path(folder), rows, "kite/hawk", "crane", "dog")
+    for several in (said.thin, said.drop, said.chase):
+        assert len(several) <= 5
+        assert all(each.text.endswith(".") and each.about in each.text for each in several)
+    assert {each.about for each in said.chase} == set(said.failed)
+
+
+# Numbers in sentences.
+
+
+def test_numbers_agree_with_their_nouns():
+    assert number(1, "class", "classes") == "1 class"
+    assert number(1200, "clip") == "1,200 clips"
+
+
+def test_a_share_is_all_or_nothing_only_where_it_is():
+    assert (share(0, 7), share(7, 7), share(1, 4)) == ("0 %", "100 %", "25 %")
+    assert (share(1, 10_000), share(9_999, 10_000)) == ("less than 0.1 %", "more than 99.9 %")

@@ -1,0 +1,332 @@
+"""The report's page in a real browser, drawn from facts with the worst of titles."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.report.browser import SCHEMES, browsing, complaints, prefer, requests, show
+from tests.report.made_up import ADDRESSES, HOSTILE, made_up
+from videonet.report.facts import Facts
+from videonet.report.page import page_of
+
+SMALL = made_up()
+LARGE = made_up(classes=1000, per_class=5000)
+
+
+class Pages(NamedTuple):
+    """The browser, and files that it may open."""
+
+    chrome: Chrome
+    small: Path
+    large: Path
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    folder = tmp_path_factory.mktemp("pages")
+    with browsing() as chrome:
+        pages = Pages(chrome, folder / "small.html", folder / "large.html")
+        pages.small.write_text(page_of(SMALL), "utf-8")
+        pages.large.write_text(page_of(LARGE), "utf-8")
+        yield pages
+
+
+@pytest.fixture
+def small(pages: Pages) -> Chrome:
+    """The small page, just opened."""
+    prefer(pages.chrome, "light")
+    show(pages.chrome, pages.small)
+    return pages.chrome
+
+
+def test_equal_facts_are_equal_pages():
+    assert page_of(made_up()) == page_of(SMALL)
+
+
+def test_the_facts_are_in_the_page_and_cannot_end_their_script():
+    head, _, rest = page_of(SMALL).partition('<script type="application/json" id="facts">')
+    data, _, tail = rest.partition("</script>")
+    assert Facts.from_json(data.encode()) == SMALL
+    assert not set("<>&\u2028\u2029") & set(data)
+    # The style sheet is between <style> and </style>, and the script is the last thing.
+    assert head.count("<style>") == head.count("</style>") == 1
+    assert tail.count("<script>") == tail.count("</script>") == 1
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_it_opens_without_a_complaint_and_asks_for_nothing_else(pages: Pages, size: str):
+    page: Path = getattr(pages, size)
+    complaints(pages.chrome), requests(pages.chrome)
+    show(pages.chrome, page)
+    assert _texts(pages.chrome, "section > h2")[0] == "Funnel"
+    assert complaints(pages.chrome) == []
+    asked = requests(pages.chrome)
+    assert page.as_uri() in asked
+    assert {each for each in asked if not each.startswith("data:")} == {page.as_uri()}
+
+
+def test_its_policy_refuses_what_is_not_its_own(small: Chrome):
+    small.execute_script(
+        "const script = document.createElement('script');"
+        "script.textContent = 'window.injected = true'; document.body.append(script);"
+        "document.body.append(Object.assign(new Image(), {src: 'https://videos.example/1.gif'}));"
+    )
+    assert small.execute_script("return window.injected") is None
+    assert any("img-src" in each for each in complaints(small))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_it_does_not_scroll_sideways(pages: Pages, size: str, width: int):
+    show(pages.chrome, getattr(pages, size), width)
+    for button in _all(pages.chrome, ".fold")[:1]:
+        pages.chrome.execute_script("arguments[0].click()", button)
+    wide = pages.chrome.execute_script("return document.documentElement.scrollWidth")
+    assert wide == width
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_the_three_answers_are_seen_without_scrolling(pages: Pages, size: str):
+    show(pages.chrome, getattr(pages, size))
+    facts = SMALL if size == "small" else LARGE
+    for kind, answers in (("thin", facts.thin), ("drop", facts.drop), ("chase", facts.chase)):
+        block = pages.chrome.find_element(By.CSS_SELECTOR, f"[data-answer={kind}]")
+        assert block.rect["y"] + block.rect["height"] <= 800
+        assert [each.text for each in block.find_elements(By.TAG_NAME, "li")] == [
+            each.text for each in answers
+        ]
+
+
+def test_an_answer_leads_to_its_row(pages: Pages):
+    show(pages.chrome, pages.large)
+    for kind, row in (
+        ("thin", f"#classes tr[data-class='{_class_named(LARGE.thin[1].about)}']"),
+        ("drop", f"#names tr[data-name='{LARGE.drop[1].about}']"),
+        ("chase", f"#failures article[data-reason='{LARGE.chase[1].about}']"),
+    ):
+        links = _all(pages.chrome, f"[data-answer={kind}] a")
+        pages.chrome.execute_script("arguments[0].click()", links[1])
+        (found,) = _all(pages.chrome, ".pointed")
+        assert found == pages.chrome.find_element(By.CSS_SELECTOR, row)
+
+
+def test_numbers_stand_in_it_as_they_are(small: Chrome):
+    for step in ("titles", "matched", "candidates", "downloaded", "long_enough", "kept", "clips"):
+        (row,) = _all(small, f"#funnel [data-funnel={step}]")
+        assert row.get_attribute("data-value") == str(getattr(SMALL.funnel, step))
+        assert f"{getattr(SMALL.funnel, step):,}" in row.text
+    for row in SMALL.classes:
+        cells = _cells(small, f"#classes tr[data-class='{row.target_id}']")
+        assert cells["kept"] == str(row.funnel.kept)
+        assert cells["matching"] == str(row.funnel.matching)
+        assert cells["shortfall"] == str(row.quota - row.funnel.candidates)
+    for histogram in SMALL.histograms:
+        bars = _all(small, f'[data-histogram="{histogram.title}"] [data-bin]')
+        drawn = [tuple(map(bar.get_attribute, ("data-bin", "data-kept"))) for bar in bars]
+        assert drawn == [(each.label, str(each.kept)) for each in histogram.bins]
+
+
+def test_a_class_unfolds_to_its_reasons(small: Chrome):
+    row = SMALL.classes[0]
+    button = small.find_element(By.CSS_SELECTOR, f"tr[data-class='{row.target_id}'] .fold")
+    small.execute_script("arguments[0].click()", button)
+    assert button.get_attribute("aria-expanded") == "true"
+    for reason, pairs in {**row.rejected, **row.failed}.items():
+        drawn = _all(small, f"#classes .details [data-reason={reason}]")
+        assert [each.get_attribute("data-value") for each in drawn] == [str(pairs)] * bool(pairs)
+
+
+def test_a_table_sorts_by_the_head_that_is_clicked(small: Chrome):
+    expected = sorted(row.funnel.clips for row in SMALL.classes)
+    head = small.find_element(By.CSS_SELECTOR, "#classes th[data-column=clips]")
+    small.execute_script("arguments[0].click()", head.find_element(By.TAG_NAME, "button"))
+    assert head.get_attribute("aria-sort") == "descending"
+    assert _column(small, "#classes", "clips") == expected[::-1]
+    # With the keyboard it is the same.
+    head.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert _column(small, "#classes", "clips") == expected
+    sorted_heads = _all(small, "#classes th:not([aria-sort=none])")
+    assert sorted_heads == [head]
+
+
+def test_a_search_narrows_a_table(small: Chrome):
+    field = small.find_element(By.CSS_SELECTOR, "#names input")
+    field.send_keys("SWALLÓW")
+    assert [row.get_attribute("data-name") for row in _all(small, "#names tr[data-name]")] == [
+        "swallowtail"
+    ]
+    assert _texts(small, "#names [role=status]") == [f"1 of {len(SMALL.names)} names"]
+
+
+def test_a_class_can_be_looked_at_alone(small: Chrome):
+    row = SMALL.classes[1]
+    button = small.find_element(By.CSS_SELECTOR, f"#classes [data-pick='{row.target_id}']")
+    small.execute_script("arguments[0].click()", button)
+    assert button.get_attribute("aria-pressed") == "true"
+    for each in ("#names tr[data-class]", "#confusions tr[data-class]", "#pictures figure"):
+        drawn = _all(small, each)
+        assert {found.get_attribute("data-class") for found in drawn} == {row.target_id}
+    chips = _all(small, "[data-chip] button")
+    assert all(row.name in chip.text for chip in chips)
+    small.execute_script("arguments[0].click()", chips[0])
+    assert not _all(small, "[data-chip] button")
+    shown = {each.get_attribute("data-class") for each in _all(small, "#pictures figure")}
+    assert shown == {each.target_id for each in SMALL.classes}
+
+
+def test_a_sheet_shows_what_was_seen_instead(small: Chrome):
+    picture = SMALL.rejected_pictures[0]
+    (figure,) = _all(small, f"figure[data-video='{picture.video_id}']")
+    assert picture.asked in figure.text
+    assert picture.seen in figure.text
+    assert f"{picture.seen_frames}/{picture.frames}" in figure.text
+    assert "too_short" in figure.text
+    image = figure.find_element(By.TAG_NAME, "img")
+    assert small.execute_script("return arguments[0].decode().then(() => true)", image)
+    assert int(image.get_property("naturalWidth")) == 112
+
+
+def test_hostile_titles_stay_text(small: Chrome):
+    titles = small.execute_script(
+        "return [...document.querySelectorAll('#pictures .title, #failures .title')]"
+        ".map((each) => each.textContent)"
+    )
+    assert set(HOSTILE) <= set(titles)
+    assert _texts(small, "h1") == [HOSTILE[0]]
+    # None has become an element: two scripts and no picture but those of the contact sheets.
+    assert len(_all(small, "script")) == 2
+    sources = small.execute_script("return [...document.images].map((each) => each.src)")
+    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert small.execute_script("return [...document.querySelectorAll('[onerror]')].length") == 0
+    # An alert would have been an error here, and in all that was asked of the page so far.
+    assert complaints(small) == []
+
+
+def test_a_title_of_a_thousand_letters_takes_no_more_room_than_others(small: Chrome):
+    heights = small.execute_script(
+        "return [...document.querySelectorAll('#pictures .title')].map((e) => e.clientHeight)"
+    )
+    assert max(heights) <= 50
+
+
+def test_only_addresses_of_the_web_are_links(small: Chrome):
+    links = small.execute_script(
+        "return [...document.querySelectorAll('a')].map((e) => [e.getAttribute('href'), e.rel])"
+    )
+    outside = [(href, rel) for href, rel in links if not href.startswith("#")]
+    assert {href for href, _ in outside} == {ADDRESSES[0].replace("<b>", "%3Cb%3E")}
+    assert {rel for _, rel in outside} == {"noopener noreferrer"}
+    shown = small.execute_script(
+        "return [...document.querySelectorAll('#failures .address')].map((e) => e.textContent)"
+    )
+    assert set(shown) <= set(ADDRESSES)
+    assert "javascript:alert(4)" in shown
+
+
+def test_a_thousand_classes_open_and_sort_while_one_waits(pages: Pages):
+    begun = time.monotonic()
+    show(pages.chrome, pages.large)
+    opened = time.monotonic() - begun
+    assert len(_all(pages.chrome, "#classes tr[data-class]")) == 25
+    pages.chrome.execute_script("document.querySelectorAll('#classes .more button')[1].click()")
+    assert len(_all(pages.chrome, "#classes tr[data-class]")) == 1000
+    took = pages.chrome.execute_script(
+        "const begun = performance.now();"
+        "document.querySelector('#classes th[data-column=candidates] button').click();"
+        "document.body.offsetHeight; return performance.now() - begun"
+    )
+    expected = sorted((row.funnel.candidates for row in LARGE.classes), reverse=True)
+    assert _column(pages.chrome, "#classes", "candidates") == expected
+    # It takes a tenth of these on an idle machine.
+    assert opened < 20
+    assert took < 5000
+
+
+def test_classes_of_one_name_are_told_apart(pages: Pages):
+    show(pages.chrome, pages.large)
+    pages.chrome.find_element(By.CSS_SELECTOR, "#classes input").send_keys("crane")
+    assert set(_texts(pages.chrome, "#classes .pick")) == {"crane (n00000007)", "crane (n00000008)"}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_text_has_enough_contrast(pages: Pages, scheme: str):
+    prefer(pages.chrome, scheme)
+    show(pages.chrome, pages.small)
+    for selector in ("body", ".help", ".state", "nav a", ".answer b", ".policy", "td.left"):
+        ink, paper = pages.chrome.execute_script(_COLOURS, selector)
+        lighter, darker = sorted((_luminance(ink), _luminance(paper)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, selector
+
+
+def test_candidates_without_a_verdict_are_shown_as_such(pages: Pages, tmp_path: Path):
+    waiting = 7
+    funnel = msgspec.structs.replace(SMALL.funnel, candidates=SMALL.funnel.candidates + waiting)
+    state = "running: 165 of 172 pairs have a verdict"
+    page = tmp_path / "running.html"
+    page.write_text(page_of(msgspec.structs.replace(SMALL, funnel=funnel, state=state)), "utf-8")
+    show(pages.chrome, page)
+    assert _texts(pages.chrome, ".state") == [state]
+    (row,) = _all(pages.chrome, "#funnel [data-outcome=waiting]")
+    assert row.get_attribute("data-value") == str(waiting)
+
+
+def test_a_run_without_candidates_is_a_page_too(pages: Pages, tmp_path: Path):
+    page = tmp_path / "empty.html"
+    page.write_text(page_of(made_up(classes=0)), "utf-8")
+    complaints(pages.chrome)
+    show(pages.chrome, page)
+    assert complaints(pages.chrome) == []
+    assert _texts(pages.chrome, "#failures .help") == ["Nothing failed."]
+
+
+_COLOURS = """
+const found = document.querySelector(arguments[0]);
+let paper = found;
+while (getComputedStyle(paper).backgroundColor === "rgba(0, 0, 0, 0)") paper = paper.parentElement;
+const numbers = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+return [getComputedStyle(found).color, getComputedStyle(paper).backgroundColor].map(numbers);
+"""
+
+
+def _luminance(colour: list[float]) -> float:
+    """Relative luminance of an sRGB colour, as WCAG 2 defines it."""
+    red, green, blue = (
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4
+        for each in (part / 255 for part in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _all(chrome: Chrome, selector: str) -> list:
+    return chrome.find_elements(By.CSS_SELECTOR, selector)
+
+
+def _texts(chrome: Chrome, selector: str) -> list[str]:
+    return [each.text.strip() for each in _all(chrome, selector)]
+
+
+def _cells(chrome: Chrome, row: str) -> dict[str, str]:
+    script = (
+        "return Object.fromEntries([...document.querySelectorAll(arguments[0])]"
+        ".map((each) => [each.dataset.column, each.dataset.value]))"
+    )
+    return chrome.execute_script(script, f"{row} > td")
+
+
+def _column(chrome: Chrome, table: str, column: str) -> list[int]:
+    script = (
+        "return [...document.querySelectorAll(arguments[0])].map((e) => Number(e.dataset.value))"
+    )
+    return chrome.execute_script(script, f"{table} td[data-column={column}]")
+
+
+def _class_named(name: str) -> str:
+    return next(row.target_id for row in LARGE.classes if row.name == name)

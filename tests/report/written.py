@@ -1,0 +1,117 @@
+"""A finished OUT with verdicts of one's own, as a run would leave it, but without clips."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from schemas import (
+    ClassifierCard,
+    Counts,
+    Label,
+    Lookup,
+    Manifest,
+    Outcome,
+    Reason,
+    Search,
+    Shard,
+    Target,
+    Totals,
+    Verdict,
+)
+from schemas.reason import REJECTIONS
+from videonet.manifest import tally, totals_of
+from videonet.output import Output
+
+SETTINGS: dict[str, Any] = {
+    "source": "catalogue",
+    "per_class": 100,
+    "min_seconds": 10.0,
+    "frames": 100,
+    "formats": ["parquet"],
+    "lock": None,
+}
+
+
+def target(name: str, *synonyms: str, target_id: str = "") -> Target:
+    return Target(
+        target_id=target_id or name,
+        name=name,
+        synonyms=synonyms,
+        wnid=None,
+        outputs=(0,),
+        senses=(),
+    )
+
+
+def verdict(number: int, target_id: str, became: Reason | None = None, **changes: Any) -> Verdict:
+    """A verdict on video `number`: kept, or what it `became`; of the rest only what is said."""
+    if became is None:
+        outcome = Outcome.KEPT
+    else:
+        outcome = Outcome.REJECTED if became in REJECTIONS else Outcome.FAILED
+    fields: dict[str, Any] = {
+        **dict.fromkeys(Verdict.__struct_fields__),
+        "video_id": f"id{number}",
+        "video_key": f"url:{number}",
+        "target_id": target_id,
+        "url": f"https://videos.example/{number}",
+        "title": f"video {number}",
+        "matched_names": (target_id,),
+        "source": "catalogue",
+        "rank": number,
+        "outcome": outcome,
+        "reason": became,
+        "attempts": 1,
+        "clips": 1 if became is None else 0,
+        "classifier": "00",
+        **({"sha256": "00", "frames_matched": 1} if became is None else {}),
+    }
+    return Verdict(**(fields | changes))
+
+
+def write(
+    folder: Path,
+    targets: Sequence[Target],
+    verdicts: Sequence[Verdict],
+    *,
+    labels: Sequence[str] = ("balloon", "parachute, chute"),
+    settings: dict[str, Any] | None = None,
+    shard_bytes: Sequence[int] = (),
+    searches: tuple[Search, ...] = (),
+    shards: int = 1,
+) -> Path:
+    """OUT with these verdicts, spread over so many tables; its folder."""
+    output = Output(folder)
+    output.write_targets(tuple(targets))
+    output.write_labels([Label(wnid=None, name=name) for name in labels])
+    for index in range(shards):
+        output.write_verdicts(index, shards, verdicts[index::shards])
+    found = Counter(each.target_id for each in verdicts)
+    lookup = Lookup(
+        titles=3 * len(verdicts),
+        candidates=len({each.video_key for each in verdicts}),
+        pairs=len(verdicts),
+        shards=shards,
+        matched={each.target_id: found[each.target_id] for each in targets},
+        searches=searches,
+    )
+    output.write_lookup(lookup)
+    totals: Totals = totals_of(tally(verdicts), lookup.titles, [each.target_id for each in targets])
+    nobody = Counts(pairs=0, kept=0, rejected={}, failed={})
+    output.write_manifest(
+        Manifest(
+            version=1,
+            dataset="videonet",
+            settings=SETTINGS | (settings or {}),
+            versions={"av": "17.0"},
+            classifier=ClassifierCard(name="m.onnx", sha256="00", input_size=(64, 64), outputs=2),
+            totals=totals,
+            targets={each.target_id: nobody for each in targets},
+            shards=tuple(
+                Shard(path=f"clips/parquet/{index}.parquet", rows=1, bytes=size, sha256="00")
+                for index, size in enumerate(shard_bytes)
+            ),
+        )
+    )
+    return folder

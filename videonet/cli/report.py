@@ -1,0 +1,59 @@
+"""`videonet report`: a page that shows what was built, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from videonet.errors import UsageError
+
+if TYPE_CHECKING:
+    from videonet.report.facts import Advice  # slow, and not needed for --help
+
+
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation writes.")],
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run's store; default: where the run had it."),
+    ] = None,
+) -> None:
+    """Write OUT/report/index.html: what was found, kept and thrown away, why, and with pictures.
+
+    It needs no server and no network. While a run goes on, it shows what is known by then.
+
+    Example: videonet report out
+    """
+    from videonet.files import drafted  # slow, and not needed for --help
+    from videonet.report.gathering import facts_of
+    from videonet.report.page import page_of
+
+    facts = facts_of(out, store)
+    page = out / "report" / "index.html"
+    text = page_of(facts)
+    try:
+        with drafted(page) as draft:
+            draft.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{page} cannot be written ({error.strerror}); see that {out} is a folder of yours and "
+            "that its disk has room."
+        ) from error
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(str(page), markup=False)
+    if facts.state != "finished":
+        console.print(f"{facts.state[:1].upper()}{facts.state[1:]}.", markup=False)
+    console.print(facts.summary, markup=False)
+    _answer(console, "Too thin", facts.thin, "no class is much thinner than the others.")
+    _answer(console, "To drop", facts.drop, "no name stands out.")
+    _answer(console, "To chase", facts.chase, "nothing failed.")
+
+
+def _answer(console: Console, question: str, found: Sequence[Advice], nothing: str) -> None:
+    """The first thing to say of a question, and how many more the page says."""
+    more = f" ({len(found) - 1} more on the page)" if len(found) > 1 else ""
+    console.print(f"{question}: {found[0].text if found else nothing}{more}", markup=False)

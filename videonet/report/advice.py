@@ -1,0 +1,157 @@
+"""What to look at first: classes that are too thin, names to drop, failures to chase."""
+
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from videonet.report.account import Account
+from videonet.report.facts import Advice, ClassRow, Failure
+from videonet.report.names import Brought
+from videonet.report.wording import number, share, target_names
+
+# Of each kind; the tables have the rest.
+MOST = 5
+
+# Fewer judged videos say nothing about a name.
+ENOUGH = 5
+
+
+def thin(
+    account: Account, rows: Sequence[ClassRow], commonest: dict[int, str]
+) -> tuple[Advice, ...]:
+    """Classes with at most half as many kept videos as the class in the middle, the thinnest first.
+
+    `commonest`: what is seen most often in the videos that do not show their class, by position.
+    """
+    if not rows:
+        return ()
+    names = target_names(account.targets)
+    enough = statistics.median(row.funnel.kept for row in rows) / 2
+    usual = _Usual(
+        found=statistics.median(_found(row) for row in rows),
+        kept=sum(row.funnel.kept for row in rows) / max(1, sum(_found(row) for row in rows)),
+    )
+    thinnest = sorted(
+        (position for position, row in enumerate(rows) if row.funnel.kept <= enough),
+        # Of several, the one that cost most in vain.
+        key=lambda position: (rows[position].funnel.kept, -rows[position].funnel.candidates),
+    )
+    return tuple(
+        Advice(
+            about=names[position],
+            text=f"{names[position]}: {_why_thin(rows[position], usual, commonest.get(position))}",
+        )
+        for position in thinnest[:MOST]
+    )
+
+
+def drop(account: Account, names: Sequence[Brought], kept: int) -> tuple[Advice, ...]:
+    """Names that bring mostly something else, those first without which most would be saved.
+
+    Judged by the candidates that no other name brought, and without failures, for which a name
+    cannot be blamed. `kept` are all kept pairs.
+    """
+    judged = sum(each.row.kept + each.row.no_match for each in names)
+    if not judged:
+        return ()
+    usual = sum(each.row.kept for each in names) / judged
+    bad = [each for each in names if _is_bad(each, min(0.1, usual / 2))]
+    bad.sort(key=lambda each: 10 * each.row.only_kept - each.only_no_match)
+    called = target_names(account.targets)
+    return tuple(_dropped(account, each, called[each.target], kept) for each in bad[:MOST])
+
+
+def chase(failed: Sequence[Failure], candidates: int) -> tuple[Advice, ...]:
+    """The commonest reasons for which candidates could not be looked at."""
+    return tuple(
+        Advice(
+            about=each.reason,
+            text=f"{each.reason}: {each.pairs:,} of {number(candidates, 'candidate')} "
+            f"({share(each.pairs, candidates)}). {each.advice}",
+        )
+        for each in failed[:MOST]
+    )
+
+
+class _Usual(NamedTuple):
+    """How classes fare in general."""
+
+    # candidates of the class in the middle
+    found: float
+    # part of all candidates that is kept
+    kept: float
+
+
+class _Loss(NamedTuple):
+    """Candidates of a class that were not kept, of one kind."""
+
+    pairs: int
+    text: str
+    remedy: str
+
+
+def _found(row: ClassRow) -> int:
+    """Candidates of a class, also those without a verdict yet."""
+    return min(row.funnel.matched, row.quota)
+
+
+def _why_thin(row: ClassRow, usual: _Usual, instead: str | None) -> str:
+    """What became of the candidates of a class, and what may help."""
+    few = "Give it further names that titles use, or take another source."
+    if not row.funnel.matched:
+        return f"no title names it. {few}"
+    losses = _losses(row, instead)
+    text = f"{row.funnel.kept:,} kept of {number(row.funnel.candidates, 'candidate')}"
+    # Where as large a part as usual is kept, it is candidates that are wanting.
+    if not losses or row.funnel.kept >= usual.kept / 2 * row.funnel.candidates:
+        return f"{text}, where the class in the middle has {usual.found:,.10g}. {few}"
+    worst = max(losses, key=lambda each: each.pairs)
+    return f"{text}; {worst.text}. {worst.remedy}"
+
+
+def _losses(row: ClassRow, instead: str | None) -> list[_Loss]:
+    most_often = "" if instead is None else f", most often \u201c{instead}\u201d"
+    losses = []
+    for reason, pairs in row.rejected.items():
+        one = pairs == 1
+        match reason:
+            case "no_top1_match":
+                text = f"{'shows' if one else 'show'} something else{most_often}"
+                remedy = "The table of names says which of them brings that."
+            case "too_short":
+                text = f"{'is' if one else 'are'} too short"
+                remedy = "A lower --min-seconds would keep more of them."
+            case _:
+                text = f"{'was' if one else 'were'} rejected ({reason})"
+                remedy = "That is as it was asked for."
+        losses.append(_Loss(pairs, f"{pairs:,} {text}", remedy))
+    if row.failed:
+        pairs, reason = sum(row.failed.values()), next(iter(row.failed))
+        text = f"{pairs:,} could not be looked at, most often {reason}"
+        losses.append(_Loss(pairs, text, "The failures below say what to do."))
+    return losses
+
+
+def _is_bad(name: Brought, least: float) -> bool:
+    """Whether less than this part of what the name alone brought was kept."""
+    judged = name.row.only_kept + name.only_no_match
+    return judged >= ENOUGH and name.row.only_kept < least * judged
+
+
+def _dropped(account: Account, name: Brought, called: str, kept: int) -> Advice:
+    row, target = name.row, account.targets[name.target]
+    of_class = "" if called == row.name else f" (class {called})"
+    if row.only_kept:
+        was = "was" if row.only_kept == 1 else "were"
+        gain = f"{row.only_kept:,} {was} kept ({share(row.only_kept, kept)} of all that is)"
+    else:
+        gain = "none was kept"
+    if row.name == target.name:
+        remedy = "It is the class's own name: list the class under one that means only this."
+    else:
+        remedy = "Leave it out of the class list."
+    return Advice(
+        about=row.name,
+        text=f"\u201c{row.name}\u201d{of_class} alone brought {number(row.only, 'candidate')}: "
+        f"{gain}, {name.only_no_match:,} show something else. {remedy}",
+    )

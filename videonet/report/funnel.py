@@ -1,0 +1,82 @@
+"""How many pairs are left after each step, in all and class by class."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas import Outcome
+from videonet.report.account import DOWNLOADED, KEPT, LONG_ENOUGH, MATCHING, Account
+from videonet.report.facts import ClassRow, Funnel
+
+
+def class_rows(account: Account) -> tuple[ClassRow, ...]:
+    """One row a class, in the order of the class list."""
+    counted: defaultdict[int, _Counted] = defaultdict(_Counted)
+    groups = account.db.execute(
+        "select target, outcome, reason, step, count(*), sum(clips) filter (outcome = 'kept') "
+        "from pairs group by all"
+    ).fetchall()
+    for target, outcome, reason, step, pairs, clips in groups:
+        counted[target].add(outcome, reason, step, pairs, clips or 0)
+    rows = []
+    for position, target in enumerate(account.targets):
+        own = counted[position]
+        matched = account.lookup.matched.get(target.target_id, 0)
+        rows.append(
+            ClassRow(
+                target_id=target.target_id,
+                name=target.name,
+                funnel=own.funnel(matched),
+                quota=account.per_class,
+                rejected=ordered(own.reasons[Outcome.REJECTED]),
+                failed=ordered(own.reasons[Outcome.FAILED]),
+            )
+        )
+    return tuple(rows)
+
+
+def whole_funnel(rows: Sequence[ClassRow], titles: int) -> Funnel:
+    """The funnel of all classes, which began with so many titles."""
+    sums = {
+        name: sum(getattr(row.funnel, name) for row in rows)
+        for name in Funnel.__struct_fields__
+        if name != "titles"
+    }
+    return Funnel(titles=titles, **sums)
+
+
+def ordered(counts: Counter[str]) -> dict[str, int]:
+    """Counts by name, the largest first, equal ones by name."""
+    return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+@dataclass
+class _Counted:
+    """What was counted of one class."""
+
+    # pairs by the furthest step that they reached
+    steps: Counter[int] = field(default_factory=Counter)
+    reasons: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    clips: int = 0
+
+    def add(self, outcome: str, reason: str | None, step: int, pairs: int, clips: int) -> None:
+        self.steps[step] += pairs
+        self.reasons[outcome][reason or ""] += pairs
+        self.clips += clips
+
+    def funnel(self, matched: int) -> Funnel:
+        candidates = self.steps.total()
+        return Funnel(
+            titles=None,
+            # A rebuilt data set has candidates that nobody looked for.
+            matched=max(matched, candidates),
+            candidates=candidates,
+            downloaded=self._reached(DOWNLOADED),
+            matching=self._reached(MATCHING),
+            long_enough=self._reached(LONG_ENOUGH),
+            kept=self._reached(KEPT),
+            clips=self.clips,
+        )
+
+    def _reached(self, step: int) -> int:
+        return sum(pairs for reached, pairs in self.steps.items() if reached >= step)

@@ -1,0 +1,176 @@
+"""Gathers all that a report says of a folder OUT, from its verdicts, its manifest and the store."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from schemas import ClassifierCard
+from videonet.clips import DATASET
+from videonet.errors import UsageError
+from videonet.output import Output
+from videonet.report.account import Account, open_account, settings_of
+from videonet.report.advice import chase, drop, thin
+from videonet.report.confusions import confusions
+from videonet.report.costs import costs
+from videonet.report.facts import ClassRow, Facts, Funnel, Setting
+from videonet.report.failures import failures
+from videonet.report.funnel import class_rows, ordered, whole_funnel
+from videonet.report.histograms import histograms, shard_sizes
+from videonet.report.names import brought
+from videonet.report.pictures import pictures
+from videonet.report.wording import number
+from videonet.store import Store
+
+_NO_STORE = (
+    "There are no pictures: they are in the store of the run, which is not here. Name it with "
+    "--store."
+)
+
+
+def facts_of(out: Path, store: Path | None) -> Facts:
+    """All that the page says of OUT, finished or not.
+
+    `store` is where the store of the run is; None: where the run had it, if it is still there.
+    Raises UsageError where there is nothing to say yet, or something cannot be read.
+    """
+    output = Output(out)
+    at_hand = _store(output, store)
+    with _account(output, at_hand) as account:
+        return _facts(account, at_hand)
+
+
+def _store(output: Output, given: Path | None) -> Store | None:
+    if given is not None:
+        if not given.is_dir():
+            raise UsageError(f"There is no store {given}; give the folder that the run had.")
+        return Store(given)
+    plan = output.plan()
+    return Store(Path(plan.store)) if plan and Path(plan.store).is_dir() else None
+
+
+@contextmanager
+def _account(output: Output, store: Store | None) -> Iterator[Account]:
+    """The account of a finished data set, or of one in the making, as far as it is known."""
+    manifest, plan = output.manifest(), output.plan()
+    if manifest is not None:
+        with open_account(output, manifest.settings) as account:
+            yield account
+    elif plan is not None:
+        # It brings all that a run is made of, 160 MB, which a finished one does not need.
+        from videonet.report.provisional import provisional
+
+        with tempfile.TemporaryDirectory(prefix="videonet-report-") as folder:
+            known = provisional(output, store, Path(folder))
+            with open_account(
+                output,
+                settings_of(plan),
+                verdicts=known.verdict_folder,
+                state=known.state,
+                sampled=known.sampled,
+            ) as account:
+                yield account
+    else:
+        raise UsageError(
+            f"{output.root} holds no data set and no run; give the --out of `videonet curate`."
+        )
+
+
+def _facts(account: Account, store: Store | None) -> Facts:
+    output, manifest = account.output, account.manifest
+    plan = output.plan()
+    rows = class_rows(account)
+    funnel = whole_funnel(rows, account.lookup.titles)
+    names = brought(account)
+    seen_instead = confusions(account)
+    failed = failures(account, rows)
+    videos, kept_videos = _videos(account)
+    clip_bytes = sum(shard_sizes(account))
+    shown = pictures(account, store) if store else None
+    return Facts(
+        dataset=manifest.dataset if manifest else DATASET,
+        summary=_summary(rows, funnel, kept_videos, clip_bytes),
+        state=account.state,
+        sampled=account.sampled,
+        videos=videos,
+        kept_videos=kept_videos,
+        clip_bytes=clip_bytes,
+        funnel=funnel,
+        rejected=ordered(sum((Counter(row.rejected) for row in rows), Counter())),
+        failed={each.reason: each.pairs for each in failed},
+        thin=thin(account, rows, seen_instead.commonest),
+        drop=drop(account, names, funnel.kept),
+        chase=chase(failed, funnel.candidates),
+        classes=rows,
+        names=tuple(each.row for each in names),
+        confusions=seen_instead.shown,
+        confusions_left_out=seen_instead.left_out,
+        histograms=histograms(account, rows),
+        kept_pictures=shown.kept if shown else (),
+        rejected_pictures=shown.rejected if shown else (),
+        pictures_note=shown.note if shown else _NO_STORE,
+        failures=failed,
+        costs=costs(store, plan) if store and plan else (),
+        settings=_settings(account),
+    )
+
+
+def _videos(account: Account) -> tuple[int, int]:
+    """Distinct candidates and kept videos, as a manifest has counted them once and for all."""
+    if account.manifest is not None:
+        totals = account.manifest.totals
+        return totals.candidates, totals.kept_videos
+    ((videos, kept),) = account.db.execute(
+        "select count(distinct video_key), "
+        "count(distinct video_key) filter (outcome = 'kept') from verdicts"
+    ).fetchall()
+    return videos, kept
+
+
+def _summary(rows: Sequence[ClassRow], funnel: Funnel, kept_videos: int, clip_bytes: int) -> str:
+    if not funnel.candidates:
+        return f"There are no candidates: {number(funnel.titles or 0, 'title')} looked at."
+    begin = f"{funnel.kept:,} of {number(funnel.candidates, 'candidate')}"
+    if not funnel.kept:
+        return f"None of {number(funnel.candidates, 'candidate')} was kept."
+    with_kept = sum(row.funnel.kept > 0 for row in rows)
+    classes = number(len(rows), "class", "classes")
+    if with_kept < len(rows):
+        classes = f"{with_kept:,} of {classes}"
+    size = f", {decimal(clip_bytes)}" if clip_bytes else ""
+    return (
+        f"{begin} were kept: {number(kept_videos, 'video')} in {classes}, "
+        f"{number(funnel.clips, 'clip')}{size}."
+    )
+
+
+def _settings(account: Account) -> tuple[Setting, ...]:
+    """What the data set was made with: settings, classifier and versions."""
+    manifest, plan = account.manifest, account.output.plan()
+    card = manifest.classifier if manifest else plan.settings.classifier if plan else None
+    values: dict[str, object] = {
+        **account.settings,
+        **(_classifier(card) if card else {}),
+        **(manifest.versions if manifest else {}),
+    }
+    return tuple(Setting(name=name, value=_text(value)) for name, value in values.items())
+
+
+def _classifier(card: ClassifierCard) -> dict[str, object]:
+    return {
+        "classifier": card.name,
+        "classifier sha256": card.sha256,
+        "classifier input": " x ".join(map(str, card.input_size)),
+        "classifier outputs": card.outputs,
+    }
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

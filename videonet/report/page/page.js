@@ -1,0 +1,316 @@
+/*
+ * Draws the facts, which stand in the page as JSON, section by section.
+ *
+ * What programs may rely on: each section has an id (funnel, classes, names, confusions,
+ * distributions, pictures, failures, costs, settings), and
+ *   [data-answer=thin|drop|chase] li[data-about]            the three answers
+ *   #funnel tr[data-funnel=STEP][data-value]                the whole funnel, STEP a field of Funnel
+ *   #funnel .legend tr[data-outcome][data-reason][data-value]  no data-reason: all of the outcome
+ *   #classes tr[data-class=TARGET_ID] td[data-column=COLUMN][data-value]
+ *   #names tr[data-class][data-name] td[data-column=COLUMN][data-value]
+ *   #confusions tr[data-class][data-seen] td[data-column=COLUMN][data-value]
+ *   [data-histogram=TITLE] tr[data-bin=LABEL][data-kept][data-rejected][data-failed]
+ *   #pictures figure[data-video][data-key][data-class][data-outcome]
+ *   #failures article[data-reason][data-value] li[data-video]
+ *   #costs tr[data-stage] td[data-column=seconds|items|bytes][data-value]
+ *   #settings tr[data-setting=NAME] td
+ *   button[data-pick=TARGET_ID]                             shows a class alone
+ *   [data-chip] button                                      shows all classes again
+ * COLUMN is the field's name in ClassRow's funnel, NameRow or Confusion, or shortfall, outcomes,
+ * yield. data-value is the number as it is in the facts. Long tables draw their first 25 rows
+ * until one searches or asks for more.
+ */
+
+const facts = JSON.parse(document.getElementById("facts").textContent);
+const classNames = namesOf(facts.classes);
+const nameOf = (id) => classNames.get(id) ?? id;
+
+// Class that is shown alone, by its id, or null; and what to draw again when that changes.
+let picked = null;
+const redrawn = [];
+const isPicked = (row) => picked === null || row.target_id === picked;
+
+/** Names of classes by id; where two have the same, such as "crane", with their ids. */
+function namesOf(rows) {
+  const uses = new Map();
+  for (const { name } of rows) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const told = (row) => (uses.get(row.name) > 1 ? `${row.name} (${row.target_id})` : row.name);
+  return new Map(rows.map((row) => [row.target_id, told(row)]));
+}
+
+function pick(id) {
+  picked = picked === id ? null : id;
+  for (const each of redrawn) each();
+  markPicked();
+}
+
+function markPicked() {
+  for (const button of document.querySelectorAll("button[data-pick]")) {
+    button.setAttribute("aria-pressed", button.dataset.pick === picked ? "true" : "false");
+  }
+  for (const place of document.querySelectorAll("[data-chip]")) {
+    const chip = element(
+      "button",
+      { class: "chip", title: "Show all classes", onclick: () => pick(null) },
+      "only ",
+      quoted(nameOf(picked ?? "")),
+      element("span", { "aria-hidden": "true" }, " ×"),
+    );
+    place.replaceChildren(...(picked === null ? [] : [chip]));
+  }
+}
+
+function pickerOf(id) {
+  const hint = `Show names, confusions and pictures of ${nameOf(id)} alone`;
+  return element(
+    "button",
+    {
+      class: "pick",
+      title: hint,
+      "data-pick": id,
+      "aria-pressed": picked === id ? "true" : "false",
+      onclick: () => pick(id),
+    },
+    element("bdi", {}, nameOf(id)),
+  );
+}
+
+const section = (id) => document.getElementById(id);
+const help = (...children) => element("p", { class: "help" }, ...children);
+
+function drawHeader(tables) {
+  const top = section("top");
+  const isDone = facts.state === "finished";
+  top.append(
+    element(
+      "div",
+      { class: "headline" },
+      element("h1", {}, quoted(facts.dataset)),
+      element("span", { class: isDone ? "state done" : "state" }, facts.state),
+    ),
+    element("p", { class: "summary" }, facts.summary),
+  );
+  if (facts.sampled) {
+    top.append(
+      element("p", { class: "notice" }, "Made from a part of the candidates: numbers are of them."),
+    );
+  }
+  top.append(
+    element(
+      "div",
+      { class: "answers" },
+      answerOf("thin", "Classes that are too thin", "No class is much thinner than the others.", {
+        target: "classes",
+        jump: (about) => tables.classes.reveal((row) => nameOf(row.target_id) === about, about),
+      }),
+      answerOf("drop", "Names to drop", "No name stands out as noise.", {
+        target: "names",
+        jump: (about) => tables.names.reveal((row) => row.name === about, about),
+      }),
+      answerOf("chase", "Failures to chase", "Nothing failed.", {
+        target: "failures",
+        jump: (about) => {
+          const all = [...document.querySelectorAll("#failures article")];
+          const found = all.filter((each) => each.dataset.reason === about);
+          if (found.length) point(found);
+          return found.length > 0;
+        },
+      }),
+    ),
+  );
+}
+
+function answerOf(kind, title, nothing, { target, jump }) {
+  const items = facts[kind].map(({ about, text }) => {
+    const onclick = (event) => {
+      if (picked !== null) pick(null);
+      if (jump(about)) event.preventDefault();
+    };
+    const link = element("a", { href: `#${target}`, title: text, onclick }, sentence(about, text));
+    return element("li", { "data-about": about }, link);
+  });
+  return element(
+    "div",
+    { class: "answer", "data-answer": kind },
+    element("h2", {}, title),
+    items.length ? element("ol", {}, items) : element("p", { class: "help" }, nothing),
+  );
+}
+
+/** The sentence with what it is about, with which most begin, in bold. */
+function sentence(about, text) {
+  const begins = [about, `“${about}”`].find((each) => text.startsWith(each));
+  if (begins === undefined) return element("bdi", {}, text);
+  return element("bdi", {}, element("b", {}, begins), text.slice(begins.length));
+}
+
+function drawFunnel() {
+  const { kept, candidates } = facts.funnel;
+  const parts = partsOf({ ...facts, kept, candidates });
+  section("funnel").append(
+    help(
+      "What is left after each step, and the share of the step before it. Counted in pairs of ",
+      "video and class; a kept one gives a few clips.",
+    ),
+    element(
+      "div",
+      { class: "halves" },
+      funnelOf(facts.funnel),
+      element(
+        "div",
+        {},
+        element("h3", {}, "What became of the candidates"),
+        stackOf(parts, Math.max(candidates, 1)),
+        legendOf(parts, candidates),
+      ),
+    ),
+  );
+}
+
+function drawDistributions() {
+  const grid = element("div", { class: "charts" }, facts.histograms.map(chartOf));
+  section("distributions").append(
+    help("Of the candidates of which each is known."),
+    keyOf(OUTCOMES),
+    grid,
+  );
+}
+
+function drawPictures() {
+  const place = section("pictures");
+  if (facts.pictures_note) place.append(help(facts.pictures_note));
+  const sheets = [
+    sheet({
+      place,
+      title: "Kept",
+      help: "The frame that matches best, with its probability; of the first frames, how many show what.",
+      pictures: facts.kept_pictures,
+      shown: isPicked,
+    }),
+    sheet({
+      place,
+      title: "Rejected",
+      help: "What each was looked up for, and what the classifier saw instead, in how many frames.",
+      pictures: facts.rejected_pictures,
+      shown: isPicked,
+    }),
+  ];
+  return { draw: () => sheets.forEach((each) => each.draw()) };
+}
+
+const POLICIES = {
+  never: "not tried again",
+  next_run: "tried again by the next run",
+  wait: "tried again once the site has calmed down",
+};
+
+function drawFailures() {
+  const cards = facts.failures.map(({ reason, pairs, policy, advice, examples }) =>
+    element(
+      "article",
+      { "data-reason": reason, "data-value": pairs },
+      element(
+        "h3",
+        {},
+        element("b", {}, count(pairs)),
+        ` ${reason}`,
+        element("span", { class: "policy" }, POLICIES[policy] ?? policy),
+      ),
+      element("p", {}, advice),
+      element(
+        "ul",
+        { class: "examples" },
+        examples.map(({ video_id: id, title, url, error }) =>
+          element(
+            "li",
+            { "data-video": id },
+            quoted(title, "title"),
+            addressOf(url),
+            error ? element("code", {}, quoted(error)) : null,
+          ),
+        ),
+      ),
+    ),
+  );
+  const place = section("failures");
+  if (cards.length) place.append(element("div", { class: "failures" }, cards));
+  else place.append(help("Nothing failed."));
+}
+
+function drawCosts() {
+  const place = section("costs");
+  if (!facts.costs.length) {
+    place.append(help("Not known: what the run counted is not here."));
+    return;
+  }
+  const seconds = facts.costs.reduce((sum, { cost }) => sum + cost.seconds, 0);
+  const bytes = facts.costs.reduce((sum, { cost }) => sum + cost.bytes, 0);
+  const barOf = (part, whole) => {
+    const bar = element("div", { class: "fill", style: { "--part": part / (whole || 1) } });
+    return element("td", { class: "bar" }, bar);
+  };
+  const rows = facts.costs.map(({ stage, cost }) => {
+    const cell = (column, value, text) =>
+      element("td", { class: "number", "data-column": column, "data-value": value }, text);
+    const items = cost.items || 1;
+    return element(
+      "tr",
+      { "data-stage": stage },
+      element("th", { scope: "row" }, stage),
+      cell("items", cost.items, count(cost.items)),
+      cell("seconds", cost.seconds, time(cost.seconds)),
+      barOf(cost.seconds, seconds),
+      cell("share", cost.seconds / (seconds || 1), share(cost.seconds, seconds)),
+      cell("seconds_each", cost.seconds / items, time(cost.seconds / items)),
+      cell("bytes", cost.bytes, size(cost.bytes)),
+      barOf(cost.bytes, bytes),
+      cell("bytes_each", cost.bytes / items, size(cost.bytes / items)),
+    );
+  });
+  const labels = ["stage", "items", "time", "", "share", "time each", "bytes", "", "bytes each"];
+  const heads = labels.map((label, index) =>
+    element("th", { scope: "col", class: index > 0 ? "number" : null }, label),
+  );
+  place.append(
+    help(
+      "Seconds of all threads together: they work beside each other. Items are candidates, ",
+      "classes or shards that were worked on.",
+    ),
+    element(
+      "div",
+      { class: "scroller" },
+      element(
+        "table",
+        { class: "plain" },
+        element("thead", {}, element("tr", {}, heads)),
+        element("tbody", {}, rows),
+      ),
+    ),
+  );
+}
+
+function drawSettings() {
+  const rows = facts.settings.map(({ name, value }) =>
+    element(
+      "tr",
+      { "data-setting": name },
+      element("th", { scope: "row" }, name),
+      element("td", {}, element("bdi", {}, value)),
+    ),
+  );
+  section("settings").append(
+    element("table", { class: "settings" }, element("tbody", {}, rows)),
+  );
+}
+
+drawFunnel();
+const classes = drawClasses();
+const names = drawNames();
+const confusions = drawConfusions();
+drawDistributions();
+const pictures = drawPictures();
+drawFailures();
+drawCosts();
+drawSettings();
+drawHeader({ classes, names });
+redrawn.push(() => names.draw(), () => confusions.draw(), () => pictures.draw());

@@ -1,0 +1,185 @@
+/* The three long tables: classes, names, confusions. */
+
+function drawClasses() {
+  const widest = Math.max(...facts.classes.map(({ funnel }) => funnel.candidates), 1);
+  const step = (id, label, hint) => ({ id, label, help: hint, value: (row) => row.funnel[id] });
+  const shortfall = (row) => Math.max(row.quota - row.funnel.candidates, 0);
+  const outcomes = (row) => partsOf({ ...row, ...row.funnel });
+  const place = section("classes");
+  place.append(
+    help(
+      "Click on a head to sort, on a class to see its names, confusions and pictures alone, on ",
+      "the arrow for its reasons. A bar that is short has few candidates.",
+    ),
+    keyOf(OUTCOMES),
+  );
+  return listing({
+    place,
+    noun: "classes",
+    rows: facts.classes,
+    attributes: (row) => ({ "data-class": row.target_id }),
+    texts: (row) => [nameOf(row.target_id), row.target_id],
+    shown: () => true,
+    sort: { column: "kept", descending: false },
+    columns: [
+      {
+        id: "name",
+        label: "class",
+        kind: "text",
+        value: (row) => nameOf(row.target_id),
+        show: (row) => pickerOf(row.target_id),
+      },
+      step("matched", "found", "Titles that name the class, also beyond the quota"),
+      step("candidates", "candidates", "Those within the quota"),
+      {
+        id: "shortfall",
+        label: "short of quota",
+        help: "Candidates that are missing to the quota",
+        value: shortfall,
+      },
+      step("downloaded", "downloaded", "Those whose whole file was here"),
+      step("matching", "matching", "Of them, those of which a first frame shows the class"),
+      step("long_enough", "long enough", "Of them, those that are long enough"),
+      step("kept", "kept"),
+      {
+        id: "yield",
+        label: "yield",
+        help: "Kept of candidates",
+        value: ({ funnel }) => (funnel.candidates ? funnel.kept / funnel.candidates : null),
+        show: ({ funnel }) => share(funnel.kept, funnel.candidates),
+      },
+      step("clips", "clips"),
+      {
+        id: "outcomes",
+        label: "kept, rejected, failed",
+        help: "Sorts by what was rejected or failed",
+        kind: "bar",
+        value: ({ rejected, failed }) => total(rejected) + total(failed),
+        show: (row) => stackOf(outcomes(row), widest),
+      },
+    ],
+    details: (row) =>
+      element(
+        "div",
+        { class: "halves" },
+        funnelOf(row.funnel),
+        legendOf(outcomes(row), row.funnel.candidates),
+      ),
+  });
+}
+
+function drawNames() {
+  const place = section("names");
+  const isSearched = facts.names.some(({ queries }) => queries !== null);
+  const number = (id, label, hint) => ({ id, label, help: hint, value: (row) => row[id] });
+  const widest = Math.max(...facts.names.map(({ candidates }) => candidates), 1);
+  const parts = (row) => [
+    { outcome: "kept", label: "kept", value: row.kept },
+    { outcome: "rejected", label: "show something else", value: row.no_match },
+    { outcome: "other", label: LABELS.other, value: row.other },
+  ];
+  place.append(
+    help(
+      "What each name of a class brought. Noise: no frame shows the class. Only: candidates that ",
+      "no other name of the class brought, so what would be lost without it.",
+    ),
+    keyOf(["kept", "noise", "other"]),
+  );
+  return listing({
+    place,
+    noun: "names",
+    rows: facts.names,
+    attributes: (row) => ({ "data-class": row.target_id, "data-name": row.name }),
+    texts: (row) => [row.name, nameOf(row.target_id)],
+    shown: isPicked,
+    sort: { column: "no_match", descending: true },
+    columns: [
+      {
+        id: "name",
+        label: "name",
+        kind: "text",
+        value: (row) => row.name,
+        show: (row) => quoted(row.name),
+      },
+      {
+        id: "class",
+        label: "class",
+        kind: "text",
+        value: (row) => nameOf(row.target_id),
+        show: (row) => pickerOf(row.target_id),
+      },
+      number("candidates", "candidates", "Candidates whose title has this name"),
+      number("kept", "kept"),
+      number("no_match", "noise", "No frame shows the class"),
+      number("other", "other", "Rejected otherwise, and failed"),
+      {
+        id: "yield",
+        label: "yield",
+        help: "Kept of candidates",
+        value: ({ kept, candidates }) => (candidates ? kept / candidates : null),
+        show: ({ kept, candidates }) => share(kept, candidates),
+      },
+      number("only", "only", "Candidates that no other name of the class brought"),
+      number("only_kept", "only, kept", "Of them, those that were kept"),
+      ...(isSearched
+        ? [
+            number("queries", "queries", "Queries with this name"),
+            number("results", "results", "Results that were looked at"),
+            number("new", "new", "Videos that were new"),
+          ]
+        : []),
+      {
+        id: "outcomes",
+        label: "kept, noise, other",
+        help: "Sorts by what was not kept",
+        kind: "bar",
+        value: (row) => row.no_match + row.other,
+        show: (row) => stackOf(parts(row), widest),
+      },
+    ],
+  });
+}
+
+function drawConfusions() {
+  const place = section("confusions");
+  const left = facts.confusions_left_out;
+  place.append(
+    help(
+      "What the classifier saw most often in videos that were looked up for something else.",
+      left ? ` The commonest; ${count(left)} more are left out.` : "",
+    ),
+  );
+  return listing({
+    place,
+    noun: "confusions",
+    rows: facts.confusions,
+    attributes: (row) => ({ "data-class": row.target_id, "data-seen": row.seen }),
+    texts: (row) => [nameOf(row.target_id), row.seen],
+    shown: isPicked,
+    sort: { column: "pairs", descending: true },
+    columns: [
+      {
+        id: "asked",
+        label: "asked for",
+        kind: "text",
+        value: (row) => nameOf(row.target_id),
+        show: (row) => pickerOf(row.target_id),
+      },
+      {
+        id: "seen",
+        label: "seen instead",
+        kind: "text",
+        value: (row) => row.seen,
+        show: (row) => quoted(row.seen),
+      },
+      { id: "pairs", label: "videos", value: (row) => row.pairs },
+      {
+        id: "probability",
+        label: "probability",
+        help: "Mean of the highest probability of what was seen",
+        value: (row) => row.probability,
+        show: (row) => share(row.probability, 1),
+      },
+    ],
+  });
+}

@@ -1,0 +1,159 @@
+"""Contact sheets: a few kept and rejected videos of as many classes as possible, and what was seen.
+
+The pictures are those that the store keeps of each classified video, see `videonet.thumbnail`.
+"""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from schemas import Outcome, Reason, Verdict
+from videonet.report.account import Account
+from videonet.report.facts import Picture
+from videonet.report.wording import label_names, target_names
+from videonet.store import Store
+from videonet.thumbnail import frames_of
+
+# Most pictures of kept videos, and of rejected ones: together some 3 MB of the page.
+MOST = 300
+
+# Lower than the strip's own, which these are cut from: they are looked at in passing.
+_QUALITY = 75
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What can be shown of a data set, in the order of the class list."""
+
+    kept: tuple[Picture, ...]
+    # pairs without any frame that confirms their class
+    rejected: tuple[Picture, ...]
+    # why there are fewer than there could be; "" if there is nothing to say
+    note: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some of many pairs."""
+
+    verdicts: tuple[Verdict, ...]
+    # how many there are to draw from
+    of: int
+
+
+def pictures(account: Account, store: Store, limit: int = MOST) -> Pictures:
+    """Pictures of at most `limit` kept and `limit` rejected pairs: always the same ones."""
+    kept, rejected = drawn_kept(account, limit), drawn_rejected(account, limit)
+    names = _Names(
+        asked={
+            target.target_id: name
+            for target, name in zip(account.targets, target_names(account.targets), strict=True)
+        },
+        seen=label_names(account.labels),
+    )
+    of_kept = _pictures(kept.verdicts, store, names)
+    of_rejected = _pictures(rejected.verdicts, store, names)
+    missing = len(kept.verdicts) + len(rejected.verdicts) - len(of_kept) - len(of_rejected)
+    return Pictures(of_kept, of_rejected, _note(kept, rejected, missing, store))
+
+
+def drawn_kept(account: Account, limit: int) -> Drawn:
+    """At most `limit` kept pairs, spread over the classes."""
+    return _drawn(account, Outcome.KEPT, None, limit)
+
+
+def drawn_rejected(account: Account, limit: int) -> Drawn:
+    """At most `limit` pairs that show something else, spread over the classes."""
+    return _drawn(account, Outcome.REJECTED, Reason.NO_TOP1_MATCH, limit)
+
+
+# One pair of each class by chance, then another of each, until there are enough.
+_DRAWN = """
+with turns as (
+    select
+        file, row, target, chance, row_number() over (partition by target order by chance) as turn
+    from pairs
+    where outcome = $outcome and reason is not distinct from $reason
+)
+select file, row, (select count(*) from turns) as of
+from turns
+qualify row_number() over (order by turn, chance) <= $limit
+order by target, turn
+"""
+
+
+def _drawn(account: Account, outcome: Outcome, reason: Reason | None, limit: int) -> Drawn:
+    wanted = {"outcome": outcome.value, "reason": reason and reason.value, "limit": limit}
+    rows = account.db.execute(_DRAWN, wanted).fetchall()
+    verdicts = account.verdicts_at([(file, row) for file, row, _ in rows])
+    ordered = tuple(verdicts[file, row] for file, row, _ in rows)
+    return Drawn(ordered, rows[0][2] if rows else 0)
+
+
+@dataclass(frozen=True)
+class _Names:
+    # of the classes, by id
+    asked: Mapping[str, str]
+    # of the classifier's outputs
+    seen: Sequence[str]
+
+
+def _pictures(verdicts: Iterable[Verdict], store: Store, names: _Names) -> tuple[Picture, ...]:
+    shown = (_picture(each, store.thumbnail(each.video_key), names) for each in verdicts)
+    return tuple(picture for picture in shown if picture is not None)
+
+
+def _picture(verdict: Verdict, strip: bytes | None, names: _Names) -> Picture | None:
+    """What is shown of a verdict; None: there is no picture of its video."""
+    frames = frames_of(strip) if strip else {}
+    seen, best = verdict.seen, verdict.best_match
+    if not frames or seen is None:
+        return None
+    # Rejected videos have no frame to point at: the one in the middle shows them as well as any.
+    wanted = sorted(frames)[len(frames) // 2] if best is None else best
+    frame = min(frames, key=lambda index: (abs(index - wanted), index))
+    probability = verdict.seen_probability if best is None else verdict.best_probability
+    return Picture(
+        video_id=verdict.video_id,
+        video_key=verdict.video_key,
+        title=verdict.title,
+        url=verdict.url,
+        target_id=verdict.target_id,
+        asked=names.asked[verdict.target_id],
+        seen=names.seen[seen] if seen < len(names.seen) else f"output {seen}",
+        seen_frames=verdict.seen_frames or 0,
+        frames=verdict.frames_scanned or 0,
+        outcome=verdict.outcome.value,
+        reason=verdict.reason.value if verdict.reason else None,
+        frame=frame,
+        is_match=frame == best,
+        probability=probability or 0.0,
+        first_match=verdict.first_match,
+        matching=verdict.frames_matched or 0,
+        jpeg=_jpeg(frames[frame]),
+    )
+
+
+def _jpeg(image: Image.Image) -> str:
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=_QUALITY, optimize=True)
+    return base64.b64encode(jpeg.getvalue()).decode()
+
+
+def _note(kept: Drawn, rejected: Drawn, missing: int, store: Store) -> str:
+    """What is said of pictures that are not shown."""
+    sentences = []
+    parts = [
+        f"{len(drawn.verdicts):,} of {drawn.of:,} {what}"
+        for drawn, what in ((kept, "kept"), (rejected, "that show something else"))
+        if len(drawn.verdicts) < drawn.of
+    ]
+    if parts:
+        sentences.append(f"Drawn by chance from all classes: {' and '.join(parts)}.")
+    if missing:
+        pictures_are = "picture is" if missing == 1 else "pictures are"
+        sentences.append(f"{missing:,} {pictures_are} missing in the store {store.root}.")
+    return " ".join(sentences)
