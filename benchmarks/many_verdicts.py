@@ -80,7 +80,7 @@ def _write_verdicts(
     """Write the tables of verdicts; how many there are of each kind."""
     schema = arrow_schema(Verdict)
     counts: Counter[Key] = Counter()
-    output.verdict_folder.mkdir(parents=True)
+    output.verdict_folder.mkdir(parents=True, exist_ok=True)
     bounds = [rows * index // shards for index in range(shards + 1)]
     at_once = max(1, _CHUNK * shards // rows)
     with duckdb.connect() as db:

@@ -1,8 +1,8 @@
 """How long `videonet report` takes, and how much memory, for data sets of 10,000 to 5 M verdicts.
 
-    python -m benchmarks.report_at_scale [--rows N ...] [--folder DIR] [--json FILE]
+    python -m benchmarks.report_at_scale [--rows N ...] [--folder DIR]
 
-The data sets are made up, see `benchmarks.many_verdicts`: 5 M verdicts are 1.3 GB on disk, and take
+The data sets are made up, see `benchmarks.many_verdicts`: 5 M verdicts are 1.1 GB on disk, and take
 some minutes to write. The command runs as a process of its own, on files that were just written.
 """
 
@@ -39,13 +39,12 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def main() -> None:
-    """Measure, and print a table."""
+    """Measure, and print a table, and the same as JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="sizes to measure")
     parser.add_argument("--folder", type=Path, help="where data sets are made; kept, if given")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
     arguments = parser.parse_args()
     measured = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -57,8 +56,7 @@ def main() -> None:
                 subprocess.run(maker, check=True)
             measured.append(measure(folder, rows))
     Console().print(table_of(measured))
-    if arguments.json:
-        arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(measured), indent=2))
+    print(msgspec.json.encode(measured).decode())
 
 
 def measure(folder: Path, rows: int) -> Measured:

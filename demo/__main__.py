@@ -19,6 +19,9 @@ NEXT = """\
 The data set is {folder}/out: clips in clips/parquet and clips/tfrecord, what became of every
 video in verdicts, all numbers in manifest.json.
 
+See what was found, kept and thrown away, and why; and one video from close by:
+    {videonet} report {folder}/out
+    {videonet} show {folder}/out both
 Check it:
     {videonet} verify {folder}/out
 Build another one from what is already here, for other classes; nothing is classified again:

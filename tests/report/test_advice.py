@@ -53,7 +53,7 @@ def test_a_class_is_thin_since_few_titles_name_it(tmp_path: Path):
     rows = Rows().add(30, "crane").add(30, "dog").add(2, "kite").add(1, "kite", Reason.TOO_SHORT)
     (advice,) = facts(tmp_path, rows, "crane", "dog", "kite").thin
     assert advice.text.startswith(
-        "kite: 2 kept of 3 candidates, where the class in the middle has 30. Give it further names"
+        "kite: 2 kept of 3 candidates, where the class in the middle has 30. Further names that"
     )
 
 
@@ -70,6 +70,13 @@ def test_the_thinnest_class_is_named_first_and_five_at_most(tmp_path: Path):
         rows.add(6 - position, name).add(50, name, Reason.NO_TOP1_MATCH)
     thin = facts(tmp_path, rows, *"abcdefuvwxyz").thin
     assert [each.about for each in thin] == ["z", "y", "x", "w", "v"]
+
+
+def test_classes_that_no_title_names_are_told_of_in_one_sentence(tmp_path: Path):
+    rows = Rows().add(9, "crane").add(9, "dog").add(9, "fox").add(9, "ram").add(1, "owl")
+    thin = facts(tmp_path, rows, "crane", "kite", "dog", "fox", "ram", "owl", "elk", "emu").thin
+    assert [each.about for each in thin] == ["kite", "owl"]
+    assert thin[0].text.startswith("kite and 2 other classes: no title names them. Further names")
 
 
 def test_no_class_of_a_balanced_data_set_is_thin(tmp_path: Path):

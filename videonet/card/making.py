@@ -52,8 +52,9 @@ def what_a_label_is(facts: Facts) -> str:
         )
     licence = " is stated to be under a licence of Creative Commons," if _is_free(facts) else ""
     seconds = facts.manifest.settings["min_seconds"]
+    length = f" is at least {seconds:g} s long," if seconds else ""
     return (
-        f"Each video has a title that names its class,{licence} is at least {seconds:g} s long, "
+        f"Each video has a title that names its class,{licence}{length} "
         "and shows its class, by an ImageNet-style classifier's first choice, in at least one of "
         f"its first {facts.setting('frames')} frames. That is all that a label says: no person "
         "has looked at the videos."
@@ -84,8 +85,11 @@ def how(facts: Facts) -> str:
             f"**Classifier.** The first {facts.setting('frames')} frames of candidates were "
             f"shown to the classifier *{plain(facts.manifest.classifier.name)}*. One whose first "
             "choice is the class, or a kind of it, is enough.",
-            f"**Length.** Videos of less than {settings['min_seconds']:g} s were left out.",
         ]
+        if settings["min_seconds"]:
+            steps.append(
+                f"**Length.** Videos of less than {settings['min_seconds']:g} s were left out."
+            )
         if _is_free(facts):
             steps.append(
                 "**Licence.** Videos were left out unless their source states a licence of "

@@ -5,6 +5,7 @@ of verdicts, so what is counted is read from them once, into a table without tex
 """
 
 import bisect
+import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ from schemas import Label, Lookup, Manifest, Plan, Target, Verdict
 from videonet.errors import UsageError
 from videonet.output import Output
 
-# More is put on disk.
-MEMORY = "1GB"
+# More is put on disk. Of more threads, each would have so little that it is slow.
+MEMORY = "500MB"
+THREADS = 8
 
 # Values of `step`: how far a pair came.
 CANDIDATE, DOWNLOADED, MATCHING, LONG_ENOUGH, KEPT = range(5)
@@ -137,7 +139,11 @@ def open_account(
         link.symlink_to((verdicts or output.verdict_folder).absolute(), target_is_directory=True)
         with duckdb.connect(
             ":memory:",
-            config={"memory_limit": MEMORY, "temp_directory": f"{folder}/spilled"},
+            config={
+                "memory_limit": MEMORY,
+                "threads": min(THREADS, os.cpu_count() or 1),
+                "temp_directory": f"{folder}/spilled",
+            },
         ) as db:
             account = Account(
                 output=output,

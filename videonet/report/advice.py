@@ -15,6 +15,8 @@ MOST = 5
 # Fewer judged videos say nothing about a name.
 ENOUGH = 5
 
+_FEW = "Further names that titles use, or another source, may bring more."
+
 
 def thin(
     account: Account, rows: Sequence[ClassRow], commonest: dict[int, str]
@@ -36,13 +38,18 @@ def thin(
         # Of several, the one that cost most in vain.
         key=lambda position: (rows[position].funnel.kept, -rows[position].funnel.candidates),
     )
-    return tuple(
+    # One sentence for all of which there is nothing else to say.
+    unnamed = [names[position] for position in thinnest if not rows[position].funnel.matched]
+    named = [position for position in thinnest if rows[position].funnel.matched]
+    advice = [_unnamed(unnamed)] if unnamed else []
+    advice += [
         Advice(
             about=names[position],
             text=f"{names[position]}: {_why_thin(rows[position], usual, commonest.get(position))}",
         )
-        for position in thinnest[:MOST]
-    )
+        for position in named
+    ]
+    return tuple(advice[:MOST])
 
 
 def drop(account: Account, names: Sequence[Brought], kept: int) -> tuple[Advice, ...]:
@@ -90,6 +97,13 @@ class _Loss(NamedTuple):
     remedy: str
 
 
+def _unnamed(names: Sequence[str]) -> Advice:
+    """What to do about classes without a candidate."""
+    others = f" and {number(len(names) - 1, 'other class', 'other classes')}" if names[1:] else ""
+    it = "them" if others else "it"
+    return Advice(about=names[0], text=f"{names[0]}{others}: no title names {it}. {_FEW}")
+
+
 def _found(row: ClassRow) -> int:
     """Candidates of a class, also those without a verdict yet."""
     return min(row.funnel.matched, row.quota)
@@ -97,14 +111,11 @@ def _found(row: ClassRow) -> int:
 
 def _why_thin(row: ClassRow, usual: _Usual, instead: str | None) -> str:
     """What became of the candidates of a class, and what may help."""
-    few = "Give it further names that titles use, or take another source."
-    if not row.funnel.matched:
-        return f"no title names it. {few}"
     losses = _losses(row, instead)
     text = f"{row.funnel.kept:,} kept of {number(row.funnel.candidates, 'candidate')}"
     # Where as large a part as usual is kept, it is candidates that are wanting.
     if not losses or row.funnel.kept >= usual.kept / 2 * row.funnel.candidates:
-        return f"{text}, where the class in the middle has {usual.found:,.10g}. {few}"
+        return f"{text}, where the class in the middle has {usual.found:,.10g}. {_FEW}"
     worst = max(losses, key=lambda each: each.pairs)
     return f"{text}; {worst.text}. {worst.remedy}"
 
