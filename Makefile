@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m demo
 
 test: $(VENV)/.with-torch
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from schemas import Clip, Outcome, Reason, Verdict, Withdrawal, arrow_schema
+from schemas import Clip, LockedVideo, Outcome, Reason, Verdict, arrow_schema
 from tests.card.made_up import made_up, target, unseen, verdict
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
@@ -108,7 +111,8 @@ def test_the_sizes_on_a_card_are_those_of_the_manifest(curated: Curated):
     manifest = Output(curated.out).manifest()
     assert manifest is not None
     totals = manifest.totals
-    assert f"**{totals.clips} clips**, cut from **{totals.kept_videos} videos**" in card
+    videos = totals.kept_videos - totals.kept_without_clip
+    assert f"**{totals.clips} clips**, cut from **{videos} videos**" in card
     cells = cells_of(card)
     kept = [each for each in verdicts_of(curated.out) if each.outcome is Outcome.KEPT]
     for name in ("balloon", "sailboat", "mushroom"):
@@ -198,7 +202,7 @@ def test_videos_are_counted_once_and_classes_by_their_pairs(tmp_path: Path):
     verdicts = invented(300, ["crane", "kite", "teal"])
     targets = [target("crane"), target("kite"), target("teal"), target("empty")]
     output, manifest = made_up(tmp_path / "out", targets, verdicts)
-    numbers = numbers_of(output)
+    numbers = numbers_of(output, 4)
     kept = [each for each in verdicts if each.outcome is Outcome.KEPT]
     # What is measured of a video stands in the verdict on the class that it was kept for.
     assert_counted(numbers.candidates, {each.video_key: each for each in reversed(verdicts)})
@@ -217,8 +221,8 @@ def test_videos_are_counted_once_and_classes_by_their_pairs(tmp_path: Path):
         assert counted.by_name == sum(target_id in each.matched_names for each in mine)
     lengths = [each.duration or 0 for each in videos.values()]
     assert numbers.kept_seconds == pytest.approx(sum(lengths))
-    in_clips = sum(min(each.duration or 0, 10.24 * each.clips) for each in videos.values())
-    assert numbers.clip_seconds == pytest.approx(in_clips)
+    assert numbers.clip_seconds is None
+    assert numbers.longer == sum(length >= 4 * 10.24 + 2.56 for length in lengths) > 0
     contents = [each.sha256 for each in videos.values()]
     assert numbers.copies == len(contents) - len(set(contents)) > 0
     hosts = {host: (found, kept) for host, found, kept in numbers.hosts}
@@ -256,7 +260,7 @@ def test_the_quartiles_are_those_of_the_videos_whose_length_is_known(tmp_path: P
     kept = [verdict(f"v{length}", "crane", duration=float(length)) for length in range(10, 51)]
     unknown = unseen("none", "crane")
     output, _ = made_up(tmp_path / "out", [target("crane")], [*kept, unknown])
-    lengths = numbers_of(output).candidates.lengths
+    lengths = numbers_of(output, 4).candidates.lengths
     assert lengths is not None
     assert lengths.known == 41
     assert (lengths.least, lengths.quarter, lengths.half) == (10, 20, 30)
@@ -275,6 +279,95 @@ def test_a_class_that_the_classifier_seldom_sees_is_named_first(tmp_path: Path):
     assert "Most seldom confirmed: crane (2 of 20), kite (15 of 15)." in card
     assert "21 (55 %) showed it the class in none" in card
     assert "kite has most labels, 15 (88 %) of 17" in card
+
+
+def lock_of(root: Path, *clips: list[tuple[int, int]]) -> None:
+    """A lock file of videos with clips between these times, microseconds; no more than that."""
+    rows = [[{"begin": begin, "end": end} for begin, end in each] for each in clips]
+    kind = arrow_schema(LockedVideo).field("clips").type
+    pq.write_table(pa.table({"clips": pa.array(rows, kind)}), root / "videos.lock.parquet")
+
+
+def test_the_length_of_the_clips_is_that_of_the_shards(curated: Curated):
+    output = Output(curated.out)
+    shards = pyarrow.dataset.dataset(curated.out / "clips" / "parquet").to_table(
+        columns=["clip_start_timestamp", "clip_end_timestamp"]
+    )
+    microseconds = sum(
+        each["clip_end_timestamp"] - each["clip_start_timestamp"] for each in shards.to_pylist()
+    )
+    assert numbers_of(output, 4).clip_seconds == pytest.approx(microseconds / 1e6)
+    shown = ["length of the clips", time(microseconds / 1e6)]
+    assert shown in cells_of((curated.out / "README.md").read_text())
+
+
+def test_without_a_lock_file_nothing_is_said_of_the_length_of_clips(tmp_path: Path):
+    card = card_of(tmp_path / "out", [target("crane")], [verdict("v", "crane")])
+    assert "length of the clips" not in card
+    assert "They hold" not in card
+
+
+def test_what_clips_leave_out_is_long_videos_only_where_there_are_any(tmp_path: Path):
+    rows = [verdict("v", "crane", duration=15.0), verdict("w", "crane", duration=10.24)]
+    output, manifest = made_up(tmp_path / "out", [target("crane")], rows)
+    lock_of(output.root, [(0, 10_240_000)], [(0, 10_240_000)])
+    write_card(output, manifest)
+    card = (output.root / "README.md").read_text()
+    assert "They hold 81 % of the length of the kept videos." in card
+    assert "remainders shorter than a window, 2.56 s; no kept video is longer than 4 clips" in card
+    assert ["length of the clips", "20.5 s"] in cells_of(card)
+
+    # Of just as much as the clips hold, and of a window more.
+    rows = [verdict("v", "crane", duration=43.5, clips=4), verdict("w", "crane", duration=43.52)]
+    output, manifest = made_up(tmp_path / "long", [target("crane")], rows)
+    lock_of(output.root, [(0, 43_600_000)], [(0, 43_600_000)])
+    write_card(output, manifest)
+    card = (output.root / "README.md").read_text()
+    # Clips that overlap hold no more than all.
+    assert "They hold 100 % of the length of the kept videos." in card
+    assert "1 (50 %) of the kept videos are longer than 4 clips can hold." in card
+
+
+def test_a_video_without_a_clip_is_not_among_those_that_clips_are_cut_from(tmp_path: Path):
+    rows = [
+        verdict("v", "crane", clips=2),
+        verdict("w", "crane", clips=0),
+        verdict("x", "kite", clips=0),
+    ]
+    targets = [target("crane"), target("kite"), target("empty")]
+    card = card_of(tmp_path / "out", targets, rows)
+    assert "**2 clips**, cut from **1 video** of\n**1 of 3 classes**" in card
+    assert header_of(card)["pretty_name"] == "VideoNet, 1 video of 1 of 3 classes"
+    cells = cells_of(card)
+    assert ["kept videos", "3"] in cells
+    assert ["of them too short for a clip", "2"] in cells
+    assert ["classes with a kept video", "2"] in cells
+    assert ["classes with a clip", "1"] in cells
+
+
+def test_lengths_say_of_how_many_videos_they_are_known(tmp_path: Path):
+    rows = [verdict("v", "crane"), *(unseen(f"u{each}", "crane") for each in range(3))]
+    cells = cells_of(card_of(tmp_path / "out", [target("crane")], rows))
+    both = "12.0 s, 12.0 s (of 1)"
+    assert ["length: shortest, longest", both, both] in cells
+    assert ["videos", "4", "1"] in cells
+
+
+def test_withdrawn_pairs_are_not_said_to_be_something_else_than_asked_for(tmp_path: Path):
+    gone = unseen("w", "crane", reason=Reason.WITHDRAWN, frames_matched=None)
+    rows = [verdict("v", "crane"), unseen("u", "crane"), gone, verdict("x", "crane")]
+    cells = cells_of(card_of(tmp_path / "out", [target("crane")], rows))
+    assert ["of them rejected: not what was asked for", "1 (25 %)"] in cells
+    assert ["of them withdrawn: taken out on request", "1 (25 %)"] in cells
+    assert ["rejected", "withdrawn", "taken out of the data set on request", "1 (25 %)"] in cells
+
+
+def test_a_card_tells_which_files_need_not_be_published(curated: Curated):
+    card = (curated.out / "README.md").read_text()
+    files = {each.name for each in curated.out.iterdir() if not each.name.startswith(".")}
+    named = set(re.findall(r"`([\w.]+)/?`", card.split("Beside the clips")[1]))
+    assert files <= named | {"clips"}
+    assert "`run.json`, `_state/` and `report/` can hold the command line and paths" in card
 
 
 # Licences.
@@ -427,13 +520,15 @@ def test_a_rebuilt_data_set_says_so(tmp_path: Path):
     assert "What the classifier fails to see" not in card
 
 
-def test_withdrawn_videos_are_counted_and_not_named(tmp_path: Path):
-    output, manifest = made_up(tmp_path / "out", [target("crane")], [verdict("v", "crane")])
-    output.write_withdrawals([Withdrawal(video_key="youtube:gone", video_id="gone")])
-    write_card(output, manifest)
-    card = (output.root / "README.md").read_text()
-    assert "So far 1 video was withdrawn." in card
-    assert "youtube:gone" not in card
+def test_withdrawn_videos_are_counted_as_the_verdicts_have_them(tmp_path: Path):
+    none = card_of(tmp_path / "none", [target("crane")], [verdict("v", "crane")])
+    assert "No candidate of this data set has been withdrawn so far." in none
+    rows = [
+        verdict("v", "crane"),
+        verdict("gone", "crane", outcome=Outcome.REJECTED, reason=Reason.WITHDRAWN),
+    ]
+    card = card_of(tmp_path / "one", [target("crane")], rows)
+    assert "So far 1 pair of video and class was withdrawn." in card
 
 
 def test_without_parquet_shards_there_is_no_set_of_clips_to_load(tmp_path: Path):

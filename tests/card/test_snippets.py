@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas import Manifest
-from tests.card.made_up import made_up, target
+from tests.card.made_up import made_up, target, unseen, verdict
 from tests.curated import Curated, curated_once
 from videonet.card import write_card
 from videonet.output import Output
@@ -41,12 +41,15 @@ def manifest(curated: Curated) -> Manifest:
 def snippets(out: Path) -> dict[str, str]:
     """The code in OUT's card, by the heading that it stands under."""
     card = (out / "README.md").read_text()
-    found = re.findall(r"^### (.*?)\n\n```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^### ([^\n]*)\n\n```python\n(.*?)^```$", card, re.DOTALL | re.MULTILINE)
     return dict(found)
 
 
 def run(out: Path, cache: Path, code: str) -> str:
-    """What `code` prints when it is run in OUT, where nothing can be downloaded."""
+    """What `code` prints when it is run in OUT, where nothing can be downloaded.
+
+    It must be all that the interpreter runs: what follows could hide how it ends.
+    """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache)}
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", code],
@@ -62,7 +65,8 @@ def run(out: Path, cache: Path, code: str) -> str:
 
 @pytest.mark.parametrize("formats", [["parquet", "tfrecord"], ["parquet"], ["tfrecord"]])
 def test_a_card_has_the_code_for_the_formats_that_are_there(tmp_path: Path, formats: list[str]):
-    output, manifest = made_up(tmp_path / "out", [target("crane")], [], formats=formats)
+    rows = [verdict("v", "crane")]
+    output, manifest = made_up(tmp_path / "out", [target("crane")], rows, formats=formats)
     write_card(output, manifest)
     due = {name for name, format_name in HEADINGS.items() if format_name in ("", *formats)}
     found = snippets(output.root)
@@ -86,26 +90,49 @@ def test_pyarrow_counts_the_clips_and_decodes_one(
 def test_hugging_face_reads_what_the_header_names(
     curated: Curated, manifest: Manifest, tmp_path: Path
 ):
-    count = "\nprint(sum(1 for _ in clips))"
-    printed = run(curated.out, tmp_path, snippets(curated.out)["Hugging Face datasets"] + count)
-    first, second, third = printed.splitlines()
-    assert first.startswith(f"{manifest.totals.verdicts.pairs} pairs of video and class, [")
-    assert "'kept'" in first
-    assert re.fullmatch(r"\['(balloon|sailboat)'.*\] \d+ frames", second)
-    assert third == str(manifest.totals.clips)
+    # First into the cache, then from it.
+    for _ in range(2):
+        printed = run(curated.out, tmp_path, snippets(curated.out)["Hugging Face datasets"])
+        first, second, third = printed.splitlines()
+        assert first.startswith(f"{manifest.totals.verdicts.pairs} pairs of video and class, [")
+        assert "'kept'" in first
+        assert second == f"{manifest.totals.clips} clips"
+        assert re.fullmatch(r"\['(balloon|sailboat)'.*\] \d+ frames", third)
+
+
+def test_hugging_face_reads_the_verdicts_of_a_set_without_a_clip(tmp_path: Path):
+    output, manifest = made_up(tmp_path / "out", [target("crane")], [unseen("v", "crane")])
+    write_card(output, manifest)
+    printed = run(output.root, tmp_path, snippets(output.root)["Hugging Face datasets"])
+    assert printed.splitlines() == ["1 pairs of video and class, ['rejected']"]
+
+
+def test_where_there_is_no_row_the_card_says_that_hugging_face_reads_none(tmp_path: Path):
+    output, manifest = made_up(tmp_path / "out", [target("crane")], [])
+    write_card(output, manifest)
+    assert "Hugging Face datasets" not in snippets(output.root)
+    card = (output.root / "README.md").read_text()
+    assert "### Hugging Face datasets\n\nIts loader takes no tables without a row" in card
 
 
 def test_pytorch_has_a_window_of_every_clip(curated: Curated, manifest: Manifest, tmp_path: Path):
     if find_spec("torch") is None:
         pytest.skip("needs PyTorch: the extra `train` brings it")
     code = snippets(curated.out)["PyTorch"]
-    # By one reader, and by several that share the files.
-    count = """
-print(sum(1 for _ in loader))
-print(sum(1 for _ in torch.utils.data.DataLoader(Windows(files), batch_size=None, num_workers=2)))
+    first, second = run(curated.out, tmp_path, code).splitlines()
+    assert first == f"{manifest.totals.clips} clips"
+    assert re.fullmatch(r"torch.uint8 \(32, 3, \d+, \d+\) of classes \[[01](, 1)?\]", second)
+    # What it defines, used by one reader, and by several that share the files.
+    script = tmp_path / "snippet.py"
+    script.write_text(code)
+    count = f"""
+import runpy
+names = runpy.run_path({str(script)!r})
+DataLoader, windows = names["torch"].utils.data.DataLoader, names["Windows"](names["files"])
+print(sum(1 for _ in names["loader"]))
+print(sum(1 for _ in DataLoader(windows, batch_size=None, num_workers=2)))
 """
-    first, *counted = run(curated.out, tmp_path, code + count).splitlines()
-    assert re.fullmatch(r"torch.uint8 \(32, 3, \d+, \d+\) of classes \[[01](, 1)?\]", first)
+    counted = run(curated.out, tmp_path, count).splitlines()[2:]
     assert counted == [str(manifest.totals.clips)] * 2
 
 
@@ -115,6 +142,9 @@ def test_duckdb_counts_verdicts_and_clips(curated: Curated, manifest: Manifest, 
     kept = manifest.totals.verdicts.kept
     assert ["kept", "NULL", str(kept), str(manifest.totals.kept_videos)] in cells
     # A clip with two labels is counted for both.
+    assert [["clips"], ["int64"], [], [str(manifest.totals.clips)]] in [
+        cells[start : start + 4] for start in range(len(cells))
+    ]
     assert ["balloon", "3"] in cells
     assert ["sailboat", "2"] in cells
 
@@ -123,4 +153,5 @@ def test_what_reads_tables_reads_those_without_a_row(tmp_path: Path):
     output, manifest = made_up(tmp_path / "out", [target("crane")], [])
     write_card(output, manifest)
     found = snippets(output.root)
-    assert run(output.root, tmp_path, found["PyArrow"] + found["DuckDB"]).startswith("0 clips\n")
+    assert run(output.root, tmp_path, found["PyArrow"]) == "0 clips\n"
+    assert "0 rows" in run(output.root, tmp_path, found["DuckDB"])

@@ -87,6 +87,7 @@ def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> F
             )
             for row in thinnest
         ),
+        thin_classes=max(len(thinnest), int(0.995 * classes)),
         drop=tuple(
             Advice(
                 about=SECOND[index],

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import POLICIES, Reason, Verdict
-from schemas.reason import REJECTIONS
+from schemas.reason import REJECTIONS, Policy
 from tests.report.written import target, verdict, write
 from videonet.report.facts import Facts
-from videonet.report.failures import ADVICE
+from videonet.report.failures import ADVICE, HOPELESS
 from videonet.report.gathering import facts_of
 from videonet.report.wording import number, share
 
@@ -77,6 +77,59 @@ def test_classes_that_no_title_names_are_told_of_in_one_sentence(tmp_path: Path)
     thin = facts(tmp_path, rows, "crane", "kite", "dog", "fox", "ram", "owl", "elk", "emu").thin
     assert [each.about for each in thin] == ["kite", "owl"]
     assert thin[0].text.startswith("kite and 2 other classes: no title names them. Further names")
+
+
+def test_all_thin_classes_are_counted_also_those_that_no_sentence_names(tmp_path: Path):
+    rows = Rows().add(1, "z").add(50, "z", Reason.NO_TOP1_MATCH)
+    full, empty = [f"full{i}" for i in range(20)], [f"empty{i}" for i in range(12)]
+    for name in full:
+        rows.add(9, name)
+    said = facts(tmp_path, rows, *full, *empty, "z")
+    assert [each.about for each in said.thin] == ["empty0", "z"]
+    assert said.thin_classes == 13
+
+
+def test_a_class_without_a_clip_is_thin_whatever_was_kept(tmp_path: Path):
+    rows = Rows().add(2, "crane").add(1, "dog").add(1, "kite", clips=0)
+    rows.add(3, "owl", clips=0).add(1, "owl", Reason.TOO_SHORT)
+    said = facts(tmp_path, rows, "crane", "dog", "fox", "kite", "owl", "crow")
+    assert said.thin_classes == 4
+    assert [each.text.partition(". ")[0] for each in said.thin] == [
+        "fox and 1 other class: no title names them",
+        "owl: 3 kept of 4 candidates, but all too short for a clip",
+        "kite: 1 kept of 1 candidate, but too short for a clip",
+    ]
+
+
+# Which classes of a rebuilt data set are too thin.
+
+REBUILT = {"lock": "00"}
+
+
+def test_a_class_of_which_little_is_here_again_is_thin_and_what_is_gone_is_said(tmp_path: Path):
+    rows = Rows().add(2, "bee", Reason.UNAVAILABLE).add(9, "dog")
+    rows.add(2, "owl").add(3, "owl", Reason.CHANGED).add(1, "owl", Reason.WITHDRAWN)
+    rows.add(2, "fox").add(1, "fox", Reason.NETWORK)
+    said = facts(tmp_path, rows, "dog", "bee", "owl", "fox", "not locked", settings=REBUILT)
+    assert [each.text for each in said.thin] == [
+        "bee: 0 of 2 locked videos are here again; 2 unavailable.",
+        "owl: 2 of 6 locked videos are here again; 3 changed, 1 withdrawn.",
+    ]
+    assert said.thin_classes == 2
+
+
+def test_a_class_that_lost_all_its_clips_is_thin_though_most_videos_are_here_again(tmp_path: Path):
+    rows = Rows().add(2, "bee", clips=0).add(1, "bee", Reason.PRIVATE)
+    (advice,) = facts(tmp_path, rows, "bee", settings=REBUILT).thin
+    assert advice.text == (
+        "bee: 2 of 3 locked videos are here again, but all too short for a clip; 1 private."
+    )
+
+
+def test_no_class_is_thin_where_all_is_here_again(tmp_path: Path):
+    rows = Rows().add(90, "crane").add(1, "dog").add(1, "kite", clips=0)
+    said = facts(tmp_path, rows, "crane", "dog", "kite", "not locked", settings=REBUILT)
+    assert (said.thin, said.thin_classes) == ((), 0)
 
 
 def test_no_class_of_a_balanced_data_set_is_thin(tmp_path: Path):
@@ -146,6 +199,18 @@ def test_the_commonest_failure_is_to_be_chased_first(tmp_path: Path):
     assert chase[0].text.startswith("rate_limited: 3 of 10 candidates (30 %). The site asked")
 
 
+def test_what_nobody_can_change_is_told_of_last(tmp_path: Path):
+    rows = Rows().add(20, "kite", Reason.UNAVAILABLE).add(9, "kite", Reason.PRIVATE)
+    rows.add(5, "kite", Reason.TOO_LARGE).add(7, "kite", Reason.NETWORK)
+    said = facts(tmp_path, rows, "kite")
+    assert [each.about for each in said.chase] == ["network", "too_large", "unavailable", "private"]
+    assert said.failures[0].reason == "unavailable"
+
+
+def test_what_a_later_run_may_change_is_not_hopeless():
+    assert {POLICIES[each] for each in HOPELESS} == {Policy.NEVER}
+
+
 def test_there_is_advice_for_every_reason_to_fail():
     assert set(ADVICE) == set(Reason) - REJECTIONS
     assert set(ADVICE) <= set(POLICIES)
@@ -172,6 +237,8 @@ def test_advice_is_a_few_sentences_about_what_there_is(
     for several in (said.thin, said.drop, said.chase):
         assert len(several) <= 5
         assert all(each.text.endswith(".") and each.about in each.text for each in several)
+    assert bool(said.thin) == bool(said.thin_classes)
+    assert len(said.thin) <= said.thin_classes <= len(said.classes)
     assert {each.about for each in said.chase} == set(said.failed)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.curated import Curated, curated_once, sentence, videonet
+from tests.report.written import target, verdict, write
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +23,12 @@ def test_the_command_writes_the_page_and_says_what_stands_out(curated: Curated, 
     lines = ended.stdout.splitlines()
     assert lines[0] == str(page)
     assert lines[1].startswith("4 of 5 candidates were kept")
-    assert [line.partition(":")[0] for line in lines[2:]] == ["Too thin", "To drop", "To chase"]
-    assert "mushroom: 0 kept of 1 candidate; 1 shows something else" in lines[2]
-    assert lines[3:] == ["To drop: no name stands out.", "To chase: nothing failed."]
+    assert lines[2].startswith("Too thin: mushroom: 0 kept of 1 candidate; 1 shows something else")
+    assert lines[3:] == [
+        "To drop: no name stands out.",
+        "To chase: nothing failed.",
+        f"Pictures are from the store {curated.store}.",
+    ]
     assert page.read_text("utf-8").startswith("<!doctype html>")
     assert [file.name for file in page.parent.iterdir()] == ["index.html"]
 
@@ -53,6 +57,33 @@ def test_a_folder_of_no_run_is_refused_and_left_alone(tmp_path: Path):
     ended = videonet("report", tmp_path)
     assert "holds no data set and no run" in sentence(ended)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_refused_in_a_sentence(tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    assert "file is no folder" in sentence(videonet("report", tmp_path / "file"))
+
+
+def test_where_the_store_was_is_said_on_the_terminal_and_not_on_the_page(
+    curated: Curated, tmp_path: Path
+):
+    out = tmp_path / "out"
+    shutil.copytree(curated.out, out)
+    facts = (out / "run.json").read_text().replace(str(curated.store), str(tmp_path / "gone"))
+    (out / "run.json").write_text(facts)
+    said = videonet("report", out).stdout.splitlines()[-1]
+    assert said.startswith(f"The store {tmp_path / 'gone'}, with the pictures, is not here;")
+    assert str(tmp_path) not in (out / "report" / "index.html").read_text("utf-8")
+    (out / "run.json").unlink()
+    said = videonet("report", out).stdout.splitlines()[-1]
+    assert said.startswith("Nothing says where the store of the run is")
+
+
+def test_how_many_classes_are_thin_in_all_is_said(tmp_path: Path):
+    names = [f"class {index}" for index in range(1_000)]
+    rows = [verdict(index, name) for index, name in enumerate(names[:5])]
+    said = videonet("report", write(tmp_path / "out", list(map(target, names)), rows)).stdout
+    assert "Too thin (995 classes): class 5 and 994 other classes: no title names them." in said
 
 
 def test_a_page_that_cannot_be_written_is_told_in_a_sentence(curated: Curated, tmp_path: Path):

@@ -84,6 +84,10 @@ def assert_counts_are_plain(facts: Facts, out: Path) -> None:
     assert facts.videos == len({each.video_key for each in verdicts})
     kept = [each for each in verdicts if each.outcome is Outcome.KEPT]
     assert facts.kept_videos == len({each.video_key for each in kept})
+    if kept:
+        clips = {each.video_key: each.clips for each in kept}
+        assert f"{len(clips):,} video" in facts.summary
+        assert f" {sum(clips.values()):,} clip" in facts.summary
     for row in facts.classes:
         own = [each for each in verdicts if each.target_id == row.target_id]
         assert row.funnel == counted(own, None, lookup.matched[row.target_id])
@@ -136,9 +140,21 @@ def test_the_summary_says_how_much_there_is(curated: Curated):
     shards = [each for each in manifest.shards if each.path.startswith("clips/parquet")]
     assert facts.clip_bytes == sum(each.bytes for each in shards)
     assert facts.summary.startswith(
-        "4 of 5 candidates were kept: 3 videos in 2 of 3 classes, 5 clips, "
+        f"4 of 5 candidates were kept: 3 videos in 2 of 3 classes, {manifest.totals.clips} clips, "
     )
     assert (facts.state, facts.sampled) == ("finished", False)
+
+
+def test_no_path_of_this_machine_is_on_the_page(curated: Curated, tmp_path: Path):
+    out = tmp_path / "out"
+    shutil.copytree(curated.out, out)
+    (tmp_path / "empty store").mkdir()
+    pages = [facts_of(out, None), facts_of(out, tmp_path / "empty store")]
+    assert "missing in the store." in pages[1].pictures_note
+    (out / "manifest.json").unlink()
+    pages.append(facts_of(out, None))
+    for folder in (curated.folder, tmp_path):
+        assert [str(folder) in page.to_json().decode() for page in pages] == [False] * 3
 
 
 def test_a_video_that_was_taken_for_another_is_a_confusion(curated: Curated):
@@ -193,6 +209,8 @@ def test_a_run_that_goes_on_is_counted_as_far_as_it_is(curated: Curated, tmp_pat
         row.funnel.kept for row in finished.classes
     ]
     assert (facts.videos, facts.kept_videos) == (finished.videos, finished.kept_videos)
+    # The size of the shards is known at the end.
+    assert facts.summary.removesuffix(".") == finished.summary.rpartition(", ")[0]
     assert "/" not in next(each.value for each in facts.settings if each.name == "source")
 
 
@@ -223,6 +241,21 @@ def test_a_rebuilt_video_counts_as_matching_though_nobody_scanned_it(tmp_path: P
     funnel = facts_of(out, None).funnel
     steps = (funnel.candidates, funnel.downloaded, funnel.matching, funnel.kept)
     assert steps == (3, 2, 1, 1)
+
+
+def test_for_a_rebuilt_data_set_no_titles_were_looked_at_and_no_quota_is_missed(tmp_path: Path):
+    targets = [target("kite"), target("crane")]
+    rows = [verdict(0, "kite"), verdict(1, "kite", Reason.UNAVAILABLE)]
+    facts = facts_of(write(tmp_path, targets, rows, settings={"lock": "00"}), None)
+    assert facts.funnel.titles is None
+    assert [row.quota for row in facts.classes] == [2, 0]
+    assert "rebuilt" in facts.pictures_note
+
+
+def test_an_empty_lock_file_has_a_page_too(tmp_path: Path):
+    facts = facts_of(write(tmp_path, [target("kite")], [], settings={"lock": "00"}), None)
+    assert facts.summary == "There are no candidates: the lock file names no video."
+    assert facts.thin == ()
 
 
 def test_examples_of_a_failure_are_different_videos_with_their_own_words(tmp_path: Path):
@@ -265,6 +298,13 @@ def test_a_data_set_of_which_nothing_was_kept_has_a_page_too(tmp_path: Path):
 def test_a_folder_without_a_data_set_is_refused_in_a_sentence(tmp_path: Path):
     with pytest.raises(UsageError, match="holds no data set and no run"):
         facts_of(tmp_path, None)
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file", "file/below"])
+def test_what_is_no_folder_is_refused_in_a_sentence(name: str, tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(UsageError, match=f"{name} is no folder; give the --out"):
+        facts_of(tmp_path / name, None)
 
 
 def test_a_store_that_is_not_there_is_refused_in_a_sentence(curated: Curated, tmp_path: Path):

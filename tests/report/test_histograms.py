@@ -65,10 +65,10 @@ def test_rare_codecs_are_counted_together(tmp_path: Path):
 @pytest.mark.parametrize(
     ("frames", "labels"),
     [
-        (100, ["1", "2-10", "11-20", *(f"{i}1-{i + 1}0" for i in range(2, 10))]),
-        (4, ["1", "2", "3", "4"]),
-        (25, ["1", "2-3", *(f"{i}-{i + 2}" for i in range(4, 25, 3)), "25"]),
-        (1, ["1"]),
+        (100, ["0", "1-9", *(f"{i}0-{i}9" for i in range(1, 10))]),
+        (4, ["0", "1", "2", "3"]),
+        (25, ["0", "1-2", *(f"{i}-{i + 2}" for i in range(3, 24, 3)), "24"]),
+        (1, ["0"]),
     ],
 )
 def test_the_first_match_is_one_of_the_frames_that_were_looked_at(
@@ -84,6 +84,22 @@ def test_a_certain_classifier_fills_the_last_bar(tmp_path: Path):
     rows = [verdict(i, "kite", best_probability=each) for i, each in enumerate((0.0, 0.1, 1.0))]
     shown = bars(drawn(tmp_path, rows, "Probability"))
     assert (shown["0-10 %"], shown["10-20 %"], shown["90-100 %"]) == ((1, 0, 0),) * 3
+
+
+@pytest.mark.parametrize(
+    ("low", "middle", "note"),
+    [
+        (0.4, 0.93, "Half of those kept have at least 93 %, a tenth at most 40 %."),
+        (0.9907, 0.9998, "Half of those kept have at least 99.98 %, a tenth at most 99.07 %."),
+        (0.0004, 0.5, "Half of those kept have at least 50 %, a tenth at most 0.04 %."),
+        (1.0, 1.0, "Half of those kept have at least 100 %."),
+    ],
+)
+def test_a_probability_is_certain_only_where_it_is(
+    low: float, middle: float, note: str, tmp_path: Path
+):
+    rows = [verdict(i, "kite", best_probability=low if i < 2 else middle) for i in range(10)]
+    assert drawn(tmp_path, rows, "Probability").note == note
 
 
 def test_the_imbalance_of_the_classes_is_stated(tmp_path: Path):

@@ -96,12 +96,45 @@ def test_it_does_not_scroll_sideways(pages: Pages, size: str, width: int):
 def test_the_three_answers_are_seen_without_scrolling(pages: Pages, size: str):
     show(pages.chrome, getattr(pages, size))
     facts = SMALL if size == "small" else LARGE
+    bottoms = set()
     for kind, answers in (("thin", facts.thin), ("drop", facts.drop), ("chase", facts.chase)):
         block = pages.chrome.find_element(By.CSS_SELECTOR, f"[data-answer={kind}]")
-        assert block.rect["y"] + block.rect["height"] <= 800
-        assert [each.text for each in block.find_elements(By.TAG_NAME, "li")] == [
-            each.text for each in answers
+        bottoms.add(block.rect["y"] + block.rect["height"])
+        selector = f"[data-answer={kind}] li"
+        assert list(filter(None, _texts(pages.chrome, selector))) == [
+            each.text for each in answers[:3]
         ]
+        for more in _all(pages.chrome, f"[data-answer={kind}] summary"):
+            assert more.text == f"{len(answers) - 3} more"
+            more.send_keys(Keys.ENTER)
+        assert _texts(pages.chrome, selector) == [each.text for each in answers]
+        for more in _all(pages.chrome, f"[data-answer={kind}] summary"):
+            more.send_keys(Keys.ENTER)
+    assert len(bottoms) == 1
+    assert max(bottoms) <= 800
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_answer_is_cut_off(pages: Pages, width: int):
+    show(pages.chrome, pages.large, width)
+    for more in _all(pages.chrome, ".answer summary"):
+        more.send_keys(Keys.ENTER)
+    cut = pages.chrome.execute_script(
+        "return [...document.querySelectorAll('.answer li, .answer li *')].filter((each) =>"
+        " each.scrollHeight > each.clientHeight && getComputedStyle(each).overflow !== 'visible')"
+    )
+    assert cut == []
+
+
+def test_the_first_answer_says_how_many_classes_are_thin_in_all(pages: Pages):
+    show(pages.chrome, pages.large)
+    assert _texts(pages.chrome, "[data-answer=thin] h2") == [
+        "Classes that are too thin 995 of 1,000; the most urgent:"
+    ]
+    # Where all are told of, there is nothing more to say.
+    show(pages.chrome, pages.small)
+    assert SMALL.thin_classes == len(SMALL.thin)
+    assert _texts(pages.chrome, "[data-answer=thin] h2") == ["Classes that are too thin"]
 
 
 def test_an_answer_leads_to_its_row(pages: Pages):
@@ -187,11 +220,31 @@ def test_a_sheet_shows_what_was_seen_instead(small: Chrome):
     (figure,) = _all(small, f"figure[data-video='{picture.video_id}']")
     assert picture.asked in figure.text
     assert picture.seen in figure.text
-    assert f"{picture.seen_frames}/{picture.frames}" in figure.text
+    # The probability is the highest of all frames, not that of the one that is shown.
+    assert f"in {picture.seen_frames} of {picture.frames} frames, up to 30 %" in figure.text
+    assert _texts(small, f"figure[data-video='{picture.video_id}'] .frame") == ["frame 0"]
     assert "too_short" in figure.text
     image = figure.find_element(By.TAG_NAME, "img")
     assert small.execute_script("return arguments[0].decode().then(() => true)", image)
     assert int(image.get_property("naturalWidth")) == 112
+
+
+def test_frames_are_counted_from_0_as_in_the_verdicts(small: Chrome):
+    picture = SMALL.kept_pictures[1]
+    (figure,) = _all(small, f"figure[data-video='{picture.video_id}']")
+    assert (picture.frame, picture.first_match) == (1, 1)
+    assert "frame 1 · 37 %" in figure.text
+    assert "40 match, first is frame 1" in figure.text
+    assert "up to" not in figure.text
+    assert "Frames are counted from 0" in _texts(small, "#pictures .help")[0]
+
+
+def test_a_kept_video_that_shows_another_frame_than_the_best_says_so(pages: Pages, tmp_path: Path):
+    picture = msgspec.structs.replace(SMALL.kept_pictures[1], is_match=False, frame=50)
+    _open(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, kept_pictures=(picture,)))
+    (figure,) = _all(pages.chrome, f"figure[data-video='{picture.video_id}']")
+    assert _texts(pages.chrome, "figure[data-outcome=kept] .frame") == ["frame 50"]
+    assert "40 match, up to 37 %, first is frame 1" in figure.text
 
 
 def test_hostile_titles_stay_text(small: Chrome):
@@ -229,6 +282,55 @@ def test_only_addresses_of_the_web_are_links(small: Chrome):
     )
     assert set(shown) <= set(ADDRESSES)
     assert "javascript:alert(4)" in shown
+
+
+def test_the_keyboard_goes_on_where_a_button_was(pages: Pages):
+    show(pages.chrome, pages.large)
+    row = _all(pages.chrome, "#names tr[data-name]")[3]
+    wanted, name = row.get_attribute("data-class"), row.get_attribute("data-name")
+    row.find_element(By.CSS_SELECTOR, "[data-pick]").send_keys(Keys.ENTER)
+    active = pages.chrome.switch_to.active_element
+    assert active.get_attribute("data-pick") == wanted
+    assert active.get_attribute("aria-pressed") == "true"
+    around = active.find_element(By.XPATH, "./ancestor::tr")
+    assert around.get_attribute("data-name") == name
+    # The filter goes with its own button: the head beside which it stood is next.
+    _all(pages.chrome, "#names [data-chip] button")[0].send_keys(Keys.ENTER)
+    assert pages.chrome.switch_to.active_element.tag_name == "h2"
+    assert pages.chrome.switch_to.active_element.text == "Names and synonyms"
+    _all(pages.chrome, "#classes [data-pick]")[0].send_keys(Keys.ENTER)
+    _all(pages.chrome, "nav [data-chip] button")[0].send_keys(Keys.ENTER)
+    assert pages.chrome.switch_to.active_element.tag_name == "nav"
+
+
+def test_the_keyboard_goes_on_at_the_first_of_what_more_brings(pages: Pages):
+    show(pages.chrome, pages.large)
+    for each, shown in (("#classes tr[data-class]", 25), ("#pictures figure", 14)):
+        place = each.split()[0]
+        _all(pages.chrome, f"{place} .more button")[0].send_keys(Keys.ENTER)
+        assert pages.chrome.switch_to.active_element == _all(pages.chrome, each)[shown]
+
+
+def test_what_was_kept_is_seen_on_a_phone(pages: Pages):
+    show(pages.chrome, pages.large, 390)
+    for cell in _all(pages.chrome, "#classes [data-column=kept]"):
+        assert 0 < cell.rect["x"] < cell.rect["x"] + cell.rect["width"] < 390
+    # What is not seen is in the details.
+    row = LARGE.classes[0]
+    _all(pages.chrome, "#classes input")[0].send_keys(row.target_id)
+    _all(pages.chrome, "#classes .fold")[0].send_keys(Keys.ENTER)
+    (details,) = _all(pages.chrome, "#classes .details")
+    for step in ("matched", "downloaded", "matching", "long_enough"):
+        assert f"{getattr(row.funnel, step):,}" in details.text
+    assert f"{row.quota - row.funnel.candidates:,} short of the quota of 5,000" in details.text
+
+
+def test_every_head_of_a_table_says_what_is_below(small: Chrome):
+    heads = small.execute_script(
+        "return [...document.querySelectorAll('thead th')].map((each) => each.textContent)"
+    )
+    assert len(heads) > 20
+    assert all(each.strip() for each in heads)
 
 
 def test_a_thousand_classes_open_and_sort_while_one_waits(pages: Pages):
@@ -270,22 +372,42 @@ def test_candidates_without_a_verdict_are_shown_as_such(pages: Pages, tmp_path: 
     waiting = 7
     funnel = msgspec.structs.replace(SMALL.funnel, candidates=SMALL.funnel.candidates + waiting)
     state = "running: 165 of 172 pairs have a verdict"
-    page = tmp_path / "running.html"
-    page.write_text(page_of(msgspec.structs.replace(SMALL, funnel=funnel, state=state)), "utf-8")
-    show(pages.chrome, page)
+    _open(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel, state=state))
     assert _texts(pages.chrome, ".state") == [state]
     (row,) = _all(pages.chrome, "#funnel [data-outcome=waiting]")
     assert row.get_attribute("data-value") == str(waiting)
 
 
 def test_a_run_without_candidates_is_a_page_too(pages: Pages, tmp_path: Path):
-    page = tmp_path / "empty.html"
-    page.write_text(page_of(made_up(classes=0)), "utf-8")
     complaints(pages.chrome)
-    show(pages.chrome, page)
+    _open(pages.chrome, tmp_path, made_up(classes=0))
     assert complaints(pages.chrome) == []
     assert _texts(pages.chrome, "#failures .help") == ["Nothing failed."]
 
+
+@pytest.mark.parametrize("titles", [None, 0, 100])
+def test_a_funnel_may_begin_without_titles_or_with_few(
+    pages: Pages, tmp_path: Path, titles: int | None
+):
+    funnel = msgspec.structs.replace(SMALL.funnel, titles=titles)
+    assert funnel.matched > 100
+    complaints(pages.chrome)
+    _open(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel))
+    assert complaints(pages.chrome) == []
+    rows = {each.get_attribute("data-funnel"): each for each in _all(pages.chrome, _FUNNEL)}
+    assert ("titles" in rows) == (titles is not None)
+    # Alone: no share of what is not known or less.
+    assert rows["matched"].text.split() == ["named", "in", "a", "title", f"{funnel.matched:,}"]
+    assert rows["clips"].text.startswith("clips, once a class")
+    parts = {
+        step: float(_part(pages.chrome, row.find_element(By.CSS_SELECTOR, ".fill")))
+        for step, row in rows.items()
+    }
+    assert parts["matched"] == 1
+    assert parts.get("titles", 0) == (titles or 0) / funnel.matched
+
+
+_FUNNEL = "#funnel [data-funnel]"
 
 _COLOURS = """
 const found = document.querySelector(arguments[0]);
@@ -303,6 +425,16 @@ def _luminance(colour: list[float]) -> float:
         for each in (part / 255 for part in colour)
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _open(chrome: Chrome, folder: Path, facts: Facts) -> None:
+    page = folder / "page.html"
+    page.write_text(page_of(facts), "utf-8")
+    show(chrome, page)
+
+
+def _part(chrome: Chrome, bar: object) -> str:
+    return chrome.execute_script("return arguments[0].style.getPropertyValue('--part')", bar)
 
 
 def _all(chrome: Chrome, selector: str) -> list:

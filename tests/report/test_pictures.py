@@ -181,4 +181,14 @@ def test_missing_and_damaged_pictures_are_left_out_and_counted(tmp_path: Path, s
     store.write_thumbnail(rows[0].video_key, b"no picture")
     sheets = shown(out_of(tmp_path / "out", rows), store)
     assert {each.video_id for each in sheets.kept} == {"id1", "id2"}
-    assert sheets.note == f"3 pictures are missing in the store {store.root}."
+    assert sheets.note == "3 pictures are missing in the store."
+
+
+def test_a_rebuilt_data_set_has_no_pictures_and_says_why(tmp_path: Path, store: Store):
+    output = out_of(tmp_path / "out", [verdict(1, "n0", frames_matched=None)])
+    settings = {"per_class": 5000, "min_seconds": 10.0, "lock": "00"}
+    with open_account(output, settings) as account:
+        for place in (store, None):
+            sheets = pictures(account, place)
+            assert (sheets.kept, sheets.rejected) == ((), ())
+            assert sheets.note.startswith("A rebuilt data set has no pictures: its videos were not")

@@ -6,7 +6,7 @@ import statistics
 from videonet.card.facts import Facts
 from videonet.card.markdown import of, plain, table
 from videonet.card.numbers import LARGE, LARGEST_CHANNELS, UNCERTAIN, Lengths
-from videonet.clips import FRAME_RATE, SHORT_SIDE
+from videonet.clips import FRAME_RATE, SHORT_SIDE, WINDOW
 from videonet.report.wording import number, share
 
 # Of fewer judged candidates, the share that was confirmed says little.
@@ -107,13 +107,21 @@ def _names(facts: Facts) -> str:
 def _spans(facts: Facts) -> str:
     """How much of the videos is in the clips."""
     numbers = facts.numbers
-    if not numbers.kept_seconds:
+    if not numbers.kept_seconds or numbers.clip_seconds is None:
         return ""
-    part = share(round(numbers.clip_seconds * 1000), round(numbers.kept_seconds * 1000))
-    most = facts.setting("max_clips")
+    # A frame that is shown across the end of a clip is the next one's first: clips can overlap.
+    whole = round(numbers.kept_seconds * 1000)
+    part = share(min(round(numbers.clip_seconds * 1000), whole), whole)
+    text = (
+        f"**Clips are not whole videos.** They hold {part} of the length of the kept videos. The "
+        f"rest is remainders shorter than a window, {float(WINDOW)} s"
+    )
+    most = f"longer than {number(facts.setting('max_clips'), 'clip')} can hold"
+    if not numbers.longer:
+        return f"{text}; no kept video is {most}."
     return (
-        f"**Long videos count for less than they are.** With at most {number(most, 'clip')} of a "
-        f"video, {part} of the length of the kept videos is in the clips."
+        f"{text}, and what lies between the clips of long videos, which count for less than they "
+        f"are: {of(numbers.longer, numbers.kept.videos)} of the kept videos are {most}."
     )
 
 
@@ -138,6 +146,7 @@ def _comparison(facts: Facts) -> str:
         ),
         ("length: shortest, longest", *(_extremes(each.lengths) for each in both)),
         ("length: quartiles", *(_quartiles(each.lengths) for each in both)),
+        ("of known frame size", *(of(each.sized, each.videos) for each in both)),
         ("higher than wide, of known size", *(of(each.portrait, each.sized) for each in both)),
         (
             f"short side below {SHORT_SIDE} pixels (enlarged in clips)",
@@ -151,8 +160,9 @@ def _comparison(facts: Facts) -> str:
     ]
     told = "What is here of what was asked for." if facts.is_rebuilt else "What selecting changed."
     return (
-        f"{told} Of candidates, a length is as declared where it was not measured; frame sizes are "
-        "known of those that were opened.\n\n" + table(("", "candidates", "kept"), rows)
+        f"{told} Of candidates, a length is as declared where it was not measured, and unknown "
+        "where it was not declared either; frame sizes are known of those that were opened.\n\n"
+        + table(("", "candidates", "kept"), rows)
     )
 
 
@@ -174,10 +184,13 @@ def _hosts(facts: Facts) -> str:
 
 
 def _extremes(lengths: Lengths | None) -> str:
-    return f"{lengths.least:,.1f} s, {lengths.most:,.1f} s" if lengths else "unknown"
+    if lengths is None:
+        return "unknown"
+    return f"{lengths.least:,.1f} s, {lengths.most:,.1f} s (of {lengths.known:,})"
 
 
 def _quartiles(lengths: Lengths | None) -> str:
     if lengths is None:
         return "unknown"
-    return f"{lengths.quarter:,.1f} s, {lengths.half:,.1f} s, {lengths.three_quarters:,.1f} s"
+    quartiles = (lengths.quarter, lengths.half, lengths.three_quarters)
+    return f"{', '.join(f'{each:,.1f} s' for each in quartiles)} (of {lengths.known:,})"

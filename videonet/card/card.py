@@ -4,16 +4,15 @@ Nothing in it is of the clock or the machine: the same manifest and verdicts giv
 """
 
 import re
-from collections.abc import Set
 from importlib.resources import files
 from string import Template
 
 import duckdb
 import yaml
 
-from schemas import Manifest
+from schemas import Manifest, Reason
 from videonet.card.biases import biases
-from videonet.card.facts import Facts
+from videonet.card.facts import Facts, setting
 from videonet.card.holding import classes, copies, licences, sizes
 from videonet.card.making import classifier_facts, funnel, how, not_kept, settings, what_a_label_is
 from videonet.card.markdown import plain
@@ -29,7 +28,7 @@ NAME = "README.md"
 # How Hugging Face groups data sets by their size.
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 
-_PART = re.compile(r"<!-- if (\w+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
+_PART = re.compile(r"<!-- if ([\w ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
 def write_card(output: Output, manifest: Manifest) -> None:
@@ -38,10 +37,11 @@ def write_card(output: Output, manifest: Manifest) -> None:
     Raises UsageError if the verdicts cannot be read.
     """
     try:
-        numbers = numbers_of(output)
+        numbers = numbers_of(output, setting(manifest, "max_clips"))
     except duckdb.Error as error:
         raise UsageError(
-            f"The verdicts of {output.root} cannot be read ({str(error).splitlines()[0]}); "
+            f"The verdicts of {output.root}, or its lock file, cannot be read "
+            f"({str(error).splitlines()[0]}); "
             "`videonet verify` says what is damaged, and running the same curation again writes "
             "them anew."
         ) from error
@@ -53,12 +53,12 @@ def write_card(output: Output, manifest: Manifest) -> None:
 def _card(facts: Facts) -> str:
     manifest, totals = facts.manifest, facts.manifest.totals
     versions = [f"{plain(name)} {plain(text)}" for name, text in sorted(manifest.versions.items())]
-    return Template(_template(facts.formats)).substitute(
+    return Template(_template(facts)).substitute(
         header=_header(facts),
         dataset=plain(manifest.dataset),
         version=plain(manifest.versions.get("videonet", "")),
         clips_called=number(totals.clips, "clip"),
-        kept_called=number(totals.kept_videos, "video"),
+        videos_called=facts.videos_called,
         classes_called=facts.classes_called,
         what_a_label_is=what_a_label_is(facts),
         how=how(facts),
@@ -81,10 +81,14 @@ def _card(facts: Facts) -> str:
     )
 
 
-def _template(conditions: Set[str]) -> str:
-    """The template, without the parts whose condition does not hold."""
+def _template(facts: Facts) -> str:
+    """The template, without the parts of whose conditions one does not hold."""
+    totals = facts.manifest.totals
+    conditions = facts.formats | {"candidates" if totals.candidates else "empty"}
+    if totals.clips:
+        conditions |= {"clips"}
     text = files(__package__).joinpath("card.md").read_text(encoding="utf-8")
-    return _PART.sub(lambda part: part[2] if part[1] in conditions else "", text)
+    return _PART.sub(lambda part: part[2] if conditions >= {*part[1].split()} else "", text)
 
 
 def _header(facts: Facts) -> str:
@@ -92,9 +96,8 @@ def _header(facts: Facts) -> str:
     configs = [_config("verdicts", "verdicts/*.parquet")]
     if "parquet" in facts.formats:
         configs.insert(0, _config("clips", "clips/parquet/*.parquet") | {"default": True})
-    kept = number(facts.manifest.totals.kept_videos, "video")
     metadata = {
-        "pretty_name": f"VideoNet, {kept} of {facts.classes_called}",
+        "pretty_name": f"VideoNet, {facts.videos_called} of {facts.classes_called}",
         "license": "other",
         "license_name": "as-stated-by-each-source",
         "license_details": (
@@ -125,7 +128,9 @@ def _size_category(clips: int) -> str:
 
 
 def _withdrawn(facts: Facts) -> str:
-    taken_out = len(facts.output.withdrawals())
-    if not taken_out:
-        return "None has been withdrawn so far."
-    return f"So far {number(taken_out, 'video')} {'was' if taken_out == 1 else 'were'} withdrawn."
+    # As the verdicts have it: what a store refuses may never have been in this data set.
+    pairs = facts.manifest.totals.verdicts.rejected.get(Reason.WITHDRAWN, 0)
+    if not pairs:
+        return "No candidate of this data set has been withdrawn so far."
+    were = "was" if pairs == 1 else "were"
+    return f"So far {number(pairs, 'pair')} of video and class {were} withdrawn."

@@ -44,9 +44,20 @@ class Facts:
         return self.manifest.totals.verdicts.kept
 
     @property
+    def videos_called(self) -> str:
+        """How many videos the clips are of, such as "1,200 videos"."""
+        totals = self.manifest.totals
+        return number(totals.kept_videos - totals.kept_without_clip, "video")
+
+    @property
+    def classes_with_clips(self) -> int:
+        """How many classes have a clip."""
+        return sum(self.confirmation(each.target_id).clips > 0 for each in self.targets)
+
+    @property
     def classes_called(self) -> str:
-        """How many classes have a video, such as "8 classes" or "998 of 1,000 classes"."""
-        filled = sum(counts.kept > 0 for counts in self.manifest.targets.values())
+        """How many classes have a clip, such as "8 classes" or "998 of 1,000 classes"."""
+        filled = self.classes_with_clips
         of_all = number(len(self.targets), "class", "classes")
         return of_all if filled == len(self.targets) else f"{filled:,} of {of_all}"
 
@@ -61,6 +72,11 @@ class Facts:
 
     def setting(self, name: str) -> int:
         """A setting that is a whole number."""
-        value = self.manifest.settings[name]
-        assert isinstance(value, int), "the schema of the manifest's settings"
-        return value
+        return setting(self.manifest, name)
+
+
+def setting(manifest: Manifest, name: str) -> int:
+    """A setting of a data set that is a whole number."""
+    value = manifest.settings[name]
+    assert isinstance(value, int), "the schema of the manifest's settings"
+    return value

@@ -27,15 +27,18 @@ def classes(facts: Facts) -> str:
 def sizes(facts: Facts) -> str:
     """Videos, clips, labels, time and bytes."""
     totals, numbers = facts.manifest.totals, facts.numbers
-    rows = [("videos", f"{totals.kept_videos:,}")]
-    if totals.kept_without_clip:
-        rows.append(("of them too short for a clip", f"{totals.kept_without_clip:,}"))
-    rows += [
-        ("length of the videos", time(numbers.kept_seconds)),
-        ("labels: pairs of video and class", f"{facts.labels:,}"),
+    counts = facts.manifest.targets.values()
+    rows = [
+        ("kept videos", f"{totals.kept_videos:,}"),
+        ("of them too short for a clip", f"{totals.kept_without_clip:,}"),
+        ("length of the kept videos", time(numbers.kept_seconds)),
+        ("labels: pairs of kept video and class", f"{facts.labels:,}"),
+        ("classes with a kept video", f"{sum(each.kept > 0 for each in counts):,}"),
+        ("classes with a clip", f"{facts.classes_with_clips:,}"),
         ("clips", f"{totals.clips:,}"),
-        ("length of the clips", time(numbers.clip_seconds)),
     ]
+    if numbers.clip_seconds is not None:
+        rows.append(("length of the clips", time(numbers.clip_seconds)))
     for name in sorted(facts.formats):
         files = [each for each in facts.manifest.shards if each.path.startswith(f"clips/{name}/")]
         shards = number(len(files), "shard")

@@ -108,7 +108,9 @@ def funnel(facts: Facts) -> str:
     totals, lookup = facts.manifest.totals, facts.output.lookup()
     verdicts = totals.verdicts
     matched = sum(lookup.matched.values()) if lookup else 0
-    rejected, failed = sum(verdicts.rejected.values()), sum(verdicts.failed.values())
+    withdrawn = verdicts.rejected.get(Reason.WITHDRAWN, 0)
+    rejected = sum(verdicts.rejected.values()) - withdrawn
+    failed = sum(verdicts.failed.values())
     pairs = "pairs of video and class"
     rows = (
         []
@@ -123,6 +125,10 @@ def funnel(facts: Facts) -> str:
         ("of them kept", of(verdicts.kept, verdicts.pairs)),
         ("of them rejected: not what was asked for", of(rejected, verdicts.pairs)),
         ("of them failed: could not be looked at", of(failed, verdicts.pairs)),
+    ]
+    if withdrawn:
+        rows.append(("of them withdrawn: taken out on request", of(withdrawn, verdicts.pairs)))
+    rows += [
         ("videos among the candidates", f"{totals.candidates:,}"),
         ("of them kept for at least one class", of(totals.kept_videos, totals.candidates)),
     ]
@@ -133,8 +139,9 @@ def not_kept(facts: Facts) -> str:
     """Why candidates are not in the data set."""
     verdicts = facts.manifest.totals.verdicts
     both = (("rejected", verdicts.rejected), ("failed", verdicts.failed))
+    # The outcome that stands in the verdicts.
     rows = [
-        (outcome, f"`{reason}`", MEANINGS[Reason(reason)], of(pairs, verdicts.pairs))
+        (f"`{outcome}`", f"`{reason}`", MEANINGS[Reason(reason)], of(pairs, verdicts.pairs))
         for outcome, reasons in both
         for reason, pairs in sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
     ]

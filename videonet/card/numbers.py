@@ -1,4 +1,4 @@
-"""What a data card says in numbers that the manifest lacks: counted from the verdicts.
+"""What a data card says in numbers that the manifest lacks: counted from verdicts and lock file.
 
 All is counted in SQL, in bounded memory: the files are read once, into a table without long texts.
 """
@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from videonet.clips import CLIP_SECONDS, FRAME_RATE, SHORT_SIDE
+from videonet.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
 from videonet.licence import is_creative_commons
+from videonet.lock import NAME as LOCK
 from videonet.output import Output
 
 # More is put on disk.
@@ -100,17 +102,22 @@ class Numbers:
     # host, candidates and kept videos from there; "" for local files; and how many hosts there are
     hosts: tuple[tuple[str, int, int], ...]
     all_hosts: int
-    # of kept videos and of clips, seconds
+    # of kept videos, and of clips, by the lock file; None without one; seconds
     kept_seconds: float
-    clip_seconds: float
+    clip_seconds: float | None
+    # kept videos that are longer, by a window at least, than their clips may be
+    longer: int
     # kept videos whose content another kept video has too, under another address
     copies: int
 
 
-def numbers_of(output: Output) -> Numbers:
-    """Count the verdicts in OUT. Raises duckdb.Error if they cannot be read."""
+def numbers_of(output: Output, max_clips: int) -> Numbers:
+    """Count the verdicts in OUT, where a video has at most `max_clips`.
+
+    Raises duckdb.Error if they, or the lock file, cannot be read.
+    """
     with _opened(output) as db:
-        ((kept_ms, clip_ms, copies),) = _rows(db, _WHOLE)
+        ((kept_ms, longer, copies),) = _rows(db, _WHOLE.format(max_clips=max_clips))
         ((all_hosts,),) = _rows(db, "select count(distinct host) from candidates")
         return Numbers(
             candidates=_videos(db, "candidates"),
@@ -119,7 +126,8 @@ def numbers_of(output: Output) -> Numbers:
             hosts=tuple(_rows(db, _HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=clip_ms / 1000,
+            clip_seconds=_clip_seconds(db, output.root / LOCK),
+            longer=longer,
             copies=copies,
         )
 
@@ -142,6 +150,14 @@ def _opened(output: Output) -> Iterator[duckdb.DuckDBPyConnection]:
         for statement in (_PAIRS, _CANDIDATES, _KEPT):
             db.execute(statement)
         yield db
+
+
+def _clip_seconds(db: duckdb.DuckDBPyConnection, lock: Path) -> float | None:
+    """How long all clips are together, by a lock file; None: there is no such file."""
+    if not lock.is_file():
+        return None
+    ((microseconds,),) = db.execute(_SPANS, [str(lock)]).fetchall()
+    return int(microseconds) / MICROSECONDS
 
 
 def _videos(db: duckdb.DuckDBPyConnection, view: str) -> Videos:
@@ -263,15 +279,19 @@ select licence, count(*) as videos from {view} where licence is not null
 group by licence order by videos desc, licence
 """
 
-# In whole milliseconds, for sums of fractions depend on their order. A video that is as long as
-# its clips, or longer, has full clips only.
+# In whole milliseconds, for sums of fractions depend on their order.
 _WHOLE = f"""
 select
     coalesce(sum(round(seconds * 1000)), 0)::bigint,
-    coalesce(sum(round(least(seconds, clips * {float(CLIP_SECONDS)}) * 1000)), 0)::bigint,
+    count(*) filter (seconds >= {{max_clips}} * {float(CLIP_SECONDS)} + {float(WINDOW)}),
     count(content) - count(distinct content)
 from kept
 """  # noqa: S608  # constants of this project
+
+_SPANS = """
+select coalesce(sum(list_sum(list_transform(clips, lambda span: span."end" - span."begin"))), 0)
+from read_parquet(?)
+"""
 
 _CLASSES = f"""
 select

@@ -1,11 +1,15 @@
 """What to look at first: classes that are too thin, names to drop, failures to chase."""
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from schemas import Reason
 from videonet.report.account import Account
 from videonet.report.facts import Advice, ClassRow, Failure
+from videonet.report.failures import HOPELESS
+from videonet.report.funnel import is_rebuilt
 from videonet.report.names import Brought
 from videonet.report.wording import number, share, target_names
 
@@ -18,38 +22,48 @@ ENOUGH = 5
 _FEW = "Further names that titles use, or another source, may bring more."
 
 
-def thin(
-    account: Account, rows: Sequence[ClassRow], commonest: dict[int, str]
-) -> tuple[Advice, ...]:
-    """Classes with at most half as many kept videos as the class in the middle, the thinnest first.
+class Thin(NamedTuple):
+    """The classes that are too thin."""
 
+    # how many there are
+    classes: int
+    # about the thinnest of them, first
+    advice: tuple[Advice, ...]
+
+
+def thin(account: Account, rows: Sequence[ClassRow], commonest: dict[int, str]) -> Thin:
+    """Classes with at most half as many kept videos as the class in the middle, or without a clip.
+
+    Of a rebuilt data set, those that lost half of their videos or more, or all clips.
     `commonest`: what is seen most often in the videos that do not show their class, by position.
     """
-    if not rows:
-        return ()
     names = target_names(account.targets)
-    enough = statistics.median(row.funnel.kept for row in rows) / 2
+    if is_rebuilt(account):
+        return _thin_again(names, rows)
+    if not rows:
+        return Thin(0, ())
+    enough = statistics.median(map(_usable, rows)) / 2
     usual = _Usual(
         found=statistics.median(_found(row) for row in rows),
         kept=sum(row.funnel.kept for row in rows) / max(1, sum(_found(row) for row in rows)),
     )
     thinnest = sorted(
-        (position for position, row in enumerate(rows) if row.funnel.kept <= enough),
+        (position for position, row in enumerate(rows) if _usable(row) <= enough),
         # Of several, the one that cost most in vain.
-        key=lambda position: (rows[position].funnel.kept, -rows[position].funnel.candidates),
+        key=lambda position: (_usable(rows[position]), -rows[position].funnel.candidates),
     )
     # One sentence for all of which there is nothing else to say.
     unnamed = [names[position] for position in thinnest if not rows[position].funnel.matched]
-    named = [position for position in thinnest if rows[position].funnel.matched]
-    advice = [_unnamed(unnamed)] if unnamed else []
-    advice += [
+    named = (position for position in thinnest if rows[position].funnel.matched)
+    first = [_unnamed(unnamed)] if unnamed else []
+    others = (
         Advice(
             about=names[position],
             text=f"{names[position]}: {_why_thin(rows[position], usual, commonest.get(position))}",
         )
         for position in named
-    ]
-    return tuple(advice[:MOST])
+    )
+    return Thin(len(thinnest), tuple(itertools.islice(itertools.chain(first, others), MOST)))
 
 
 def drop(account: Account, names: Sequence[Brought], kept: int) -> tuple[Advice, ...]:
@@ -69,14 +83,18 @@ def drop(account: Account, names: Sequence[Brought], kept: int) -> tuple[Advice,
 
 
 def chase(failed: Sequence[Failure], candidates: int) -> tuple[Advice, ...]:
-    """The commonest reasons for which candidates could not be looked at."""
+    """The commonest reasons for which candidates could not be looked at.
+
+    Those that nobody can do anything about come last.
+    """
+    ordered = sorted(failed, key=lambda each: (Reason(each.reason) in HOPELESS, -each.pairs))
     return tuple(
         Advice(
             about=each.reason,
             text=f"{each.reason}: {each.pairs:,} of {number(candidates, 'candidate')} "
             f"({share(each.pairs, candidates)}). {each.advice}",
         )
-        for each in failed[:MOST]
+        for each in ordered[:MOST]
     )
 
 
@@ -104,6 +122,39 @@ def _unnamed(names: Sequence[str]) -> Advice:
     return Advice(about=names[0], text=f"{names[0]}{others}: no title names {it}. {_FEW}")
 
 
+def _thin_again(names: Sequence[str], rows: Sequence[ClassRow]) -> Thin:
+    """The thin classes of a rebuilt data set: how much of what was locked is not here again."""
+    lost = [
+        (name, row)
+        for name, row in zip(names, rows, strict=True)
+        if row.funnel.kept < row.funnel.candidates and 2 * _usable(row) <= row.funnel.candidates
+    ]
+    lost.sort(key=lambda each: (_usable(each[1]), -each[1].funnel.candidates))
+    return Thin(len(lost), tuple(itertools.starmap(_lost, lost[:MOST])))
+
+
+def _lost(name: str, row: ClassRow) -> Advice:
+    """What became of the locked videos of a class that are not here again."""
+    here, locked = row.funnel.kept, row.funnel.candidates
+    are = "is" if here == 1 else "are"
+    gone = ", ".join(f"{n:,} {reason}" for reason, n in (row.failed | row.rejected).items())
+    text = f"{here:,} of {number(locked, 'locked video')} {are} here again{_clipless(row)}; {gone}."
+    return Advice(about=name, text=f"{name}: {text}")
+
+
+def _usable(row: ClassRow) -> int:
+    """Kept videos of a class; none where all are too short for a clip: no shard has the class."""
+    return row.funnel.kept if row.funnel.clips else 0
+
+
+def _clipless(row: ClassRow) -> str:
+    """Why the kept videos of a class are of no use; "" where they are."""
+    kept = row.funnel.kept
+    if not kept or row.funnel.clips:
+        return ""
+    return f", but {'too short' if kept == 1 else 'all too short'} for a clip"
+
+
 def _found(row: ClassRow) -> int:
     """Candidates of a class, also those without a verdict yet."""
     return min(row.funnel.matched, row.quota)
@@ -113,6 +164,8 @@ def _why_thin(row: ClassRow, usual: _Usual, instead: str | None) -> str:
     """What became of the candidates of a class, and what may help."""
     losses = _losses(row, instead)
     text = f"{row.funnel.kept:,} kept of {number(row.funnel.candidates, 'candidate')}"
+    if clipless := _clipless(row):
+        return f"{text}{clipless}. {_FEW}"
     # Where as large a part as usual is kept, it is candidates that are wanting.
     if not losses or row.funnel.kept >= usual.kept / 2 * row.funnel.candidates:
         return f"{text}, where the class in the middle has {usual.found:,.10g}. {_FEW}"

@@ -1,16 +1,21 @@
 """What the stages of a run took, as its processes have counted."""
 
 from schemas import Plan
-from videonet.progress import costs_of
+from videonet.output import Output
+from videonet.progress import STAGES, costs_of
 from videonet.report.facts import Cost
 from videonet.store import Store
 
-STAGES = ("search", "download", "scan", "measure", "cut", "write")
 
+def costs(output: Output, store: Store | None, plan: Plan | None) -> tuple[Cost, ...]:
+    """The cost of each stage that did anything, in the order in which a video meets them.
 
-def costs(store: Store, plan: Plan) -> tuple[Cost, ...]:
-    """The cost of each stage that did anything, in the order in which a video meets them."""
-    by_stage = costs_of(store, plan.run_id)
+    Over all runs that worked on OUT, as the last one wrote it down at its end; while one goes on,
+    from the store.
+    """
+    by_stage = output.stages()
+    if not by_stage and store is not None and plan is not None:
+        by_stage = costs_of(store, plan.run_id)
     return tuple(
         Cost(stage=stage, cost=by_stage[stage])
         for stage in STAGES

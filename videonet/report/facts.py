@@ -7,9 +7,15 @@ from schemas import Record, StageCost
 
 
 class Funnel(Record, frozen=True, kw_only=True):
-    """How many are left after each step. Each number is at most the one before it."""
+    """How many are left after each step.
 
-    # titles looked at; None for a single class, for which nobody counts them
+    From `matched` to `kept`, each number is at most the one before it. There may be fewer titles
+    than matched, since one title can name several classes; and more clips than kept, since a video
+    gives several.
+    """
+
+    # titles looked at; None for a single class, for which nobody counts them, and for a rebuilt
+    # data set, for which nobody looked at any
     titles: int | None
     # pairs of class and video whose title names it, also beyond the quota
     matched: int
@@ -32,7 +38,8 @@ class ClassRow(Record, frozen=True, kw_only=True):
     target_id: str
     name: str
     funnel: Funnel
-    # most candidates it could have
+    # most candidates it could have; in a rebuilt data set, where there is no more to be had than
+    # the lock file names, as many as it has
     quota: int
     # by reason
     rejected: dict[str, int]
@@ -190,6 +197,8 @@ class Facts(Record, frozen=True, kw_only=True):
     failed: dict[str, int]
     # the answers that one should find without scrolling, most urgent first, few each
     thin: tuple[Advice, ...]
+    # how many classes are thin in all: one sentence can be about several
+    thin_classes: int
     drop: tuple[Advice, ...]
     chase: tuple[Advice, ...]
     # in the order of the class list

@@ -95,6 +95,9 @@ ADVICE: dict[Reason, str] = {
     ),
 }
 
+# Reasons that neither a person nor a later run can do anything about.
+HOPELESS = frozenset({Reason.UNAVAILABLE, Reason.PRIVATE, Reason.CHANGED, Reason.UNDECODABLE})
+
 
 def failures(account: Account, rows: Iterable[ClassRow]) -> tuple[Failure, ...]:
     """The reasons that occur, the commonest first. `rows` are those of all classes."""

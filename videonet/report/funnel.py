@@ -9,6 +9,12 @@ from videonet.report.account import DOWNLOADED, KEPT, LONG_ENOUGH, MATCHING, Acc
 from videonet.report.facts import ClassRow, Funnel
 
 
+def is_rebuilt(account: Account) -> bool:
+    """Whether the data set was made from a lock file: nothing was searched for or classified."""
+    # A setting that only newer manifests have.
+    return account.settings.get("lock") is not None
+
+
 def class_rows(account: Account) -> tuple[ClassRow, ...]:
     """One row a class, in the order of the class list."""
     counted: defaultdict[int, _Counted] = defaultdict(_Counted)
@@ -18,16 +24,17 @@ def class_rows(account: Account) -> tuple[ClassRow, ...]:
     ).fetchall()
     for target, outcome, reason, step, pairs, clips in groups:
         counted[target].add(outcome, reason, step, pairs, clips or 0)
+    rebuilt = is_rebuilt(account)
     rows = []
     for position, target in enumerate(account.targets):
         own = counted[position]
-        matched = account.lookup.matched.get(target.target_id, 0)
+        funnel = own.funnel(account.lookup.matched.get(target.target_id, 0))
         rows.append(
             ClassRow(
                 target_id=target.target_id,
                 name=target.name,
-                funnel=own.funnel(matched),
-                quota=account.per_class,
+                funnel=funnel,
+                quota=funnel.candidates if rebuilt else account.per_class,
                 rejected=ordered(own.reasons[Outcome.REJECTED]),
                 failed=ordered(own.reasons[Outcome.FAILED]),
             )
@@ -35,8 +42,8 @@ def class_rows(account: Account) -> tuple[ClassRow, ...]:
     return tuple(rows)
 
 
-def whole_funnel(rows: Sequence[ClassRow], titles: int) -> Funnel:
-    """The funnel of all classes, which began with so many titles."""
+def whole_funnel(rows: Sequence[ClassRow], titles: int | None) -> Funnel:
+    """The funnel of all classes, which began with so many titles; None: with none at all."""
     sums = {
         name: sum(getattr(row.funnel, name) for row in rows)
         for name in Funnel.__struct_fields__
@@ -68,7 +75,6 @@ class _Counted:
         candidates = self.steps.total()
         return Funnel(
             titles=None,
-            # A rebuilt data set has candidates that nobody looked for.
             matched=max(matched, candidates),
             candidates=candidates,
             downloaded=self._reached(DOWNLOADED),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.filesize import decimal
 
@@ -18,17 +19,12 @@ from videonet.report.confusions import confusions
 from videonet.report.costs import costs
 from videonet.report.facts import ClassRow, Facts, Funnel, Setting
 from videonet.report.failures import failures
-from videonet.report.funnel import class_rows, ordered, whole_funnel
+from videonet.report.funnel import class_rows, is_rebuilt, ordered, whole_funnel
 from videonet.report.histograms import histograms, shard_sizes
 from videonet.report.names import brought
 from videonet.report.pictures import pictures
 from videonet.report.wording import number
 from videonet.store import Store
-
-_NO_STORE = (
-    "There are no pictures: they are in the store of the run, which is not here. Name it with "
-    "--store."
-)
 
 
 def facts_of(out: Path, store: Path | None) -> Facts:
@@ -37,19 +33,24 @@ def facts_of(out: Path, store: Path | None) -> Facts:
     `store` is where the store of the run is; None: where the run had it, if it is still there.
     Raises UsageError where there is nothing to say yet, or something cannot be read.
     """
+    if not out.is_dir():
+        raise UsageError(f"{out} is no folder; give the --out of `videonet curate`.")
     output = Output(out)
-    at_hand = _store(output, store)
+    if store is not None and not store.is_dir():
+        raise UsageError(f"There is no store {store}; give the folder that the run had.")
+    place = store_of(out, store)
+    at_hand = Store(place) if place and place.is_dir() else None
     with _account(output, at_hand) as account:
         return _facts(account, at_hand)
 
 
-def _store(output: Output, given: Path | None) -> Store | None:
-    if given is not None:
-        if not given.is_dir():
-            raise UsageError(f"There is no store {given}; give the folder that the run had.")
-        return Store(given)
-    plan = output.plan()
-    return Store(Path(plan.store)) if plan and Path(plan.store).is_dir() else None
+def store_of(out: Path, given: Path | None) -> Path | None:
+    """Where the store of the run over OUT should be: as given, else where the run had it.
+
+    None: nobody says. It may not be there.
+    """
+    plan = Output(out).plan()
+    return given or (Path(plan.store) if plan else None)
 
 
 @contextmanager
@@ -83,25 +84,27 @@ def _facts(account: Account, store: Store | None) -> Facts:
     output, manifest = account.output, account.manifest
     plan = output.plan()
     rows = class_rows(account)
-    funnel = whole_funnel(rows, account.lookup.titles)
+    funnel = whole_funnel(rows, None if is_rebuilt(account) else account.lookup.titles)
     names = brought(account)
     seen_instead = confusions(account)
     failed = failures(account, rows)
-    videos, kept_videos = _videos(account)
+    videos = _videos(account)
+    thinnest = thin(account, rows, seen_instead.commonest)
     clip_bytes = sum(shard_sizes(account))
-    shown = pictures(account, store) if store else None
+    shown = pictures(account, store)
     return Facts(
         dataset=manifest.dataset if manifest else DATASET,
-        summary=_summary(rows, funnel, kept_videos, clip_bytes),
+        summary=_summary(rows, funnel, videos, clip_bytes),
         state=account.state,
         sampled=account.sampled,
-        videos=videos,
-        kept_videos=kept_videos,
+        videos=videos.candidates,
+        kept_videos=videos.kept,
         clip_bytes=clip_bytes,
         funnel=funnel,
         rejected=ordered(sum((Counter(row.rejected) for row in rows), Counter())),
         failed={each.reason: each.pairs for each in failed},
-        thin=thin(account, rows, seen_instead.commonest),
+        thin=thinnest.advice,
+        thin_classes=thinnest.classes,
         drop=drop(account, names, funnel.kept),
         chase=chase(failed, funnel.candidates),
         classes=rows,
@@ -109,30 +112,41 @@ def _facts(account: Account, store: Store | None) -> Facts:
         confusions=seen_instead.shown,
         confusions_left_out=seen_instead.left_out,
         histograms=histograms(account, rows),
-        kept_pictures=shown.kept if shown else (),
-        rejected_pictures=shown.rejected if shown else (),
-        pictures_note=shown.note if shown else _NO_STORE,
+        kept_pictures=shown.kept,
+        rejected_pictures=shown.rejected,
+        pictures_note=shown.note,
         failures=failed,
-        costs=costs(store, plan) if store and plan else (),
+        costs=costs(account.output, store, plan),
         settings=_settings(account),
     )
 
 
-def _videos(account: Account) -> tuple[int, int]:
-    """Distinct candidates and kept videos, as a manifest has counted them once and for all."""
+class _Videos(NamedTuple):
+    """Each video counted once, for however many classes it is a candidate."""
+
+    candidates: int
+    kept: int
+    # of the kept ones
+    clips: int
+
+
+def _videos(account: Account) -> _Videos:
+    """Distinct videos and their clips, as a manifest has counted them once and for all."""
     if account.manifest is not None:
         totals = account.manifest.totals
-        return totals.candidates, totals.kept_videos
-    ((videos, kept),) = account.db.execute(
-        "select count(distinct video_key), "
-        "count(distinct video_key) filter (outcome = 'kept') from verdicts"
+        return _Videos(totals.candidates, totals.kept_videos, totals.clips)
+    (counts,) = account.db.execute(
+        "select count(*), count(clips), coalesce(sum(clips), 0)::bigint from ("
+        "select max(clips) filter (outcome = 'kept') as clips from verdicts group by video_key)"
     ).fetchall()
-    return videos, kept
+    return _Videos(*counts)
 
 
-def _summary(rows: Sequence[ClassRow], funnel: Funnel, kept_videos: int, clip_bytes: int) -> str:
+def _summary(rows: Sequence[ClassRow], funnel: Funnel, videos: _Videos, clip_bytes: int) -> str:
     if not funnel.candidates:
-        return f"There are no candidates: {number(funnel.titles or 0, 'title')} looked at."
+        if funnel.titles is None:
+            return "There are no candidates: the lock file names no video."
+        return f"There are no candidates: {number(funnel.titles, 'title')} looked at."
     begin = f"{funnel.kept:,} of {number(funnel.candidates, 'candidate')}"
     if not funnel.kept:
         return f"None of {number(funnel.candidates, 'candidate')} was kept."
@@ -142,8 +156,8 @@ def _summary(rows: Sequence[ClassRow], funnel: Funnel, kept_videos: int, clip_by
         classes = f"{with_kept:,} of {classes}"
     size = f", {decimal(clip_bytes)}" if clip_bytes else ""
     return (
-        f"{begin} were kept: {number(kept_videos, 'video')} in {classes}, "
-        f"{number(funnel.clips, 'clip')}{size}."
+        f"{begin} were kept: {number(videos.kept, 'video')} in {classes}, "
+        f"{number(videos.clips, 'clip')}{size}."
     )
 
 

@@ -119,12 +119,12 @@ def _codecs(account: Account) -> Histogram:
 def _first_matches(account: Account) -> Histogram:
     frames = int(str(account.settings["frames"]))
     step = math.ceil(frames / 10)
-    ranges = [_Range(0, "1")]
+    # Counted from 0, as in the verdicts.
+    ranges = [_Range(0, "0")]
     for least in range(0, frames, step):
-        first, last = max(least, 1) + 1, min(least + step, frames)
+        first, last = max(least, 1), min(least + step, frames) - 1
         if first <= last:
-            label = f"{first}-{last}" if first < last else f"{first}"
-            ranges.append(_Range(first - 1, label))
+            ranges.append(_Range(first, f"{first}-{last}" if first < last else f"{first}"))
     found = account.db.execute(
         "select count(*), count(*) filter (first_match = 0), "
         "count(*) filter (first_match < ?) from pairs where first_match is not null",
@@ -148,13 +148,15 @@ def _probabilities(account: Account) -> Histogram:
     low, middle = (_of_kept(account, "best_probability", part) for part in (0.1, 0.5))
     note = ""
     if low is not None and middle is not None:
-        note = f"Half of those kept have at least {middle:.0%}, a tenth at most {low:.0%}."
+        note = f"Half of those kept have at least {_percent(middle)}"
+        # Of a sure classifier, both are 100 %.
+        note += f", a tenth at most {_percent(low)}." if low < middle else "."
     return Histogram(
         title="Probability of the class in the frame that matches best",
         unit="as the classifier states it",
         counts=PAIRS,
         bins=_bins(account, "best_probability", _PROBABILITIES),
-        note=note.replace("%", " %"),
+        note=note,
     )
 
 
@@ -275,6 +277,14 @@ def _of_kept(account: Account, column: str, part: float) -> float | None:
     ).fetchall()
     value = found[0][0]
     return None if value is None else float(value)
+
+
+def _percent(probability: float) -> str:
+    """A probability in percent, with the four digits that a verdict has of it, such as "99.98 %".
+
+    It is 100 % only where the verdict says 1.
+    """
+    return f"{100 * probability:.4g} %"
 
 
 def _size(each: Bin) -> int:

@@ -9,7 +9,10 @@ from importlib import resources
 from videonet.report.facts import Facts
 
 # In the order in which they stand in the page's one script: each uses what is above it.
-_SCRIPTS = ("elements.js", "listing.js", "charts.js", "pictures.js", "tables.js", "page.js")
+_SCRIPTS = (
+    *("elements.js", "listing.js", "charts.js", "pictures.js", "tables.js"),
+    *("header.js", "page.js"),
+)
 
 # JSON inside of a <script> must not be able to end it or to begin a comment in it; the last two
 # are line ends to JavaScript and not to JSON. As escapes they are the same JSON.

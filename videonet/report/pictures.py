@@ -13,12 +13,19 @@ from PIL import Image
 from schemas import Outcome, Reason, Verdict
 from videonet.report.account import Account
 from videonet.report.facts import Picture
+from videonet.report.funnel import is_rebuilt
 from videonet.report.wording import label_names, target_names
 from videonet.store import Store
 from videonet.thumbnail import frames_of
 
 # Most pictures of kept videos, and of rejected ones: together some 3 MB of the page.
 MOST = 300
+
+_NO_STORE = (
+    "There are no pictures: they are in the store of the run, which is not here. Name it with "
+    "--store."
+)
+_REBUILT = "A rebuilt data set has no pictures: its videos were not classified again."
 
 # Lower than the strip's own, which these are cut from: they are looked at in passing.
 _QUALITY = 75
@@ -44,8 +51,15 @@ class Drawn:
     of: int
 
 
-def pictures(account: Account, store: Store, limit: int = MOST) -> Pictures:
-    """Pictures of at most `limit` kept and `limit` rejected pairs: always the same ones."""
+def pictures(account: Account, store: Store | None, limit: int = MOST) -> Pictures:
+    """Pictures of at most `limit` kept and `limit` rejected pairs: always the same ones.
+
+    `store` is that of the run; None: it is not here.
+    """
+    if is_rebuilt(account):
+        return Pictures((), (), _REBUILT)
+    if store is None:
+        return Pictures((), (), _NO_STORE)
     kept, rejected = drawn_kept(account, limit), drawn_rejected(account, limit)
     names = _Names(
         asked={
@@ -57,7 +71,7 @@ def pictures(account: Account, store: Store, limit: int = MOST) -> Pictures:
     of_kept = _pictures(kept.verdicts, store, names)
     of_rejected = _pictures(rejected.verdicts, store, names)
     missing = len(kept.verdicts) + len(rejected.verdicts) - len(of_kept) - len(of_rejected)
-    return Pictures(of_kept, of_rejected, _note(kept, rejected, missing, store))
+    return Pictures(of_kept, of_rejected, _note(kept, rejected, missing))
 
 
 def drawn_kept(account: Account, limit: int) -> Drawn:
@@ -143,8 +157,11 @@ def _jpeg(image: Image.Image) -> str:
     return base64.b64encode(jpeg.getvalue()).decode()
 
 
-def _note(kept: Drawn, rejected: Drawn, missing: int, store: Store) -> str:
-    """What is said of pictures that are not shown."""
+def _note(kept: Drawn, rejected: Drawn, missing: int) -> str:
+    """What is said of pictures that are not shown: without the path of the store, which is local.
+
+    The page is published with the data set.
+    """
     sentences = []
     parts = [
         f"{len(drawn.verdicts):,} of {drawn.of:,} {what}"
@@ -155,5 +172,5 @@ def _note(kept: Drawn, rejected: Drawn, missing: int, store: Store) -> str:
         sentences.append(f"Drawn by chance from all classes: {' and '.join(parts)}.")
     if missing:
         pictures_are = "picture is" if missing == 1 else "pictures are"
-        sentences.append(f"{missing:,} {pictures_are} missing in the store {store.root}.")
+        sentences.append(f"{missing:,} {pictures_are} missing in the store.")
     return " ".join(sentences)

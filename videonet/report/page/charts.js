@@ -13,13 +13,13 @@ const STEPS = [
   ["matching", "first frames match"],
   ["long_enough", "long enough"],
   ["kept", "kept"],
-  ["clips", "clips"],
+  ["clips", "clips, once a class"],
 ];
 
 /** Rows of a funnel: a bar for each step, and what is left of the step before it. */
 function funnelOf(funnel) {
   // Where far more titles are looked at than name a class, their bar is cut off: the others stay
-  // long enough to be compared.
+  // long enough to be compared. Where nobody searched, titles are null, which counts as 0.
   const { titles, matched } = funnel;
   const scale = Math.max(titles < 2 * matched ? titles : matched, matched, 1);
   const known = STEPS.filter(([step]) => funnel[step] !== null);
@@ -43,7 +43,8 @@ function funnelOf(funnel) {
 }
 
 function leftOf(step, value, before) {
-  if (step !== "clips") return share(value, before);
+  // A title that names two classes is two pairs: what is more than before it is no share of it.
+  if (step !== "clips") return value > before ? "" : share(value, before);
   return before ? `${ROUGH.format(value / before)} each` : "";
 }
 

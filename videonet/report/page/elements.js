@@ -51,6 +51,12 @@ function webAddress(url) {
   }
 }
 
+/** Gives an element the keyboard's focus, also one that does not take it by itself. */
+function focusOn(made) {
+  if (made.tabIndex < 0) made.tabIndex = -1;
+  made.focus({ preventScroll: true });
+}
+
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const ROUGH = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 

@@ -82,11 +82,22 @@ function listing({ place, noun, columns, rows, attributes, texts, details, shown
       more.append(
         element("span", {}, `The first ${count(limit)} are shown. `),
         left > MORE
-          ? element("button", { onclick: () => draw(limit + MORE) }, `Show ${count(next)} more`)
+          ? element("button", { onclick: () => extend(MORE) }, `Show ${count(next)} more`)
           : "",
-        element("button", { onclick: () => draw(Infinity) }, `Show all ${count(visible.length)}`),
+        element("button", { onclick: () => extend(Infinity) }, `Show all ${count(visible.length)}`),
       );
     }
+  }
+
+  /** Draws so many more rows; who uses the keyboard goes on from the first of them. */
+  function extend(by) {
+    const old = limit;
+    draw(limit + by);
+    focusOn(drawnRows()[old]);
+  }
+
+  function drawnRows() {
+    return [...body.children].filter((each) => !each.classList.contains("details"));
   }
 
   function rowsOf({ row, index }) {
@@ -125,8 +136,7 @@ function listing({ place, noun, columns, rows, attributes, texts, details, shown
       draw(FIRST);
       if (!near(visible)) draw(Infinity);
     }
-    const drawn = [...body.children].filter((each) => !each.classList.contains("details"));
-    const found = drawn.filter((_, position) => isIt(visible[position].row));
+    const found = drawnRows().filter((_, position) => isIt(visible[position].row));
     point(found);
     return true;
   }
@@ -140,8 +150,7 @@ function point(found) {
   for (const each of document.querySelectorAll(".pointed")) each.classList.remove("pointed");
   for (const each of found) each.classList.add("pointed");
   // Who uses the keyboard goes on from there.
-  found[0].tabIndex = -1;
-  found[0].focus({ preventScroll: true });
+  focusOn(found[0]);
   found[0].scrollIntoView({ block: "center" });
 }
 

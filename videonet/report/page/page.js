@@ -4,6 +4,7 @@
  * What programs may rely on: each section has an id (funnel, classes, names, confusions,
  * distributions, pictures, failures, costs, settings), and
  *   [data-answer=thin|drop|chase] li[data-about]            the three answers
+ *   [data-answer=thin][data-total]                          how many classes are too thin in all
  *   #funnel tr[data-funnel=STEP][data-value]                the whole funnel, STEP a field of Funnel
  *   #funnel .legend tr[data-outcome][data-reason][data-value]  no data-reason: all of the outcome
  *   #classes tr[data-class=TARGET_ID] td[data-column=COLUMN][data-value]
@@ -18,7 +19,7 @@
  *   [data-chip] button                                      shows all classes again
  * COLUMN is the field's name in ClassRow's funnel, NameRow or Confusion, or shortfall, outcomes,
  * yield. data-value is the number as it is in the facts. Long tables draw their first 25 rows
- * until one searches or asks for more.
+ * until one searches or asks for more. Frames are counted from 0, as in the verdicts.
  */
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
@@ -39,10 +40,24 @@ function namesOf(rows) {
 }
 
 function pick(id) {
+  const active = document.activeElement;
+  const [place, row] = [active.closest("section, nav"), active.closest("tr")];
   picked = picked === id ? null : id;
   for (const each of redrawn) each();
   markPicked();
+  // Who uses the keyboard goes on from where the button was that is gone.
+  if (!active.isConnected) focusOn(pickerLike(active, place, row) ?? headOfPlace(place));
 }
+
+/** The button for the same class in the same place, in the same row if that is still shown. */
+function pickerLike({ dataset }, place, row) {
+  const told = (tr) => JSON.stringify({ ...tr?.dataset });
+  const all = [...place.querySelectorAll("button[data-pick]")];
+  const same = all.filter((each) => each.dataset.pick === dataset.pick);
+  return same.find((each) => told(each.closest("tr")) === told(row)) ?? same[0];
+}
+
+const headOfPlace = (place) => place.querySelector("h2") ?? place;
 
 function markPicked() {
   for (const button of document.querySelectorAll("button[data-pick]")) {
@@ -78,72 +93,6 @@ function pickerOf(id) {
 const section = (id) => document.getElementById(id);
 const help = (...children) => element("p", { class: "help" }, ...children);
 
-function drawHeader(tables) {
-  const top = section("top");
-  const isDone = facts.state === "finished";
-  top.append(
-    element(
-      "div",
-      { class: "headline" },
-      element("h1", {}, quoted(facts.dataset)),
-      element("span", { class: isDone ? "state done" : "state" }, facts.state),
-    ),
-    element("p", { class: "summary" }, facts.summary),
-  );
-  if (facts.sampled) {
-    top.append(
-      element("p", { class: "notice" }, "Made from a part of the candidates: numbers are of them."),
-    );
-  }
-  top.append(
-    element(
-      "div",
-      { class: "answers" },
-      answerOf("thin", "Classes that are too thin", "No class is much thinner than the others.", {
-        target: "classes",
-        jump: (about) => tables.classes.reveal((row) => nameOf(row.target_id) === about, about),
-      }),
-      answerOf("drop", "Names to drop", "No name stands out as noise.", {
-        target: "names",
-        jump: (about) => tables.names.reveal((row) => row.name === about, about),
-      }),
-      answerOf("chase", "Failures to chase", "Nothing failed.", {
-        target: "failures",
-        jump: (about) => {
-          const all = [...document.querySelectorAll("#failures article")];
-          const found = all.filter((each) => each.dataset.reason === about);
-          if (found.length) point(found);
-          return found.length > 0;
-        },
-      }),
-    ),
-  );
-}
-
-function answerOf(kind, title, nothing, { target, jump }) {
-  const items = facts[kind].map(({ about, text }) => {
-    const onclick = (event) => {
-      if (picked !== null) pick(null);
-      if (jump(about)) event.preventDefault();
-    };
-    const link = element("a", { href: `#${target}`, title: text, onclick }, sentence(about, text));
-    return element("li", { "data-about": about }, link);
-  });
-  return element(
-    "div",
-    { class: "answer", "data-answer": kind },
-    element("h2", {}, title),
-    items.length ? element("ol", {}, items) : element("p", { class: "help" }, nothing),
-  );
-}
-
-/** The sentence with what it is about, with which most begin, in bold. */
-function sentence(about, text) {
-  const begins = [about, `“${about}”`].find((each) => text.startsWith(each));
-  if (begins === undefined) return element("bdi", {}, text);
-  return element("bdi", {}, element("b", {}, begins), text.slice(begins.length));
-}
-
 function drawFunnel() {
   const { kept, candidates } = facts.funnel;
   const parts = partsOf({ ...facts, kept, candidates });
@@ -178,19 +127,19 @@ function drawDistributions() {
 
 function drawPictures() {
   const place = section("pictures");
-  if (facts.pictures_note) place.append(help(facts.pictures_note));
+  place.append(help("Frames are counted from 0, as in the verdicts. ", facts.pictures_note));
   const sheets = [
     sheet({
       place,
       title: "Kept",
-      help: "The frame that matches best, with its probability; of the first frames, how many show what.",
+      help: "The frame that matches best, with its probability; of the first frames, how many match.",
       pictures: facts.kept_pictures,
       shown: isPicked,
     }),
     sheet({
       place,
       title: "Rejected",
-      help: "What each was looked up for, and what the classifier saw instead, in how many frames.",
+      help: "What each was looked up for; what the classifier saw instead, in how many frames, and how probable it was in the surest of them.",
       pictures: facts.rejected_pictures,
       shown: isPicked,
     }),
@@ -267,10 +216,18 @@ function drawCosts() {
       cell("bytes_each", cost.bytes / items, size(cost.bytes / items)),
     );
   });
-  const labels = ["stage", "items", "time", "", "share", "time each", "bytes", "", "bytes each"];
-  const heads = labels.map((label, index) =>
-    element("th", { scope: "col", class: index > 0 ? "number" : null }, label),
-  );
+  const head = (label) => element("th", { scope: "col", class: "number" }, label);
+  const heads = [
+    element("th", { scope: "col" }, "stage"),
+    head("items"),
+    head("time"),
+    // A bar, and its number.
+    element("th", { scope: "colgroup", colspan: 2 }, "share of time"),
+    head("time each"),
+    head("bytes"),
+    element("th", { scope: "col" }, "share of bytes"),
+    head("bytes each"),
+  ];
   place.append(
     help(
       "Seconds of all threads together: they work beside each other. Items are candidates, ",

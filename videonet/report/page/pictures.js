@@ -22,14 +22,15 @@ function sheet({ place, title, help, pictures, shown }) {
   function draw(most = SHEET) {
     const visible = ordered.filter(shown);
     said.textContent = counted(visible.length, "picture");
-    grid.replaceChildren(...visible.slice(0, most).map(pictureOf));
+    const drawn = visible.slice(0, most).map(pictureOf);
+    grid.replaceChildren(...drawn);
     more.replaceChildren();
     if (visible.length > most) {
       const next = Math.min(visible.length - most, 2 * SHEET);
-      more.append(
-        element("button", { onclick: () => draw(most + next) }, `Show ${count(next)} more`),
-      );
+      const onclick = () => focusOn(draw(most + next)[most]);
+      more.append(element("button", { onclick }, `Show ${count(next)} more`));
     }
+    return drawn;
   }
 
   draw();
@@ -79,7 +80,7 @@ function pictureOf(picture) {
         "seen ",
         quoted(seen),
         " ",
-        element("span", {}, `${count(picture.seen_frames)}/${count(frames)}`),
+        seenText(picture),
       ),
       matchText(picture),
       isOther ? element("span", { class: "reason" }, picture.reason) : null,
@@ -89,13 +90,28 @@ function pictureOf(picture) {
   );
 }
 
-// Frames are counted from 1, as people do.
-function frameText({ frame, probability }) {
-  return `frame ${count(frame + 1)} · ${share(probability, 1)}`;
+// The probability is of the frame that is shown only where that is the matching one; else it is the
+// highest of what matched, or of what was seen where nothing did.
+function frameText({ frame, is_match: isMatch, probability }) {
+  return `frame ${count(frame)}${isMatch ? ` · ${share(probability, 1)}` : ""}`;
 }
 
-function matchText({ matching, first_match: first }) {
+function seenText({ seen_frames: seen, frames, first_match: first, probability }) {
+  const found = unbroken(`in ${count(seen)} of ${counted(frames, "frame")}`);
+  return first === null ? `${found}, ${unbroken(`up to ${share(probability, 1)}`)}` : found;
+}
+
+function matchText({ matching, first_match: first, is_match: isMatch, probability }) {
   if (first === null) return null;
-  const text = `${count(matching)} ${matching === 1 ? "matches" : "match"}, first is ${first + 1}`;
-  return element("span", { class: "seen" }, text);
+  const parts = [
+    `${count(matching)} ${matching === 1 ? "matches" : "match"}`,
+    ...(isMatch ? [] : [`up to ${share(probability, 1)}`]),
+    `first is frame ${count(first)}`,
+  ];
+  return element("span", { class: "seen" }, parts.map(unbroken).join(", "));
+}
+
+/** A few words that stay in one line: captions are narrow. */
+function unbroken(text) {
+  return text.replaceAll(" ", "\u00a0");
 }

@@ -62,10 +62,16 @@ function drawClasses() {
       element(
         "div",
         { class: "halves" },
-        funnelOf(row.funnel),
+        element("div", {}, funnelOf(row.funnel), quotaOf(row)),
         legendOf(outcomes(row), row.funnel.candidates),
       ),
   });
+}
+
+function quotaOf({ quota, funnel }) {
+  const missing = quota - funnel.candidates;
+  const text = missing > 0 ? `${count(missing)} short of the quota of ` : "The quota is full: ";
+  return element("p", { class: "note" }, `${text}${counted(quota, "candidate")}.`);
 }
 
 function drawNames() {
