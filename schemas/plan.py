@@ -1,11 +1,17 @@
 """What a run is asked to do, and what OUT remembers of it between runs."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
+
+from schemas.locked import Span
 from schemas.manifest import ClassifierCard, Shard
 from schemas.record import Record
 from schemas.search import Search
+
+# Names in the store are made of it: what a stranger's file says must be one.
+RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
 class Keep(StrEnum):
@@ -91,7 +97,7 @@ class RunState(Record, frozen=True, kw_only=True):
     """OUT/_state/run.json: the run that OUT belongs to, finished or not."""
 
     settings: Settings
-    run_id: str
+    run_id: RunId
     # number of shards, where an earlier run over OUT fixed it
     shards: int | None
 
@@ -122,3 +128,6 @@ class ShardState(Record, frozen=True, kw_only=True):
     files: tuple[Shard, ...]
     # content of each video whose clips are in it, by video_key
     videos: dict[str, str]
+    # where the clips of each video begin and end, by video_key, so that nobody has to read the
+    # files again for it; None: not known
+    spans: dict[str, tuple[Span, ...]] | None = None

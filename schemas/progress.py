@@ -31,5 +31,9 @@ class ProcessProgress(Record, frozen=True, kw_only=True):
     # by reason
     rejected: dict[str, int]
     failed: dict[str, int]
+    # of these pairs, those that were decided in the last `recent_seconds`: a few minutes, or less
+    # where the process has not looked at videos for so long; both 0 until it does
+    recent_pairs: int
+    recent_seconds: float
     # by name of the stage: "search", "download", "scan", "measure", "cut", "write"
     stages: dict[str, StageCost]

@@ -23,6 +23,8 @@ from schemas import (
 )
 from videonet.output import Output
 from videonet.shards import shard_of, write_shard
+from videonet.sources.identity import video_key
+from videonet.sources.row import Row
 
 TARGETS = tuple(
     Target(target_id=name, name=name, synonyms=(), wnid=None, outputs=(0,), senses=())
@@ -39,7 +41,10 @@ def rewritten(
     with pq.ParquetFile(file) as table:
         fields = dict(table.metadata.metadata)
         changed = pa.Table.from_pylist(rows(table.read().to_pylist()), arrow_schema(LockedVideo))
-    fields |= {f"videonet.{name}".encode(): value for name, value in metadata.items()}
+    fields |= {
+        f"videonet.{name}".encode(errors="surrogateescape"): value
+        for name, value in metadata.items()
+    }
     kept = {name: value for name, value in fields.items() if name.startswith(b"videonet.")}
     with pq.ParquetWriter(file, changed.schema) as table:
         table.write_table(changed)
@@ -47,14 +52,23 @@ def rewritten(
     return file
 
 
-def verdict(key: str, target: Target, outcome: Outcome) -> Verdict:
+def url_of(name: str) -> str:
+    return f"https://example.org/{name}"
+
+
+def key_of(name: str) -> str:
+    """What a run calls the video at that address."""
+    return video_key(Row(0, name, url_of(name), None, name))
+
+
+def verdict(name: str, target: Target, outcome: Outcome) -> Verdict:
     fields = {
         **dict.fromkeys(Verdict.__struct_fields__),
-        "video_id": key,
-        "video_key": key,
+        "video_id": name,
+        "video_key": key_of(name),
         "target_id": target.target_id,
-        "url": f"https://example.org/{key}",
-        "title": f"{key} of {target.name}",
+        "url": url_of(name),
+        "title": f"{name} of {target.name}",
         "matched_names": (target.name,),
         "source": "catalogue",
         "rank": 0,
@@ -69,16 +83,19 @@ def verdict(key: str, target: Target, outcome: Outcome) -> Verdict:
 
 
 def data_set(root: Path, kept: dict[str, set[int]], shards: int) -> Manifest:
-    """An OUT without clips, in which each video is kept for these targets and fails for others."""
+    """An OUT without clips, in which each video is kept for these targets and fails for others.
+
+    `kept` has what the videos are called in their urls.
+    """
     output = Output(root)
     output.write_targets(TARGETS)
     output.write_labels([Label(wnid=None, name="dog")])
     files: list[Shard] = []
     for index in range(shards):
-        keys = sorted(key for key in kept if shard_of(key, shards) == index)
+        names = sorted((n for n in kept if shard_of(key_of(n), shards) == index), key=key_of)
         rows = [
-            verdict(key, target, Outcome.KEPT if place in kept[key] else Outcome.FAILED)
-            for key in keys
+            verdict(name, target, Outcome.KEPT if place in kept[name] else Outcome.FAILED)
+            for name in names
             for place, target in enumerate(TARGETS)
         ]
         output.write_verdicts(index, shards, rows)

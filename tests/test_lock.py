@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from schemas import LockedVideo, Manifest, Outcome, arrow_schema
 from tests.curated import Curated, curated_once, videonet
 from tests.curating import verdicts_of
-from tests.locking import TARGETS, data_set, rewritten
+from tests.locking import TARGETS, data_set, key_of, rewritten, url_of
 from videonet.errors import UsageError
 from videonet.files import sha256_of
 from videonet.lock import NAME, read_lock, write_lock
 from videonet.output import Output
+from videonet.rewriting import rewrite_shard
 from videonet.shards import FORMATS, shard_of
 from videonet.verify import problems_of
 
@@ -103,22 +104,94 @@ def test_no_path_of_this_machine_is_in_it(curated: Curated):
     assert b"yacht.mp4" in said
 
 
-def test_equal_data_sets_have_equal_lock_files_also_without_parquet_shards(out: Path):
+def test_equal_data_sets_have_equal_lock_files(out: Path):
     before = (out / NAME).read_bytes()
     manifest = manifest_in(out)
     write_lock(Output(out), manifest)
     assert (out / NAME).read_bytes() == before
-    rows = list(read_lock(out / NAME).rows())
-    alone = manifest.settings | {"formats": ["tfrecord"]}
-    shutil.rmtree(out / "clips" / "parquet")
-    write_lock(Output(out), msgspec.structs.replace(manifest, settings=alone))
-    assert list(read_lock(out / NAME).rows()) == rows
+
+
+def test_where_clips_begin_and_end_is_not_read_again_from_the_clips(out: Path):
+    before = (out / NAME).read_bytes()
+    for file in (out / "clips").glob("*/*"):
+        file.write_bytes(b"")
+    write_lock(Output(out), manifest_in(out))
+    assert (out / NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize("format_name", sorted(FORMATS))
+def test_what_was_noted_of_other_files_or_never_is_read_from_the_clips(out: Path, format_name: str):
+    before, manifest = list(read_lock(out / NAME).rows()), manifest_in(out)
+    others = set(FORMATS) - {format_name}
+    for name in others:
+        shutil.rmtree(out / "clips" / name)
+    alone = manifest.settings | {"formats": [format_name]}
+    manifest = msgspec.structs.replace(
+        manifest,
+        settings=alone,
+        shards=tuple(each for each in manifest.shards if each.path.endswith(format_name)),
+    )
+    for index in range(2):
+        state = Output(out).shard_state(index)
+        assert state is not None
+        # Were it believed, the lock file would have no spans; without `files` it is of nothing.
+        Output(out).write_shard_state(index, msgspec.structs.replace(state, spans={}))
+    write_lock(Output(out), manifest)
+    assert list(read_lock(out / NAME).rows()) == before
+    for index in range(2):
+        state = Output(out).shard_state(index)
+        assert state is not None
+        own = tuple(each for each in state.files if each.path.endswith(format_name))
+        unnoted = msgspec.structs.replace(state, files=own, spans=None)
+        Output(out).write_shard_state(index, unnoted)
+    write_lock(Output(out), manifest)
+    assert list(read_lock(out / NAME).rows()) == before
+
+
+def test_it_is_noted_also_when_a_video_is_taken_out_of_a_shard(out: Path):
+    output, videos = Output(out), list(read_lock(out / NAME).rows())
+    gone, *others = videos
+    index = shard_of(gone.video_key, 2)
+    rewrite_shard(output, manifest_in(out), 2, index, frozenset({gone.video_key}))
+    state = output.shard_state(index)
+    assert state is not None
+    assert state.spans == {
+        each.video_key: each.clips
+        for each in others
+        if each.clips and shard_of(each.video_key, 2) == index
+    }
+
+
+def test_verify_looks_at_the_clips_and_not_at_what_was_noted(out: Path):
+    output = Output(out)
+    for index in range(2):
+        state = output.shard_state(index)
+        assert state is not None
+        output.write_shard_state(index, msgspec.structs.replace(state, spans={}))
+    write_lock(output, manifest_in(out))
+    assert not any(each.clips for each in read_lock(out / NAME).rows())
+    problem(out, "and the verdicts differ, first on")
+
+
+@pytest.mark.parametrize("name", ["targets.json", "labels.json"])
+def test_a_damaged_list_ends_in_a_sentence(out: Path, name: str):
+    for damage in (b"[", b'"\xff"', None):
+        (out / name).unlink()
+        if damage is not None:
+            (out / name).write_bytes(damage)
+        with pytest.raises(UsageError, match=r"targets.json or labels.json of .* cannot be read"):
+            write_lock(Output(out), manifest_in(out))
+        ended = videonet("verify", out)
+        assert ended.code == 2, ended
+        assert "labels.json" in ended.stderr
+        (out / name).touch()
 
 
 def test_a_shard_that_cannot_be_read_is_named_and_the_lock_file_stays(out: Path):
     before = (out / NAME).read_bytes()
     for file in (out / "clips" / "parquet").iterdir():
         file.write_bytes(file.read_bytes()[:-9])
+    shutil.rmtree(out / "_state")
     with pytest.raises(UsageError, match=r"clips-0000\d-of-00002.parquet is damaged"):
         write_lock(Output(out), manifest_in(out))
     assert (out / NAME).read_bytes() == before
@@ -142,7 +215,7 @@ def test_whatever_is_kept_comes_back_shard_by_shard_in_the_order_of_keys(
     lock = read_lock(tmp_path / "made" / NAME)
     videos = list(lock.rows())
     assert {each.video_key: set(each.labels) for each in videos} == {
-        key: labels for key, labels in kept.items() if labels
+        key_of(name): labels for name, labels in kept.items() if labels
     }
     places = [(shard_of(each.video_key, shards), each.video_key) for each in videos]
     assert places == sorted(set(places))
@@ -150,7 +223,7 @@ def test_whatever_is_kept_comes_back_shard_by_shard_in_the_order_of_keys(
         assert each.labels == tuple(sorted(each.labels))
         assert each.names == tuple(TARGETS[place].name for place in each.labels)
         titles = [match.title or each.title for match in each.matches]
-        assert titles == [f"{each.video_key} of {name}" for name in each.names]
+        assert titles == [f"{each.video_id} of {name}" for name in each.names]
     assert lock.videos == len(videos)
     # Else a data set that is made from it would have another one.
     assert "lock" not in lock.header.settings
@@ -198,7 +271,14 @@ def test_a_lock_file_that_was_cut_short_or_changed_is_refused(curated: Curated, 
         ({"classifier": b'{"name": 3}'}, "is damaged"),
         ({"settings": b"{}"}, "does not say how many shards"),
         ({"settings": b'{"shards": 0}'}, "does not say how many shards"),
+        ({"settings": b'{"shards": true}'}, "does not say how many shards"),
+        ({"settings": b'{"shards": 1000000000}'}, "how many shards there are, 1 to 1,000,000"),
         ({"shards": b"[1"}, "is damaged"),
+        ({"shards": b"[]"}, "does not list the files of its 2 shards"),
+        ({"labels": b"[]"}, "0 labels for 7 outputs"),
+        ({"labels": b"\xff"}, "is damaged"),
+        ({"versions": b'{"a": "\xff"}'}, "is damaged"),
+        ({"\udcff": b"1"}, "is damaged"),
         ({"colour": b'"blue"'}, "is damaged .*colour"),
     ],
     ids=str,
@@ -207,6 +287,72 @@ def test_a_header_that_is_not_as_it_should_be_is_refused(
     out: Path, changes: dict[str, bytes | None], why: str
 ):
     refused(rewritten(out / NAME, **changes), why)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"matches": []}, "other targets than its labels say"),
+        ({"labels": [], "names": [], "matches": []}, "has the labels"),
+        ({"labels": [1, 0]}, "has the labels"),
+        ({"labels": [-1]}, "has an unknown target"),
+        ({"labels": [99]}, "has an unknown target"),
+        ({"labels": [1]}, "other targets than its labels say"),
+        ({"names": ["kite"]}, "other targets than its labels say"),
+        ({"sha256": "zz\n[bold]x"}, "has the sha256"),
+        ({"sha256": "A" * 64}, "has the sha256"),
+    ],
+    ids=str,
+)
+def test_a_row_that_says_what_cannot_be_is_refused(
+    tmp_path: Path, changes: dict[str, Any], why: str
+):
+    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    refused(rewritten(tmp_path / NAME, lambda rows: [rows[0] | changes]), why)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # The bytes of one video under the key of another.
+        {"url": url_of("b"), "sha256": "1" * 64},
+        {"video_key": key_of("b")},
+        {"video_key": "youtube:abcdefghijk"},
+        # A withdrawn video under a name that nobody withdrew.
+        {"video_key": "url:" + "0" * 64},
+        {"video_key": "mine"},
+        {"video_key": "../../fetch"},
+        {"video_key": "", "url": ""},
+        {"url": "https://www.youtube.com/watch?v=abcdefghijk"},
+        {"url": "ftp://example.org/a"},
+        {"url": "a"},
+        {"url": "https://["},
+        # A local file is named after its content, and is no url.
+        {"video_key": "sha256:" + "1" * 64, "url": "a.mp4"},
+        {"video_key": "sha256:" + "0" * 64},
+    ],
+    ids=str,
+)
+def test_no_video_may_go_by_the_name_of_another(tmp_path: Path, changes: dict[str, Any]):
+    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    refused(rewritten(tmp_path / NAME, lambda rows: [rows[0] | changes]), "is not what .* is call")
+
+
+def test_a_video_of_youtube_goes_by_its_id_whatever_its_url_looks_like(tmp_path: Path):
+    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    for url in ("https://youtu.be/abcdefghijk", "https://www.youtube.com/watch?v=abcdefghijk&t=9"):
+        changes = {"video_key": "youtube:abcdefghijk", "url": url}
+        rewritten(tmp_path / NAME, lambda rows, new=changes: [rows[0] | new])
+        (video,) = read_lock(tmp_path / NAME).rows()
+        assert video.url == url
+
+
+def test_what_a_strangers_file_says_cannot_steer_the_terminal(tmp_path: Path):
+    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    rewritten(tmp_path / NAME, lambda rows: [rows[0] | {"video_key": "a\x1b[2J\nb"}])
+    with pytest.raises(UsageError) as error:
+        list(read_lock(tmp_path / NAME).rows())
+    assert str(error.value).isprintable()
 
 
 def test_rows_that_are_not_in_their_places_are_refused(out: Path):
@@ -245,7 +391,7 @@ def test_verify_finds_a_lock_file_that_says_other_than_the_verdicts(out: Path):
     first = next(lock.rows())
 
     def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [rows[0] | {"sha256": "0" * 64}, *rows[1:]]
+        return [rows[0] | {"bytes": 1}, *rows[1:]]
 
     rewritten(out / NAME, change)
     problem(out, f"and the verdicts differ, first on {first.video_key}")

@@ -1,6 +1,7 @@
 """videonet.output: every file of OUT whole or not at all, and read back as it was written."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from schemas import (
     Reason,
     Record,
     RunState,
+    Shard,
     ShardState,
     Target,
     Verdict,
@@ -28,6 +30,7 @@ from schemas import (
 from tests.curated import Curated, curated_once
 from videonet.errors import UsageError
 from videonet.output import Output
+from videonet.shards import shard_path
 
 
 @pytest.fixture(scope="module")
@@ -214,11 +217,84 @@ def test_a_torn_record_is_as_good_as_none(output: Output, torn: bytes):
 
 def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(output: Output):
     output.write_lookup(Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={}, searches=()))
-    (output.root / "manifest.json").write_text("{}")
+    for name in ("manifest.json", "README.md", "videos.lock.parquet", "report/index.html"):
+        (output.root / name).parent.mkdir(exist_ok=True)
+        (output.root / name).write_text("{}")
     output.write_verdicts(0, 1, [verdict()])
     output.begin_anew()
     assert files_of(output) == ["verdicts/verdicts-00000-of-00001.parquet"]
     output.begin_anew()
+
+
+def test_the_manifest_is_the_last_to_go_so_that_a_killed_run_forgets_again(
+    curated: Curated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    output = Output(Path(shutil.copytree(curated.out, tmp_path / "out")))
+    deleted = []
+    unlink = Path.unlink
+
+    def watched(file: Path, missing_ok: bool = False) -> None:
+        deleted.append(file.name)
+        unlink(file, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    output.begin_anew()
+    assert sorted(deleted) == ["README.md", "lookup.json", "manifest.json", "videos.lock.parquet"]
+    assert deleted[-1] == "manifest.json"
+
+
+def test_where_out_is_a_file_nothing_is_there(tmp_path: Path):
+    (tmp_path / "out").touch()
+    output = Output(tmp_path / "out")
+    assert output.run_state() is None
+    assert output.lookup() is None
+    assert output.manifest() is None
+    assert output.shard_state(0) is None
+    assert output.plan() is None
+    assert output.stages() == {}
+    assert output.withdrawals() == ()
+    assert output.complaint() is None
+
+
+# What may be a stranger's.
+
+
+@pytest.mark.parametrize(
+    "run_id", ["", "../../elsewhere", "A" * 32, "a" * 31, "a" * 33, "a" * 32 + "\n", "/" + "a" * 31]
+)
+def test_a_plan_of_a_run_with_no_id_of_ours_is_none(curated: Curated, output: Output, run_id: str):
+    facts = msgspec.json.decode((curated.out / "run.json").read_bytes())
+    output.write_run_facts(facts)
+    assert output.plan() == Output(curated.out).plan() is not None
+    facts["plan"]["run_id"] = run_id
+    output.write_run_facts(facts)
+    assert output.plan() is None
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        [],
+        ["../precious"],
+        ["/etc/hostname"],
+        ["manifest.json"],
+        ["clips/parquet/clips-00001-of-00002.parquet"],
+        ["clips/parquet/../clips-00000-of-00002.parquet"],
+        ["clips/parquet/clips-00000-of-00002.tfrecord"],
+        ["clips/exe/clips-00000-of-00002.exe"],
+        ["clips/parquet/clips-00000-of-00002.parquet", "../x-of-00002.parquet"],
+    ],
+)
+def test_a_shard_that_names_other_files_than_its_own_is_none(output: Output, paths: list[str]):
+    def made_of(*names: str) -> ShardState:
+        files = tuple(Shard(path=name, rows=0, bytes=1, sha256="0" * 64) for name in names)
+        return ShardState(digest="", cut_key="", files=files, videos={})
+
+    good = made_of(shard_path("parquet", 0, 2), shard_path("tfrecord", 0, 2))
+    output.write_shard_state(0, good)
+    assert output.shard_state(0) == good
+    output.write_shard_state(0, made_of(*paths))
+    assert output.shard_state(0) is None
 
 
 def test_a_complaint_is_heard_once(output: Output):

@@ -18,7 +18,7 @@ from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from videonet import progress, stopping
 from videonet.output import Output
-from videonet.progress import STAGES, Progress, begin_anew, costs_of, processes_of
+from videonet.progress import RECENT, STAGES, Progress, begin_anew, costs_of, processes_of
 from videonet.store import Store
 
 PATIENCE = 60  # seconds until something that should appear counts as missing
@@ -88,13 +88,25 @@ def process(name: str, stages: dict[str, StageCost], kept: int = 0) -> ProcessPr
         kept=kept,
         rejected={},
         failed={},
+        recent_pairs=0,
+        recent_seconds=0.0,
         stages=stages,
     )
 
 
-def written(store: Store, *records: ProcessProgress) -> None:
+def written(store: Store, *records: ProcessProgress, run: str = RUN) -> None:
     for record in records:
-        store.write(store.progress_name(RUN, record.process), record.to_json())
+        store.write(store.progress_name(run, record.process), record.to_json())
+
+
+class Clock:
+    """Made-up seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 # What is counted.
@@ -167,10 +179,73 @@ def test_no_count_of_many_threads_is_lost(counts: Progress, store: Store, curate
     assert said(store).stages["cut"].bytes == 12_000
 
 
-def test_time_left_is_that_of_the_pairs_so_far():
-    assert progress.seconds_left(10, 40, 5.0) == 15.0
-    assert progress.seconds_left(0, 40, 5.0) is None
-    assert progress.seconds_left(40, 40, 5.0) is None
+def test_time_left_is_that_of_the_rest_at_the_rate():
+    assert progress.seconds_left(10, 40, 2.0) == 15.0
+    assert progress.seconds_left(0, 40, None) is None
+    assert progress.seconds_left(40, 40, 2.0) is None
+
+
+# How fast it is.
+
+
+def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
+    store: Store, output: Output, curated: Curated
+):
+    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    counts = Progress(store, output, RUN, clock)
+    counts.listed(10_000)
+    clock.seconds += 1
+    counts.decided([verdict] * 1000)
+    for _ in range(round(RECENT) + 10):
+        clock.seconds += 1
+        counts.decided([verdict])
+    counts.end()
+    now = counts.now()
+    assert progress.rate_of([now]) == pytest.approx(1, rel=0.05)
+    # Nobody looks at more than a few minutes, nor at much less.
+    assert RECENT <= now.recent_seconds <= RECENT + 10
+    assert progress.done_in(now) == 1000 + round(RECENT) + 10
+
+
+def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
+    store: Store, output: Output, curated: Curated
+):
+    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    counts = Progress(store, output, RUN, clock)
+    with counts.at_work("search"):
+        clock.seconds += 3600
+    assert (counts.now().recent_seconds, progress.rate_of([counts.now()])) == (0, None)
+    counts.listed(5)
+    clock.seconds += 20
+    counts.decided([verdict] * 2)
+    counts.end()
+    assert (counts.now().recent_pairs, counts.now().recent_seconds) == (2, 20)
+    assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
+
+
+def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
+    store: Store, output: Output, curated: Curated
+):
+    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    counts = Progress(store, output, RUN, clock)
+    with counts.at_work("download"):
+        clock.seconds += 10
+    counts.decided([verdict])
+    counts.end()
+    assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
+
+
+def test_a_run_that_decides_nothing_any_more_has_no_rate(
+    store: Store, output: Output, curated: Curated
+):
+    clock = Clock()
+    counts = Progress(store, output, RUN, clock)
+    counts.decided(verdicts_of(curated.out))
+    for _ in range(100):
+        clock.seconds += 5
+        counts.now()
+    counts.end()
+    assert progress.rate_of([counts.now()]) is None
 
 
 # When it is said.
@@ -321,6 +396,37 @@ def test_costs_are_summed_and_outlive_every_new_beginning_while_counts_do_not(
     written(store, process("host-0", {"scan": StageCost(seconds=1.0, items=2, bytes=3)}))
     items = before["scan"].items if "scan" in before else 0
     assert costs_of(store, RUN)["scan"].items == items + 2
+    shutil.rmtree(store.root)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(COSTS, max_size=3), st.lists(COSTS, max_size=3))
+def test_a_run_takes_over_what_the_run_before_it_has_cost(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: list[dict[str, StageCost]],
+    second: list[dict[str, StageCost]],
+):
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.prepare()
+    written(store, *(process(f"host-{i}", each, kept=7) for i, each in enumerate(first)))
+    # The run before may itself have been interrupted, and so may this one.
+    begin_anew(store, RUN)
+    same = (process(f"host-{i}", each, kept=7) for i, each in enumerate(first))
+    written(store, *same)
+    written(store, *(process(f"host-{i}", each) for i, each in enumerate(second)), run="next")
+    parts = [costs_of(store, RUN), costs_of(store, "next")]
+    begin_anew(store, "next", before=RUN)
+    costs = costs_of(store, "next")
+    assert set(costs) == {name for part in parts for name in part}
+    for name, cost in costs.items():
+        for field in ("seconds", "items", "bytes"):
+            expected = sum(getattr(part[name], field) for part in parts if name in part)
+            assert getattr(cost, field) == expected
+    assert processes_of(store, "next") == []
+    assert list(store.list(f"progress/{RUN}")) == []
+    # Who asks a second time takes over nothing again.
+    begin_anew(store, "next", before=RUN)
+    assert costs_of(store, "next") == costs
     shutil.rmtree(store.root)
 
 

@@ -1,9 +1,8 @@
 """videonet rebuild: the same data set elsewhere, and what is gone from the web or has changed."""
 
+import io
+import re
 import shutil
-import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +10,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from demo.behaviours import Redirect, Status
 from demo.server import VideoServer
 from demo.world import World
 from schemas import Manifest, Outcome, Reason, Withdrawal
-from tests.curated import VIDEONET, Curated, Ended, curated_once, sentence, videonet
+from tests.curated import Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
-from tests.locking import TARGETS, data_set, rewritten, verdict
+from tests.locking import TARGETS, data_set, key_of, rewritten, verdict
+from videonet.cli.rebuild import show
 from videonet.lock import NAME, read_lock, write_lock
 from videonet.output import Output
-from videonet.rebuild import SHOWN, Rebuild, compared, prepare_rebuild
+from videonet.rebuild import Rebuild, prepare_rebuild
+from videonet.rebuilt import SHOWN, Rebuilt, compared
 from videonet.run import alone, carry_out
 from videonet.shards import FORMATS
 from videonet.store import Store
@@ -40,7 +42,6 @@ VIDEOS = [
 REJECTED = "best.mp4"
 KEPT = {path for path, _ in VIDEOS} - {REJECTED}
 SHARDS = 2
-PATIENCE = 120  # seconds until something that should appear counts as missing
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,23 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mad
         yield Made(folder, world.classes, source, server)
 
 
+@dataclass(frozen=True)
+class Local:
+    """A finished run over a folder of two videos, to be read only."""
+
+    videos: Path
+    lock: Path
+
+
 @pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
-    return curated_once(tmp_path_factory.getbasetemp())
+def local(world: World, tmp_path_factory: pytest.TempPathFactory) -> Local:
+    folder = tmp_path_factory.mktemp("local")
+    videos = folder / "videos"
+    videos.mkdir()
+    for name, path in (("a balloon.mp4", "valley.mp4"), ("yacht.mp4", "regatta.mp4")):
+        shutil.copy(world.files / path, videos / name)
+    curate(f"folder:{videos}", world.classes, folder, shards=1)
+    return Local(videos, folder / "out" / NAME)
 
 
 def request_for(folder: Path, **options: Any) -> Rebuild:
@@ -220,14 +235,26 @@ def test_the_others_are_there_and_the_account_balances(made: Made, holes: tuple[
     assert clips[out]
 
 
-def test_neither_what_is_gone_nor_what_has_changed_is_asked_for_again(
+def test_what_was_fetched_and_deleted_before_an_interruption_has_changed_all_the_same(
     made: Made, holes: tuple[Path, Ended], tmp_path: Path
 ):
     shutil.copytree(holes[0], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "out" / "manifest.json").unlink()
     before = len(made.server.requests())
     rebuild(made.lock, tmp_path)
     assert len(made.server.requests()) == before
     assert bytes_of(tmp_path / "out") == bytes_of(holes[0] / "out")
+
+
+def test_the_next_run_asks_for_what_had_changed_but_not_for_what_is_gone(
+    made: Made, again: Path, holes: tuple[Path, Ended], tmp_path: Path
+):
+    shutil.copytree(holes[0], tmp_path, dirs_exist_ok=True)
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    assert {each.path for each in made.server.requests()[before:]} == {"rain.ts"}
+    # The server has the right one again.
+    assert outcomes_of(tmp_path / "out")["rain.ts", "mushroom"] == (Outcome.KEPT, None)
 
 
 def test_where_most_are_gone_the_exit_code_says_so(made: Made, tmp_path: Path):
@@ -242,54 +269,110 @@ def test_where_most_are_gone_the_exit_code_says_so(made: Made, tmp_path: Path):
 
 
 def test_of_many_the_first_are_shown_and_all_are_counted(tmp_path: Path):
-    keys = [f"url:{number:03}" for number in range(3 * SHOWN)]
-    manifest = data_set(tmp_path, {key: {0, 1} for key in keys}, 1)
+    names = sorted((f"{number:03}" for number in range(3 * SHOWN)), key=key_of)
+    manifest = data_set(tmp_path, {name: {0, 1} for name in names}, 1)
     output = Output(tmp_path)
     write_lock(output, manifest)
     lock = read_lock(tmp_path / NAME)
     rows = []
-    for number, key in enumerate(keys):
+    for number, name in enumerate(names):
         reason = Reason.CHANGED if number % 2 else Reason.PRIVATE
-        failed = msgspec.structs.replace(verdict(key, TARGETS[0], Outcome.FAILED), reason=reason)
+        failed = msgspec.structs.replace(verdict(name, TARGETS[0], Outcome.FAILED), reason=reason)
         rows += [failed, msgspec.structs.replace(failed, target_id=TARGETS[1].target_id)]
     output.write_verdicts(0, 1, rows)
     rebuilt = compared(lock, output, manifest)
-    assert (rebuilt.videos, rebuilt.here) == (len(keys), 0)
+    assert (rebuilt.videos, rebuilt.here) == (len(names), 0)
     assert (rebuilt.gone, rebuilt.changed) == ({Reason.PRIVATE: 45}, 45)
-    assert [each.video_id for each in rebuilt.first_gone] == keys[: 2 * SHOWN : 2]
-    assert [each.video_id for each in rebuilt.first_changed] == keys[1 : 2 * SHOWN : 2]
+    assert [each.video_id for each in rebuilt.first_gone] == names[: 2 * SHOWN : 2]
+    assert [each.video_id for each in rebuilt.first_changed] == names[1 : 2 * SHOWN : 2]
+
+
+def cut_short(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a lock file in which the last clip of the longest video is missing."""
+    longest = max(rows, key=lambda row: len(row["clips"]))
+    return [row | {"clips": row["clips"][:-1]} if row is longest else row for row in rows]
+
+
+def shown(lock: Path, out: Path) -> tuple[Rebuilt, list[str]]:
+    """How much of what `lock` names is in a finished OUT, and how that is told."""
+    output = Output(out)
+    manifest = output.manifest()
+    assert manifest is not None
+    rebuilt, said = compared(read_lock(lock), output, manifest), io.StringIO()
+    show(Console(file=said, soft_wrap=True), out, rebuilt, [])
+    return rebuilt, said.getvalue().splitlines()
+
+
+def test_videos_that_were_cut_otherwise_are_told(made: Made, again: Path, tmp_path: Path):
+    lock = rewritten(Path(shutil.copy(made.lock, tmp_path / "lock")), cut_short)
+    rebuilt, said = shown(lock, again / "out")
+    assert (rebuilt.here, rebuilt.cut_otherwise, rebuilt.is_complete) == (len(KEPT), 1, False)
+    assert said[:2] == ["5 of 5 videos are here again.", "1 were cut otherwise."]
+    assert re.search(r"has (\d) clips, (\d) of them as locked; locked were \2$", said[2])
+
+
+def test_other_bytes_of_shards_count_unless_other_versions_wrote_them(
+    made: Made, again: Path, tmp_path: Path
+):
+    header = read_lock(made.lock).header
+    others = [msgspec.structs.replace(each, sha256="0" * 64) for each in header.shards[1:]]
+    shards = msgspec.json.encode([header.shards[0], *others])
+    lock = rewritten(Path(shutil.copy(made.lock, tmp_path / "lock")), shards=shards)
+    rebuilt, said = shown(lock, again / "out")
+    assert (rebuilt.has_all, rebuilt.is_complete) == (True, False)
+    assert said[1] == "1 of 4 shard files are the same to the byte."
+    assert said[2].startswith("3 shard files differ, though all videos and versions are the same")
+    versions = msgspec.json.encode(header.versions | {"pillow": "0.1\n[bold]"})
+    rebuilt, said = shown(rewritten(lock, versions=versions), again / "out")
+    assert rebuilt.is_complete
+    assert said[2].startswith("3 shard files differ: they were written with other versions (pillow")
+    assert said[2].endswith(" instead of 0.1 [bold]).")
+
+
+def test_what_a_store_remembers_of_bytes_that_it_has_no_more_is_not_believed(
+    made: Made, again: Path, tmp_path: Path
+):
+    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path / "store")
+    video = next(each for each in read_lock(made.lock).rows() if each.video_id == "ten.mp4")
+    fetched = store.fetch(video.video_key)
+    assert fetched is not None
+    store.delete(store.video(video.video_key))
+    store.write_fetch(msgspec.structs.replace(fetched, here=False, sha256="0" * 64, run_id="old"))
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    assert {each.path for each in made.server.requests()[before:]} == {"ten.mp4"}
+    assert clips_of(tmp_path / "out") == clips_of(made.out)
 
 
 # Local files.
 
 
 def test_local_files_are_found_below_another_folder_also_with_other_versions(
-    curated: Curated, tmp_path: Path
+    local: Local, tmp_path: Path
 ):
     lock = tmp_path / "elsewhere.parquet"
-    shutil.copy(curated.out / NAME, lock)
+    shutil.copy(local.lock, lock)
     versions = read_lock(lock).header.versions | {"pillow": "0.1", "onnxruntime": "0.1"}
     rewritten(lock, versions=msgspec.json.encode(versions))
-    moved = shutil.copytree(curated.folder / "videos", tmp_path / "moved")
+    moved = shutil.copytree(local.videos, tmp_path / "moved")
     (moved / "yacht.mp4").unlink()
     shutil.copy(moved / "a balloon.mp4", moved / "yacht.mp4")
     ended = typed(lock, tmp_path, "--files-root", moved)
     assert ended.code == 1
-    assert "2 of 3 videos are here again." in ended.stdout
+    assert "1 of 2 videos are here again." in ended.stdout
     assert "yacht.mp4  yacht.mp4  missing: yacht.mp4 has another content" in ended.stdout
     (said,) = [line for line in ended.stderr.splitlines() if "other versions" in line]
     assert "instead of 0.1. The bytes of clips may differ." in said
     assert "onnxruntime" not in said
 
 
-def test_without_their_folder_local_files_are_refused_in_a_sentence(
-    curated: Curated, tmp_path: Path
-):
-    lock = curated.out / NAME
+def test_without_their_folder_local_files_are_refused_in_a_sentence(local: Local, tmp_path: Path):
+    lock = local.lock
     assert "--files-root DIR" in sentence(typed(lock, tmp_path))
     nowhere = tmp_path / "nowhere"
     assert f"no folder {nowhere}" in sentence(typed(lock, tmp_path, "--files-root", nowhere))
-    inside = curated.folder / "videos"
+    inside = local.videos
     said = sentence(
         videonet(
             *("rebuild", lock, "--files-root", inside),
@@ -329,7 +412,15 @@ def test_over_the_folder_of_another_run_it_is_refused(made: Made, again: Path, t
         {"formats": []},
         {"max_clips": "many"},
         {"video_format": '{"exec": "true"}'},
-        {"unheard_of": 1},
+        {"formats": ["parquet", "parquet"]},
+        {"formats": ["tfrecord", "parquet"]},
+        {"max_clips": 0},
+        {"max_clips": -3},
+        {"frames": -1},
+        {"per_class": 0},
+        {"min_seconds": -0.5},
+        {"scan_key": "../../fetch"},
+        {"unheard_of\n": 1},
     ],
     ids=str,
 )
@@ -361,31 +452,24 @@ def test_the_formats_that_were_downloaded_are_asked_for_again(made: Made, tmp_pa
 
 
 def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
-    made.server.delay = 0.3
-    try:
-        process = subprocess.Popen(
-            [
-                *(VIDEONET, "rebuild", made.lock, "--store", tmp_path / "store"),
-                *("--out", tmp_path / "out", "--downloads", "1", "--workers", "1"),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        give_up = time.monotonic() + PATIENCE
-        while not any((tmp_path / "store").glob("fetch/*/*.json")):
-            assert process.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < give_up, "nothing was fetched"
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    finally:
-        made.server.delay = 0
-    fetched = len(list((tmp_path / "store").glob("fetch/*/*.json")))
-    assert 1 <= fetched < len(KEPT)
+    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
+    # What lies there when two videos were not fetched yet and no shard was begun.
+    for name in ("clips", "verdicts", "_state/shards"):
+        shutil.rmtree(tmp_path / "out" / name)
+    for name in ("manifest.json", NAME):
+        (tmp_path / "out" / name).unlink()
+    store = Store(tmp_path / "store")
+    open_ = [each for each in read_lock(made.lock).rows() if each.video_id[0] in "tr"][:2]
+    for video in open_:
+        store.delete(store.video(video.video_key))
+        for record in (tmp_path / "store" / "fetch").rglob("*.json"):
+            if video.video_key.encode() in record.read_bytes():
+                record.unlink()
     before = len(made.server.requests())
     rebuild(made.lock, tmp_path)
     asked = {each.path for each in made.server.requests()[before:]}
-    assert len(asked) == len(KEPT) - fetched
+    assert asked == {each.video_id for each in open_}
+    assert len(asked) == 2
     assert bytes_of(tmp_path / "out") == bytes_of(again / "out")
 
 

@@ -1,5 +1,6 @@
 """`videonet status`: the numbers are those of the run, while it goes on, when killed, and after."""
 
+import io
 import json
 import os
 import platform
@@ -7,9 +8,11 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,19 +59,17 @@ class Story:
     store: Store
     # bytes of one video
     video: int
-    # while it waits: asked in this process, by the command, and watched until Ctrl-C
+    # while it waits: asked as a program does, and by the command
     waiting: Status
     said: Ended
-    watched: tuple[int, str]
     # just after it was killed, and a minute later
     killed: Status
     missed: Status
-    # when it went on to its end; and who had watched it since it was killed
+    # when it went on to its end
     manifest: Manifest
     facts: dict[str, object]
     finished: Status
     counted: list[ProcessProgress]
-    watched_to_the_end: tuple[int, str]
     costs: dict[str, StageCost]
     # names of the runs of which there are counts, then and after the next run
     runs: list[str]
@@ -97,13 +98,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         try:
             wait_for(lambda: (out / "run.json").exists() and status_of(out).done == 4)
             waiting, said = status_of(out), videonet("status", out)
-            watched = Watcher(out).interrupted()
         finally:
             run.kill()
             run.wait()
         killed = status_of(out)
         missed = status_of(out, now=datetime.now(UTC) + timedelta(minutes=1))
-        watcher = Watcher(out)
         hold.set()
         manifest = curate(source, folder / "classes.txt", folder)
         told = {
@@ -113,7 +112,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         }
         run_id = told["runs"][0]
         told |= {"counted": processes_of(store, run_id), "costs": costs_of(store, run_id)}
-        watched_to_the_end = watcher.ended()
         curate(source, folder / "classes.txt", folder)
     (after,) = (Path(each).name for each in store.list("progress"))
     return Story(
@@ -122,41 +120,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         video=video.stat().st_size,
         waiting=waiting,
         said=said,
-        watched=watched,
         killed=killed,
         missed=missed,
         manifest=manifest,
-        watched_to_the_end=watched_to_the_end,
         runs_after=[after],
         next_costs=costs_of(store, after),
         **told,
     )
-
-
-class Watcher:
-    """`videonet status OUT --watch`, as on a terminal. It has shown something when it is made."""
-
-    def __init__(self, out: Path) -> None:
-        self.process = subprocess.Popen(
-            [VIDEONET, "status", out, "--watch"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ | {"FORCE_COLOR": "1"},
-            # Tests that run in the background ignore it, and so would this process.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        assert self.process.stdout is not None
-        self.first = self.process.stdout.readline()
-
-    def interrupted(self) -> tuple[int, str]:
-        self.process.send_signal(signal.SIGINT)
-        return self.ended()
-
-    def ended(self) -> tuple[int, str]:
-        """Exit code, and all that it has shown."""
-        rest, _ = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, self.first + rest
 
 
 def wait_for(seen: Callable[[], bool]) -> None:
@@ -206,14 +176,6 @@ def test_the_command_says_so(story: Story):
     assert "download │ 4" in said
 
 
-def test_who_stops_watching_stops_no_run(story: Story):
-    code, said = story.watched
-    assert code == 130
-    assert "looking at videos" in said
-    assert "nterrupted" not in said
-    assert "Traceback" not in said
-
-
 def test_a_killed_run_is_missed_after_a_while(story: Story):
     assert story.killed.done == story.missed.done == 4
     assert story.missed.phase is Phase.INTERRUPTED
@@ -250,20 +212,19 @@ def test_a_finished_run_shows_the_totals_of_its_manifest(story: Story):
     assert seen.seconds > 0
 
 
-def test_who_watches_sees_the_end(story: Story):
-    code, said = story.watched_to_the_end
-    assert code == 0, said
-    assert "finished" in said
-
-
 def test_a_run_keeps_its_costs_with_its_facts(story: Story):
     assert msgspec.convert(story.facts["stages"], type=dict[str, StageCost]) == story.costs
 
 
-def test_the_next_run_forgets_the_counts_of_the_one_before(story: Story):
+def test_the_next_run_forgets_the_counts_of_the_one_before_but_not_its_costs(story: Story):
     assert len(story.runs) == len(story.runs_after) == 1
     assert story.runs != story.runs_after
-    assert sum(cost.items for cost in story.next_costs.values()) == 0, "nothing was left to be done"
+    # Nothing was left to be done.
+    for name, cost in story.costs.items():
+        assert story.next_costs[name].items == cost.items
+        assert story.next_costs[name].bytes == cost.bytes
+        assert story.next_costs[name].seconds >= cost.seconds
+    assert story.next_costs.keys() == story.costs.keys()
 
 
 # What is asked of whom.
@@ -279,7 +240,7 @@ def unfinished(curated: Curated, tmp_path: Path) -> Output:
     """A copy of a data set as it is before its manifest: 5 pairs, and no process has counted."""
     out = Path(shutil.copytree(curated.out, tmp_path / "out"))
     (out / "manifest.json").unlink()
-    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "found").mkdir(parents=True)
     return Output(out)
 
 
@@ -299,11 +260,44 @@ def says(output: Output, name: str, ago: float, **counts: object) -> None:
             "kept": 0,
             "rejected": {},
             "failed": {},
+            "recent_pairs": 0,
+            "recent_seconds": 0.0,
             "stages": {},
             **counts,
         },
     )
     store.write(store.progress_name(plan.run_id, name), record.to_json())
+
+
+def write_store(output: Output, store: Path) -> None:
+    """Let the run have had its store there."""
+    facts = json.loads((output.root / "run.json").read_bytes())
+    output.write_run_facts({**facts, "plan": {**facts["plan"], "store": str(store)}})
+
+
+@contextmanager
+def watching(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> Iterator[None]:
+    """A terminal for a command in this process; `then` is done once it has shown something."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    def shown() -> str:
+        # What is kept up on a terminal stands between a command and its stdout.
+        stdout = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+        return stdout.getvalue() if isinstance(stdout, io.StringIO) else ""
+
+    def wait_and_do() -> None:
+        wait_for(lambda: "pairs" in shown() or "not begun" in shown())
+        then()
+
+    # Tests that run in the background ignore Ctrl-C, and so would the command.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=wait_and_do)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def seen_in(output: Output) -> Status:
@@ -321,8 +315,22 @@ def test_the_counts_of_all_processes_are_summed(unfinished: Output):
     assert (seen.done, seen.kept, seen.rejected) == (4, 2, {"too_short": 2})
     assert seen.stages == {"scan": StageCost(seconds=6.0, items=9, bytes=12)}
     assert (seen.silent, seen.seconds) == (1, 102)
-    assert seen.rate == pytest.approx(4 / 102)
-    assert seen.seconds_left == pytest.approx(102 / 4)
+
+
+def test_the_rates_of_those_at_work_are_summed_and_say_how_long_the_rest_takes(unfinished: Output):
+    says(unfinished, "a-1", 1, kept=1, recent_pairs=1, recent_seconds=100.0)
+    says(unfinished, "b-1", 1, kept=2, recent_pairs=2, recent_seconds=50.0)
+    says(unfinished, "c-1", 1)
+    says(unfinished, "killed-1", SILENCE + 60, recent_pairs=1000, recent_seconds=1.0)
+    seen = seen_in(unfinished)
+    assert seen.rate == pytest.approx(1 / 100 + 2 / 50)
+    assert seen.seconds_left == pytest.approx(2 / 0.05)
+
+
+def test_without_a_verdict_of_late_nobody_knows_how_long_the_rest_takes(unfinished: Output):
+    says(unfinished, "a-1", 1, kept=3, recent_pairs=0, recent_seconds=180.0)
+    seen = seen_in(unfinished)
+    assert (seen.done, seen.rate, seen.seconds_left) == (3, None, None)
 
 
 def test_a_pair_that_two_workers_have_done_is_done_once(unfinished: Output):
@@ -402,6 +410,51 @@ def test_a_run_needs_its_store(unfinished: Output, tmp_path: Path):
     said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "nowhere"))
     assert str(tmp_path / "nowhere") in said
     assert "--store" in said
+
+
+def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: Output, tmp_path: Path):
+    says(unfinished, "a-1", 1, kept=3)
+    (tmp_path / "elsewhere").mkdir()
+    said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "elsewhere"))
+    assert f"{tmp_path / 'elsewhere'} is none" in said
+    assert "--store" in said
+
+
+def test_a_run_whose_store_was_moved_away_asks_where_it_is(unfinished: Output, tmp_path: Path):
+    (tmp_path / "moved").mkdir()
+    write_store(unfinished, tmp_path / "moved")
+    said = sentence(videonet("status", unfinished.root))
+    assert f"{tmp_path / 'moved'} is none" in said
+    # As a run that is just begun leaves it.
+    Store(tmp_path / "moved").prepare()
+    assert status_of(unfinished.root).phase is Phase.NOT_BEGUN
+
+
+def test_who_watches_sees_the_end(
+    unfinished: Output, curated: Curated, monkeypatch: pytest.MonkeyPatch
+):
+    manifest = Output(curated.out).manifest()
+    assert manifest is not None
+    with watching(monkeypatch, lambda: unfinished.write_manifest(manifest)):
+        ended = videonet(
+            "status", unfinished.root, "--store", unfinished.root.parent / "store", "--watch"
+        )
+    assert ended.code == 0
+    assert ended.stdout.index("not begun") < ended.stdout.index("finished: 5 pairs")
+
+
+def test_who_stops_watching_ends_without_a_word(
+    unfinished: Output, monkeypatch: pytest.MonkeyPatch
+):
+    says(unfinished, "a-1", 1, kept=3)
+    with watching(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
+        ended = videonet(
+            "status", unfinished.root, "--store", unfinished.root.parent / "store", "--watch"
+        )
+    assert (ended.code, ended.stderr) == (130, "")
+    assert "3 of 5" in ended.stdout
+    assert "Aborted" not in ended.stdout
+    assert "Traceback" not in ended.stdout
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path):

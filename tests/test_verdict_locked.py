@@ -1,5 +1,6 @@
 """verdict: videos that a lock file asks for, and videos that were withdrawn."""
 
+import dataclasses
 import itertools
 
 import msgspec
@@ -100,11 +101,18 @@ def test_a_locked_video_whose_bytes_were_deleted_is_fetched_again():
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_locked_video_with_other_bytes_has_changed_and_the_error_names_both(whole: bool):
     other = msgspec.structs.replace(FETCHED, sha256=OTHER)
-    decision = judged(Seen(other, None, MEASURED, CUT, whole=whole))
+    decision = judged(Seen(other, None, MEASURED, CUT, whole=whole, current=True))
     assert decision is not None
     assert (decision.outcome, decision.reason) == (Outcome.FAILED, Reason.CHANGED)
     assert OTHER[:12] in (decision.error or "")
     assert LOCKED[:12] in (decision.error or "")
+
+
+def test_that_it_was_another_one_long_ago_says_nothing_of_today():
+    other = msgspec.structs.replace(FETCHED, here=False, sha256=OTHER)
+    assert judged(Seen(other, None, MEASURED)) is None
+    gone = failed_fetch(Reason.UNAVAILABLE, OTHER)
+    assert judged(Seen(gone, None, MEASURED)) == because(Reason.UNAVAILABLE, "it broke")
 
 
 @pytest.mark.parametrize(
@@ -156,13 +164,14 @@ sights = st.builds(
     length=st.sampled_from([None, MEASURED]),
     cut=st.sampled_from([None, CUT]),
     whole=st.booleans(),
+    current=st.booleans(),
     # Of a whole file, the content is known.
 ).filter(lambda seen: not seen.whole or (seen.fetch is not None and seen.fetch.sha256 is not None))
 
 
 @given(sights)
 def test_a_scan_has_no_say_in_what_becomes_of_a_locked_video(seen: Seen):
-    scanned = Seen(seen.fetch, SCANNED, seen.length, seen.cut, whole=seen.whole)
+    scanned = dataclasses.replace(seen, scan=SCANNED)
     assert judged(scanned) == judged(seen)
 
 

@@ -9,18 +9,27 @@ import msgspec
 import pytest
 
 from demo.server import VideoServer
-from schemas import Keep, Manifest, Outcome, Reason, Verdict, Withdrawal
+from schemas import Keep, Outcome, Reason, Verdict, Withdrawal
 from tests.curated import Curated, curated_once, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, verdicts_of
+from tests.withdrawing import (
+    OUT_OF_ALL,
+    SHARDS,
+    again,
+    assert_sound,
+    clips_of,
+    kept_beside_others,
+    outcomes,
+    rejected_one,
+    times,
+    tree,
+)
 from videonet.output import Output
 from videonet.run import alone
 from videonet.shards import FORMATS, shard_of, shard_path
 from videonet.store import Store
 from videonet.verify import problems_of
 from videonet.withdraw import withdraw
-
-SHARDS = 2
-OUT_OF_ALL = (Outcome.REJECTED, Reason.WITHDRAWN)
 
 
 @pytest.fixture(scope="module")
@@ -34,62 +43,6 @@ def copy(curated: Curated, tmp_path: Path) -> Curated:
     for name in ("store", "out"):
         shutil.copytree(getattr(curated, name), tmp_path / name)
     return Curated(tmp_path, curated.result)
-
-
-def again(curated: Curated, copy: Curated, **options: Any) -> Manifest:
-    """The run that made `copy`, once more."""
-    source, classes = f"folder:{curated.folder / 'videos'}", curated.folder / "classes.txt"
-    given = {"shards": SHARDS, "per_class": 50}
-    return curate(source, classes, copy.folder, **(given | options))
-
-
-def kept_beside_others(out: Path) -> tuple[Verdict, Verdict]:
-    """Two kept videos in one shard: the first and the last of it."""
-    by_shard = defaultdict(list)
-    for verdict in verdicts_of(out):
-        if verdict.outcome is Outcome.KEPT:
-            by_shard[shard_of(verdict.video_key, SHARDS)].append(verdict)
-    return next(
-        (rows[0], rows[-1]) for rows in by_shard.values() if rows[0].video_key != rows[-1].video_key
-    )
-
-
-def rejected_one(out: Path) -> Verdict:
-    (verdict,) = (each for each in verdicts_of(out) if each.outcome is Outcome.REJECTED)
-    return verdict
-
-
-def outcomes(out: Path, key: str) -> set[tuple[Outcome, Reason | None]]:
-    return {(each.outcome, each.reason) for each in verdicts_of(out) if each.video_key == key}
-
-
-def clips_of(out: Path, key: str) -> dict[str, int]:
-    """How many clips of a video each file has that has any."""
-    found: dict[str, int] = defaultdict(int)
-    for file in (out / "clips").glob("*/*"):
-        for clip in FORMATS[file.parent.name].read(file):
-            found[file.name] += clip.example_id.rpartition("#")[0] == key
-    return {name: number for name, number in found.items() if number}
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, apart from locks."""
-    return {
-        file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in folder.rglob("*")
-        if file.is_file() and file.name != ".lock"
-    }
-
-
-def times(out: Path, shard: int) -> dict[str, int]:
-    """When each file of a shard was last written."""
-    files = [file for file in out.rglob(f"*{shard:05d}*") if file.is_file()]
-    assert len(files) == len(FORMATS) + 3  # candidates, verdicts, and what the shard was made of
-    return {str(file.relative_to(out)): file.stat().st_mtime_ns for file in files}
-
-
-def assert_sound(out: Path) -> None:
-    assert problems_of(out).problems == []
 
 
 # What is taken out.
@@ -383,6 +336,29 @@ def test_without_its_store_out_alone_refuses_it_and_the_command_says_what_to_do(
     ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
     assert "was withdrawn already" in ended.stdout
     assert [each.video_key for each in Store(copy.store).withdrawals()] == [verdict.video_key]
+
+
+def test_a_store_that_cannot_be_written_is_no_reason_to_keep_it_unless_it_was_asked_for(
+    copy: Curated,
+):
+    verdict, _ = kept_beside_others(copy.out)
+    facts, place = (copy.out / "run.json").read_bytes(), str(copy.store).encode()
+    store = msgspec.json.decode(facts)["plan"]["store"].encode()
+    (copy.out / "run.json").write_bytes(facts.replace(store, place))
+    # Nobody, root neither, makes a folder where a file is.
+    shutil.rmtree(copy.store / "tmp")
+    (copy.store / "tmp").touch()
+    said = unchanged(copy, copy.out, verdict.video_id, "--store", copy.store)
+    assert "cannot be written" in said
+    with alone(copy.store):
+        assert "Another run is at work" in unchanged(copy, copy.out, verdict.video_id)
+    before = tree(copy.store)
+    ended = videonet("withdraw", copy.out, verdict.video_id)
+    assert ended.code == 0, ended.stderr
+    assert f"The store {copy.store} cannot be written: only runs over" in ended.stdout
+    assert tree(copy.store) == before
+    assert outcomes(copy.out, verdict.video_key) == {OUT_OF_ALL}
+    assert_sound(copy.out)
 
 
 def test_a_data_set_that_was_handed_on_without_its_state_is_no_worse(copy: Curated):

@@ -5,11 +5,10 @@ shard by shard, however large the data set is.
 """
 
 import itertools
-from collections import defaultdict
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -19,17 +18,16 @@ from schemas import (
     LockedVideo,
     LockHeader,
     Manifest,
-    Match,
-    Outcome,
-    Span,
     Target,
     arrow_schema,
 )
 from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
-from videonet.manifest import formats_of
+from videonet.locked_videos import locked_videos
 from videonet.output import Output
-from videonet.shards import FORMATS, shard_of, shard_path
+from videonet.shards import shard_of, shard_path
+from videonet.sources.identity import video_key
+from videonet.sources.row import Row
 
 NAME = "videos.lock.parquet"
 
@@ -39,6 +37,11 @@ VERSION = 1
 _PREFIX = "videonet."
 
 _ROWS_AT_ONCE = 5_000
+
+# More than any data set has: the published one's would be 20,000.
+MOST_SHARDS = 1_000_000
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,21 @@ class Lock:
     def shards(self) -> int:
         """How many shards the data set has, each in all its formats."""
         shards = self.header.settings.get("shards")
-        if not isinstance(shards, int) or shards < 1:
-            raise _damaged(self.file, "it does not say how many shards there are")
+        if type(shards) is not int or not 1 <= shards <= MOST_SHARDS:
+            raise _damaged(
+                self.file, f"it does not say how many shards there are, 1 to {MOST_SHARDS:,}"
+            )
         return shards
 
     def rows(self) -> Iterator[LockedVideo]:
-        """The videos, in order. Raises UsageError for a file that was damaged or changed."""
-        shards, targets = self.shards, {each.target_id for each in self.header.targets}
+        """The videos, in order.
+
+        Whoever wrote the file, each is named after where it is. Raises UsageError for a file that
+        was damaged, or says of the data set or of a video what cannot be.
+        """
+        shards = self.shards
+        if why := _wrong_with_header(self.header, shards):
+            raise _damaged(self.file, why)
         last = (-1, "")
         try:
             with pq.ParquetFile(self.file, page_checksum_verification=True) as table:
@@ -71,25 +82,25 @@ class Lock:
                         place = (shard_of(video.video_key, shards), video.video_key)
                         if place <= last:
                             raise _damaged(self.file, f"{video.video_key} is not in its place")
-                        if not {match.target_id for match in video.matches} <= targets:
-                            raise _damaged(self.file, f"{video.video_key} has an unknown target")
+                        if why := _wrong_with(video, self.header.targets):
+                            raise _damaged(self.file, f"{video.video_key} {why}")
                         last = place
                         yield video
-        except (pa.ArrowException, msgspec.MsgspecError, OSError) as error:
+        except (pa.ArrowException, msgspec.MsgspecError, OSError, ValueError) as error:
             raise _damaged(self.file, error) from error
 
 
 def write_lock(output: Output, manifest: Manifest) -> None:
     """Write OUT/videos.lock.parquet from the verdicts and shards that `manifest` accounts for.
 
-    Equal data sets have equal lock files. Raises UsageError for a shard that cannot be read.
+    Equal data sets have equal lock files. Raises UsageError for a file of OUT that cannot be read.
     """
     schema, header = arrow_schema(LockedVideo), _header(output, manifest)
     with (
         drafted(output.root / NAME) as draft,
         pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as table,
     ):
-        videos = _videos(output, manifest, header.targets)
+        videos = locked_videos(output, manifest, header.targets, from_clips=False)
         while rows := [each.to_row() for each in itertools.islice(videos, _ROWS_AT_ONCE)]:
             table.write_table(pa.Table.from_pylist(rows, schema))
         table.add_key_value_metadata(
@@ -132,7 +143,7 @@ def problems_of_lock(output: Output, manifest: Manifest) -> Iterator[str]:
             ]
             yield f"{NAME} is of another data set: its {' and '.join(names)} differ."
             return
-        videos = _videos(output, manifest, due.targets)
+        videos = locked_videos(output, manifest, due.targets, from_clips=True)
         for locked, kept in itertools.zip_longest(lock.rows(), videos):
             if locked != kept:
                 first = kept or locked
@@ -141,9 +152,18 @@ def problems_of_lock(output: Output, manifest: Manifest) -> Iterator[str]:
                 return
     except UsageError as error:
         yield str(error)
+    except (pa.ArrowException, msgspec.MsgspecError, OSError) as error:
+        yield f"{NAME} cannot be compared with what it is of: {_one_line(error)}."
 
 
 def _header(output: Output, manifest: Manifest) -> LockHeader:
+    try:
+        targets, labels = output.targets(), output.labels()
+    except (msgspec.MsgspecError, OSError) as error:
+        raise UsageError(
+            f"targets.json or labels.json of {output.root} cannot be read ({_one_line(error)}); "
+            "the command that made the data set writes them again."
+        ) from error
     return LockHeader(
         version=VERSION,
         dataset=manifest.dataset,
@@ -151,18 +171,21 @@ def _header(output: Output, manifest: Manifest) -> LockHeader:
         settings={name: value for name, value in manifest.settings.items() if name != "lock"},
         versions=manifest.versions,
         classifier=manifest.classifier,
-        targets=output.targets(),
-        labels=output.labels(),
+        targets=targets,
+        labels=labels,
         shards=manifest.shards,
     )
 
 
 def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -> LockHeader:
-    fields = {
-        key.decode().removeprefix(_PREFIX): msgspec.Raw(value)
-        for key, value in metadata.items()
-        if key.startswith(_PREFIX.encode())
-    }
+    try:
+        fields = {
+            key.decode().removeprefix(_PREFIX): msgspec.Raw(value)
+            for key, value in metadata.items()
+            if key.startswith(_PREFIX.encode())
+        }
+    except ValueError as error:
+        raise _damaged(path, error) from error
     if "version" not in fields:
         raise UsageError(
             f"{path} is Parquet, but no lock file: what videonet says of a data set is missing "
@@ -176,119 +199,75 @@ def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -
                 f"{VERSION}; use the videonet that wrote it."
             )
         header = LockHeader.from_json(msgspec.json.encode(fields))
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise _damaged(path, error) from error
     if names != arrow_schema(LockedVideo).names:
         raise _damaged(path, f"its columns are {', '.join(names)}")
     return header
 
 
-# What was kept, shard by shard.
-
-_COLUMNS = [
-    *("video_key", "video_id", "url", "sha256", "bytes", "duration", "target_id"),
-    *("matched_names", "title", "query", "rank", "channel", "licence", "source"),
-    "declared_duration",
-]
-
-
-def _videos(output: Output, manifest: Manifest, targets: Sequence[Target]) -> Iterator[LockedVideo]:
-    """The kept videos of a data set, in the order of the lock file. Raises UsageError."""
-    shards, formats = manifest.settings["shards"], formats_of(manifest)
-    assert isinstance(shards, int), "the schema of the manifest's settings"
-    positions = {target.target_id: place for place, target in enumerate(targets)}
-    for index in range(shards):
-        kept = _kept(output, index, shards)
-        clips = _clips(output, formats, index, shards) if kept else {}
-        for key, rows in itertools.groupby(kept, key=lambda row: row["video_key"]):
-            yield _video(list(rows), positions, targets, clips.get(key, []))
+def _wrong_with_header(header: LockHeader, shards: int) -> str | None:
+    """What a file says of its data set that cannot be; None: nothing."""
+    if len(header.labels) != header.classifier.outputs:
+        return f"{len(header.labels)} labels for {header.classifier.outputs} outputs"
+    if len({each.target_id for each in header.targets}) != len(header.targets):
+        return "a target is there twice"
+    formats = header.settings.get("formats")
+    names = formats if isinstance(formats, list) else []
+    paths = {each.path for each in header.shards}
+    due = (shard_path(name, index, shards) for name in names for index in range(shards))
+    if not len(header.shards) == len(paths) == shards * len(names) or not paths.issuperset(due):
+        return f"it does not list the files of its {shards:,} shards"
+    return None
 
 
-def _kept(output: Output, index: int, shards: int) -> list[dict[str, Any]]:
-    """The verdicts of a shard that keep a video: by video_key, then in the order of the targets."""
-    file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
-    kept = [("outcome", "=", Outcome.KEPT.value)]
-    rows: list[dict[str, Any]] = pq.read_table(file, columns=_COLUMNS, filters=kept).to_pylist()
-    return rows
+def _wrong_with(video: LockedVideo, targets: Sequence[Target]) -> str | None:
+    """What a file says of a video that cannot be; None: nothing."""
+    if not _SHA256.fullmatch(video.sha256):
+        return f"has the sha256 {video.sha256!r}"
+    if not _is_its_key(video):
+        return f"is not what {video.url!r} is called"
+    labels = video.labels
+    if not labels or list(labels) != sorted(set(labels)):
+        return f"has the labels {list(labels)}"
+    if labels[0] < 0 or labels[-1] >= len(targets):
+        return "has an unknown target"
+    own = [targets[place] for place in labels]
+    asked = [match.target_id for match in video.matches]
+    if asked != [each.target_id for each in own] or list(video.names) != [e.name for e in own]:
+        return "is for other targets than its labels say"
+    return None
 
 
-def _video(
-    rows: Sequence[dict[str, Any]],
-    positions: dict[str, int],
-    targets: Sequence[Target],
-    clips: Sequence[Span],
-) -> LockedVideo:
-    first = rows[0]
-    labels = tuple(positions[row["target_id"]] for row in rows)
-    return LockedVideo(
-        video_key=first["video_key"],
-        video_id=first["video_id"],
-        url=first["url"],
-        sha256=first["sha256"],
-        bytes=first["bytes"],
-        duration=first["duration"],
-        labels=labels,
-        names=tuple(targets[place].name for place in labels),
-        matches=tuple(
-            Match(
-                target_id=row["target_id"],
-                names=tuple(row["matched_names"]),
-                title=None if row["title"] == first["title"] else row["title"],
-                query=row["query"],
-                rank=row["rank"],
-            )
-            for row in rows
-        ),
-        title=first["title"],
-        channel=first["channel"],
-        licence=first["licence"],
-        source=first["source"],
-        declared_duration=first["declared_duration"],
-        clips=tuple(clips),
-    )
+def _is_its_key(video: LockedVideo) -> bool:
+    """Whether a video has the name that a run would give it.
 
-
-def _clips(
-    output: Output, formats: Sequence[str], index: int, shards: int
-) -> dict[str, list[Span]]:
-    """The clips in a shard, by video_key. Raises UsageError for one that cannot be read."""
-    clips: defaultdict[str, list[Span]] = defaultdict(list)
-    # The frames, nearly all of its bytes, need not be read of a Parquet file.
-    name = "parquet" if "parquet" in formats else formats[0]
-    file = output.root / shard_path(name, index, shards)
-    for example_id, begin, end in (_columns if name == "parquet" else _whole)(file):
-        clips[example_id.rpartition("#")[0]].append(Span(begin=begin, end=end))
-    return clips
-
-
-def _columns(file: Path) -> Iterator[tuple[str, int, int]]:
-    """What each clip is called, and its begin and end in microseconds."""
-    columns = ["example_id", "clip_start_timestamp", "clip_end_timestamp"]
+    The store keeps it under this name. Were it believed, a file could put one video in the place
+    of another, or bring one back that was withdrawn.
+    """
+    kind, _, content = video.video_key.partition(":")
+    if kind == "sha256":
+        return content == video.sha256 and "://" not in video.url
+    if not video.url.lower().startswith(("http://", "https://")):
+        return False
     try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as table:
-            for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
-                yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(
-            f"{file} is damaged ({_one_line(error)}). Delete it; the same command writes it again."
-        ) from error
-
-
-def _whole(file: Path) -> Iterator[tuple[str, int, int]]:
-    """Likewise, of a format that is read clip by clip."""
-    for clip in FORMATS[file.suffix[1:]].read(file):
-        yield clip.example_id, clip.clip_start_timestamp, clip.clip_end_timestamp
+        return video_key(Row(0, video.video_id, video.url, None, video.title)) == video.video_key
+    except UsageError:
+        return False
 
 
 def _json(value: object) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
+def as_shown(text: str) -> str:
+    """`text` from a stranger's file as a terminal may have it: one line, nothing that steers it."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    return as_shown(str(error))
 
 
 def _damaged(path: Path, why: object) -> UsageError:
-    return UsageError(
-        f"The lock file {path} is damaged ({' '.join(str(why).split())}); get it again."
-    )
+    return UsageError(f"The lock file {path} is damaged ({as_shown(str(why))}); get it again.")

@@ -2,12 +2,13 @@
 
 import hashlib
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from schemas import Clip, Outcome, Shard, ShardState, Target, Verdict
+from schemas import Clip, Outcome, Shard, ShardState, Span, Target, Verdict
 from videonet.clips import DATASET, ClipOrigin, labelled
 from videonet.files import sha256_of
 from videonet.output import Output
@@ -91,6 +92,24 @@ def intact_clips(output: Output, files: Sequence[Shard]) -> Iterator[Clip]:
     return iter(())
 
 
+class Spans:
+    """Where the clips of a shard begin and end, written down while they pass to its files."""
+
+    def __init__(self) -> None:
+        self._spans: defaultdict[str, list[Span]] = defaultdict(list)
+
+    def of(self, clips: Iterable[Clip]) -> Iterator[Clip]:
+        """The same clips, one by one."""
+        for clip in clips:
+            span = Span(begin=clip.clip_start_timestamp, end=clip.clip_end_timestamp)
+            self._spans[clip.example_id.rpartition("#")[0]].append(span)
+            yield clip
+
+    def noted(self) -> dict[str, tuple[Span, ...]]:
+        """Those of the clips that have passed, by video_key."""
+        return {key: tuple(spans) for key, spans in self._spans.items()}
+
+
 def _balance(output: Output, index: int, shards: int, verdicts: Sequence[Verdict]) -> None:
     listed = [
         (candidate.video_key, match.target_id)
@@ -116,12 +135,15 @@ def _files(
     if before and before.digest == digest and bench.output.are_there(before.files):
         return before.files
     written = _Written(bench, before if before and before.cut_key == bench.cut_key else None)
-    clips = (clip for member in members for clip in _clips(bench, member, written))
+    spans = Spans()
+    clips = spans.of(clip for member in members for clip in _clips(bench, member, written))
+    files = tuple(write_shard(bench.output.root, index, shards, formats, clips))
     state = ShardState(
         digest=digest,
         cut_key=bench.cut_key,
-        files=tuple(write_shard(bench.output.root, index, shards, formats, clips)),
+        files=files,
         videos={member.origin.video_key: member.sha256 for member in members},
+        spans=spans.noted(),
     )
     bench.output.write_shard_state(index, state)
     return state.files

@@ -15,6 +15,8 @@ OUT/withdrawn.json                  videos that were taken out, if any were
 OUT/_state/                         what a run needs to go on after an interruption
 """
 
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +35,7 @@ from schemas import (
     RunState,
     Shard,
     ShardState,
+    StageCost,
     Target,
     Verdict,
     Withdrawal,
@@ -40,10 +43,17 @@ from schemas import (
 )
 from videonet.errors import UsageError
 from videonet.files import drafted
+from videonet.shards import FORMATS, shard_path
 
 R = TypeVar("R", bound=Record)
 
 _ROWS_AT_ONCE = 1_000
+
+# As a run is given one: names in the store are made of it, and run.json may be a stranger's.
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+# How a read ends where a file, or its folder, is not there.
+_NOTHING = (FileNotFoundError, NotADirectoryError)
 
 
 class Output:
@@ -110,7 +120,7 @@ class Output:
         """The videos that were taken out, in the order of their keys. Raises UsageError."""
         try:
             data = (self.root / "withdrawn.json").read_bytes()
-        except FileNotFoundError:
+        except _NOTHING:
             return ()
         try:
             return msgspec.json.decode(data, type=tuple[Withdrawal, ...])
@@ -126,8 +136,9 @@ class Output:
         self._write("withdrawn.json", _readable(ordered))
 
     def shard_state(self, index: int) -> ShardState | None:
-        """What a finished shard was made of."""
-        return self._read(f"_state/shards/{index:05d}.json", ShardState)
+        """What a finished shard was made of; None also for what names other files than its own."""
+        state = self._read(f"_state/shards/{index:05d}.json", ShardState)
+        return state if state and _are_of_shard(index, state.files) else None
 
     def write_shard_state(self, index: int, state: ShardState) -> None:
         """Say that a shard is finished."""
@@ -141,9 +152,18 @@ class Output:
         """The run that is at work here, or was the last one; None: none was yet."""
         try:
             facts = msgspec.json.decode((self.root / "run.json").read_bytes())
-            return msgspec.convert(facts["plan"], type=Plan)
-        except (FileNotFoundError, msgspec.MsgspecError, KeyError, TypeError):
+            plan = msgspec.convert(facts["plan"], type=Plan)
+        except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
             return None
+        return plan if _RUN_ID.fullmatch(plan.run_id) else None
+
+    def stages(self) -> dict[str, StageCost]:
+        """What the stages took by the end of the last run; empty while one goes on."""
+        try:
+            facts = msgspec.json.decode((self.root / "run.json").read_bytes())
+            return msgspec.convert(facts.get("stages", {}), type=dict[str, StageCost])
+        except (OSError, msgspec.MsgspecError, AttributeError):
+            return {}
 
     def are_there(self, files: Iterable[Shard]) -> bool:
         """Whether all these files are there, with their sizes."""
@@ -165,15 +185,34 @@ class Output:
         """The sentence that the run stopped with; it is forgotten now."""
         try:
             text = (self.root / "_state/complaint.txt").read_text()
-        except FileNotFoundError:
+        except _NOTHING:
             return None
         (self.root / "_state/complaint.txt").unlink()
         return text
 
     def begin_anew(self) -> None:
-        """Forget that a run was finished; what it made stays and is taken up again."""
-        for name in ("lookup.json", "manifest.json"):
+        """Forget that a run was finished; what it made stays and is taken up again.
+
+        What describes its data set goes with its manifest, which is the last to go: a killed call
+        is made again as long as that is there.
+        """
+        (self.root / "lookup.json").unlink(missing_ok=True)
+        self.delete_descriptions()
+        self.delete_report()
+        (self.root / "manifest.json").unlink(missing_ok=True)
+
+    def delete_descriptions(self) -> None:
+        """Delete the lock file and the data card, which name videos as the manifest counts them."""
+        for name in ("videos.lock.parquet", "README.md"):
             (self.root / name).unlink(missing_ok=True)
+
+    def delete_report(self) -> bool:
+        """Delete the page to look at; whether there was one."""
+        report = self.root / "report"
+        if not report.is_dir():
+            return False
+        shutil.rmtree(report)
+        return True
 
     def has_finished_shards(self) -> bool:
         """Whether a run has made anything here that depends on its settings."""
@@ -218,7 +257,7 @@ class Output:
     def _read(self, name: str, kind: type[R]) -> R | None:
         try:
             return kind.from_json((self.root / name).read_bytes())
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (*_NOTHING, msgspec.DecodeError):
             return None
 
     def _write(self, name: str, data: bytes) -> None:
@@ -238,6 +277,19 @@ def _rows(file: Path, kind: type[R]) -> Iterator[R]:
         for batch in table.iter_batches(_ROWS_AT_ONCE):
             for row in batch.to_pylist():
                 yield kind.from_row(row)
+
+
+def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:
+    """Whether these are paths of shard `index`, of whatever number of shards, and there are any.
+
+    `_state` may be a stranger's, and what it names is overwritten and deleted.
+    """
+    numbers = [re.search(r"-of-([0-9]{5,9})\.", file.path) for file in files]
+    return bool(files) and all(
+        number is not None
+        and file.path in [shard_path(name, index, int(number[1])) for name in FORMATS]
+        for file, number in zip(files, numbers, strict=True)
+    )
 
 
 def _readable(value: object) -> bytes:

@@ -13,8 +13,8 @@ import os
 import platform
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,11 @@ STAGES = ("search", "download", "scan", "measure", "cut", "write")
 # seconds.
 SAY_EVERY = 1.0
 SIGN_OF_LIFE = 5.0
+
+# How fast a run is, is how fast it was for so long, seconds: what was done before is soon skipped,
+# and would promise too much.
+RECENT = 180.0
+_SAMPLE_EVERY = 5.0
 
 _EARLIER = "earlier"
 
@@ -62,9 +67,19 @@ def done_in(progress: ProcessProgress) -> int:
     return progress.kept + sum(progress.rejected.values()) + sum(progress.failed.values())
 
 
-def seconds_left(done: int, pairs: int, seconds: float) -> float | None:
-    """How long the rest will take if `done` of `pairs` took `seconds`; None: nobody knows."""
-    return seconds / done * (pairs - done) if 0 < done < pairs else None
+def rate_of(processes: Iterable[ProcessProgress]) -> float | None:
+    """Pairs a second that processes decide together of late; None: none."""
+    rates = [
+        each.recent_pairs / each.recent_seconds
+        for each in processes
+        if each.recent_pairs and each.recent_seconds
+    ]
+    return sum(rates) if rates else None
+
+
+def seconds_left(done: int, pairs: int, rate: float | None) -> float | None:
+    """How long the rest of `pairs` will take at a `rate` of pairs a second; None: nobody knows."""
+    return (pairs - done) / rate if rate and done < pairs else None
 
 
 def processes_of(store: Store, run_id: str) -> list[ProcessProgress]:
@@ -73,13 +88,19 @@ def processes_of(store: Store, run_id: str) -> list[ProcessProgress]:
 
 
 def costs_of(store: Store, run_id: str) -> dict[str, StageCost]:
-    """What each stage of a run took, over all processes and attempts."""
+    """What each stage took, over all processes, attempts at a run, and runs before it over OUT."""
     return _added(each.stages for each in store.progress(run_id))
 
 
-def begin_anew(store: Store, run_id: str) -> None:
-    """Of the earlier attempts at a run keep only what they cost: every pair is counted again."""
+def begin_anew(store: Store, run_id: str, before: str | None = None) -> None:
+    """Of the earlier attempts at a run keep only what they cost: every pair is counted again.
+
+    So it is with `before`, the id of the run before over the same OUT: it is forgotten, but for
+    what it cost.
+    """
     records = list(store.progress(run_id))
+    if before is not None:
+        records += store.progress(before)
     if not records:
         return
     earlier = ProcessProgress(
@@ -91,12 +112,15 @@ def begin_anew(store: Store, run_id: str) -> None:
         kept=0,
         rejected={},
         failed={},
+        recent_pairs=0,
+        recent_seconds=0.0,
         stages=_added(each.stages for each in records),
     )
     store.write(store.progress_name(run_id, _EARLIER), earlier.to_json())
-    for each in records:
-        if each.process != _EARLIER:
-            store.delete(store.progress_name(run_id, each.process))
+    for each in processes_of(store, run_id):
+        store.delete(store.progress_name(run_id, each.process))
+    if before is not None:
+        store.forget_progress(before)
 
 
 @dataclass
@@ -115,7 +139,15 @@ class Progress:
     elsewhere, or with the process.
     """
 
-    def __init__(self, store: Store, output: Output, run_id: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        output: Output,
+        run_id: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` tells the time that passes between two verdicts, seconds."""
+        self._clock = clock
         self._store = store
         self._output = output
         self._run_id = run_id
@@ -161,6 +193,9 @@ class Progress:
         """
         work = Work()
         self.show_life()
+        if stage != "search":
+            with self._changing():
+                self._look_back()
         begin = time.monotonic()
         try:
             yield work
@@ -183,10 +218,12 @@ class Progress:
         """The candidate list is complete and has so many pairs of candidate and target."""
         with self._changing():
             self._pairs = pairs
+            self._look_back()
 
     def decided(self, verdicts: Iterable[Verdict]) -> None:
         """So many more pairs have a verdict. It takes the place of one that was foreseen."""
         with self._changing():
+            self._look_back()
             for verdict in verdicts:
                 before = self._foreseen.pop((verdict.video_key, verdict.target_id), None)
                 if before is not None:
@@ -196,6 +233,7 @@ class Progress:
     def foreseen(self, verdicts: Iterable[Verdict]) -> None:
         """So many more pairs are decided, though a later step will tell; it has nothing to do."""
         with self._changing():
+            self._look_back()
             for verdict in verdicts:
                 self._foreseen[verdict.video_key, verdict.target_id] = _kind(verdict)
                 self._outcomes[_kind(verdict)] += 1
@@ -203,6 +241,7 @@ class Progress:
     def now(self) -> ProcessProgress:
         """The counts as they are."""
         with self._lock:
+            recent_pairs, recent_seconds = self._look_back() if self._samples else (0, 0.0)
             return ProcessProgress(
                 process=self._process,
                 begun=self._begun,
@@ -212,6 +251,8 @@ class Progress:
                 kept=self._outcomes[Outcome.KEPT, ""],
                 rejected=self._by_reason(Outcome.REJECTED),
                 failed=self._by_reason(Outcome.FAILED),
+                recent_pairs=recent_pairs,
+                recent_seconds=round(recent_seconds, 3),
                 stages={
                     name: StageCost(
                         seconds=round(cost.seconds, 3), items=cost.items, bytes=cost.bytes
@@ -229,6 +270,8 @@ class Progress:
         self._outcomes: Counter[_Kind] = Counter()
         # by video and target
         self._foreseen: dict[tuple[str, str], _Kind] = {}
+        # moments, seconds, and pairs that had a verdict then; the first as videos are first seen
+        self._samples: deque[tuple[float, int]] = deque()
         self._stages = {name: _Cost() for name in STAGES}
         self._over.clear()
         self._thread = None
@@ -251,6 +294,17 @@ class Progress:
             self._start()
             self._changed = True
             yield
+
+    def _look_back(self) -> tuple[int, float]:
+        """Pairs that were decided of late, and in how many seconds. The lock is held."""
+        now, done = self._clock(), self._outcomes.total()
+        if not self._samples or now - self._samples[-1][0] >= _SAMPLE_EVERY:
+            self._samples.append((now, done))
+        # From the last moment that is that long ago, or from the first.
+        while len(self._samples) > 1 and self._samples[1][0] <= now - RECENT:
+            self._samples.popleft()
+        begun, before = self._samples[0]
+        return done - before, now - begun
 
     def _keep_saying(self) -> None:
         going_on = self._say()

@@ -5,27 +5,21 @@ must have; from there on it is the same pipeline.
 """
 
 import dataclasses
-import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import pyarrow.parquet as pq
 
-from schemas import Candidate, LockedVideo, Lookup, Manifest, Outcome, Plan, Reason, Settings
+from schemas import Candidate, LockedVideo, Lookup, Plan, Settings
 from videonet.errors import UsageError
 from videonet.fetch.access import Access
 from videonet.fetch.options import options_of
-from videonet.lock import NAME, Lock
+from videonet.lock import NAME, Lock, as_shown
 from videonet.output import Output
 from videonet.run import Means, plan_of, prepared_store, video_format
 from videonet.shards import FORMATS, shard_of
-from videonet.versions import versions
-
-# How many of each kind are shown one by one.
-SHOWN = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,40 +28,6 @@ class Rebuild(Means):
 
     # folder of the videos that were local files
     files_root: Path | None = None
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A video of the lock file that the rebuilt data set has not."""
-
-    video_id: str
-    url: str
-    reason: Reason
-    # original error text
-    error: str | None
-
-
-@dataclass(frozen=True)
-class Rebuilt:
-    """How much of a data set is here again."""
-
-    # videos in the lock file, and those of them that are here
-    videos: int
-    here: int
-    # videos that could not be had, by reason, the commonest first; and those with other bytes
-    gone: dict[Reason, int]
-    changed: int
-    # the first SHOWN of each
-    first_gone: tuple[Missing, ...]
-    first_changed: tuple[Missing, ...]
-    # files of clips, and those of them that have the bytes that the lock file names
-    shards: int
-    same_shards: int
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every video is here."""
-        return self.here == self.videos
 
 
 def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
@@ -91,41 +51,6 @@ def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
     return msgspec.structs.replace(plan, listed=True, shards=lock.shards)
 
 
-def other_versions(lock: Lock) -> list[str]:
-    """The libraries that are others here than those the lock file names: clips may differ."""
-    here = versions()
-    # It classifies, which is not done again.
-    names = sorted((lock.header.versions.keys() | here.keys()) - {"onnxruntime"})
-    return [
-        f"{name} {here.get(name, 'none')} instead of {lock.header.versions.get(name, 'none')}"
-        for name in names
-        if lock.header.versions.get(name) != here.get(name)
-    ]
-
-
-def compared(lock: Lock, output: Output, manifest: Manifest) -> Rebuilt:
-    """How much of what the lock file names is in the finished OUT."""
-    counts: Counter[Reason] = Counter()
-    shown: dict[bool, list[Missing]] = {True: [], False: []}
-    for missing in _missing(output, lock.shards):
-        counts[missing.reason] += 1
-        first = shown[missing.reason is Reason.CHANGED]
-        if len(first) < SHOWN:
-            first.append(missing)
-    changed = counts.pop(Reason.CHANGED, 0)
-    here = {(each.path, each.sha256) for each in manifest.shards}
-    return Rebuilt(
-        videos=lock.videos,
-        here=manifest.totals.kept_videos,
-        gone=dict(counts.most_common()),
-        changed=changed,
-        first_gone=tuple(shown[False]),
-        first_changed=tuple(shown[True]),
-        shards=len(lock.header.shards),
-        same_shards=sum((each.path, each.sha256) in here for each in lock.header.shards),
-    )
-
-
 def _settings(lock: Lock, request: Rebuild) -> tuple[Settings, Access]:
     """The settings that the data set was made with, and access that asks for the same formats."""
     header = lock.header
@@ -144,15 +69,28 @@ def _settings(lock: Lock, request: Rebuild) -> tuple[Settings, Access]:
             },
             Settings,
         )
-        unknown = set(settings.formats) - set(FORMATS)
-        if unknown or not settings.formats:
-            raise UsageError(f"there is no format {' or '.join(sorted(unknown)) or 'given'}")
+        _check(settings)
     except (msgspec.MsgspecError, UsageError) as error:
         raise UsageError(
-            f"The settings in the lock file {lock.file} cannot be used ({error}); use the "
-            "videonet that wrote it."
+            f"The settings in the lock file {lock.file} cannot be used ({as_shown(str(error))}); "
+            "use the videonet that wrote it."
         ) from error
     return settings, access
+
+
+def _check(settings: Settings) -> None:
+    """Raise UsageError for settings that no run would have taken."""
+    unknown = set(settings.formats) - set(FORMATS)
+    if unknown or not settings.formats:
+        raise UsageError(f"there is no format {' or '.join(sorted(unknown)) or 'given'}")
+    if list(settings.formats) != sorted(set(settings.formats)):
+        raise UsageError("a format is given twice, or they are not in order")
+    if not settings.scan_key.isalnum():
+        raise UsageError(f"scan_key is {settings.scan_key!r}")
+    least = {"per_class": 1, "frames": 1, "max_clips": 1, "max_bytes": 1, "min_seconds": 0}
+    for name, bound in least.items():
+        if getattr(settings, name) < bound:
+            raise UsageError(f"{name} is {getattr(settings, name)}, and at least {bound} is needed")
 
 
 class _FormatsAsked(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -176,7 +114,7 @@ def _root(lock: Lock, files_root: Path | None) -> Path | None:
     local = None
     for video in lock.rows():
         if local is None and _is_local(video):
-            local = video.url
+            local = as_shown(video.url)
     if local is None:
         return None
     if files_root is None:
@@ -236,15 +174,3 @@ def _candidate(video: LockedVideo, root: str | None) -> Candidate:
         sha256=video.sha256,
         matches=video.matches,
     )
-
-
-def _missing(output: Output, shards: int) -> Iterator[Missing]:
-    """The videos that are not kept, each once: what is wrong with one is so for all its targets."""
-    columns = ["video_key", "video_id", "url", "reason", "error"]
-    for index in range(shards):
-        file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
-        others = [("outcome", "!=", Outcome.KEPT.value)]
-        rows = pq.read_table(file, columns=columns, filters=others).to_pylist()
-        for _, same in itertools.groupby(rows, key=lambda row: row["video_key"]):
-            row = next(same)
-            yield Missing(row["video_id"], row["url"], Reason(row["reason"]), row["error"])

@@ -13,7 +13,7 @@ from schemas import Clip, Manifest, Outcome, Reason, Shard, ShardState, Target, 
 from videonet.errors import UsageError
 from videonet.files import sha256_of, sync
 from videonet.manifest import formats_of
-from videonet.members import Member, digest_of, intact_clips, members_of
+from videonet.members import Member, Spans, digest_of, intact_clips, members_of
 from videonet.output import Output
 from videonet.shards import shard_path, write_shard
 
@@ -38,20 +38,23 @@ def rewrite_shard(
     verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
     old = output.shard_state(index) or _published(manifest, shards, index, before, targets)
     # An earlier call may have been killed just before.
-    _settle(output, old.files)
+    settle(output, old.files)
     state = old
     if not gone.isdisjoint(old.videos):
         members = members_of(verdicts, targets)
-        clips = _clips_of(output, old.files, members)
+        spans = Spans()
+        clips = spans.of(_clips_of(output, old.files, members))
+        files = tuple(write_shard(output.root / STAGED, index, shards, formats, clips))
         state = ShardState(
             digest=digest_of(old.cut_key, formats, shards, members),
             cut_key=old.cut_key,
-            files=tuple(write_shard(output.root / STAGED, index, shards, formats, clips)),
+            files=files,
             videos={each.origin.video_key: each.sha256 for each in members},
+            spans=spans.noted(),
         )
         # Before the files are in their places, so that whoever goes on from here knows them.
         output.write_shard_state(index, state)
-        _settle(output, state.files)
+        settle(output, state.files)
     output.write_verdicts(index, shards, verdicts)
     clips_before = {each.video_key: each.clips for each in before if each.video_key in gone}
     return Change(
@@ -114,7 +117,7 @@ def _clips_of(output: Output, files: Sequence[Shard], members: Sequence[Member])
         )
 
 
-def _settle(output: Output, files: Sequence[Shard]) -> None:
+def settle(output: Output, files: Sequence[Shard]) -> None:
     """Move those of a shard's files that are staged to their places."""
     for file in files:
         staged, place = output.root / STAGED / file.path, output.root / file.path

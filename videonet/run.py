@@ -208,9 +208,9 @@ def carry_out(plan: Plan, beam_options: Sequence[str]) -> Manifest | None:
         "versions": versions(),
     }
     store, before = Store(Path(plan.store)), output.plan()
-    if before is not None and before.run_id != plan.run_id:
-        Store(Path(before.store)).forget_progress(before.run_id)
-    progress.begin_anew(store, plan.run_id)
+    # Of another store we know nothing, and may not touch it.
+    known = before is not None and before.store == plan.store and before.run_id != plan.run_id
+    progress.begin_anew(store, plan.run_id, before.run_id if before and known else None)
     # Now, so that whoever looks at a run that goes on knows which one it is.
     output.write_run_facts(facts)
     options = PipelineOptions(list(beam_options))

@@ -38,7 +38,7 @@ class Status:
     # by reason
     rejected: dict[str, int]
     failed: dict[str, int]
-    # pairs a second, and seconds until all have a verdict; None: nobody knows
+    # pairs a second of late, and seconds until all have a verdict; None: nobody knows
     rate: float | None
     seconds_left: float | None
     # from when the run was last begun until now, or until its end; None: nobody knows
@@ -66,7 +66,9 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
     if plan is not None and state is not None and state.run_id != plan.run_id:
         # What was begun is the run before; the next one is prepared.
         plan = None
-    processes, stages = _told(plan, store, must_be_there=manifest is None)
+    if plan is not None and manifest is None:
+        _require_store(plan, store)
+    processes, stages = _told(plan, store)
     lookup = output.lookup()
     counts = manifest.totals.verdicts if manifest else _summed(processes)
     pairs = counts.pairs if manifest else lookup.pairs if lookup else None
@@ -75,7 +77,9 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
     silences = [_seconds(each.updated, now) for each in processes]
     begun = max((_seconds(each.begun, now) for each in processes), default=None)
     silent = min(silences, default=None)
-    at_work = sum(not _is_gone(*each) for each in zip(processes, silences, strict=True))
+    at_work = [
+        each for each, ago in zip(processes, silences, strict=True) if not _is_gone(each, ago)
+    ]
     if manifest is not None:
         phase = Phase.FINISHED
     elif not processes:
@@ -85,10 +89,7 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
     else:
         phase = progress.phase_of(pairs, done)
     goes_on = phase not in (Phase.FINISHED, Phase.INTERRUPTED)
-    judging = None
-    if phase is Phase.VIDEOS and begun is not None:
-        # Titles may have taken hours, in which no pair could have a verdict.
-        judging = min(begun, _seconds_since_listed(output, now))
+    rate = progress.rate_of(at_work) if phase is Phase.VIDEOS else None
     return Status(
         phase=phase,
         targets=_targets(output),
@@ -98,28 +99,36 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
         kept=counts.kept,
         rejected=counts.rejected,
         failed=counts.failed,
-        rate=done / judging if judging and done else None,
-        seconds_left=progress.seconds_left(done, pairs, judging) if judging and pairs else None,
+        rate=rate,
+        seconds_left=progress.seconds_left(done, pairs or 0, rate),
         seconds=begun if goes_on or begun is None or silent is None else begun - silent,
-        processes=at_work if goes_on else 0,
+        processes=len(at_work) if goes_on else 0,
         silent=silent,
         stages=stages,
     )
 
 
+def _require_store(plan: Plan, store: Path | None) -> None:
+    """Raise UsageError where no store lies at `store`, or where the run had its own."""
+    folder = store or Path(plan.store)
+    if Store(folder).is_there() or (folder / "progress" / plan.run_id).is_dir():
+        return
+    # The run itself has made its store ready before it was begun, and nothing came into it yet.
+    if store is None and (folder / "tmp").is_dir():
+        return
+    raise UsageError(
+        f"The run keeps its counts in its store, and {folder} is none; say where that store lies "
+        "with --store."
+    )
+
+
 def _told(
-    plan: Plan | None, store: Path | None, *, must_be_there: bool
+    plan: Plan | None, store: Path | None
 ) -> tuple[list[ProcessProgress], dict[str, StageCost]]:
-    """What the processes of a run have told its store. Raises UsageError if there is none."""
+    """What the processes of a run have told its store, and what its stages took."""
     if plan is None:
         return [], {}
-    folder = store or Path(plan.store)
-    if must_be_there and not folder.is_dir():
-        raise UsageError(
-            f"The run keeps its counts in the store {folder}, which is not here; say where that "
-            "store lies with --store."
-        )
-    kept = Store(folder)
+    kept = Store(store or Path(plan.store))
     return progress.processes_of(kept, plan.run_id), progress.costs_of(kept, plan.run_id)
 
 
@@ -160,12 +169,6 @@ def _is_there(pid: int) -> bool:
 def _seconds(timestamp: str, now: datetime) -> float:
     """How long ago it was. The clocks of two machines may differ a little."""
     return max(0.0, (now - datetime.fromisoformat(timestamp)).total_seconds())
-
-
-def _seconds_since_listed(output: Output, now: datetime) -> float:
-    """How long the candidate list has been complete."""
-    listed = (output.root / "lookup.json").stat().st_mtime
-    return max(0.0, now.timestamp() - listed)
 
 
 def _targets(output: Output) -> int:

@@ -76,13 +76,20 @@ def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
     clips = known.store.cut(key, known.cut_key)
     if clips is not None and (clips.sha256 != content or not _are_here(known, clips)):
         clips = None
+    if candidate.sha256 not in (None, content):
+        # What a lock file asks for is something else.
+        clips = None
+    at_hand = _is_at_hand(known, candidate, fetched)
+    # Also where its bytes were deleted since, so that an interrupted run asks for it once.
+    fetched_now = fetched and fetched.reason is None and fetched.run_id == known.plan.run_id
     return Seen(
         fetch=fetched,
         scan=scanned if scanned and scanned.sha256 == content else None,
         length=length if length and length.sha256 == content else None,
         cut=clips,
-        whole=clips is not None or _is_at_hand(known, candidate, fetched),
+        whole=clips is not None or at_hand,
         withdrawn=key in known.withdrawn,
+        current=at_hand or bool(fetched_now),
     )
 
 
@@ -148,6 +155,7 @@ def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
         scan=seen.scan,
         length=seen.length,
         withdrawn=seen.withdrawn,
+        current=seen.current,
     )
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
         store, limits = bench.store, bench.fetch_limits

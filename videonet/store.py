@@ -21,6 +21,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -180,8 +181,12 @@ class Store:
                 yield record
 
     def forget_progress(self, run_id: str) -> None:
-        """Remove what all processes of a run say."""
-        shutil.rmtree(self.root / "progress" / run_id, ignore_errors=True)
+        """Remove what all processes of a run say: these files, and nothing else."""
+        for name in list(self.list(f"progress/{run_id}")):
+            if name.endswith(".json"):
+                self.delete(name)
+        with suppress(OSError):
+            (self.root / "progress" / run_id).rmdir()
 
     # Places of files.
 

@@ -52,6 +52,8 @@ class Seen:
     whole: bool = False
     # whether somebody asked for it to be taken out of all data sets
     withdrawn: bool = False
+    # whether its content is known from today: its bytes are here, or this run has fetched them
+    current: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,10 +210,13 @@ def _most_seen(scan: Scan) -> _Shown | None:
 def _as_locked(sha256: str, seen: Seen) -> Decision | None:
     """What becomes of a video that was judged elsewhere, and is to be had again with that content.
 
-    It needs no scan; its length is measured to cut it in the same places.
+    It needs no scan; its length is measured to cut it in the same places. That it was another one
+    when an earlier run fetched it says nothing of today.
     """
     content = seen.fetch.sha256 if seen.fetch else None
     if content is not None and content != sha256:
+        if not seen.current:
+            return _failure(seen.fetch)
         return because(Reason.CHANGED, f"sha256 {content[:12]}..., locked was {sha256[:12]}...")
     if not seen.whole:
         return _failure(seen.fetch)

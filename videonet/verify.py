@@ -42,10 +42,11 @@ def problems_of(out: Path) -> Findings:
         )
     try:
         targets = output.targets()
+        output.labels()  # the lock file repeats them
         withdrawn = {each.video_key for each in output.withdrawals()}
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
-            f"targets.json or withdrawn.json of {out} cannot be read: {error}."
+            f"targets.json, labels.json or withdrawn.json of {out} cannot be read: {error}."
         ) from error
     findings = Findings(pairs=manifest.totals.verdicts.pairs)
     _check_files(output, manifest, lookup, findings)

@@ -7,23 +7,26 @@ the refusal, then the store forgets the video, then come shards and verdicts, at
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import filelock
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
 
-from schemas import Lookup, Manifest, Reason, Shard, Withdrawal
+from schemas import Lookup, Manifest, Reason, Shard, Verdict, Withdrawal, arrow_schema
 from videonet.errors import UsageError
+from videonet.files import draft_of
 from videonet.finish import finish
 from videonet.manifest import COUNTED, Key, counted_anew, tally_table
-from videonet.members import AccountError
+from videonet.members import AccountError, intact_clips
 from videonet.output import Output
-from videonet.rewriting import STAGED, files_of, rewrite_shard
+from videonet.rewriting import STAGED, Change, files_of, rewrite_shard, settle
 from videonet.run import alone
-from videonet.shards import shard_of
+from videonet.shards import FORMATS, shard_of, shard_path, write_shard
 from videonet.store import Store
 
 
@@ -44,8 +47,10 @@ class TakenOut:
     report: bool
     # whether OUT is the whole result of a run; if not, the run that goes on leaves the videos out
     finished: bool
-    # the store that refuses the videos now, too; None: none was found
+    # the store that refuses the videos now, too; None: none was found that can be written
     store: Path | None
+    # the store that OUT names, if it is there and cannot be written
+    unwritable: Path | None
     # files that were read where they are and are not the store's to delete
     in_place: tuple[Path, ...]
 
@@ -54,16 +59,21 @@ def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenO
     """Take all videos with these ids, the source's or ours, out of OUT; no run takes them again.
 
     Of an id that several videos share, all are meant. `store` is the one that OUT was made from;
-    None: the one that OUT names, if it is there. Raises UsageError, before anything is changed, for
-    an id that OUT does not know, where a run is at work, or where OUT has no candidate list yet;
-    and for files that are damaged or cannot be written.
+    None: the one that OUT names, if it is there and can be written. Raises UsageError, before
+    anything is changed, for an id that OUT does not know, where a run is at work, or where OUT has
+    no candidate list yet; and for files that are damaged or cannot be written.
     """
     output = Output(out.absolute())
     _listed(output)
     known = _store(output, store)
-    with alone(out, *([known.root] if known else [])):
+    with ExitStack() as held:
+        held.enter_context(alone(out))
+        unwritable: Path | None = None
+        if known and not _taken(held, known, given=store is not None):
+            unwritable = known.root
+            known = None
         try:
-            return _withdraw(output, known, ids)
+            return _withdraw(output, known, ids, unwritable)
         except (OSError, pa.ArrowException, msgspec.MsgspecError, AccountError) as error:
             raise UsageError(
                 f"{out} could not be changed as a whole: {error}. 'videonet verify' says what is "
@@ -71,13 +81,14 @@ def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenO
             ) from error
 
 
-def _withdraw(output: Output, store: Store | None, ids: Sequence[str]) -> TakenOut:
+def _withdraw(
+    output: Output, store: Store | None, ids: Sequence[str], unwritable: Path | None
+) -> TakenOut:
     lookup, manifest = _listed(output), output.manifest()
     videos = _named(output, ids)
     before = output.withdrawals()
     refused = {each.video_key: each for each in (*before, *videos)}
     if store is not None:
-        store.prepare()
         for video in videos:
             store.write_withdrawal(video)
     output.write_withdrawals(refused.values())
@@ -87,14 +98,20 @@ def _withdraw(output: Output, store: Store | None, ids: Sequence[str]) -> TakenO
     gone = frozenset(refused)
     left = _left(output, gone)
     new = gone.difference(each.video_key for each in before) | left
-    report = bool(new) and _delete_report(output)
-    changes = []
+    report = bool(new) and output.delete_report()
     if manifest is not None:
         changes = [
             rewrite_shard(output, manifest, lookup.shards, index, gone)
             for index in sorted({shard_of(key, lookup.shards) for key in left})
         ]
         _account_anew(output, manifest, lookup)
+    else:
+        # A run that was killed while it finished has written them already.
+        output.delete_descriptions()
+        changes = [
+            _strip_shard(output, lookup.shards, index, gone)
+            for index in sorted({shard_of(key, lookup.shards) for key in gone})
+        ]
     shutil.rmtree(output.root / STAGED, ignore_errors=True)
     return TakenOut(
         videos=videos,
@@ -106,6 +123,7 @@ def _withdraw(output: Output, store: Store | None, ids: Sequence[str]) -> TakenO
         report=report,
         finished=manifest is not None,
         store=store.root if store else None,
+        unwritable=unwritable,
         in_place=in_place,
     )
 
@@ -140,7 +158,26 @@ def _store(output: Output, given: Path | None) -> Store | None:
         return store
     plan = output.plan()
     named = Store(Path(plan.store)) if plan else None
-    return named if named and named.is_there() else None
+    try:
+        return named if named and named.is_there() else None
+    except PermissionError:  # of a folder above it
+        return None
+
+
+def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:
+    """Take a store for us alone, until `held` ends; whether it can be written.
+
+    Raises UsageError where a run is at work in it, and, for a store that was given, where it cannot
+    be written. Otherwise that is no reason to leave a video in OUT.
+    """
+    try:
+        held.enter_context(alone(store.root))
+        store.prepare()
+    except UsageError as error:
+        if given or isinstance(error.__cause__, filelock.Timeout):
+            raise
+        return False
+    return True
 
 
 def _named(output: Output, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
@@ -166,7 +203,9 @@ def _left(output: Output, gone: frozenset[str]) -> frozenset[str]:
     if not output.verdict_folder.is_dir():
         return frozenset()
     reason = pc.field("reason")
-    table = pa.dataset.dataset(output.verdict_folder, format="parquet").to_table(
+    # Without a schema, a folder without a file has no columns.
+    schema = arrow_schema(Verdict)
+    table = pa.dataset.dataset(output.verdict_folder, schema=schema, format="parquet").to_table(
         columns=["video_key"],
         filter=pc.field("video_key").isin(pa.array(sorted(gone), pa.string()))
         & (reason.is_null() | (reason != Reason.WITHDRAWN.value)),
@@ -186,12 +225,38 @@ def _forget(store: Store, videos: Sequence[Withdrawal]) -> Iterator[Path]:
             yield Path(fetched.path)
 
 
-def _delete_report(output: Output) -> bool:
-    report = output.root / "report"
-    if not report.is_dir():
-        return False
-    shutil.rmtree(report)
-    return True
+def _strip_shard(output: Output, shards: int, index: int, gone: frozenset[str]) -> Change:
+    """Take videos out of a shard of an OUT that is not finished; its verdicts stay as they are.
+
+    The run that goes on takes the clips of the other videos from it, as from any earlier version.
+    """
+    state = output.shard_state(index)
+    files = state.files if state else ()
+    settle(output, files)
+    accounted = {file.path for file in files if output.are_there([file])}
+    for name in FORMATS:
+        path = shard_path(name, index, shards)
+        draft_of(output.root / path).unlink(missing_ok=True)
+        if path not in accounted:
+            # A killed run wrote it last, and nothing says whose clips are in it.
+            (output.root / path).unlink(missing_ok=True)
+    if state is None or gone.isdisjoint(state.videos):
+        return Change(verdicts=0, clips=0, rewritten=False)
+
+    clips = intact_clips(output, files)
+    others = {key: sha256 for key, sha256 in state.videos.items() if key not in gone}
+    whole = output.has_any(files)
+    if whole:
+        formats = [file.path.rpartition(".")[2] for file in files]
+        kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)
+        files = tuple(write_shard(output.root / STAGED, index, shards, formats, kept))
+    spans = state.spans and {key: each for key, each in state.spans.items() if key not in gone}
+    # No digest: the run that goes on knows the shard's verdicts, and writes it once more.
+    output.write_shard_state(
+        index, msgspec.structs.replace(state, digest="", files=files, videos=others, spans=spans)
+    )
+    settle(output, files)
+    return Change(verdicts=0, clips=state.files[0].rows - files[0].rows, rewritten=whole)
 
 
 def _account_anew(output: Output, manifest: Manifest, lookup: Lookup) -> None:

@@ -12,11 +12,11 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeRemainingColumn,
 )
 
 from schemas import ProcessProgress
 from videonet import progress
+from videonet.cli.status import duration, shown_rate
 
 _REFRESH = 0.5  # seconds, on a terminal
 _LOG_EVERY = 30.0  # seconds, elsewhere
@@ -42,11 +42,9 @@ def _kept_up(console: Console, stop: threading.Event) -> None:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[outcomes]}"),
-        TimeRemainingColumn(),
         console=console,
         transient=True,
     )
-    begin = time.monotonic()
     with bar:
         task: TaskID = bar.add_task(progress.Phase.TITLES, total=None, outcomes="")
         while not stop.wait(_REFRESH):
@@ -57,13 +55,13 @@ def _kept_up(console: Console, stop: threading.Event) -> None:
                     description=_phase(counts),
                     total=counts.pairs or None,
                     completed=progress.done_in(counts),
-                    outcomes=_outcomes(counts, begin),
+                    outcomes=_outcomes(counts),
                 )
 
 
 def _logged(console: Console, stop: threading.Event) -> None:
     """A line now and then, and one whenever another kind of work begins."""
-    begin = logged = time.monotonic()
+    logged = time.monotonic()
     phase = None
     while not stop.wait(_REFRESH):
         counts, now = _counts(), time.monotonic()
@@ -73,12 +71,9 @@ def _logged(console: Console, stop: threading.Event) -> None:
         line = str(phase)
         done = progress.done_in(counts)
         if counts.pairs:
-            line += f": {done:,} of {counts.pairs:,}, {_outcomes(counts, begin)}"
+            line += f": {done:,} of {counts.pairs:,}, {_outcomes(counts)}"
         elif counts.searched:
-            line += f": {_outcomes(counts, begin)}"
-        left = progress.seconds_left(done, counts.pairs, now - begin)
-        if left is not None:
-            line += f", about {left / 60:.0f} min left"
+            line += f": {_outcomes(counts)}"
         console.print(line, highlight=False, soft_wrap=True)
 
 
@@ -92,9 +87,14 @@ def _phase(counts: ProcessProgress) -> progress.Phase:
     return progress.phase_of(counts.pairs or None, progress.done_in(counts))
 
 
-def _outcomes(counts: ProcessProgress, begin: float) -> str:
+def _outcomes(counts: ProcessProgress) -> str:
+    """What came of the pairs so far, how fast, and how long the rest will take."""
     if not counts.pairs:
         return f"{counts.searched:,} classes searched" if counts.searched else ""
     rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
-    rate = progress.done_in(counts) / max(time.monotonic() - begin, 1e-9)
-    return f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed, {rate:.1f}/s"
+    said = f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed"
+    rate = progress.rate_of([counts])
+    if rate is not None:
+        said += f", {shown_rate(rate)}"
+    left = progress.seconds_left(progress.done_in(counts), counts.pairs, rate)
+    return said if left is None else f"{said}, about {duration(left)} left"

@@ -17,9 +17,9 @@ from videonet.cli.progress_line import progress_line
 
 if TYPE_CHECKING:
     from videonet.fetch.politeness import Closed  # slow, and not needed for --help
-    from videonet.rebuild import Missing, Rebuilt
+    from videonet.rebuilt import Missing, Rebuilt
 
-# Some videos are gone or have other bytes.
+# Some videos are gone, have other bytes or other clips, or the shards differ for no known reason.
 INCOMPLETE = 1
 
 
@@ -53,8 +53,9 @@ def rebuild(
 
     Nothing is searched for and nothing is classified. A video of which the store holds another
     version counts as changed; with a fresh store the web is asked. Interrupted, the same command
-    goes on. Exit codes: 0 all is here, 1 some videos are gone or changed, 2 wrong input, 3 most
-    failed or a site kept refusing, 130 interrupted.
+    goes on. Exit codes: 0 all is here, 1 some videos are gone, changed or cut otherwise, or shard
+    files differ though all versions are the same, 2 wrong input, 3 most failed or a site kept
+    refusing, 130 interrupted.
 
     Example: videonet rebuild videos.lock.parquet --store store --out out
     """
@@ -65,7 +66,8 @@ def rebuild(
         from videonet.fetch.options import options_of
         from videonet.lock import read_lock
         from videonet.output import Output
-        from videonet.rebuild import Rebuild, compared, other_versions, prepare_rebuild
+        from videonet.rebuild import Rebuild, prepare_rebuild
+        from videonet.rebuilt import compared, other_versions
         from videonet.run import alone, carry_out, hosts_no_longer_asked
 
         request = Rebuild(
@@ -105,12 +107,12 @@ def rebuild(
     closed = hosts_no_longer_asked(plan)
     output = Output(out)
     rebuilt = compared(opened, output, manifest)
-    _show(Console(soft_wrap=True, highlight=False), out, rebuilt, closed)
+    show(Console(soft_wrap=True, highlight=False), out, rebuilt, closed)
     code = exit_code(manifest, output.lookup(), closed)
     raise typer.Exit(code or (0 if rebuilt.is_complete else INCOMPLETE))
 
 
-def _show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[Closed]) -> None:
+def show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[Closed]) -> None:
     """Print what is here again, and what is not."""
     console.print(f"{rebuilt.here:,} of {rebuilt.videos:,} videos are here again.")
     if rebuilt.gone:
@@ -121,19 +123,49 @@ def _show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[Closed
     if rebuilt.changed:
         console.print(f"{rebuilt.changed:,} changed their bytes.")
         _list(console, rebuilt.first_changed, rebuilt.changed)
+    if rebuilt.cut_otherwise:
+        console.print(f"{rebuilt.cut_otherwise:,} were cut otherwise.")
+        for each in rebuilt.first_cut_otherwise:
+            console.print(
+                f"  {each.video_id}  {each.url}  has {each.clips} clips, {each.same} of them as "
+                f"locked; locked were {each.locked}",
+                markup=False,
+            )
+        more = rebuilt.cut_otherwise - len(rebuilt.first_cut_otherwise)
+        if more:
+            console.print(f"  {more:,} more.")
     console.print(
         f"{rebuilt.same_shards:,} of {rebuilt.shards:,} shard files are the same to the byte."
     )
+    _explain(console, rebuilt)
     for name, place in (("shards", "clips/"), ("verdicts", "verdicts/")):
         console.print(f"  {name:9} {out}/{place}", markup=False)
-    for each in closed:
+    for host in closed:
         console.print(
-            f"{each.host} kept refusing and was no longer asked; run the same command again after "
-            f"{each.until:%Y-%m-%d %H:%M} UTC.",
+            f"{host.host} kept refusing and was no longer asked; run the same command again after "
+            f"{host.until:%Y-%m-%d %H:%M} UTC.",
             markup=False,
         )
     if not closed and Reason.RATE_LIMITED in rebuilt.gone:
         console.print("A site refused; run the same command again in an hour or so.")
+
+
+def _explain(console: Console, rebuilt: Rebuilt) -> None:
+    """Print why files of clips differ though all videos are here with their clips."""
+    others = rebuilt.shards - rebuilt.same_shards
+    if not others or not rebuilt.has_all:
+        return
+    if rebuilt.other_versions:
+        console.print(
+            f"{others:,} shard files differ: they were written with other versions "
+            f"({', '.join(rebuilt.other_versions)}).",
+            markup=False,
+        )
+    else:
+        console.print(
+            f"{others:,} shard files differ, though all videos and versions are the same: this is "
+            "not the same data set to the byte."
+        )
 
 
 def _list(console: Console, videos: Sequence[Missing], number: int) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from videonet.errors import UsageError
 
 if TYPE_CHECKING:
-    from videonet.report.facts import Advice  # slow, and not needed for --help
+    from videonet.report.facts import Advice, Facts  # slow, and not needed for --help
 
 
 def report(
@@ -29,7 +29,7 @@ def report(
     Example: videonet report out
     """
     from videonet.files import drafted  # slow, and not needed for --help
-    from videonet.report.gathering import facts_of
+    from videonet.report.gathering import facts_of, store_of
     from videonet.report.page import page_of
 
     facts = facts_of(out, store)
@@ -48,12 +48,27 @@ def report(
     if facts.state != "finished":
         console.print(f"{facts.state[:1].upper()}{facts.state[1:]}.", markup=False)
     console.print(facts.summary, markup=False)
-    _answer(console, "Too thin", facts.thin, "no class is much thinner than the others.")
+    thin = f"Too thin ({facts.thin_classes:,} classes)" if facts.thin_classes > 1 else "Too thin"
+    _answer(console, thin, facts.thin, "no class is much thinner than the others.")
     _answer(console, "To drop", facts.drop, "no name stands out.")
     _answer(console, "To chase", facts.chase, "nothing failed.")
+    console.print(_whereabouts(facts, store_of(out, store)), markup=False)
 
 
 def _answer(console: Console, question: str, found: Sequence[Advice], nothing: str) -> None:
     """The first thing to say of a question, and how many more the page says."""
     more = f" ({len(found) - 1} more on the page)" if len(found) > 1 else ""
     console.print(f"{question}: {found[0].text if found else nothing}{more}", markup=False)
+
+
+def _whereabouts(facts: Facts, store: Path | None) -> str:
+    """Which store was read, or why none was: the page itself names no path of this machine."""
+    if store is None:
+        return (
+            "Nothing says where the store of the run is, with its pictures; name it with --store."
+        )
+    if not store.is_dir():
+        return f"The store {store}, with the pictures, is not here; name it with --store."
+    if facts.kept_pictures or facts.rejected_pictures:
+        return f"Pictures are from the store {store}."
+    return facts.pictures_note or f"There are no pictures in the store {store}."

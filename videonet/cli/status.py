@@ -86,6 +86,11 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def shown_rate(rate: float) -> str:
+    """So many pairs a second, such as "0.25/s" or "1,200/s"."""
+    return f"{rate:.2g}/s" if rate < 10 else f"{rate:,.0f}/s"
+
+
 def _headline(seen: Status) -> str:
     """What the run is at, and how far."""
     said = [f"{seen.done:,} of {seen.pairs:,}"] if seen.pairs else []
@@ -95,7 +100,7 @@ def _headline(seen: Status) -> str:
     elif not seen.pairs and seen.searched:
         said = [f"{seen.searched:,} of {seen.targets:,} classes searched"]
     if seen.rate is not None:
-        said.append(f"{seen.rate:.2g}/s" if seen.rate < 10 else f"{seen.rate:,.0f}/s")
+        said.append(shown_rate(seen.rate))
     if seen.seconds_left is not None:
         said.append(f"about {duration(seen.seconds_left)} left")
     return ": ".join([seen.phase, *([", ".join(said)] if said else [])])

@@ -32,8 +32,9 @@ def withdraw(
 ) -> None:
     """Take videos out of a data set, such as when their makers want it, for good.
 
-    Their clips leave the shards, their verdicts say so, the store deletes what it has of them.
-    No run over OUT or the store takes them again. Interrupted, the same command goes on.
+    Their clips leave the shards, verdicts say so, the store deletes their bytes, clips and
+    thumbnails. No run over OUT or the store takes them again. Interrupted, the same command goes
+    on.
 
     Example: videonet withdraw out abcdefghijk
     """
@@ -52,16 +53,16 @@ def _account(out: Path, done: TakenOut) -> list[str]:
         + ("is withdrawn." if video.video_key in done.new else "was withdrawn already.")
         for video in done.videos
     ]
-    if not done.finished:
-        lines.append(
-            f"The run in {out} is not finished, and shards of an earlier one may still have them: "
-            "the same videonet curate command goes on and leaves them out."
-        )
-    elif done.new:
+    if done.rewritten or (done.new and done.finished):
         lines.append(
             f"{out}: {_number(done.clips, 'clip')} taken out, "
             f"{_number(done.verdicts, 'verdict')} changed, {done.rewritten:,} of "
             f"{_number(done.shards, 'shard')} written anew."
+        )
+    if not done.finished:
+        lines.append(
+            f"The run in {out} is not finished, and no shard has them: the same videonet command "
+            "goes on and leaves them out."
         )
     if done.report:
         lines.append(f"{out / 'report'} may have shown them and was deleted.")
@@ -69,6 +70,12 @@ def _account(out: Path, done: TakenOut) -> list[str]:
         lines.append(
             f"The store {done.store} has none of their bytes, clips or thumbnails and refuses "
             "them. Other data sets that were made from it may have them: withdraw them there, too."
+        )
+    elif done.unwritable:
+        lines.append(
+            f"The store {done.unwritable} cannot be written: only runs over {out} refuse them, and "
+            "it may still have their bytes. Run the same command again as somebody who may write "
+            "there."
         )
     else:
         lines.append(

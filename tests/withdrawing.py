@@ -1,0 +1,70 @@
+"""What the tests of withdrawing look at."""
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from schemas import Manifest, Outcome, Reason, Verdict
+from tests.curated import Curated
+from tests.curating import curate, verdicts_of
+from videonet.shards import FORMATS, shard_of
+from videonet.verify import problems_of
+
+SHARDS = 2
+OUT_OF_ALL = (Outcome.REJECTED, Reason.WITHDRAWN)
+
+
+def again(curated: Curated, copy: Curated, **options: Any) -> Manifest:
+    """The run that made `copy`, once more."""
+    source, classes = f"folder:{curated.folder / 'videos'}", curated.folder / "classes.txt"
+    given = {"shards": SHARDS, "per_class": 50}
+    return curate(source, classes, copy.folder, **(given | options))
+
+
+def kept_beside_others(out: Path) -> tuple[Verdict, Verdict]:
+    """Two kept videos in one shard: the first and the last of it."""
+    by_shard = defaultdict(list)
+    for verdict in verdicts_of(out):
+        if verdict.outcome is Outcome.KEPT:
+            by_shard[shard_of(verdict.video_key, SHARDS)].append(verdict)
+    return next(
+        (rows[0], rows[-1]) for rows in by_shard.values() if rows[0].video_key != rows[-1].video_key
+    )
+
+
+def rejected_one(out: Path) -> Verdict:
+    (verdict,) = (each for each in verdicts_of(out) if each.outcome is Outcome.REJECTED)
+    return verdict
+
+
+def outcomes(out: Path, key: str) -> set[tuple[Outcome, Reason | None]]:
+    return {(each.outcome, each.reason) for each in verdicts_of(out) if each.video_key == key}
+
+
+def clips_of(out: Path, key: str) -> dict[str, int]:
+    """How many clips of a video each file has that has any."""
+    found: dict[str, int] = defaultdict(int)
+    for file in (out / "clips").glob("*/*"):
+        for clip in FORMATS[file.parent.name].read(file):
+            found[file.name] += clip.example_id.rpartition("#")[0] == key
+    return {name: number for name, number in found.items() if number}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, apart from locks."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and file.name != ".lock"
+    }
+
+
+def times(out: Path, shard: int) -> dict[str, int]:
+    """When each file of a shard was last written."""
+    files = [file for file in out.rglob(f"*{shard:05d}*") if file.is_file()]
+    assert len(files) == len(FORMATS) + 3  # candidates, verdicts, and what the shard was made of
+    return {str(file.relative_to(out)): file.stat().st_mtime_ns for file in files}
+
+
+def assert_sound(out: Path) -> None:
+    assert problems_of(out).problems == []
