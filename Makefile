@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt setup.py
 	$(INSTALL) --editable '.[dev]'
 	touch $@
 
-# PyTorch is some 5 GB, and only tests want it here.
+# PyTorch is some 5 GB, and the demo does not want it.
 $(VENV)/.with-torch: $(VENV)/.installed
 	$(INSTALL) --editable '.[dev,train]'
 	touch $@
@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.with-torch
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
