@@ -22,8 +22,9 @@ $(VENV)/.with-torch: $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/python -m demo
 
+# One process more than there are cores: tests wait for servers, and for runs of their own.
 test: $(VENV)/.with-torch
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .

@@ -394,7 +394,7 @@ def test_the_counts_of_the_run_before_are_not_those_of_the_next(unfinished: Outp
     says(unfinished, "a-1", 1, kept=5)
     state = unfinished.run_state()
     assert state is not None
-    unfinished.write_run_state(msgspec.structs.replace(state, run_id="the next"))
+    unfinished.write_run_state(msgspec.structs.replace(state, run_id="b" * 32))
     seen = seen_in(unfinished)
     assert (seen.phase, seen.done, seen.stages) == (Phase.NOT_BEGUN, 0, {})
 
