@@ -1,4 +1,5 @@
 # make demo: the whole job, offline, on a small world of its own.
+# make demo-train: a network that is trained on what the demo made.
 # make test: everything that must hold.
 
 PYTHON ?= python3.11
@@ -6,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: demo test lint lock clean
+.PHONY: demo demo-train test lint lock clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +22,11 @@ $(VENV)/.with-torch: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m demo
+
+# Begins where the demo ended; a second time, where the training was interrupted.
+demo-train: $(VENV)/.with-torch
+	test -f .demo/out/manifest.json || $(BIN)/python -m demo
+	$(BIN)/videonet train --data .demo/out --out .demo/run --config vito_tiny
 
 # One process more than there are cores: tests wait for servers, and for runs of their own.
 test: $(VENV)/.with-torch

@@ -24,6 +24,7 @@ from videonet.errors import UsageError
 from videonet.output import Output
 from videonet.shards import FORMATS, shard_of, shard_path
 from videonet.store import Store, digest
+from videonet.vito import needed_for
 
 if TYPE_CHECKING:
     from videonet.vito.preview import Views  # needs PyTorch
@@ -309,10 +310,8 @@ def _decoded(jpeg: bytes) -> Image.Image:
 
 
 def _views(clip: Clip, number: int) -> tuple[Views, ...]:
-    try:
+    with needed_for("--training-views"):
         from videonet.vito.preview import views_of  # only where it is asked for
-    except ModuleNotFoundError as error:
-        raise UsageError("--training-views needs PyTorch: pip install 'videonet[train]'") from error
     # Other windows in each clip, the same ones each time.
     return tuple(views_of(clip, number * WINDOWS + place) for place in range(WINDOWS))
 

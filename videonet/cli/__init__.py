@@ -10,12 +10,14 @@ from rich.console import Console
 import videonet
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
+from videonet.cli.export import export
 from videonet.cli.rebuild import rebuild
 from videonet.cli.report import report
 from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.show import show
 from videonet.cli.status import status
 from videonet.cli.targets import targets
+from videonet.cli.train import train
 from videonet.cli.verify import verify
 from videonet.cli.withdraw import withdraw
 from videonet.errors import UsageError
@@ -34,6 +36,8 @@ app.command()(show)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(withdraw)
+app.command()(train)
+app.command()(export)
 app.command()(doctor)
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(wordnet_app, name="wordnet")
@@ -63,6 +67,13 @@ def main() -> None:
 def curate_with_beam_options() -> None:
     """Run `videonet curate` with Beam's options among its own, as a Beam main takes them."""
     _told_plainly(beam_command())
+
+
+def train_by_itself() -> None:
+    """Run `videonet train` as a program of its own, as torchrun starts it."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(train)
+    _told_plainly(alone)
 
 
 def _told_plainly(command: Callable[[], object]) -> None:

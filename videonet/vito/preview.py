@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from schemas import Clip
-from videonet.vito.augmentation import VIEW_RECIPES, apply, draw
-from videonet.vito.views import Span, frames_at, marginal, span_of, window
+from videonet.vito.augmentation import RECIPES, apply, draw
+from videonet.vito.config import Config
+from videonet.vito.views import Span, frames_at, moments, span_of, window
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,23 @@ class Views:
 
 
 def views_of(clip: Clip, seed: int) -> Views:
-    """The three views of a clip, as drawn with this seed."""
+    """The views of a clip in the paper's experiment, as drawn with this seed."""
+    config = Config()
+    recipes = [RECIPES[name] for name in config.views.recipes]
     generator = np.random.default_rng(seed)
-    seen = window(span_of(clip), generator)
-    moments = marginal(seen, generator)
-    jpegs = [clip.image_encoded[index] for index in frames_at(clip.image_timestamp, moments)]
+    seen = window(span_of(clip), generator, config.views.window_seconds)
+    drawn_at = moments(
+        config.views.sampling, seen, generator, len(recipes), config.views.delta_seconds
+    )
+    jpegs = [clip.image_encoded[index] for index in frames_at(clip.image_timestamp, drawn_at)]
     frames = np.stack([simplejpeg.decode_jpeg(jpeg, colorspace="RGB") for jpeg in jpegs])
-    images = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(frames).permute(0, 3, 1, 2)
     sizes = torch.tensor([images.shape[2:]])
     torch_generator = torch.Generator().manual_seed(seed)
     views = []
-    for place, (moment, recipe) in enumerate(zip(moments, VIEW_RECIPES, strict=True)):
-        drawn = draw(recipe, sizes, torch_generator)
-        view = apply(images[place : place + 1], drawn)[0]
+    for place, (moment, recipe) in enumerate(zip(drawn_at, recipes, strict=True)):
+        drawn = draw(recipe, sizes, torch_generator, config.augmentation.crop_from)
+        view = apply(images[place : place + 1], drawn, config.augmentation.size)[0]
         pixels = (view * 255).round().byte().permute(1, 2, 0).numpy()
         views.append(View(moment, recipe.name, Image.fromarray(pixels)))
     return Views(seen, tuple(views))

@@ -1,0 +1,38 @@
+"""`videonet train`: VITO on the clips of a data set."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from videonet.cli.interrupt import ended_by_interrupt
+from videonet.vito import needed_for
+
+
+def train(
+    data: Annotated[Path, typer.Option(metavar="OUT", help="Folder that a curation wrote.")],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the training run.")],
+    config: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="What to train, and how.")
+    ] = "vito_resnet50",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="TABLE.NAME=VALUE", help="Change one setting. Repeatable."),
+    ] = None,
+) -> None:
+    """Train a network on a data set, or go on where the run in RUN was.
+
+    Checkpoints, log.jsonl, TensorBoard's files (where it is installed) and pictures of the
+    attention go to RUN.
+
+    Example: videonet train --data out --out run --config vito_tiny --set train.seed=1
+    """
+    with needed_for("videonet train"):
+        from videonet.vito.config import load
+        from videonet.vito.train import train as carry_out
+
+    console = Console(soft_wrap=True, highlight=False)
+    with ended_by_interrupt(console):
+        last = carry_out(load(config, settings or ()), data, out, console)
+    console.print(f"  checkpoint   {last}", markup=False)

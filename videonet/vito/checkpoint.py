@@ -1,0 +1,104 @@
+"""What a training run leaves behind so that it can go on: RUN/checkpoints/step-00000500.pt.
+
+Everything that is random is drawn from the seed and the number of the step (or of the example), so
+these two are all random states there are, and the loader's position as well.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import videonet
+from videonet.errors import UsageError
+from videonet.files import drafted
+
+_NAME = re.compile(r"step-(\d{8})\.pt")
+
+
+def path_of(run: Path, step: int) -> Path:
+    """Where the checkpoint after so many steps lies."""
+    return run / "checkpoints" / f"step-{step:08d}.pt"
+
+
+def save(run: Path, checkpoint: Mapping[str, Any], keep_last: int, keep_every: int) -> Path:
+    """Write a checkpoint, and delete those that need not stay.
+
+    `checkpoint["step"]` is the number of steps done. The last `keep_last` checkpoints stay, and
+    those of every multiple of `keep_every` steps (0: none).
+    """
+    path = path_of(run, checkpoint["step"])
+    with drafted(path) as draft:
+        torch.save(dict(checkpoint), draft)
+    steps = _steps(run)
+    for step in steps[:-keep_last]:
+        if not (keep_every and step % keep_every == 0):
+            path_of(run, step).unlink(missing_ok=True)
+    return path
+
+
+def newest(run: Path) -> Path | None:
+    """The checkpoint of the most steps; None: there is none yet."""
+    steps = _steps(run)
+    return path_of(run, steps[-1]) if steps else None
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The checkpoint in `path`, its tensors on the CPU. Raises UsageError. Runs no code in it."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(found, dict) or "config" not in found or "online" not in found:
+            raise ValueError("it is of another kind")
+    except Exception as error:  # noqa: BLE001  # a broken file can raise almost anything here
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(
+            f"{path} is no checkpoint of a training run ({reason}). Delete it, and the run goes "
+            f"on from the one before."
+        ) from None
+    return found
+
+
+# What may differ between a run and the run that goes on from it: it changes no batch.
+CHANGEABLE = ("log.", "data.workers", "train.device", "train.compile", "train.channels_last")
+
+
+def check_goes_on(
+    found: Mapping[str, Any], run: Path, config: Mapping[str, Any], manifest_sha256: str
+) -> None:
+    """Raise UsageError unless a run of `config` over this data set can go on from `found`."""
+    if found["manifest_sha256"] != manifest_sha256:
+        raise UsageError(
+            f"{run} was begun on a data set with another manifest ({found['manifest_sha256'][:12]}"
+            f"..., this one is {manifest_sha256[:12]}...); give that --data, or another --out."
+        )
+    before, now = _flat(found["config"]), _flat(config)
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name) and not name.startswith(CHANGEABLE):
+            raise UsageError(
+                f"{run} was begun with {name} = {before.get(name)} and cannot go on with "
+                f"{now.get(name)}; give the settings that are in {run / 'config.toml'}, or another "
+                f"--out."
+            )
+
+
+def versions() -> dict[str, str]:
+    """What the losses of a run depend on, by name."""
+    packages = ("numpy", "pyarrow", "simplejpeg", "timm", "torch", "torchvision")
+    return {name: version(name) for name in packages} | {"videonet": videonet.__version__}
+
+
+def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{table}.{name}": list(value) if isinstance(value, tuple) else value
+        for table, settings in config.items()
+        for name, value in settings.items()
+    }
+
+
+def _steps(run: Path) -> list[int]:
+    """The steps after which there is a checkpoint, ascending."""
+    names = (_NAME.fullmatch(path.name) for path in (run / "checkpoints").glob("step-*.pt"))
+    return sorted(int(name[1]) for name in names if name)

@@ -1,0 +1,98 @@
+"""The loss of VITO: each view of a clip is to be told apart from all other videos by another view.
+
+InfoNCE (van den Oord et al. 2018) between projections of the online and of the target network,
+summed over all ordered pairs of views (Parthasarathy et al. 2023).
+"""
+
+from itertools import permutations
+from typing import Literal
+
+import torch
+from torch import Tensor, distributed
+from torch.nn import functional
+
+# NOTE: the paper prints no temperature. 0.1 is SimCLR's for ImageNet (Chen et al. 2020), where
+# projections are l2-normalised as well.
+TEMPERATURE = 0.1
+
+Negatives = Literal["view", "all_views"]
+
+
+def vito_loss(
+    online: Tensor,
+    target: Tensor,
+    videos: Tensor,
+    temperature: float = TEMPERATURE,
+    negatives: Negatives = "view",
+) -> Tensor:
+    """The sum over all views i != j of InfoNCE from online view i to target view j; a scalar.
+
+    `online` and `target` are the projections of this rank's clips, float [V, N, D]; `videos` says
+    which video each clip is of, int64 [N]. What an online view i is told apart from are the target
+    views j of all clips of other videos, on all ranks ("view", the paper's), or all their target
+    views ("all_views"). Two clips of one video are never each other's negatives.
+
+    float32, or float64 if given that, under autocast as well. It is the mean over this rank's
+    clips: where all ranks have equally many, the mean of their gradients, which
+    DistributedDataParallel takes, is the gradient of the mean over the global batch.
+
+    NOTE: negatives are of the batch at hand, so the gradients of two half batches do not add up to
+    that of a whole one: accumulating them is no substitute for a larger batch.
+
+    Raises ValueError if there are fewer than two views, or but one clip on all ranks. If all clips
+    are of one video there is nothing to tell apart: the loss is 0, as the formula has it, and so
+    are its gradients. (To refuse that, every step would have to wait for the GPU.)
+    """
+    views, count, _ = online.shape
+    if views < 2:
+        raise ValueError(f"The loss compares views of a clip: it needs two, and was given {views}.")
+    with torch.autocast(online.device.type, enabled=False):
+        # NOTE: the paper's projections are taken to be l2-normalised; as with the temperature, it
+        # does not say so.
+        queries = _unit(online)
+        # No gradient passes through the target network, so gathering needs none.
+        keys, owners = _gathered(_unit(target.detach()), dim=1), _gathered(videos, dim=0)
+        if len(owners) < 2:
+            raise ValueError("The loss needs negatives: a batch of one clip has none.")
+        rank = distributed.get_rank() if distributed.is_initialized() else 0
+        own = rank * count + torch.arange(count, device=videos.device)
+        others = videos[:, None] != owners
+        all_keys, all_others = keys.flatten(0, 1), others.repeat(1, views)
+        loss = queries.new_zeros(())
+        for i, j in permutations(range(views), 2):
+            if negatives == "view":
+                loss = loss + info_nce(queries[i], keys[j], own, others, temperature)
+            else:
+                positives = j * len(owners) + own
+                loss = loss + info_nce(queries[i], all_keys, positives, all_others, temperature)
+    return loss
+
+
+def info_nce(
+    queries: Tensor, keys: Tensor, positives: Tensor, negatives: Tensor, temperature: float
+) -> Tensor:
+    """How surprising it is that a query's own key is its positive; the mean over N queries.
+
+    -log(exp(q.k / t) / (exp(q.k / t) + sum over negatives n of exp(q.n / t)))
+
+    `queries` [N, D] and `keys` [M, D] are unit vectors, `positives` int64 [N] the key that belongs
+    to each query, `negatives` bool [N, M] the keys that do not. Other keys do not count.
+    """
+    logits = queries @ keys.mT / temperature
+    counts = negatives.scatter(1, positives[:, None], True)
+    return functional.cross_entropy(logits.masked_fill(~counts, -torch.inf), positives)
+
+
+def _unit(projections: Tensor) -> Tensor:
+    """Projections by their length, at least in float32. One of length 0 stays as it is."""
+    precision = torch.promote_types(projections.dtype, torch.float32)
+    return functional.normalize(projections.to(precision), dim=-1)
+
+
+def _gathered(values: Tensor, dim: int) -> Tensor:
+    """The values of all ranks, one rank after the other along `dim`, alike on all of them."""
+    if not distributed.is_initialized():
+        return values
+    parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, values.contiguous())
+    return torch.cat(parts, dim=dim)

@@ -1,0 +1,66 @@
+"""The processes that train together: one, or as many as torchrun started."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed
+
+from videonet.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which one this process is of those that train together."""
+
+    # 0 to count - 1; rank 0 writes
+    rank: int
+    count: int
+    device: torch.device
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Ranks]:
+    """Join the other ranks that torchrun started, if it did.
+
+    `device` is "cpu", "cuda" (one GPU a rank) or "auto": a GPU if there is one. Raises UsageError
+    if a GPU was asked for and there is none.
+    """
+    rank, count, local = (
+        int(os.environ.get(name, default))
+        for name, default in (("RANK", "0"), ("WORLD_SIZE", "1"), ("LOCAL_RANK", "0"))
+    )
+    chosen = _device(device, local)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    if count == 1:
+        yield Ranks(rank, count, chosen)
+        return
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Ranks(rank, count, chosen)
+    finally:
+        distributed.destroy_process_group()
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """The mean of a scalar over all ranks, each of which must ask for it."""
+    mean = value.detach().clone()
+    if distributed.is_initialized():
+        distributed.all_reduce(mean)
+        mean /= distributed.get_world_size()
+    return mean
+
+
+def _device(asked: str, local_rank: int) -> torch.device:
+    found = torch.cuda.device_count()
+    if asked == "cpu" or (asked == "auto" and not found):
+        return torch.device("cpu")
+    if local_rank >= found:
+        raise UsageError(
+            f"Rank {local_rank} of this machine was to have a GPU of its own, and PyTorch finds "
+            f"{found}; start fewer ranks, or set train.device=cpu."
+        )
+    return torch.device("cuda", local_rank)

@@ -1,0 +1,64 @@
+"""How good features are, without training anything on them: what is nearest to what.
+
+Nearness is the cosine between two feature vectors. Features are floating point [n, D], NumPy
+arrays or tensors of any device; what comes out is a share, 0 to 1.
+"""
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+Numbers = Tensor | NDArray[Any]
+
+
+def same_video_retrieval(queries: Numbers, keys: Numbers) -> float:
+    """Share of the queries i whose nearest key is key i: of n videos, two moments each.
+
+    Both are [n, D]. Chance is 1/n. A tie is a miss, so features that are all equal find nothing.
+    Raises ValueError where they differ in shape, or there are none.
+    """
+    queries, keys = _doubles(queries), _doubles(keys)
+    if queries.shape != keys.shape or not len(queries):
+        raise ValueError(
+            f"queries are {tuple(queries.shape)} and keys {tuple(keys.shape)}: they must be as "
+            "many, and at least one"
+        )
+    cosines = _cosines(queries, keys)
+    own = cosines.diagonal().clone()
+    others = cosines.fill_diagonal_(-torch.inf).amax(dim=1)
+    return (own > others).double().mean().item()
+
+
+def knn_accuracy(features: Numbers, labels: Numbers, videos: Numbers, k: int) -> float:
+    """Share of the frames whose class most of their k nearest frames of other videos have.
+
+    `features` are [n, D]; `labels` and `videos`, int [n], say which class and which video each
+    frame is of. Where classes have as many of the k, the one with the nearest frame is taken;
+    where other videos have fewer than k frames, all of them count. Raises ValueError where all
+    frames are of one video.
+    """
+    cosines = _cosines(_doubles(features), _doubles(features))
+    labels, videos = (torch.as_tensor(each, device=cosines.device) for each in (labels, videos))
+    cosines[videos[:, None] == videos] = -torch.inf
+    nearest = cosines.topk(min(k, len(cosines)), dim=1)
+    counted = nearest.values > -torch.inf
+    if not counted[:, :1].all():
+        raise ValueError("there is nothing to compare with: all frames are of one video")
+    classes = labels[nearest.indices]
+    votes = ((classes[:, :, None] == classes[:, None, :]) & counted[:, None, :]).sum(dim=2)
+    # Among those with most votes the nearest: a rank is always less than one vote.
+    ranks = torch.arange(votes.shape[1], device=votes.device)
+    winner = (votes * len(ranks) - ranks).where(counted, -1).argmax(dim=1, keepdim=True)
+    return (classes.gather(1, winner).squeeze(1) == labels).double().mean().item()
+
+
+def _doubles(features: Numbers) -> Tensor:
+    return torch.as_tensor(features).detach().double()
+
+
+def _cosines(queries: Tensor, keys: Tensor) -> Tensor:
+    """Cosine of the angle between each query and each key, [n, m]."""
+    return functional.normalize(queries, dim=1) @ functional.normalize(keys, dim=1).mT
