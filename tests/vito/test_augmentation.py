@@ -1,31 +1,27 @@
-"""augmentation: each operation held against torchvision's, on the same parameters."""
+"""augmentation: what is drawn, how often, and all of it against torchvision, image by image."""
 
+import contextlib
 import dataclasses
+import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torchvision.transforms.v2 import InterpolationMode  # noqa: E402
 from torchvision.transforms.v2 import functional as tv  # noqa: E402
 
 from videonet.vito.augmentation import (  # noqa: E402
     A1,
     A2,
-    VIEW_RECIPES,
+    RECIPES,
     apply,
-    blurred,
-    brightened,
-    contrasted,
+    augmented,
     draw,
-    flipped,
-    greyed,
-    hued,
     normalised,
-    resized_crop,
-    saturated,
-    solarised,
 )
 
 N = 6
@@ -34,101 +30,22 @@ MANY = torch.tensor([[256, 341]] * 4_000)
 
 
 @pytest.fixture
-def images() -> torch.Tensor:
-    """Noise of all colours, with grey, black, white and pure pixels among it."""
-    images = torch.rand(N, 3, 45, 60, generator=seeded(7), dtype=torch.float64)
-    images[0, :, :9] = 0.25
-    images[1, :, :9] = 0.0
-    images[2, :, :9] = 1.0
-    images[3, 0, :9] = 1.0
-    images[3, 1:, :9] = 0.0
-    return images
+def frames() -> torch.Tensor:
+    """Coloured noise, uint8 [N, 53, 64, 3]; what lies beyond SIZES is padding."""
+    frames = torch.randint(0, 256, (N, 53, 64, 3), generator=seeded(7), dtype=torch.uint8)
+    frames[:, 45:] = 0
+    frames[:, :, 60:] = 0
+    return frames
+
+
+@pytest.fixture
+def images(frames) -> torch.Tensor:
+    """The same as torchvision takes them: float64 [N, 3, 45, 60] in [0, 1], and no padding."""
+    return frames[:, :45, :60].permute(0, 3, 1, 2).double() / 255
 
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def each(images, operation, parameters):
-    """One image at a time, as torchvision does it."""
-    return torch.stack([operation(*pair) for pair in zip(images, parameters, strict=True)])
-
-
-def test_a_crop_is_resized_as_torchvision_resizes_it(images):
-    # The whole, a part that shrinks, parts that grow, a line, and one that reaches the corner.
-    boxes = [(0, 0, 45, 60), (3, 7, 40, 31), (10, 20, 20, 10), (5, 5, 1, 50), (25, 35, 20, 25)]
-    crops = torch.tensor([*boxes, (1, 2, 30, 40)])
-    expected = each(
-        images,
-        lambda image, box: tv.resized_crop(
-            image, *box, [32, 32], InterpolationMode.BICUBIC, antialias=True
-        ).clamp(0, 1),
-        crops.tolist(),
-    )
-    torch.testing.assert_close(resized_crop(images, crops, 32), expected)
-    torch.testing.assert_close(
-        resized_crop(images.float(), crops, 32), expected.float(), atol=1e-5, rtol=0
-    )
-
-
-def test_a_bicubic_crop_is_clipped(images):
-    edges = (images > 0.5).double()
-    crops = torch.tensor([(0, 0, 20, 20)] * N)
-    resized = tv.resized_crop(edges[0], 0, 0, 20, 20, [64, 64], InterpolationMode.BICUBIC)
-    assert resized.min() < 0
-    assert resized.max() > 1
-    ours = resized_crop(edges, crops, 64)
-    assert (ours.min(), ours.max()) == (0, 1)
-
-
-def test_padding_is_not_seen(images):
-    crops = torch.tensor([(0, 0, 45, 60)] * N)
-    padded = torch.nn.functional.pad(images, (0, 9, 0, 13), value=1.0)
-    torch.testing.assert_close(resized_crop(padded, crops, 32), resized_crop(images, crops, 32))
-
-
-COLOURS = {
-    "brightness": (brightened, tv.adjust_brightness, (0.6, 0.8, 1.0, 1.1, 1.3, 1.4)),
-    "contrast": (contrasted, tv.adjust_contrast, (0.6, 0.8, 1.0, 1.1, 1.3, 1.4)),
-    "saturation": (saturated, tv.adjust_saturation, (0.8, 0.9, 1.0, 1.05, 1.1, 1.2)),
-    "hue": (hued, tv.adjust_hue, (-0.1, -0.05, 0.0, 0.03, 0.06, 0.1)),
-}
-
-
-@pytest.mark.parametrize("name", COLOURS)
-def test_colours_change_as_in_torchvision(images, name):
-    ours, theirs, factors = COLOURS[name]
-    # torchvision turns hues in float32, whatever it is given.
-    precision = {"atol": 2e-6, "rtol": 0} if name == "hue" else {}
-    parameters = torch.tensor(factors, dtype=torch.float64)
-    expected = each(images, theirs, factors)
-    torch.testing.assert_close(ours(images, parameters), expected, **precision)
-    torch.testing.assert_close(
-        ours(images.float(), parameters), expected.float(), atol=1e-5, rtol=0
-    )
-
-
-def test_a_hue_that_is_turned_all_the_way_is_what_it_was(images):
-    torch.testing.assert_close(hued(images, torch.ones(N)), images)
-
-
-@pytest.mark.parametrize(("side", "kernel"), [(224, 23), (96, 9), (64, 7)])
-def test_blur_is_torchvisions_with_a_tenth_of_the_size(side, kernel):
-    images = torch.rand(3, 3, side, 40, generator=seeded(1), dtype=torch.float64)
-    sigmas = (0.1, 0.7, 2.0)
-    expected = each(
-        images, lambda image, sigma: tv.gaussian_blur(image, [kernel] * 2, [sigma] * 2), sigmas
-    )
-    ours = blurred(images, torch.tensor(sigmas, dtype=torch.float64))
-    torch.testing.assert_close(ours, expected)
-
-
-def test_grey_flip_solarisation_and_normalisation_are_torchvisions(images):
-    torch.testing.assert_close(greyed(images), tv.rgb_to_grayscale(images, 3))
-    torch.testing.assert_close(flipped(images), tv.horizontal_flip(images))
-    torch.testing.assert_close(solarised(images), tv.solarize(images, 0.5))
-    expected = tv.normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    torch.testing.assert_close(normalised(images), expected)
 
 
 @pytest.mark.parametrize("recipe", [A1, A2], ids=["A1", "A2"])
@@ -146,6 +63,17 @@ def test_a_whole_augmentation_is_torchvisions_image_by_image_in_its_own_order(im
     torch.testing.assert_close(apply(images, drawn, 40), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_padded_frames_become_what_the_network_takes(frames, images, name):
+    found = augmented(frames, SIZES, RECIPES[name], seeded(5), size=40, crop_from=0.3)
+    drawn = draw(RECIPES[name], SIZES, seeded(5), crop_from=0.3)
+    views = torch.stack([_as_torchvision(image, drawn, i) for i, image in enumerate(images)])
+    expected = tv.normalize(views, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert found.dtype == torch.float32
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, expected.float(), atol=1e-4, rtol=0)
+
+
 def _as_torchvision(image, drawn, i):
     box = drawn.crop[i].tolist()
     view = tv.resized_crop(image, *box, [40, 40], InterpolationMode.BICUBIC).clamp(0, 1)
@@ -161,23 +89,62 @@ def _as_torchvision(image, drawn, i):
     return tv.solarize(view, 0.5) if drawn.solarise[i] else view
 
 
+def test_the_mean_and_deviation_of_imagenet_are_taken_out(images):
+    expected = tv.normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    torch.testing.assert_close(normalised(images), expected)
+
+
 def test_views_keep_to_their_size_and_range_and_leave_the_frames_as_they_were(images):
     before = images.clone()
-    views = apply(images, draw(A2, SIZES, seeded(1)))
+    views = apply(images, draw(A2, SIZES, seeded(1)), 224)
     assert views.shape == (N, 3, 224, 224)
     assert views.min() >= 0
     assert views.max() <= 1
     assert torch.equal(images, before)
 
 
-def test_the_generator_decides_everything(images):
-    once, again, other = (apply(images, draw(A2, SIZES, seeded(s)), 32) for s in (1, 1, 2))
+def test_the_generator_decides_everything(frames):
+    once, again, other = (augmented(frames, SIZES, A2, seeded(s), size=32) for s in (1, 1, 2))
     assert torch.equal(once, again)
     assert not torch.equal(once, other)
 
 
-def test_the_first_and_third_view_are_always_blurred_and_never_solarised():
-    assert VIEW_RECIPES == (A1, A2, A1)
+def test_lower_precision_of_the_network_is_not_that_of_its_images(frames):
+    expected = augmented(frames, SIZES, A1, seeded(1), size=32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(augmented(frames, SIZES, A1, seeded(1), size=32), expected)
+
+
+class _Copies(TorchDispatchMode):
+    """Counts the copies to another device, and which of them the CPU would wait for."""
+
+    def __init__(self):
+        super().__init__()
+        self.all = self.waited_for = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), given=None):
+        given = given or {}
+        copied = function is torch.ops.aten._to_copy.default
+        if copied and given.get("device") not in (None, arguments[0].device):
+            self.all += 1
+            self.waited_for += not given.get("non_blocking")
+        return function(*arguments, **given)
+
+
+def test_the_cpu_never_waits_for_the_device(frames, monkeypatch):
+    # The meta device computes nothing, so whatever asked it for a value would raise an error. It
+    # knows no autocast that could be turned off.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    given = frames.to("meta")
+    with _Copies() as copies:
+        views = augmented(given, SIZES, A2, seeded(1), size=32)
+    assert (views.device.type, views.shape) == ("meta", (N, 3, 32, 32))
+    assert copies.all > 10
+    assert copies.waited_for == 0
+
+
+def test_the_first_augmentation_always_blurs_and_never_solarises():
+    assert {"A1": A1, "A2": A2} == RECIPES
     first, second = draw(A1, MANY, seeded(0)), draw(A2, MANY, seeded(0))
     assert first.blur.all()
     assert not first.solarise.any()
@@ -190,6 +157,23 @@ def test_what_happens_happens_as_often_as_stated():
     assert share(drawn.flip) == pytest.approx(0.5, abs=0.04)
     assert share(drawn.jitter) == pytest.approx(0.8, abs=0.03)
     assert share(drawn.grey) == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("crop_from", [0.4, 0.08])
+def test_crops_are_uniform_in_area_and_log_uniform_in_aspect(crop_from):
+    # All crops of a square fit that take at most three quarters of it, so among those no aspect is
+    # rarer than another.
+    sizes = torch.tensor([[4_096, 4_096]] * 12_000)
+    _, _, height, width = draw(A1, sizes, seeded(8), crop_from).crop.double().unbind(1)
+    area, aspect = height * width / 4_096**2, (width / height).log()
+    assert float(area.min()) == pytest.approx(crop_from, abs=0.001)
+    fitting = area < 0.75
+    ends = (crop_from, 0.75), (math.log(3 / 4), math.log(4 / 3))
+    counts, _, _ = np.histogram2d(area[fitting], aspect[fitting], bins=(4, 4), range=ends)
+    assert counts.sum() > fitting.sum() - 10  # all but those that are rounded over an end
+    expected = counts.sum() / 16
+    # Of chi-square with 15 degrees of freedom, one in a thousand is larger.
+    assert ((counts - expected) ** 2 / expected).sum() < 37.7
 
 
 def test_factors_are_uniform_around_no_change():

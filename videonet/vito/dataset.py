@@ -43,7 +43,7 @@ class Dataset:
     manifest_sha256: str
     # paths of the Parquet shards, relative to `out`
     shards: tuple[str, ...]
-    # string [n]: "<video_key>#<index of the clip in its video>"
+    # string [n]: what `schemas.Clip.example_id` is
     example_ids: pa.Array
     # int64 [n]: number of the video, 0 to videos - 1, in the order of the video_keys
     videos: NDArray[np.int64]
@@ -103,10 +103,10 @@ def open_dataset(out: Path, held_out: float = 0.0) -> Dataset:
     )
     left = int(np.count_nonzero(~dataset.held_out))
     if left < _FEWEST_VIDEOS:
+        share = f", of which data.held_out={held_out} leaves {left}" if left < len(keys) else ""
         raise UsageError(
-            f"{out} has clips of {len(keys)} video{'' if len(keys) == 1 else 's'}, of which "
-            f"data.held_out={held_out} leaves {left} to train on; at least {_FEWEST_VIDEOS} are "
-            "needed, as each is held against the others."
+            f"{out} has clips of {len(keys)} video{'' if len(keys) == 1 else 's'}{share}; at least "
+            f"{_FEWEST_VIDEOS} are needed to train on, as each is held against the others."
         )
     return dataset
 

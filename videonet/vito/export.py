@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
 from videonet.vito import checkpoint
+from videonet.vito.augmentation import MEAN, STD
 from videonet.vito.network import Network
 
 # Names within the ONNX file.
@@ -171,6 +172,10 @@ def _describe(model: onnx.ModelProto, found: dict[str, Any]) -> None:
     """Say in the model where it comes from, and nothing of the machine that wrote it."""
     for each in (*model.graph.node, *model.graph.value_info, *model.graph.input):
         each.ClearField("metadata_props")  # stack traces, with paths
+    model.doc_string = (
+        f"{INPUT}: RGB in [0, 1], less the mean {MEAN}, by the standard deviation {STD}; "
+        f"{OUTPUT}: the last stage, pooled as timm does for num_classes=0"
+    )
     facts = {
         "backbone": found["config"]["backbone"]["name"],
         "config": json.dumps(found["config"], sort_keys=True),

@@ -225,7 +225,7 @@ class _Terminal:
         """Say it, unless another was said a moment ago and this one is not the last."""
         left = (self._steps - line.step) * line.seconds
         said = (
-            f"loss {line.loss:.4g}, {line.images_per_second:,.0f} images/s, "
+            f"loss {line.loss:.3f}, {line.images_per_second:,.0f} images/s, "
             f"{line.seconds_waiting / line.seconds:.0%} waiting for data"
         )
         if left:

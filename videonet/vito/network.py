@@ -24,7 +24,7 @@ SCALES = 2
 # ResNet-50 it adds 1.6 M parameters to the 37 M of backbone and projector.
 POOLING_HIDDEN = 512
 
-# Widths of the projector: BYOL's (Grill et al. 2020), which VITO takes over.
+# Widths of the projector, as in BYOL (Grill et al. 2020).
 PROJECTOR_HIDDEN = 4096
 PROJECTION = 256
 
@@ -114,8 +114,8 @@ class AttentionPool(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        # NOTE: that the layers have a ReLU between them is a guess: the paper says no more than
-        # "MLP". A bias of the last one would add the same to all logits: no softmax sees it.
+        # NOTE: the ReLU between the layers is our reading of "MLP". A bias of the last one would
+        # add the same to all logits, which no softmax sees; that of the first one matters.
         self.logits = nn.Sequential(
             nn.Conv2d(channels, hidden, 1),
             nn.ReLU(inplace=True),
@@ -144,9 +144,8 @@ class PerView(nn.Module):
     So DistributedDataParallel, which wraps this, sees one forward for each backward pass, and adds
     up the gradients of all views before it exchanges them.
 
-    NOTE: batch norms see one view at a time, so their statistics are those of N images (over all
-    ranks), not of V * N. The paper does not say which; views differ in their augmentation, and
-    BYOL's published code also passes each view by itself.
+    NOTE: batch norms see one view at a time: their statistics are those of N images (over all
+    ranks), not of V * N. That is BYOL's published code; we know of no word of VITO on it.
     """
 
     def __init__(self, network: nn.Module) -> None:

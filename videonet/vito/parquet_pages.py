@@ -1,7 +1,7 @@
-"""Where single JPEGs lie in a Parquet file, so that no other is copied.
+"""Single JPEGs of a clip in a Parquet file, without reading the others.
 
 A trainer uses 3 of the 128 frames of a clip. Arrow's reader copies all of them, 2 to 6 MB, which
-takes as long as it takes to decode one. But a shard's JPEGs are stored as they are, each after its
+takes as long as it takes to decode two. But a shard's JPEGs are stored as they are, each after its
 length: the way to one leads over the lengths of those before it.
 
 The layout is that of parquet-format: parquet.thrift (PageHeader), Encodings.md (levels, PLAIN), and
@@ -9,65 +9,69 @@ Thrift's compact protocol.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 
-_LENGTH = struct.Struct("<I").unpack_from
+_LENGTH = struct.Struct("<I").unpack
 
 # Fields of a PageHeader, and of the DataPageHeader in it.
 _TYPE, _STORED_BYTES, _DATA_PAGE = 1, 3, 5
 _VALUES, _ENCODING = 1, 2
 _IS_DATA_PAGE, _IS_PLAIN = 0, 0
 
+# Enough for the header of a page without statistics, which takes about 30.
+_HEADER_BYTES = 128
+
+# So many bytes from there; fewer where the file ends.
+Read = Callable[[int, int], bytes]
+
 
 class OtherLayoutError(Exception):
     """The values are not stored as they are, or the pages make no sense."""
 
 
-def values_at(
-    file: memoryview, column: pq.ColumnChunkMetaData, wanted: Sequence[int]
-) -> list[memoryview]:
-    """The values at these positions of a column of byte arrays, where they lie in `file`.
+def values_at(read: Read, column: pq.ColumnChunkMetaData, wanted: Sequence[int]) -> list[bytes]:
+    """The values at these positions of a column of byte arrays: bytes read at offsets of a file.
 
-    `column` must be of a row group of one row that is a list, not empty. Raises OtherLayoutError
-    where its pages are compressed, coded with a dictionary or of another version, or damaged.
+    `column` must be of a row group of one row that is a list. Raises OtherLayoutError where its
+    pages are compressed, coded with a dictionary or of another version, or damaged.
     """
     if column.compression != "UNCOMPRESSED" or column.has_dictionary_page:
         raise OtherLayoutError("the pages are compressed, or refer to a dictionary")
     begin = column.data_page_offset
-    pages = file[begin : begin + column.total_compressed_size]
     try:
-        places = _places(pages, max(wanted) + 1)
-        return [pages[slice(*places[position])] for position in wanted]
+        places = _places(read, begin, begin + column.total_compressed_size, max(wanted) + 1)
     except (IndexError, KeyError, TypeError, struct.error) as error:
         raise OtherLayoutError("the pages make no sense") from error
+    return [read(*places[position]) for position in wanted]
 
 
-def _places(pages: memoryview, count: int) -> list[tuple[int, int]]:
-    """Begin and end of each of the first `count` values."""
+def _places(read: Read, at: int, end: int, count: int) -> list[tuple[int, int]]:
+    """Offset and length of each of the first `count` values in the pages from `at` to `end`."""
     places: list[tuple[int, int]] = []
-    at = 0
     while len(places) < count:
-        header, at = _struct(pages, at)
+        header, length = _struct(read(at, _HEADER_BYTES), 0)
         if header[_TYPE] != _IS_DATA_PAGE or header[_DATA_PAGE][_ENCODING] != _IS_PLAIN:
             raise OtherLayoutError("a page is not of plain values")
+        at += length
         following = at + header[_STORED_BYTES]
         # Which values are of which row, and which are missing: one row, and none.
         for _ in ("repetition levels", "definition levels"):
-            at += 4 + _LENGTH(pages, at)[0]
+            at += 4 + _LENGTH(read(at, 4))[0]
         for _ in range(min(header[_DATA_PAGE][_VALUES], count - len(places))):
-            begin = at + 4
-            at = begin + _LENGTH(pages, at)[0]
-            places.append((begin, at))
-        if at > following:
-            raise OtherLayoutError("a value is longer than its page")
+            (length,) = _LENGTH(read(at, 4))
+            at += 4
+            places.append((at, length))
+            at += length
+        if at > following or following > end:
+            raise OtherLayoutError("a value is longer than its page, or a page than all of them")
         at = following
     return places
 
 
-def _struct(data: memoryview, at: int) -> tuple[dict[int, Any], int]:
+def _struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
     """The fields of a struct in Thrift's compact protocol, by number, and where it ends."""
     fields: dict[int, Any] = {}
     number = 0
@@ -92,13 +96,13 @@ def _struct(data: memoryview, at: int) -> tuple[dict[int, Any], int]:
     return fields, at + 1
 
 
-def _integer(data: memoryview, at: int) -> tuple[int, int]:
+def _integer(data: bytes, at: int) -> tuple[int, int]:
     """A signed number, whose lowest bit is its sign, and where it ends."""
     value, at = _varint(data, at)
     return value >> 1 ^ -(value & 1), at
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def _varint(data: bytes, at: int) -> tuple[int, int]:
     """A number in groups of seven bits, lowest first, and where it ends."""
     value = shift = 0
     while True:

@@ -1,7 +1,7 @@
 """Frames of single clips, out of the shards into tensors: only those that are used."""
 
 import math
-import mmap
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -38,7 +38,7 @@ class Frame(NamedTuple):
 
     # of the clip, in the data set
     row: int
-    jpeg: memoryview | bytes
+    jpeg: bytes
     # pixels
     height: int
     width: int
@@ -49,14 +49,15 @@ class Reader:
 
     def __init__(self, dataset: Dataset, open_files: int) -> None:
         self._dataset = dataset
-        self._opened = lru_cache(open_files)(_Shard)
+        self._opened = lru_cache(open_files)(self._open)
 
     def frames(self, row: int, draw: Draw) -> list[Frame]:
         """The frames of a clip that are shown at the moments that are drawn. Raises UsageError."""
         with self._damage_named(row):
             shard, group = self._place(row)
             end, times = shard.times(group)
-            jpegs = shard.jpegs(group, frames_at(times, draw(_span(times, end))))
+            wanted = frames_at(times, draw(_span(times, end)))
+            jpegs = shard.jpegs(group, wanted, len(times))
             return [Frame(row, jpeg, *simplejpeg.decode_jpeg_header(jpeg)[:2]) for jpeg in jpegs]
 
     def labels(self, row: int) -> tuple[int, ...]:
@@ -71,9 +72,9 @@ class Reader:
         RGB, padded with zeros below and on the right. In a worker of DataLoader the frames are in
         shared memory. Raises UsageError where a frame is damaged.
         """
-        stored = np.array([[frame[2:] for frame in clip] for clip in clips]).transpose(1, 0, 2)
+        stored = np.array([[clip[view][2:] for clip in clips] for view in range(len(clips[0]))])
         sizes = np.minimum(stored, LONGEST * stored[..., ::-1])
-        frames = _zeros(*sizes.shape[:2], *sizes.max(axis=(0, 1)).tolist(), 3)
+        frames = _empty(*sizes.shape[:2], *sizes.max(axis=(0, 1)).tolist(), 3)
         pixels = frames.numpy()
         for place, clip in enumerate(clips):
             for view, frame in enumerate(clip):
@@ -93,9 +94,13 @@ class Reader:
             f"`videonet verify {dataset.out}` finds all that is."
         )
 
+    def _open(self, shard: int) -> "_Shard":
+        return _Shard(self._dataset.out / self._dataset.shards[shard])
+
     def _place(self, row: int) -> tuple["_Shard", int]:
         """The open shard of a row, and its row group there."""
-        shard, group = self._opened(self._dataset.file(row)), int(self._dataset.row_group[row])
+        shard = self._opened(int(self._dataset.shard[row]))
+        group = int(self._dataset.row_group[row])
         found = example_id(shard.footer, group)
         if found != self._dataset.example_ids[row].as_py():
             raise ValueError(f"{found} stands in its place")
@@ -111,27 +116,29 @@ class Reader:
 
 
 class _Shard:
-    """An open file. Here alone files are read, frame by frame."""
+    """An open file. Here alone files are read."""
 
     def __init__(self, path: Path) -> None:
-        self._parquet = pq.ParquetFile(path, memory_map=True)
+        # Not mapped into memory: the faults on the way to a frame cost more than these reads.
+        self._parquet = pq.ParquetFile(path, pre_buffer=False)
+        self._file = path.open("rb", buffering=0)
         self.footer = self._parquet.metadata
-        with path.open("rb") as file:
-            self._bytes = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def times(self, group: int) -> tuple[int, list[int]]:
         """When the clip in a row group ends, and when each of its frames begins: microseconds."""
         end, times = self.columns(group, ["clip_end_timestamp", "image_timestamp"])
         return end, times
 
-    def jpegs(self, group: int, wanted: Sequence[int]) -> list[memoryview | bytes]:
-        """These frames of a clip; the same object where a frame is wanted again."""
+    def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[bytes]:
+        """These of the `frames` of a clip; the same object where one is wanted again."""
         # Every column of a clip is one column of the file.
         column = self.footer.row_group(group).column(SCHEMA.get_field_index("image_encoded"))
         distinct = sorted(set(wanted))
-        jpegs: Sequence[memoryview | bytes]
+        self._announce(
+            column.data_page_offset, column.total_compressed_size * (distinct[-1] + 1) // frames
+        )
         try:
-            jpegs = values_at(self._bytes, column, distinct)
+            jpegs = values_at(self._read, column, distinct)
         except OtherLayoutError:
             # Arrow reads whatever is Parquet.
             (every,) = self.columns(group, ["image_encoded"])
@@ -143,6 +150,14 @@ class _Shard:
         """The values of these columns, in this order."""
         table = self._parquet.read_row_group(group, columns=names, use_threads=False)
         return [table[name][0].as_py() for name in names]
+
+    def _read(self, offset: int, length: int) -> bytes:
+        return os.pread(self._file.fileno(), length, offset)
+
+    def _announce(self, offset: int, length: int) -> None:
+        """Have the system fetch this much at once: reading it bit by bit, a disk is slow."""
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            os.posix_fadvise(self._file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
 
 
 def _span(times: Sequence[int], end: int) -> Span:
@@ -156,16 +171,18 @@ def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> Non
     if (frame.height, frame.width) == (height, pixels.shape[1]):
         # Its rows follow each other without a gap.
         simplejpeg.decode_jpeg(frame.jpeg, colorspace="RGB", buffer=pixels)
-        return
-    image = simplejpeg.decode_jpeg(frame.jpeg, colorspace="RGB")
-    top, left = (frame.height - height) // 2, (frame.width - width) // 2
-    pixels[:height, :width] = image[top : top + height, left : left + width]
+    else:
+        image = simplejpeg.decode_jpeg(frame.jpeg, colorspace="RGB")
+        top, left = (frame.height - height) // 2, (frame.width - width) // 2
+        pixels[:height, :width] = image[top : top + height, left : left + width]
+        pixels[:height, width:] = 0
+    pixels[height:] = 0
 
 
-def _zeros(*shape: int) -> Tensor:
+def _empty(*shape: int) -> Tensor:
     if get_worker_info() is None:
-        return torch.zeros(shape, dtype=torch.uint8)
+        return torch.empty(shape, dtype=torch.uint8)
     # Where it is handed over, as torch's own default_collate does: it would be copied there
-    # otherwise. New shared memory is zero.
+    # otherwise.
     storage = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
     return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)

@@ -20,9 +20,9 @@ def target_of(online: nn.Module) -> nn.Module:
     NOTE: that it begins as a copy is MoCo's; BYOL's code draws other weights for it, and notes
     that this made no difference.
 
-    NOTE: dropout and stochastic depth, which some transformers of timm have by default, are off in
-    it, as in DINO's teacher (Caron et al. 2021). The paper, whose backbones include Swin, does not
-    say; noise in the target would be noise in what is learned.
+    NOTE: stochastic depth, which timm's Swin has by default, is off in it, as in DINO's teacher
+    (Caron et al. 2021), and so is dropout: noise in the target would be noise in what is learnt.
+    We know of no word of VITO on it.
     """
     target = copy.deepcopy(online).requires_grad_(False).train()
     for module in target.modules():

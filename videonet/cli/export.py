@@ -1,0 +1,60 @@
+"""`videonet export`: the backbone of a training run, for others to use."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from videonet.vito import needed_for
+
+
+class Form(StrEnum):
+    """What reads the file."""
+
+    TIMM = "timm"
+    ONNX = "onnx"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a training run.")],
+    to: Annotated[Form, typer.Option(help="timm (and torchvision) checkpoint, or ONNX model.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write; RUN/export/ if not given."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.pt",
+            exists=True,
+            dir_okay=False,
+            help="Which of its checkpoints; the newest if not given.",
+        ),
+    ] = None,
+) -> None:
+    """Write the backbone that a run has trained, without its projector, for others to load.
+
+    Example: videonet export run --to timm
+    """
+    with needed_for("videonet export"):
+        from videonet.vito.export import checkpoint_of, export_onnx, export_timm, file_of
+
+    trained = checkpoint or checkpoint_of(run)
+    if to is Form.TIMM:
+        written = export_timm(trained, out or file_of(run, trained, ".pth"))
+        arguments = {**written.arguments, "checkpoint_path": str(written.file)}
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        use = f"timm.create_model({written.backbone!r}, {given})"
+    else:
+        written = export_onnx(trained, out or file_of(run, trained, ".onnx"))
+        session = f"onnxruntime.InferenceSession({str(written.file)!r})"
+        use = f'{session}.run(["features"], {{"images": ...}})'
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"{written.file}: {written.backbone} after {written.steps:,} steps, "
+        f"sha256 {written.sha256}",
+        markup=False,
+    )
+    console.print(f"  load it   {use}", markup=False)
