@@ -28,6 +28,8 @@ Build another one from what is already here, for other classes; nothing is class
     echo 'lighthouse: light tower' > {folder}/lighthouses.txt
     {videonet} curate --targets {folder}/lighthouses.txt --source store \\
         --classifier {model} --store {folder}/store --out {folder}/lighthouses
+Train a network on its clips, and see where it looks (brings PyTorch, 5 GB):
+    make demo-train
 Read its clips:
     {python} -c "import pyarrow.parquet; \\
         print(pyarrow.parquet.read_table('{folder}/out/clips/parquet').schema)"

@@ -20,6 +20,8 @@ COMMANDS = [
     ("verify",),
     ("rebuild",),
     ("withdraw",),
+    ("train",),
+    ("export",),
     ("doctor",),
     ("classifier", "fetch"),
     ("classifier", "show"),

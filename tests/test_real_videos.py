@@ -235,3 +235,19 @@ def _frames(file: Path, times: set[int]) -> Iterator[tuple[int, Image.Image]]:
             time = round(ticks * stream.time_base * 1_000_000)
             if time in times:
                 yield time, frame.to_image().rotate(frame.rotation, expand=True)
+
+
+def test_a_network_that_is_trained_on_their_clips_tells_the_videos_apart(any_length, tmp_path):
+    torch = pytest.importorskip("torch", reason="needs PyTorch: the extra `train` brings it")
+    from tests.vito.training import quick
+    from videonet.vito.journal import StepLine, lines_of
+    from videonet.vito.train import train
+
+    torch.set_num_threads(1)
+    size = ("train.batch=16", "data.examples_per_epoch=160", "optimizer.base_lr=0.05")
+    train(quick(*size), any_length, tmp_path)
+    losses = [line.loss for line in lines_of(tmp_path) if isinstance(line, StepLine)]
+    assert len(losses) == 40
+    # Of who takes all 16 clips for equally likely, in each of the six pairs of views.
+    guessing = 6 * np.log(16)
+    assert np.mean(losses[-5:]) < 0.85 * min(guessing, np.mean(losses[:5]))

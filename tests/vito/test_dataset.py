@@ -79,13 +79,15 @@ def test_a_shard_may_be_empty(tmp_path):
     assert open_dataset(out).shard.tolist() == [1, 1]
 
 
-def test_held_out_videos_are_not_among_the_rows_that_are_trained_on(written):
-    dataset = open_dataset(written, held_out=0.3)
-    held = {key for key, is_held in zip("abcd", dataset.held_out, strict=True) if is_held}
-    assert 0 < len(held) < 4
-    trained = {dataset.example_ids[row].as_py()[0] for row in dataset.training_rows().tolist()}
-    assert trained == set("abcd") - held
-    assert open_dataset(written).training_rows().tolist() == list(range(7))
+def test_held_out_videos_are_not_among_the_rows_that_are_trained_on(tmp_path):
+    keys = "abcdefghijkl"
+    out = write_out(tmp_path, [clips_of([(key, 2) for key in keys], 1)])
+    dataset = open_dataset(out, held_out=0.5)
+    held = {key for key, is_held in zip(keys, dataset.held_out, strict=True) if is_held}
+    assert 2 < len(held) < 10
+    trained = [dataset.example_ids[row].as_py() for row in dataset.training_rows().tolist()]
+    assert trained == [f"{key}#{number}" for key in keys if key not in held for number in (0, 1)]
+    assert len(open_dataset(out).training_rows()) == 24
 
 
 def test_as_many_videos_are_held_out_as_asked_for_and_stay_so_when_others_come():

@@ -64,9 +64,7 @@ def test_killed_twice_it_takes_the_same_steps_to_the_last_bit(data, unbroken, tm
 
     assert said(tmp_path) == said(unbroken)
     assert len(said(tmp_path)) == STEPS
-    mine, theirs = (
-        checkpoint.load(checkpoint.path_of(run, STEPS)) for run in (tmp_path, unbroken)
-    )
+    mine, theirs = (checkpoint.load(checkpoint.path_of(run, STEPS)) for run in (tmp_path, unbroken))
     for part in ("online", "target"):
         assert mine[part].keys() == theirs[part].keys()
         for name, tensor in mine[part].items():

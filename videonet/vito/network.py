@@ -190,6 +190,7 @@ def _backbone(name: str, image_size: int | None) -> tuple[nn.Module, int]:
         raise _no_features(name, size, error) from error
 
 
+@torch.enable_grad()
 def _stages(backbone: nn.Module, name: str, size: int, scales: int) -> _Stages:
     """Find out what the backbone gives, on images that have a shape and no content.
 
