@@ -88,7 +88,8 @@ def measure(config: Config, name: str, data: Path, steps: int, rounds: int) -> M
     bare, trained, waited = [], [], []
     for _ in range(rounds):
         with joined(config.train.device) as ranks, closing(bare_steps(config, ranks.device)) as run:
-            bare.append(statistics.median(next(run) for _ in range(WARM_UP + steps)))
+            seconds = [next(run) for _ in range(WARM_UP + steps)]
+            bare.append(statistics.median(seconds[WARM_UP:]))
         with tempfile.TemporaryDirectory() as folder:
             seconds, waiting = trained_steps(config, data, Path(folder), WARM_UP + steps)
         trained.append(statistics.median(seconds))
@@ -128,7 +129,9 @@ def bare_steps(config: Config, device: torch.device) -> Generator[float, None, N
             with torch.no_grad():
                 targets = follower(views)
             projections = learner(views)
-        loss = vito_loss(projections, targets, videos, temperature=config.loss.temperature)
+        loss = vito_loss(
+            projections, targets, videos, config.loss.temperature, config.loss.negatives
+        )
         online.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if device.type == "cuda":

@@ -1,16 +1,35 @@
 """What the tests of several rooms share."""
 
+import os
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 
 from demo.world import World, build_world
+from tests.once import made_once
 
 # The files that take longest, longest first: begun last, one would keep a single process busy
 # when all others are done.
 LONGEST = (
-    *("test_youtube.py", "test_kill.py", "test_curate.py", "test_real_videos.py"),
-    *("test_rebuild.py", "test_wordnet.py", "test_interrupt.py", "test_refused.py"),
-    *("test_status.py", "test_site.py", "test_graph.py", "test_clips.py", "test_withdraw.py"),
+    *("test_curate.py", "test_real_videos.py", "test_kill.py", "test_youtube.py"),
+    *("test_refused.py", "test_interrupt.py", "test_rebuild.py", "test_status.py"),
+    *("test_withdraw.py", "test_withdraw_killed.py", "test_wordnet.py", "test_graph.py"),
+    "test_clips.py",
 )
+
+# Modules that hide those which only the tests' environment has.
+WITHOUT = str(Path(__file__).with_name("without"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide them from this process, and from those that tests start."""
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if WITHOUT not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([WITHOUT, *filter(None, paths)])
+    if WITHOUT not in sys.path:
+        sys.path.insert(0, WITHOUT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,4 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The demo's videos, class list and catalogue: built once, to be read only."""
-    return build_world(tmp_path_factory.mktemp("world"))
+    built = made_once(tmp_path_factory.getbasetemp(), "built", build_world)
+    # Whoever serves it writes a catalogue into it.
+    return World(Path(shutil.copytree(built, tmp_path_factory.mktemp("world"), dirs_exist_ok=True)))

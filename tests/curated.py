@@ -1,6 +1,5 @@
 """One small data set for the tests of what a run leaves behind, and the command as they run it."""
 
-import functools
 import io
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from unittest.mock import patch
 
 from demo.drawing import draw_video
 from demo.train_classifier import MODEL
+from tests.once import made_once
 from videonet.cli import main
 
 VIDEONET = Path(sys.executable).with_name("videonet")
@@ -65,22 +65,30 @@ def arguments(folder: Path) -> list[str]:
     ]
 
 
-@functools.cache
 def curated_once(temporary: Path) -> Curated:
     """A data set in two shards, made by the command itself once a session.
 
     `temporary` is pytest's folder of this session.
     """
-    folder = temporary / "curated"
-    (folder / "videos").mkdir(parents=True)
+    folder = made_once(temporary, "curated", _curate)
+    said = [(folder / name).read_text() for name in ("stdout", "stderr")]
+    return Curated(folder, subprocess.CompletedProcess(_command(folder), 0, *said))
+
+
+def _curate(folder: Path) -> None:
+    (folder / "videos").mkdir()
     (folder / "classes.txt").write_text(CLASSES)
     for name, shows, seconds in VIDEOS:
         draw_video(folder / "videos" / name, shows, seconds, size=(240, 180), seed=name)
     (folder / "run.toml").write_text('shards = 2\nper_class = 50\nkeep = "kept"\n')
-    command = [VIDEONET, *arguments(folder), "--config", str(folder / "run.toml")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(_command(folder), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    return Curated(folder, result)
+    (folder / "stdout").write_text(result.stdout)
+    (folder / "stderr").write_text(result.stderr)
+
+
+def _command(folder: Path) -> list[str]:
+    return [str(VIDEONET), *arguments(folder), "--config", str(folder / "run.toml")]
 
 
 def videonet(*typed: str | Path, main: Callable[[], None] = main) -> Ended:

@@ -26,6 +26,9 @@ from videonet.store import Store
 # A refusal may be one of the moment: the next run asks again.
 MAY_PASS = {"members.mp4"}
 
+# Kept and rejected ones, with one clip and with several, and one of exactly ten seconds.
+FEW = ("valley", "meadow", "ten", "both", "either", "wait", "brief")
+
 
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[VideoServer]:
@@ -43,6 +46,28 @@ def first(world: World, catalogue: str, tmp_path_factory: pytest.TempPathFactory
     """The folder of a finished run, to be read only."""
     folder = tmp_path_factory.mktemp("first")
     curate(catalogue, world.classes, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(
+    world: World, catalogue: str, first: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[Keep, Path]:
+    """The folders of finished runs that keep other bytes, with other workers; to be read only."""
+    keep_all, keep_none = (tmp_path_factory.mktemp(name) for name in ("all", "none"))
+    curate(catalogue, world.classes, keep_all, keep=Keep.ALL, workers=4, downloads=3)
+    curate(catalogue, world.classes, keep_none, keep=Keep.NONE, workers=1, downloads=1)
+    return {Keep.KEPT: first, Keep.ALL: keep_all, Keep.NONE: keep_none}
+
+
+@pytest.fixture(scope="module")
+def few(world: World, catalogue: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run over FEW and its catalogue, to be read only."""
+    folder = tmp_path_factory.mktemp("few")
+    rows = world.catalogue.read_text().splitlines(keepends=True)
+    chosen = [row for row in rows if row.partition(",")[0] in ("id", *FEW)]
+    (folder / "catalogue.csv").write_text("".join(chosen))
+    curate(f"catalogue:{folder / 'catalogue.csv'}", world.classes, folder)
     return folder
 
 
@@ -111,14 +136,9 @@ def test_nothing_is_asked_of_the_server_for_a_declared_short_video(
     assert server.requests("trailer.mp4") == []
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_workers(
-    world: World, catalogue: str, first: Path, tmp_path: Path
-):
-    curate(catalogue, world.classes, tmp_path, workers=4, downloads=3)
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
-    tmp_path_one = tmp_path / "one"
-    curate(catalogue, world.classes, tmp_path_one, workers=1, downloads=1)
-    assert bytes_of(tmp_path_one / "out") == bytes_of(first / "out")
+def test_the_bytes_do_not_depend_on_the_number_of_workers(first: Path, runs: dict[Keep, Path]):
+    assert bytes_of(runs[Keep.ALL] / "out") == bytes_of(first / "out")
+    assert bytes_of(runs[Keep.NONE] / "out") == bytes_of(first / "out")
 
 
 def test_the_same_run_over_a_full_store_downloads_and_classifies_nothing(
@@ -161,9 +181,9 @@ def test_another_class_list_over_the_store_classifies_nothing_and_fetches_only_w
 
 
 def test_with_keep_all_another_class_list_asks_the_server_nothing(
-    world: World, catalogue: str, server: VideoServer, tmp_path: Path
+    server: VideoServer, runs: dict[Keep, Path], tmp_path: Path
 ):
-    curate(catalogue, world.classes, tmp_path, keep=Keep.ALL)
+    shutil.copytree(runs[Keep.ALL], tmp_path, dirs_exist_ok=True)
     classes = tmp_path / "classes.txt"
     classes.write_text("mushroom: best balloon\n")
     before, seen = len(server.requests()), frames_classified()
@@ -185,12 +205,11 @@ def test_a_second_class_list_that_shrinks_does_not_take_what_the_first_keeps(
 
 @pytest.mark.parametrize("keep", list(Keep))
 def test_the_bytes_that_stay_are_those_that_were_asked_for(
-    world: World, catalogue: str, first: Path, tmp_path: Path, keep: Keep
+    first: Path, runs: dict[Keep, Path], keep: Keep
 ):
-    curate(catalogue, world.classes, tmp_path, keep=keep)
-    store = Store(tmp_path / "store")
+    store, out = Store(runs[keep] / "store"), runs[keep] / "out"
     outcomes: dict[str, set[Outcome]] = {}
-    for verdict in verdicts_of(tmp_path / "out"):
+    for verdict in verdicts_of(out):
         fetch = store.fetch(verdict.video_key)
         if fetch is not None and fetch.sha256 is not None:
             outcomes.setdefault(verdict.video_key, set()).add(verdict.outcome)
@@ -201,13 +220,18 @@ def test_the_bytes_that_stay_are_those_that_were_asked_for(
     }[keep]
     here = {key for key in outcomes if (store.root / store.video(key)).exists()}
     assert here == wanted
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+    assert bytes_of(out) == bytes_of(first / "out")
 
 
 def test_a_run_without_kept_bytes_can_be_finished_and_run_again(
-    world: World, catalogue: str, server: VideoServer, first: Path, tmp_path: Path
+    world: World,
+    catalogue: str,
+    server: VideoServer,
+    first: Path,
+    runs: dict[Keep, Path],
+    tmp_path: Path,
 ):
-    curate(catalogue, world.classes, tmp_path, keep=Keep.NONE)
+    shutil.copytree(runs[Keep.NONE], tmp_path, dirs_exist_ok=True)
     before = len(server.requests())
     (tmp_path / "out" / "manifest.json").unlink()
     curate(catalogue, world.classes, tmp_path, keep=Keep.NONE)
@@ -253,14 +277,15 @@ def test_other_settings_with_the_same_out_are_refused_naming_what_differs(
     ("option", "value"), [("frames", 30), ("max_clips", 1), ("shards", 3), ("min_seconds", 11.5)]
 )
 def test_another_setting_never_meets_a_stale_result(
-    world: World, catalogue: str, first: Path, again: Path, option: str, value: int
+    world: World, few: Path, tmp_path: Path, option: str, value: int
 ):
-    seen = frames_classified()
-    curate(catalogue, world.classes, again, **{option: value})
-    fresh = again / "fresh"
+    shutil.copytree(few / "store", tmp_path / "store")
+    catalogue, seen = f"catalogue:{few / 'catalogue.csv'}", frames_classified()
+    curate(catalogue, world.classes, tmp_path, **{option: value})
+    fresh = tmp_path / "fresh"
     curate(catalogue, world.classes, fresh, **{option: value})
-    assert bytes_of(again / "out") == bytes_of(fresh / "out")
-    assert bytes_of(again / "out") != bytes_of(first / "out")
+    assert bytes_of(tmp_path / "out") == bytes_of(fresh / "out")
+    assert bytes_of(tmp_path / "out") != bytes_of(few / "out")
     assert (frames_classified() > seen) or option != "frames"
 
 
@@ -332,9 +357,14 @@ def test_no_clip_waits_in_the_store_when_the_shards_are_written(first: Path):
 
 @pytest.mark.parametrize("keep", [Keep.KEPT, Keep.NONE])
 def test_a_shard_that_is_lost_is_written_again(
-    world: World, catalogue: str, first: Path, tmp_path: Path, keep: Keep
+    world: World,
+    catalogue: str,
+    first: Path,
+    runs: dict[Keep, Path],
+    tmp_path: Path,
+    keep: Keep,
 ):
-    curate(catalogue, world.classes, tmp_path, keep=keep)
+    shutil.copytree(runs[keep], tmp_path, dirs_exist_ok=True)
     for name in ("parquet", "tfrecord"):
         for file in (tmp_path / "out" / "clips" / name).iterdir():
             file.unlink()

@@ -53,11 +53,11 @@ def request_for(world: World, folder: Path, beam_options: tuple[str, ...] = ()) 
     )
 
 
-@pytest.fixture
-def dataflow(world: World, tmp_path: Path) -> object:
+@pytest.fixture(scope="module")
+def dataflow(world: World, tmp_path_factory: pytest.TempPathFactory) -> object:
     """The Dataflow job that a curation is translated to, nothing being sent."""
     with world.serve():
-        request = request_for(world, tmp_path, DATAFLOW)
+        request = request_for(world, tmp_path_factory.mktemp("dataflow"), DATAFLOW)
         with alone(request.store, request.out):
             plan = prepare(request)
         options = PipelineOptions(list(DATAFLOW))

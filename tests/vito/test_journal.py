@@ -173,7 +173,8 @@ def test_where_there_is_no_terminal_the_first_and_the_last_line_are_said_and_few
     keep(tmp_path, 0, STEPS, Console(file=output, width=60))
     first, last = output.getvalue().splitlines()
     assert first.startswith("step 10 of 40: loss 7.900, ")
-    assert "images/s, 0% waiting for data, about " in first
+    assert "images/s, about " in first
+    assert first.endswith(" left, 0% waiting for data")
     assert first.endswith(" left")
     assert last.startswith("step 40 of 40: loss 7.600, ")
     assert last.endswith("waiting for data")

@@ -13,7 +13,13 @@ import timm  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.vito.network import AttentionPool, Network, PerView  # noqa: E402
 
-NARROW = {"pooling_hidden": 6, "projector_hidden": 10, "projection": 4}
+NARROW = {
+    "scales": 2,
+    "pooling": "attention",
+    "pooling_hidden": 6,
+    "projector_hidden": 10,
+    "projection": 4,
+}
 
 
 def network_of(name: str = "test_resnet", **settings) -> Network:
@@ -57,6 +63,17 @@ def test_attention_that_sees_the_same_everywhere_is_the_average():
     features = torch.randn(3, 5, 2, 4)
     torch.nn.init.zeros_(pool.logits[-1].weight)
     torch.testing.assert_close(pool(features), features.mean((2, 3)))
+
+
+def test_attention_is_not_rounded_to_the_precision_of_the_features():
+    torch.manual_seed(3)
+    pool = AttentionPool(5, hidden=4)
+    features = torch.randn(3, 5, 14, 14).bfloat16()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        mask, found = pool.mask(features), pool(features)
+    assert (mask.dtype, found.dtype) == (torch.float32, torch.bfloat16)
+    expected = np.einsum("nchw,nhw->nc", features.double(), mask.double())
+    torch.testing.assert_close(found, torch.from_numpy(expected).bfloat16(), atol=1e-6, rtol=0.004)
 
 
 def test_the_projector_is_linear_batch_norm_relu_linear():
@@ -124,7 +141,7 @@ def test_the_last_gain_of_each_block_of_a_resnet_begins_at_zero():
 
 def test_of_a_resnet50_the_stages_of_1024_and_2048_channels_are_pooled():
     with torch.device("meta"):
-        network = Network("resnet50")
+        network = Network("resnet50", 2, "attention", 512, 4096, 256)
         features = network.features(torch.zeros(2, 3, 224, 224))
         projections = network(torch.zeros(2, 3, 224, 224))
     assert [each.shape[1:] for each in features] == [(1024, 14, 14), (2048, 7, 7)]
@@ -197,8 +214,8 @@ def test_channels_last_and_bfloat16_give_about_the_same():
             torch.testing.assert_close(mask.sum((1, 2)), torch.ones(3))
 
 
-def test_nothing_hangs_on_values_so_that_it_can_be_compiled_as_one_graph():
-    # Tensors without values: whatever Python asked of one would raise.
-    with torch.device("meta"):
-        views = PerView(network_of())([torch.zeros(4, 3, 64, 64)] * 3)
-    assert views.shape == (3, 4, 4)
+def test_all_views_together_compile_as_one_graph():
+    learner = PerView(network_of())
+    views = [images_of(4), 2 + 3 * images_of(4)]
+    compiled = torch.compile(copy.deepcopy(learner), fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(views), learner(views))

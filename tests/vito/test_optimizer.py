@@ -237,14 +237,16 @@ def test_the_papers_optimiser_is_lars_with_byols_values():
         assert (group["lr"], group["momentum"], group["trust_coefficient"]) == (0.3, 0.9, 1e-3)
 
 
-def test_adamw_is_torchs_and_spares_the_same():
+@pytest.mark.parametrize("momentum", [0.9, 0.5])
+def test_adamw_is_torchs_and_spares_the_same(momentum):
     ours, theirs = network(), network()
-    optimizer = optimizer_of(config.Optimizer(name="adamw", base_lr=0.1, weight_decay=0.5), ours)
+    adamw = config.Optimizer(name="adamw", base_lr=0.1, weight_decay=0.5, momentum=momentum)
+    optimizer = optimizer_of(adamw, ours)
     assert type(optimizer) is torch.optim.AdamW
     weights = [theirs[0].weight, theirs[3].weight]
     rest = [theirs[0].bias, *theirs[1].parameters(), theirs[3].bias]
     groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]
-    expected = torch.optim.AdamW(groups, lr=0.1, betas=(0.9, 0.999), weight_decay=0.5)
+    expected = torch.optim.AdamW(groups, lr=0.1, betas=(momentum, 0.999), weight_decay=0.5)
     for step in range(3):
         for module, by in ((ours, optimizer), (theirs, expected)):
             give_gradients(module, step)

@@ -1,6 +1,9 @@
 """A training run that is killed goes on as if it had not been."""
 
+import multiprocessing
+import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -69,3 +72,38 @@ def test_killed_twice_it_takes_the_same_steps_to_the_last_bit(data, unbroken, tm
         assert mine[part].keys() == theirs[part].keys()
         for name, tensor in mine[part].items():
             assert torch.equal(tensor, theirs[part][name]), name
+
+
+def trained_by(ranks: int, data: Path, run: Path) -> None:
+    """Train with so many processes, as torchrun would start them."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    # They fork from one that has imported all of it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["videonet.vito.train", "tests.vito.training"])
+    started = [
+        context.Process(target=rank, args=(each, ranks, port, data, run)) for each in range(ranks)
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    assert [process.exitcode for process in started] == [0] * ranks
+
+
+def rank(number: int, ranks: int, port: int, data: Path, run: Path) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+    os.environ |= {"RANK": str(number), "WORLD_SIZE": str(ranks), "LOCAL_RANK": str(number)}
+    train(quick("train.batch=6", "train.epochs=2.3"), data, run)
+
+
+def test_three_ranks_go_on_to_the_last_bit_too(data, tmp_path):
+    run = tmp_path / "run"
+    trained_by(3, data, run)
+    unbroken = said(run)
+    assert len(unbroken) == 6
+    (run / "checkpoints" / "step-00000006.pt").unlink()
+    trained_by(3, data, run)
+    assert said(run) == unbroken

@@ -5,6 +5,8 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+import timm  # noqa: E402
+from timm.layers.drop import DropBlock2d, DropPath  # noqa: E402
 from torch import nn  # noqa: E402
 
 from videonet.vito.network import Network  # noqa: E402
@@ -14,7 +16,7 @@ from videonet.vito.target import target_of, update  # noqa: E402
 @pytest.fixture(scope="module")
 def online() -> Network:
     torch.manual_seed(0)
-    return Network("test_resnet", pooling_hidden=4, projector_hidden=8, projection=4)
+    return Network("test_resnet", 2, "attention", 4, 8, 4)
 
 
 def test_the_target_begins_as_a_copy_that_has_no_gradient_and_normalises_by_the_batch(online):
@@ -60,11 +62,34 @@ def test_a_momentum_of_one_keeps_the_target_and_of_none_copies():
     torch.testing.assert_close(target.weight, online.weight)
 
 
-def test_dropout_and_stochastic_depth_are_off_in_the_target_alone():
-    from timm.layers.drop import DropPath
+DROPOUTS = {
+    "of values": nn.Dropout(0.5),
+    "of channels": nn.Dropout2d(0.5),
+    "that keeps the variance": nn.AlphaDropout(0.5),
+    "of paths": DropPath(0.5),
+    "of blocks": DropBlock2d(0.5, block_size=2),
+}
 
-    online = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), DropPath(0.5))
+
+@pytest.mark.parametrize("name", DROPOUTS)
+def test_every_kind_of_dropout_is_off_in_the_target_alone(name):
+    online = DROPOUTS[name].train()
     target = target_of(online)
-    values = torch.randn(64, 4)
-    torch.testing.assert_close(target(values), online[0](values))
-    assert not torch.allclose(online(values), online[0](values))
+    torch.manual_seed(2)
+    values = torch.randn(16, 3, 8, 8)
+    torch.testing.assert_close(target(values), values)
+    assert not torch.allclose(online(values), values)
+
+
+def test_a_transformer_of_timm_that_drops_all_it_can_is_undisturbed_as_the_target_alone():
+    rates = ("drop_rate", "patch_drop_rate", "pos_drop_rate", "proj_drop_rate", "attn_drop_rate")
+    online = timm.create_model(
+        "test_vit", num_classes=0, drop_path_rate=0.2, **dict.fromkeys(rates, 0.1)
+    )
+    target = target_of(online)
+    images = torch.randn(2, 3, 160, 160)
+    with torch.no_grad():
+        disturbed = online(images)
+        expected = online.eval()(images)
+        torch.testing.assert_close(target(images), expected)
+    assert not torch.allclose(disturbed, expected)

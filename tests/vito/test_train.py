@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import pytest
 from filelock import FileLock
 from PIL import Image
@@ -19,7 +20,7 @@ from videonet.errors import UsageError  # noqa: E402
 from videonet.vito import checkpoint  # noqa: E402
 from videonet.vito.config import as_dict, load  # noqa: E402
 from videonet.vito.journal import EvaluationLine, StepLine, lines_of  # noqa: E402
-from videonet.vito.train import network_of, train  # noqa: E402
+from videonet.vito.train import network_of, steps_in, train  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,35 @@ def test_a_run_cannot_go_on_with_another_data_set(run, tmp_path):
         train(CONFIG, other, run)
 
 
+@pytest.mark.parametrize("share", ["0", "0.03"])
+def test_too_few_held_out_videos_to_search_are_refused_before_training(share, data, tmp_path):
+    config = quick("data.held_out=0.5", "log.retrieval_every=2")
+    config = msgspec.structs.replace(
+        config, data=msgspec.structs.replace(config.data, held_out=float(share))
+    )
+    with pytest.raises(UsageError, match="needs at least 2; set data"):
+        train(config, data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_are_no_numbers_are_not_kept(data, tmp_path):
+    config = quick("optimizer.base_lr=1e30", "log.every=100", "log.checkpoint_every=1")
+    with pytest.raises(UsageError, match=r"in another --out, with a lower optimizer\.base_lr"):
+        train(config, data, tmp_path)
+    newest = checkpoint.newest(tmp_path)
+    assert newest is not None
+    kept = checkpoint.load(newest)["online"]
+    assert all(torch.isfinite(tensor.float()).all() for tensor in kept.values())
+
+
+@pytest.mark.parametrize(
+    ("epochs", "steps"), [(0.29, 29), (0.57, 57), (2.3, 230), (8.2, 820), (1.001, 100)]
+)
+def test_epochs_are_counted_exactly(epochs, steps):
+    config = load("vito_tiny", ["data.examples_per_epoch=1600", "train.batch=16"])
+    assert steps_in(epochs, config) == steps
+
+
 def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
     with FileLock(tmp_path / ".lock"), pytest.raises(UsageError, match="Another process trains"):
         train(CONFIG, data, tmp_path)
@@ -160,13 +190,17 @@ def test_two_ranks_under_torchrun_train_one_network(data, tmp_path):
     network_of(quick()).load_state_dict(found["online"])
 
 
-def test_wrong_input_is_one_sentence(data, tmp_path, monkeypatch):
+def test_wrong_input_is_one_sentence(data, tmp_path):
     said = sentence(videonet("train", *command(tmp_path / "none", tmp_path / "run")))
     assert "is no folder" in said
     said = sentence(videonet("train", *command(data, tmp_path / "run", "optimizer.lr=1")))
     assert "did you mean" in said
     said = sentence(videonet("train", *command(data, tmp_path / "run", "backbone.name=resnet5O")))
     assert "did you mean resnet50?" in said
+    said = sentence(videonet("train", *command(data, data / "run")))
+    assert "is in the data set" in said
+    said = sentence(videonet("train", *command("gs://bucket/out", tmp_path / "run")))
+    assert "copy gs://bucket/out into one" in said
 
 
 def test_without_pytorch_it_says_what_to_install(data, tmp_path, monkeypatch):

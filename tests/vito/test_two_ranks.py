@@ -104,15 +104,13 @@ PROJECTOR = ("projector.0.weight", "projector.3.weight")
 def learn(negatives: str, rank: int = 0, ranks: int = 1, synchronise: bool = True) -> dict:
     """Two steps on a rank's part of the batch."""
     torch.manual_seed(0)
-    online: nn.Module = Network(
-        "test_resnet", pooling_hidden=4, projector_hidden=8, projection=4
-    ).double()
+    online = Network("test_resnet", 2, "attention", 4, 8, 4).double()
     for parameter in online.parameters():
         # Gains that are not zero, lest whole blocks have no gradient; logits that differ.
         if parameter.ndim == 1 or parameter.shape[0] == 1:
             nn.init.normal_(parameter, 0.5)
     if synchronise:
-        online = synchronised(online, "cpu")
+        synchronised(online, "cpu")
     target = target_of(online)
     begun = copy.deepcopy(online.state_dict())
     learner: nn.Module = PerView(online)
@@ -126,7 +124,8 @@ def learn(negatives: str, rank: int = 0, ranks: int = 1, synchronise: bool = Tru
     for given in views[:, :, part]:
         with torch.no_grad():
             targets = PerView(target)(given)
-        loss = vito_loss(learner(given), targets, torch.tensor(VIDEOS[part]), negatives=negatives)
+        videos = torch.tensor(VIDEOS[part])
+        loss = vito_loss(learner(given), targets, videos, temperature=0.1, negatives=negatives)
         optimizer.zero_grad()
         loss.backward()
         losses.append(loss.detach())
@@ -162,7 +161,9 @@ def norm_of(kind: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 def normalise(kind: str, rank: int) -> dict:
     """A rank's part of a batch norm's batch."""
     norm, values, weights = norm_of(kind)
-    norm = synchronised(norm, "cpu")
+    network = nn.Sequential(norm)
+    synchronised(network, "cpu")
+    norm = network[0]
     part = slice(UNEVEN) if rank == 0 else slice(UNEVEN, None)
     mine = values[part].clone().requires_grad_()
     outputs = norm(mine)
@@ -186,7 +187,7 @@ def kinds_of(device: str) -> tuple:
         nn.BatchNorm1d(4),
     )
     before = list(network.state_dict())
-    network = synchronised(network, device)
+    synchronised(network, device)
     norms = [
         each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)
     ]

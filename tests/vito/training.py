@@ -28,7 +28,7 @@ def quick(*settings: str) -> Config:
     return load("vito_tiny", [*SETTINGS, *settings])
 
 
-def command(data: Path, run: Path, *settings: str) -> list[str]:
+def command(data: Path | str, run: Path, *settings: str) -> list[str]:
     typed = [word for each in (*SETTINGS, *settings) for word in ("--set", each)]
     return ["--data", str(data), "--out", str(run), "--config", "vito_tiny", *typed]
 

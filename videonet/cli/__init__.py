@@ -1,5 +1,6 @@
 """The `videonet` command."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -73,13 +74,14 @@ def train_by_itself() -> None:
     """Run `videonet train` as a program of its own, as torchrun starts it."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     alone.command()(train)
-    _told_plainly(alone)
+    # What is wrong is wrong for all ranks; the first one says it.
+    _told_plainly(alone, aloud=os.environ.get("RANK", "0") == "0")
 
 
-def _told_plainly(command: Callable[[], object]) -> None:
+def _told_plainly(command: Callable[[], object], aloud: bool = True) -> None:
     try:
         command()
     except UsageError as error:
-        console = Console(stderr=True, soft_wrap=True)
+        console = Console(stderr=True, soft_wrap=True, quiet=not aloud)
         console.print(f"videonet: {error}", markup=False, highlight=False)
         sys.exit(2)

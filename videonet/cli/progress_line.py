@@ -16,7 +16,8 @@ from rich.progress import (
 
 from schemas import ProcessProgress
 from videonet import progress
-from videonet.cli.status import duration, shown_rate
+from videonet.cli.status import shown_rate
+from videonet.progress import duration
 
 _REFRESH = 0.5  # seconds, on a terminal
 _LOG_EVERY = 30.0  # seconds, elsewhere

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from videonet.cli.interrupt import INTERRUPTED
 from videonet.errors import UsageError
+from videonet.progress import duration
 
 if TYPE_CHECKING:
     from videonet.status import Status  # slow, and not needed for --help
@@ -72,18 +73,6 @@ def shown(seen: Status) -> RenderableType:
     if seen.stages:
         parts.append(_stages(seen))
     return Group(*parts)
-
-
-def duration(seconds: float) -> str:
-    """A time in the units that one would say it in, such as "45 s" or "3 h 20 min"."""
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    if seconds < 99.5:
-        return f"{seconds:.2g} s"
-    if minutes < 100:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{hours // 24} d {hours % 24} h"
 
 
 def shown_rate(rate: float) -> str:

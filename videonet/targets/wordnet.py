@@ -1,26 +1,19 @@
 """WordNet 3.0's nouns through nltk, and its installation.
 
 nltk's reader moves through shared files while it answers, so one lock is held around every use.
+nltk takes a second to import, so the first question imports it: most class lists ask none.
 """
 
 import functools
-import io
-import re
-import shutil
-import tempfile
 import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import nltk.data
-from nltk.corpus.reader.wordnet import WordNetCorpusReader, WordNetError
-from nltk.downloader import Downloader
+from typing import TYPE_CHECKING, Any
 
 from videonet.errors import UsageError
 from videonet.targets.sense import Sense
+
+if TYPE_CHECKING:
+    from videonet.targets.wordnet_files import Reader
 
 
 class WordNetMissingError(UsageError):
@@ -37,10 +30,11 @@ def sense_of(wnid: str) -> Sense | None:
 def sense_named(synset: str) -> Sense | None:
     """The noun synset of this name (`dog.n.01`); None if there is none."""
     _, part_of_speech, number = synset.rsplit(".", 2)
-    with _LOCK, suppress(WordNetError):
-        if part_of_speech == "n" and int(number) > 0:
-            return _sense(_wordnet().synset(synset))
-    return None
+    if part_of_speech != "n" or int(number) == 0:
+        return None
+    with _LOCK:
+        found = _wordnet().synset_named(synset)
+        return found and _sense(found)
 
 
 def senses_of(noun: str) -> tuple[Sense, ...]:
@@ -65,78 +59,43 @@ def install(source: Path | None = None, target: Path | None = None) -> Path:
     can be written. What was there is replaced only once the new files have answered.
     Raises `UsageError` when they cannot be had, written or read, or are not WordNet 3.0.
     """
-    root = (target or Path(Downloader().default_download_dir())).expanduser().resolve()
+    from videonet.targets import wordnet_files
+
     with _LOCK:
-        if str(root) not in nltk.data.path:
-            nltk.data.path.append(str(root))  # nltk refuses to read anywhere else
-        try:
-            (root / "corpora").mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=root / "corpora", prefix=".wordnet-") as stage:
-                built = Path(stage, "wordnet")
-                _copy(source or _download(Path(stage, "download")), built)
-                _check(built)
-                folder = root / "corpora" / "wordnet"
-                if folder.exists():
-                    folder.rename(Path(stage, "replaced"))
-                built.rename(folder)
-        except OSError as error:
-            raise UsageError(f"WordNet cannot be installed in {root}: {error}") from error
-        except (AssertionError, LookupError, ValueError, WordNetError) as error:
-            raise UsageError(f"WordNet's files are damaged and not installed: {error}") from error
+        folder = wordnet_files.install(source, target)
         _wordnet.cache_clear()
     return folder
 
 
 _LOCK = threading.RLock()
-_VERSION = "3.0"  # a wnid is an offset in this version's data.noun
 _NEEDED = (
     "run 'videonet wordnet install' (offline: with --from and a folder of WordNet 3.0's files)"
 )
 
 
-# mypy sees nothing of nltk, so its classes are Any.
-class _Reader(WordNetCorpusReader):  # type: ignore[misc]
-    """nltk's reader without its map between versions, which takes longer than all the rest."""
-
-    def __init__(self, root: Any) -> None:
-        super().__init__(root, omw_reader=False)  # no other languages; None would warn
-
-    def map_wn(self, version: str = "wordnet") -> None:
-        """Nothing: there is one version."""
-
-
 @functools.cache
-def _wordnet() -> Any:
+def _wordnet() -> "Reader":
     """The reader of the installed WordNet. Hold the lock while using it."""
+    from videonet.targets.wordnet_files import VERSION, Reader, find
+
+    place = find()
+    if place is None:
+        raise WordNetMissingError(f"WordNet is needed and not installed; {_NEEDED}")
     try:
-        reader = _Reader(_installed())
+        reader = Reader(place)
         version = reader.get_version()
     except OSError as error:
         raise WordNetMissingError(f"WordNet cannot be read ({error}); {_NEEDED}") from error
-    if version != _VERSION:
+    if version != VERSION:
         raise WordNetMissingError(
             f"{reader.root} holds WordNet {version}, and ids such as n02084071 are those of "
-            f"{_VERSION}; {_NEEDED}"
+            f"{VERSION}; {_NEEDED}"
         )
     return reader
 
 
-def _installed() -> Any:
-    for place in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
-        with suppress(LookupError):
-            return nltk.data.find(place)
-    raise WordNetMissingError(f"WordNet is needed and not installed; {_NEEDED}")
-
-
 def _synset_of(wnid: str) -> Any:
-    return _synset_at(_wordnet(), "n", int(wnid[1:]))
-
-
-def _synset_at(reader: _Reader, part_of_speech: str, offset: int) -> Any:
-    """None where no synset begins at `offset`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nltk warns beside returning None
-        return reader.synset_from_pos_and_offset(part_of_speech, offset)
+    return _wordnet().synset_at("n", int(wnid[1:]))
 
 
 def _wnid(synset: Any) -> str:
@@ -146,90 +105,3 @@ def _wnid(synset: Any) -> str:
 def _sense(synset: Any) -> Sense:
     names = tuple(name.replace("_", " ") for name in synset.lemma_names())
     return Sense(_wnid(synset), synset.name(), names, synset.definition())
-
-
-_PARTS = ("noun", "verb", "adj", "adv")
-_FILES = ("cntlist.rev", *(f"{kind}.{part}" for kind in ("data", "index") for part in _PARTS))
-_EXCEPTIONS = tuple(f"{part}.exc" for part in _PARTS)
-# lexnames(5WN): the lexicographers' files in the order of their numbers, which the data files use
-_LEXNAMES = {
-    "adj.all adj.pert": 3,
-    "adv.all": 4,
-    "noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition "
-    "noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive "
-    "noun.object noun.person noun.phenomenon noun.plant noun.possession noun.process "
-    "noun.quantity noun.relation noun.shape noun.state noun.substance noun.time": 1,
-    "verb.body verb.change verb.cognition verb.communication verb.competition verb.consumption "
-    "verb.contact verb.creation verb.emotion verb.motion verb.perception verb.possession "
-    "verb.social verb.stative verb.weather": 2,
-    "adj.ppl": 3,
-}
-
-
-def _download(folder: Path) -> Path:
-    """Fetches WordNet into `folder`; returns where its dict files are."""
-    said = io.StringIO()
-    try:
-        Downloader().download(
-            "wordnet", str(folder), quiet=True, raise_on_error=True, print_error_to=said
-        )
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"WordNet cannot be downloaded ({error}); give a folder that holds its dict files, "
-            "such as /usr/share/wordnet of Debian's package wordnet-base"
-        ) from error
-    archive = folder / "corpora" / "wordnet.zip"
-    if archive.exists():
-        shutil.unpack_archive(archive, folder / "corpora")
-    return folder / "corpora" / "wordnet"
-
-
-def _copy(source: Path, folder: Path) -> None:
-    """Copies the dict files in `source`, and adds what nltk wants and Debian leaves out."""
-    missing = [name for name in (*_FILES, *_EXCEPTIONS) if not (source / name).is_file()]
-    if missing:
-        raise UsageError(
-            f"{source} lacks {', '.join(missing)}; expected the dict files of WordNet {_VERSION}"
-        )
-    with (source / "data.noun").open(encoding="utf-8", errors="replace") as lines:
-        found = re.search(r"WordNet (\S+) Copyright", "".join(next(lines, "") for _ in range(30)))
-    if found is None or found[1] != _VERSION:
-        raise UsageError(
-            f"{source} holds {found[0].removesuffix(' Copyright') if found else 'no WordNet'}; "
-            f"expected {_VERSION}, because ids such as n02084071 are those of that version"
-        )
-    folder.mkdir()
-    for name in (*_FILES, *_EXCEPTIONS):
-        shutil.copyfile(source / name, folder / name)
-    names = [(name, part) for row, part in _LEXNAMES.items() for name in row.split()]
-    (folder / "lexnames").write_text(
-        "".join(f"{number:02d}\t{name}\t{part}\n" for number, (name, part) in enumerate(names))
-    )
-    (folder / "index.sense").write_text("".join(sorted(_sense_index(folder))))
-
-
-def _sense_index(folder: Path) -> Iterator[str]:
-    """The lines of index.sense: sense key, offset, number of the sense, times it was tagged."""
-    reader = _Reader(nltk.data.FileSystemPathPointer(str(folder)))
-    tagged = dict(line.split()[::2] for line in (folder / "cntlist.rev").open())
-    for part in _PARTS:
-        for line in (folder / f"index.{part}").open():
-            if line.startswith(" "):
-                continue  # the licence
-            lemma, kind, count, *fields = line.split()
-            for number, offset in enumerate(fields[-int(count) :], start=1):
-                synset = _synset_at(reader, kind, int(offset))
-                if synset is None:
-                    raise LookupError(f"data.{part} has no synset at {offset}")
-                for key in {each.key() for each in synset.lemmas()}:
-                    if key.startswith(f"{lemma}%"):
-                        yield f"{key} {offset} {number} {tagged.get(key, 0)}\n"
-
-
-def _check(folder: Path) -> None:
-    """Asks through nltk what must have an answer. Raises `LookupError` when it is another one."""
-    reader = _Reader(nltk.data.FileSystemPathPointer(str(folder)))
-    dog = reader.lemma_from_key("dog%1:05:00::").synset()
-    answer = (reader.get_version(), _wnid(dog), dog.name())
-    if answer != (_VERSION, "n02084071", "dog.n.01"):
-        raise LookupError(f"they answer {answer}")

@@ -7,13 +7,15 @@ positions, see `videonet.vito.network`) weighs most. Weights are told relative t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from torch import nn
 
 from videonet.lettering import width_of, write
 from videonet.vito.augmentation import normalised
@@ -123,15 +125,25 @@ def attention_of(
     squares = [middle(frame, size) for frame in frames]
     device = next(network.parameters()).device
     images = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float() / 255
+    with at_rest(network):
+        masks = network.attention(normalised(images))
+    return picture(squares, [mask.float().cpu().numpy() for mask in masks]) if masks else None
+
+
+@contextmanager
+def at_rest(network: nn.Module) -> Iterator[None]:
+    """Ask a network something while it is trained: what is asked inside changes nothing in it.
+
+    Batch norms take their running statistics, so it asks nothing of other ranks either.
+    """
     training = [module for module in network.modules() if module.training]
     network.eval()
     try:
         with torch.no_grad():
-            masks = network.attention(normalised(images))
+            yield
     finally:
         for module in training:
             module.training = True
-    return picture(squares, [mask.float().cpu().numpy() for mask in masks]) if masks else None
 
 
 def middle(frame: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

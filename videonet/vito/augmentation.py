@@ -21,11 +21,10 @@ from videonet.vito.image_operations import (
     hued,
     resized_crop,
     saturated,
+    sent,
     solarised,
 )
 
-# Smallest share of the frame's area: VITO's. BYOL has 0.08. The largest is all of it.
-CROP_FROM = 0.4
 # Width to height.
 CROP_ASPECT = (3 / 4, 4 / 3)
 # A crop that does not fit into the frame is drawn again, so many times in all (torchvision).
@@ -85,7 +84,7 @@ def augmented(
     generator: torch.Generator,
     *,
     size: int,
-    crop_from: float = CROP_FROM,
+    crop_from: float,
 ) -> Tensor:
     """Frames as the network takes them: float32 [N, 3, size, size], contiguous, normalised.
 
@@ -97,12 +96,11 @@ def augmented(
     return normalised(apply(frames.permute(0, 3, 1, 2), drawn, size))
 
 
-def draw(
-    recipe: Recipe, sizes: Tensor, generator: torch.Generator, crop_from: float = CROP_FROM
-) -> Drawn:
+def draw(recipe: Recipe, sizes: Tensor, generator: torch.Generator, crop_from: float) -> Drawn:
     """Parameters for images of these `sizes`: int64 [N, 2], height and width in pixels.
 
-    `crop_from` is the smallest share of an image's area that a crop takes. Sizes and generator are
+    `crop_from` is the smallest share of an image's area that a crop takes; the largest is all of
+    it. Sizes and generator are
     the CPU's.
     """
 
@@ -149,7 +147,7 @@ _JITTERS = (brightened, contrasted, saturated, hued)
 def normalised(images: Tensor) -> Tensor:
     """Images as the network takes them: less ImageNet's mean, by its standard deviation."""
     mean, std = (
-        torch.tensor(each, dtype=images.dtype).view(3, 1, 1).to(images.device, non_blocking=True)
+        sent(torch.tensor(each, dtype=images.dtype).view(3, 1, 1), images.device)
         for each in (MEAN, STD)
     )
     return (images - mean) / std
@@ -163,7 +161,7 @@ def _change(
     which = chosen.nonzero().squeeze(1)
     if len(which):
         given = [each[which] for each in parameters]
-        which = which.to(views.device, non_blocking=True)
+        which = sent(which, views.device)
         views[which] = operation(views[which], *given)
 
 

@@ -13,21 +13,23 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def synchronised(module: nn.Module, device_type: str) -> nn.Module:
-    """The module with all its batch norms synchronised over the ranks, for "cuda" or "cpu".
+def synchronised(module: nn.Module, device_type: str) -> None:
+    """Have all batch norms within a module synchronised over the ranks, for "cuda" or "cpu".
 
-    The same parameters and buffers, under the same names. A process on its own needs nothing: it
-    has its module back unchanged. Ask after the ranks have joined, and before the module is copied
+    In place: they are exchanged for others, with the same parameters and buffers under the same
+    names. So the module must not be a batch norm itself. A process on its own needs nothing, and
+    its module stays as it is. Call it after the ranks have joined, and before the module is copied
     or wrapped.
     """
+    assert not isinstance(module, _BatchNorm), "only what is within a module can be exchanged"
     if not distributed.is_initialized() or distributed.get_world_size() == 1:
-        return module
+        return
     if device_type == "cuda":
         # timm's form of torch.nn.SyncBatchNorm.convert_sync_batchnorm: it keeps the activations
         # that some of timm's batch norms contain.
-        converted: nn.Module = convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
-        return converted
-    return _replaced(module)
+        convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
+    else:
+        _exchange(module)
 
 
 class AllReduceBatchNorm(_BatchNorm):
@@ -112,12 +114,12 @@ def _all_reduce(values: Tensor) -> Tensor:
     return total
 
 
-def _replaced(module: nn.Module) -> nn.Module:
-    if isinstance(module, _BatchNorm):
-        return AllReduceBatchNorm(module)
+def _exchange(module: nn.Module) -> None:
     for name, child in module.named_children():
-        setattr(module, name, _replaced(child))
-    return module
+        if isinstance(child, _BatchNorm):
+            setattr(module, name, AllReduceBatchNorm(child))
+        else:
+            _exchange(child)
 
 
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:

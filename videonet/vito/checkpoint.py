@@ -7,10 +7,12 @@ these two are all random states there are, and the loader's position as well.
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 import videonet
 from videonet.errors import UsageError
@@ -28,11 +30,20 @@ def save(run: Path, checkpoint: Mapping[str, Any], keep_last: int, keep_every: i
     """Write a checkpoint, and delete those that need not stay.
 
     `checkpoint["step"]` is the number of steps done. The last `keep_last` checkpoints stay, and
-    those of every multiple of `keep_every` steps (0: none).
+    those of every multiple of `keep_every` steps (0: none). Raises UsageError if it cannot be
+    written.
     """
     path = path_of(run, checkpoint["step"])
-    with drafted(path) as draft:
-        torch.save(dict(checkpoint), draft)
+    # To memory first: to a full disk PyTorch writes on, and complains of something else.
+    content = BytesIO()
+    torch.save(dict(checkpoint), content)
+    try:
+        with drafted(path) as draft:
+            draft.write_bytes(content.getbuffer())
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}); once it can, the same command goes on."
+        ) from error
     steps = _steps(run)
     for step in steps[:-keep_last]:
         if not (keep_every and step % keep_every == 0):
@@ -42,23 +53,58 @@ def save(run: Path, checkpoint: Mapping[str, Any], keep_last: int, keep_every: i
 
 def newest(run: Path) -> Path | None:
     """The checkpoint of the most steps; None: there is none yet."""
-    steps = _steps(run)
-    return path_of(run, steps[-1]) if steps else None
+    step = newest_step(run)
+    return path_of(run, step) if step else None
+
+
+def newest_step(run: Path) -> int:
+    """After how many steps the newest checkpoint was written; 0: there is none yet."""
+    return max(_steps(run), default=0)
+
+
+def clear_drafts(run: Path) -> None:
+    """Delete what a killed run had begun to write."""
+    for path in (run / "checkpoints").glob(".step-*.pt.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def check_finite(network: nn.Module, step: int) -> None:
+    """Raise UsageError if a weight is no number, before a checkpoint is made of it.
+
+    The loss of a step says nothing of the weights after it. Waits for the device.
+    """
+    norms = torch.stack(torch._foreach_norm(list(network.parameters())))
+    if not norms.isfinite().all():
+        raise UsageError(
+            f"After step {step:,} some weights are no numbers any more; train anew, in another "
+            f"--out, with a lower optimizer.base_lr."
+        )
 
 
 def load(path: Path) -> dict[str, Any]:
     """The checkpoint in `path`, its tensors on the CPU. Raises UsageError. Runs no code in it."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(found, dict) or "config" not in found or "online" not in found:
-            raise ValueError("it is of another kind")
-    except Exception as error:  # noqa: BLE001  # a broken file can raise almost anything here
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(
-            f"{path} is no checkpoint of a training run ({reason}). Delete it, and the run goes "
-            f"on from the one before."
-        ) from None
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"The checkpoint {path} cannot be read ({error.strerror}).") from error
+    try:
+        found = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:  # a broken file can raise almost anything here
+        raise _is_none(path, f"PyTorch cannot read it: {_first_sentence(error)}") from error
+    if not isinstance(found, dict) or not found.keys() >= {"config", "step", "online"}:
+        raise _is_none(path, "it is of another kind")
     return found
+
+
+def _is_none(path: Path, reason: str) -> UsageError:
+    return UsageError(
+        f"{path} is no checkpoint of a training run ({reason}); move it away to go on from the one "
+        "before it, or name another."
+    )
+
+
+def _first_sentence(error: Exception) -> str:
+    return re.split(r"[.\n]", str(error), maxsplit=1)[0] or type(error).__name__
 
 
 # What may differ between a run and the run that goes on from it: it changes no batch.

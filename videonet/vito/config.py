@@ -75,8 +75,8 @@ class Backbone(_Table, frozen=True):
 
     # any model of timm that has feature stages
     name: Annotated[str, Meta(pattern=r"\A[\w.:/-]+\Z")] = "resnet50"
-    # stages, counted from the last, whose features are pooled: of ResNet-50 those of 1024 and 2048
-    # channels
+    # stages, counted from the last, whose features are pooled (VITO: two): of ResNet-50 those of
+    # 1024 and 2048 channels
     scales: Literal[1, 2] = 2
 
 
@@ -85,12 +85,13 @@ class Pooling(_Table, frozen=True):
 
     kind: Literal["attention", "average"] = "attention"
     # channels of the attention MLP between its two 1x1 layers.
-    # NOTE: not published. Ours: half of the 1024 channels of the finer stage of ResNet-50.
+    # NOTE: not published. Ours: half of the 1024 channels of the finer stage of ResNet-50, to whose
+    # 37 M parameters, with the projector's, it adds 1.6 M.
     hidden: _Count = 512
 
 
 class Projector(_Table, frozen=True):
-    """Linear - batch norm - ReLU - linear, as in BYOL."""
+    """Linear - batch norm - ReLU - linear, of BYOL's widths (Grill et al. 2020)."""
 
     # channels
     hidden: _Count = 4096

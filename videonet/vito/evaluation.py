@@ -1,10 +1,14 @@
 """What is asked of a network while it is trained, without training anything on its features."""
 
-import msgspec
-import torch
-from PIL import Image
+from itertools import islice
 
-from videonet.vito.attention_picture import attention_of, middle
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from videonet.errors import UsageError
+from videonet.vito.attention_picture import at_rest, middle
 from videonet.vito.augmentation import normalised
 from videonet.vito.config import Config
 from videonet.vito.dataset import Dataset
@@ -16,6 +20,14 @@ from videonet.vito.retrieval import knn_accuracy, same_video_retrieval
 # NOTE: ours. Instance discrimination (Wu et al. 2018) takes 200 of ImageNet's 1.28 M images; of
 # the few frames that are held out, so many would be of all classes.
 NEIGHBOURS = 10
+
+# Most videos that are searched, and how many are embedded at a time.
+# NOTE: ours. All frames are compared with all others, and other ranks wait meanwhile: of 2,048
+# videos that is 64 MB, and a minute of decoding on one core.
+MOST, AT_ONCE = 2_048, 64
+
+# Fewer leave nothing that could be taken for the other.
+FEWEST = 2
 
 # Frames in a picture, each of another video or window.
 FRAMES = 6
@@ -36,6 +48,16 @@ def retrieval(network: Network, dataset: Dataset, config: Config) -> dict[str, f
     }
 
 
+def check_searchable(dataset: Dataset) -> None:
+    """Raise UsageError unless there are videos to search."""
+    held = int(dataset.held_out.sum())
+    if held < FEWEST:
+        raise UsageError(
+            f"{held} of the {len(dataset.held_out)} videos of {dataset.out} are held out, and "
+            f"log.retrieval_every needs at least {FEWEST}; set data.held_out to a greater share."
+        )
+
+
 def embeddings_of_held_out(
     network: Network, dataset: Dataset, config: Config
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -47,10 +69,9 @@ def embeddings_of_held_out(
     labels: list[int] = []
     videos: list[torch.Tensor] = []
     device = next(network.parameters()).device
-    learning = network.training
-    network.eval()
-    with torch.no_grad():
-        for part in held_out_frames(dataset, config.train.seed):
+    parts = islice(held_out_frames(dataset, config.train.seed, AT_ONCE), MOST // AT_ONCE)
+    with at_rest(network):
+        for part in parts:
             frames = [
                 torch.from_numpy(middle(frame[:height, :width].numpy(), config.augmentation.size))
                 for moment, sizes in zip(part.frames, part.sizes.tolist(), strict=True)
@@ -61,22 +82,17 @@ def embeddings_of_held_out(
             features.append(found.view(2, -1, found.shape[1]))
             labels.extend(label[0] for label in part.labels)
             videos.append(part.videos)
-    network.train(learning)
     return torch.cat(features, dim=1), torch.tensor(labels), torch.cat(videos)
 
 
-def attention(network: Network, dataset: Dataset, config: Config) -> Image.Image | None:
-    """Frames of a few clips, always the same, and where the network looks in them.
-
-    None if it has no masks, as with average pooling.
-    """
+def frames_to_show(dataset: Dataset, config: Config) -> list[NDArray[np.uint8]]:
+    """A frame of each of a few clips, always the same for a seed: uint8 [H, W, 3]."""
     here = msgspec.structs.replace(config.data, workers=0)
     first = batches(
         dataset, config.views, here, batch=FRAMES, seed=config.train.seed, first_step=0, steps=1
     )
     (shown,) = first
-    frames = [
+    return [
         frame[:height, :width].numpy()
         for frame, (height, width) in zip(shown.frames[0], shown.sizes.tolist(), strict=True)
     ]
-    return attention_of(network, frames, config.augmentation.size)

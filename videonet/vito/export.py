@@ -136,7 +136,7 @@ def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
     name, scales = (found["config"]["backbone"][key] for key in ("name", "scales"))
     # Only the backbone is wanted of it.
     backbone = Network(
-        name, scales, "average", projector_hidden=1, projection=1, image_size=_size(found)
+        name, scales, "average", 1, projector_hidden=1, projection=1, image_size=_size(found)
     ).backbone
     try:
         backbone.load_state_dict(_weights(found, trained))

@@ -1,8 +1,8 @@
 """What can be done to images, a batch at a time, with parameters of its own for each image.
 
 Images are [N, 3, H, W], RGB, floating point in [0, 1]; parameters are [N], one an image. Each
-operation is torchvision's. None waits for a GPU: what it needs from the CPU is copied without
-blocking, and nothing is fetched back.
+operation is torchvision's. None waits for a GPU: what it needs from the CPU is `sent`, and nothing
+is fetched back.
 """
 
 import torch
@@ -13,6 +13,16 @@ SOLARISE_FROM = 0.5
 
 # Red, green and blue in a grey value: ITU-R BT.601, rounded as torchvision rounds it.
 LUMA = (0.2989, 0.587, 0.114)
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values on a device, for which the CPU does not wait.
+
+    A GPU copies by itself from pinned memory alone; torch keeps that until it is copied.
+    """
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
 
 
 def resized_crop(images: Tensor, crop: Tensor, size: int) -> Tensor:
@@ -46,7 +56,7 @@ def resized_together(images: Tensor, crop: Tensor, size: int) -> Tensor:
     That is 0.2 GFLOP for a frame of 256x341 pixels to 224.
     """
     count, channels, height, width = images.shape
-    top, left, tall, wide = crop.to(images.device, non_blocking=True).unbind(1)
+    top, left, tall, wide = sent(crop, images.device).unbind(1)
     # Frames are stored with the channels last: these are views of them then, not copies.
     lines = _floating(images.permute(0, 2, 3, 1).reshape(count, height, width * channels))
     down = _bicubic(top, tall, height, size, lines.dtype)
@@ -170,5 +180,5 @@ def _floating(images: Tensor) -> Tensor:
 
 def _per_image(values: Tensor, like: Tensor) -> Tensor:
     """One value an image, [N], in a shape, a dtype and on a device that go with `like`."""
-    values = values.to(like.device, like.dtype, non_blocking=True)
+    values = sent(values, like.device).to(like.dtype)
     return values.view(-1, *(1,) * (like.ndim - 1))

@@ -22,9 +22,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column
 from torch import Tensor
 
-from videonet.cli.status import duration
 from videonet.errors import UsageError
 from videonet.files import drafted
+from videonet.progress import duration
 
 # Seconds between lines where there is no terminal, as elsewhere in `videonet`.
 SAY_EVERY = 30.0
@@ -39,7 +39,7 @@ class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
     loss: float
     learning_rate: float
     target_momentum: float
-    # a step's, in the mean; of which it waited so long for the next batch
+    # a step's, in the mean; of which the loop waited for its batch (a GPU may have had work left)
     seconds: float
     seconds_waiting: float
     # of all ranks
@@ -74,16 +74,12 @@ def lines_of(run: Path) -> list[Line]:
 
 
 def finite(step: int, loss: Tensor) -> float:
-    """The loss as a number; waits for the device. Raises UsageError if it is none.
-
-    Weights that are no numbers stay so: it does not matter that only some losses are looked at, as
-    long as it happens before a checkpoint is written.
-    """
+    """The loss as a number; waits for the device. Raises UsageError if it is none."""
     value = float(loss)
     if not math.isfinite(value):
         raise UsageError(
-            f"The loss is {value} at step {step:,}, so training cannot go on; begin anew, or from "
-            f"an earlier checkpoint, with a lower optimizer.base_lr."
+            f"The loss is {value} at step {step:,}, so training cannot go on; begin anew, in "
+            f"another --out, with a lower optimizer.base_lr."
         )
     return value
 
@@ -224,12 +220,10 @@ class _Terminal:
     def step(self, line: StepLine) -> None:
         """Say it, unless another was said a moment ago and this one is not the last."""
         left = (self._steps - line.step) * line.seconds
-        said = (
-            f"loss {line.loss:.3f}, {line.images_per_second:,.0f} images/s, "
-            f"{line.seconds_waiting / line.seconds:.0%} waiting for data"
-        )
+        said = f"loss {line.loss:.3f}, {line.images_per_second:,.0f} images/s"
         if left:
             said += f", about {duration(left)} left"
+        said += f", {line.seconds_waiting / line.seconds:.0%} waiting for data"
         now = time.monotonic()
         if self._console.is_terminal:
             self.bar.update(self._task, completed=line.step, said=said)

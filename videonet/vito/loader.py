@@ -4,22 +4,27 @@ Everything about an example derives from the seed and its position in the stream
 there is no state to keep: to go on after step s is to begin with step s + 1.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from videonet.errors import UsageError
 from videonet.vito import config
 from videonet.vito.dataset import Dataset
+from videonet.vito.memory import Recycled, SharedRing
 from videonet.vito.reading import Draw, Frame, Reader
 from videonet.vito.sampling import EXAMPLES, HELD_OUT, Stream, generator_of, positions_of
 from videonet.vito.views import Span, moments, window
+
+# Batches that a worker makes before the first of them is asked for.
+_AHEAD = 2
 
 # Shards that stay open beside those of a block: those of the next one, where a batch is of both.
 _MORE_SHARDS = 4
@@ -73,8 +78,8 @@ def batches(
     """One batch a step, for steps `first_step` to `steps` - 1, in their order.
 
     `batch` counts the clips of all `ranks` together; each rank is given its equal part of N. With
-    `data.workers` processes, each makes whole batches, two ahead. They are handed over in shared
-    memory (/dev/shm), which must hold them all: 1 MB a clip of three frames of 455 x 256 pixels.
+    `data.workers` processes, each makes whole batches, two ahead, and hands them over in shared
+    memory: /dev/shm must hold three for each worker, 1 MB a clip of three 455 x 256 frames.
 
     Raises UsageError where `batch` is no multiple of `ranks`, and, when it comes to it, where a
     clip is damaged.
@@ -85,11 +90,13 @@ def batches(
         sampler=range(first_step, steps),
         batch_size=None,
         num_workers=data.workers,
+        prefetch_factor=_AHEAD if data.workers else None,
         pin_memory=pin_memory,
         # Its own: it would draw from PyTorch's global one, and so change what comes after.
         generator=torch.Generator(),
     )
-    return map(_raised, made)
+    # Now, so that the workers are at work when the first batch is asked for.
+    return _taken_over(iter(made), data.workers)
 
 
 def held_out_frames(dataset: Dataset, seed: int, at_once: int = 64) -> Iterator[Moments]:
@@ -106,7 +113,7 @@ def held_out_frames(dataset: Dataset, seed: int, at_once: int = 64) -> Iterator[
     # The clips of a video follow each other, in their own order.
     rows = np.argsort(dataset.videos, kind="stable")
     begins, ends = (np.searchsorted(dataset.videos, held, side, rows) for side in ("left", "right"))
-    reader = Reader(dataset, _MORE_SHARDS)
+    reader = Reader(dataset, _MORE_SHARDS, Recycled())
     for first in range(0, len(held), at_once):
         clips, labels = [], []
         part = slice(first, first + at_once)
@@ -128,18 +135,30 @@ def _shown(reader: Reader, rows: NDArray[np.int64], share: float) -> Frame:
     return frame
 
 
-def _raised(made: Batch | UsageError) -> Batch:
-    """What a worker made; what it complained of is raised here, without its traceback."""
-    if isinstance(made, UsageError):
-        raise made
-    return made
+def _taken_over(made: Iterator[Batch | UsageError], workers: int) -> Iterator[Batch]:
+    """What workers made, in memory of this process: they use theirs again.
+
+    A worker has `_AHEAD` batches on the way at most, and is given the next to make when one of them
+    is received. The one before that was copied by then, so a place more in its ring is enough.
+    """
+    memory = Recycled()
+    # Memory that is kept need not be mapped again.
+    mapped: deque[Tensor] = deque(maxlen=(_AHEAD + 1) * workers)
+    for batch in made:
+        if isinstance(batch, UsageError):
+            # Raised here, it comes without the worker's traceback.
+            raise batch
+        if not batch.frames.is_shared():  # type: ignore[no-untyped-call]
+            # Made by this process, or copied to pinned memory.
+            yield batch
+            continue
+        mapped.append(batch.frames)
+        frames = memory.empty(*batch.frames.shape)
+        yield replace(batch, frames=frames.copy_(batch.frames))
 
 
 class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
-    """Item s is the batch of step s: what a worker of DataLoader, on one thread, makes at a time.
-
-    A UsageError is returned: from a worker it would come with a traceback in it.
-    """
+    """Item s is the batch of step s, which a worker of DataLoader makes on one thread."""
 
     def __init__(
         self,
@@ -167,7 +186,8 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
     @cached_property
     def _reader(self) -> Reader:
         # Made by each worker when it begins: open files cannot be handed over.
-        return Reader(self._dataset, self._open_files)
+        memory = SharedRing(_AHEAD + 1) if get_worker_info() else Recycled()
+        return Reader(self._dataset, self._open_files, memory)
 
     def __getitem__(self, step: int) -> Batch | UsageError:
         examples = positions_of(step, *self._part)
@@ -181,8 +201,6 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
             )
         except UsageError as error:
             return error
-        for place in (sizes != sizes[0]).any(dim=2).any(dim=0).nonzero().flatten().tolist():
-            return self._reader.damaged(int(rows[place]), "its frames differ in size")
         return Batch(
             frames=frames,
             sizes=sizes[0],

@@ -11,10 +11,6 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import functional
 
-# NOTE: the paper prints no temperature. 0.1 is SimCLR's for ImageNet (Chen et al. 2020), where
-# projections are l2-normalised as well.
-TEMPERATURE = 0.1
-
 Negatives = Literal["view", "all_views"]
 
 
@@ -22,8 +18,8 @@ def vito_loss(
     online: Tensor,
     target: Tensor,
     videos: Tensor,
-    temperature: float = TEMPERATURE,
-    negatives: Negatives = "view",
+    temperature: float,
+    negatives: Negatives,
 ) -> Tensor:
     """The sum over all views i != j of InfoNCE from online view i to target view j; a scalar.
 
@@ -56,31 +52,36 @@ def vito_loss(
             raise ValueError("The loss needs negatives: a batch of one clip has none.")
         rank = distributed.get_rank() if distributed.is_initialized() else 0
         own = rank * count + torch.arange(count, device=videos.device)
-        others = videos[:, None] != owners
-        all_keys, all_others = keys.flatten(0, 1), others.repeat(1, views)
+        same = videos[:, None] == owners
+        # Of each target view: the keys, which is a clip's own, and which are not to count.
+        if negatives == "view":
+            ignored = same.scatter(1, own[:, None], False)
+            against = [(view, own, ignored) for view in keys]
+        else:
+            same = same.repeat(1, views)
+            positives = [j * len(owners) + own for j in range(views)]
+            against = [
+                (keys.flatten(0, 1), each, same.scatter(1, each[:, None], False))
+                for each in positives
+            ]
         loss = queries.new_zeros(())
         for i, j in permutations(range(views), 2):
-            if negatives == "view":
-                loss = loss + info_nce(queries[i], keys[j], own, others, temperature)
-            else:
-                positives = j * len(owners) + own
-                loss = loss + info_nce(queries[i], all_keys, positives, all_others, temperature)
+            loss = loss + info_nce(queries[i], *against[j], temperature)
     return loss
 
 
 def info_nce(
-    queries: Tensor, keys: Tensor, positives: Tensor, negatives: Tensor, temperature: float
+    queries: Tensor, keys: Tensor, positives: Tensor, ignored: Tensor, temperature: float
 ) -> Tensor:
     """How surprising it is that a query's own key is its positive; the mean over N queries.
 
     -log(exp(q.k / t) / (exp(q.k / t) + sum over negatives n of exp(q.n / t)))
 
     `queries` [N, D] and `keys` [M, D] are unit vectors, `positives` int64 [N] the key that belongs
-    to each query, `negatives` bool [N, M] the keys that do not. Other keys do not count.
+    to each query, `ignored` bool [N, M] the keys that are neither that one nor negatives.
     """
     logits = queries @ keys.mT / temperature
-    counts = negatives.scatter(1, positives[:, None], True)
-    return functional.cross_entropy(logits.masked_fill(~counts, -torch.inf), positives)
+    return functional.cross_entropy(logits.masked_fill(ignored, -torch.inf), positives)
 
 
 def _unit(projections: Tensor) -> Tensor:

@@ -17,27 +17,17 @@ from torch import Tensor, nn
 
 from videonet.errors import UsageError
 
-# The last stages that are pooled (VITO); of ResNet-50 they have 1024 and 2048 channels.
-SCALES = 2
-
-# NOTE: the paper does not print how wide the attention's hidden layer is; this is our choice. For
-# ResNet-50 it adds 1.6 M parameters to the 37 M of backbone and projector.
-POOLING_HIDDEN = 512
-
-# Widths of the projector, as in BYOL (Grill et al. 2020).
-PROJECTOR_HIDDEN = 4096
-PROJECTION = 256
-
 Pooling = Literal["attention", "average"]
 
 
 class Network(nn.Module):
     """Backbone, pooling and projector: a projection of each image, float [N, `projection`].
 
-    `backbone` is the name of any timm model that gives the features of its stages. `image_size`
-    is the side of the images in pixels, which some transformers must know beforehand; without it
-    they take timm's own. Raises UsageError where timm knows no such name, or the model gives no
-    features for images of that size.
+    `backbone` is the name of any timm model that gives the features of its stages; the last
+    `scales` of them are pooled. The two `hidden` are widths of hidden layers, in channels: of the
+    attention and of the projector. `image_size` is the side of the images in pixels, which some
+    transformers must know beforehand; without it they take timm's own. Raises UsageError where
+    timm knows no such name, or the model gives no features for images of that size.
 
     The last batch norm gain of each residual block of a ResNet begins at zero (Goyal et al. 2017,
     5.1), as timm makes them; other backbones begin as timm has it.
@@ -46,11 +36,11 @@ class Network(nn.Module):
     def __init__(
         self,
         backbone: str,
-        scales: int = SCALES,
-        pooling: Pooling = "attention",
-        pooling_hidden: int = POOLING_HIDDEN,
-        projector_hidden: int = PROJECTOR_HIDDEN,
-        projection: int = PROJECTION,
+        scales: int,
+        pooling: Pooling,
+        pooling_hidden: int,
+        projector_hidden: int,
+        projection: int,
         image_size: int | None = None,
     ) -> None:
         super().__init__()
@@ -133,9 +123,11 @@ class AttentionPool(nn.Module):
         return torch.softmax(logits.flatten(1), dim=1, dtype=precision).view_as(logits[:, 0])
 
     def forward(self, features: Tensor) -> Tensor:
-        """Pooled features, [N, channels]."""
-        mask = self.mask(features).to(features.dtype)
-        return torch.einsum("nchw,nhw->nc", features, mask)
+        """Pooled features, [N, channels], in the precision of the features."""
+        # As a product and a sum, which autocast leaves in the precision of the mask; of a matrix
+        # product it would round the mask first.
+        pooled = (features * self.mask(features)[:, None]).sum((2, 3))
+        return pooled.to(features.dtype)
 
 
 class PerView(nn.Module):

@@ -18,9 +18,8 @@ from videonet.vito import config
 # with all its views, as an image does there.
 RATE_FOR_BATCH = 256
 
-# Decay of AdamW's means of gradients and of their squares: Kingma and Ba 2015, the defaults of
-# torch and timm.
-ADAMW_BETAS = (0.9, 0.999)
+# Decay of AdamW's mean of squared gradients: Kingma and Ba 2015, the default of torch and timm.
+ADAMW_SECOND = 0.999
 
 
 class LARS(Optimizer):
@@ -125,7 +124,7 @@ def optimizer_of(settings: config.Optimizer, module: nn.Module) -> Optimizer:
     """
     groups = parameter_groups(module, settings.weight_decay)
     if settings.name == "adamw":
-        return AdamW(groups, lr=settings.base_lr, betas=ADAMW_BETAS)
+        return AdamW(groups, lr=settings.base_lr, betas=(settings.momentum, ADAMW_SECOND))
     return LARS(
         groups,
         lr=settings.base_lr,

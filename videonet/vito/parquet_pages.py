@@ -9,7 +9,7 @@ Thrift's compact protocol.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -24,7 +24,7 @@ _IS_DATA_PAGE, _IS_PLAIN = 0, 0
 # Enough for the header of a page without statistics, which takes about 30.
 _HEADER_BYTES = 128
 
-# So many bytes from there; fewer where the file ends.
+# So many bytes of a file from an offset on, in this order; fewer where the file ends.
 Read = Callable[[int, int], bytes]
 
 
@@ -32,8 +32,8 @@ class OtherLayoutError(Exception):
     """The values are not stored as they are, or the pages make no sense."""
 
 
-def values_at(read: Read, column: pq.ColumnChunkMetaData, wanted: Sequence[int]) -> list[bytes]:
-    """The values at these positions of a column of byte arrays: bytes read at offsets of a file.
+def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tuple[int, int]]:
+    """Length and offset, within the file, of the first `count` values of a column of byte arrays.
 
     `column` must be of a row group of one row that is a list. Raises OtherLayoutError where its
     pages are compressed, coded with a dictionary or of another version, or damaged.
@@ -42,28 +42,27 @@ def values_at(read: Read, column: pq.ColumnChunkMetaData, wanted: Sequence[int])
         raise OtherLayoutError("the pages are compressed, or refer to a dictionary")
     begin = column.data_page_offset
     try:
-        places = _places(read, begin, begin + column.total_compressed_size, max(wanted) + 1)
-    except (IndexError, KeyError, TypeError, struct.error) as error:
+        return _places(read, begin, begin + column.total_compressed_size, count)
+    except (IndexError, KeyError, OverflowError, TypeError, struct.error) as error:
         raise OtherLayoutError("the pages make no sense") from error
-    return [read(*places[position]) for position in wanted]
 
 
 def _places(read: Read, at: int, end: int, count: int) -> list[tuple[int, int]]:
-    """Offset and length of each of the first `count` values in the pages from `at` to `end`."""
+    """Length and offset of the first `count` values in the pages that lie from `at` to `end`."""
     places: list[tuple[int, int]] = []
     while len(places) < count:
-        header, length = _struct(read(at, _HEADER_BYTES), 0)
+        header, length = _struct(read(_HEADER_BYTES, at), 0)
         if header[_TYPE] != _IS_DATA_PAGE or header[_DATA_PAGE][_ENCODING] != _IS_PLAIN:
             raise OtherLayoutError("a page is not of plain values")
         at += length
         following = at + header[_STORED_BYTES]
         # Which values are of which row, and which are missing: one row, and none.
         for _ in ("repetition levels", "definition levels"):
-            at += 4 + _LENGTH(read(at, 4))[0]
+            at += 4 + _LENGTH(read(4, at))[0]
         for _ in range(min(header[_DATA_PAGE][_VALUES], count - len(places))):
-            (length,) = _LENGTH(read(at, 4))
+            (length,) = _LENGTH(read(4, at))
             at += 4
-            places.append((at, length))
+            places.append((length, at))
             at += length
         if at > following or following > end:
             raise OtherLayoutError("a value is longer than its page, or a page than all of them")

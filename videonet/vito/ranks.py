@@ -20,6 +20,12 @@ class Ranks:
     count: int
     device: torch.device
 
+    def __str__(self) -> str:
+        """Where the training takes place, in words."""
+        gpu = self.device.type == "cuda"
+        name = torch.cuda.get_device_name(self.device) if gpu else "the processor"
+        return f"{self.count} x {name}" if self.count > 1 else name
+
 
 @contextmanager
 def joined(device: str) -> Iterator[Ranks]:
@@ -52,6 +58,15 @@ def mean_over_ranks(value: Tensor) -> Tensor:
         distributed.all_reduce(mean)
         mean /= distributed.get_world_size()
     return mean
+
+
+def said_by_first(number: int) -> int:
+    """The number that rank 0 gives, on every rank; each must ask."""
+    if not distributed.is_initialized():
+        return number
+    given = [number]
+    distributed.broadcast_object_list(given, src=0)
+    return given[0]
 
 
 def _device(asked: str, local_rank: int) -> torch.device:

@@ -1,10 +1,9 @@
 """Frames of single clips, out of the shards into tensors: only those that are used."""
 
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +14,12 @@ import simplejpeg
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from videonet.errors import UsageError
 from videonet.shards.parquet import SCHEMA
 from videonet.vito.dataset import Dataset, example_id
-from videonet.vito.parquet_pages import OtherLayoutError, values_at
+from videonet.vito.memory import Recycled, SharedRing
+from videonet.vito.parquet_pages import OtherLayoutError, places_of
 from videonet.vito.views import CLIP_SECONDS, Span, frames_at
 
 # Longest side of a frame that is kept, in short sides: of a longer one the middle.
@@ -29,36 +28,52 @@ from videonet.vito.views import CLIP_SECONDS, Span, frames_at
 # area fits into no frame longer than 10:3 anyway.
 LONGEST = 4
 
+# Height and width of a JPEG are numbers of 16 bits.
+_LARGEST_JPEG = 2**16 - 1
+
+_COLUMNS = ["clip_end_timestamp", "image_height", "image_width", "image_timestamp"]
+
 # Which moments of a clip are wanted, once it is known when it begins and ends: microseconds.
 Draw = Callable[[Span], Sequence[int]]
 
 
 class Frame(NamedTuple):
-    """A frame as it is stored."""
+    """A frame that was found and not yet read."""
 
     # of the clip, in the data set
     row: int
-    jpeg: bytes
-    # pixels
+    # position within the clip
+    number: int
+    # gives the JPEG
+    read: Callable[[], bytes]
+    # as the clip says, pixels
     height: int
     width: int
 
 
 class Reader:
-    """Reads the clips of a data set. Keeps the `open_files` shards open that it read last."""
+    """Reads the clips of a data set. Keeps the `open_files` shards open that it read last.
 
-    def __init__(self, dataset: Dataset, open_files: int) -> None:
+    `memory` gives tensors to decode into.
+    """
+
+    def __init__(self, dataset: Dataset, open_files: int, memory: Recycled | SharedRing) -> None:
         self._dataset = dataset
+        self._memory = memory
         self._opened = lru_cache(open_files)(self._open)
 
     def frames(self, row: int, draw: Draw) -> list[Frame]:
         """The frames of a clip that are shown at the moments that are drawn. Raises UsageError."""
         with self._damage_named(row):
             shard, group = self._place(row)
-            end, times = shard.times(group)
+            end, height, width, times = shard.columns(group, _COLUMNS)
+            if not 0 < min(height, width) <= max(height, width) <= _LARGEST_JPEG:
+                raise ValueError(f"its frames are said to be of {height, width} pixels")
             wanted = frames_at(times, draw(_span(times, end)))
-            jpegs = shard.jpegs(group, wanted, len(times))
-            return [Frame(row, jpeg, *simplejpeg.decode_jpeg_header(jpeg)[:2]) for jpeg in jpegs]
+            return [
+                Frame(row, number, read, height, width)
+                for number, read in zip(wanted, shard.jpegs(group, wanted, len(times)), strict=True)
+            ]
 
     def labels(self, row: int) -> tuple[int, ...]:
         """Positions in the target list of what a clip was kept for. Raises UsageError."""
@@ -69,18 +84,17 @@ class Reader:
     def decoded(self, clips: Sequence[Sequence[Frame]]) -> tuple[Tensor, Tensor]:
         """V frames of each of N clips: uint8 [V, N, H, W, 3], and their sizes, int64 [V, N, 2].
 
-        RGB, padded with zeros below and on the right. In a worker of DataLoader the frames are in
-        shared memory. Raises UsageError where a frame is damaged.
+        RGB, padded with zeros below and on the right. Raises UsageError where a frame is damaged.
         """
-        stored = np.array([[clip[view][2:] for clip in clips] for view in range(len(clips[0]))])
+        stored = np.array([[clip[view][3:] for clip in clips] for view in range(len(clips[0]))])
         sizes = np.minimum(stored, LONGEST * stored[..., ::-1])
-        frames = _empty(*sizes.shape[:2], *sizes.max(axis=(0, 1)).tolist(), 3)
+        frames = self._memory.empty(*sizes.shape[:2], *sizes.max(axis=(0, 1)).tolist(), 3)
         pixels = frames.numpy()
         for place, clip in enumerate(clips):
             for view, frame in enumerate(clip):
-                same = next((at for at in range(view) if clip[at].jpeg is frame.jpeg), None)
-                if same is not None:
-                    pixels[view, place] = pixels[same, place]
+                earlier = [other[:2] for other in clip[:view]]
+                if frame[:2] in earlier:
+                    pixels[view, place] = pixels[earlier.index(frame[:2]), place]
                     continue
                 with self._damage_named(frame.row):
                     _decode(frame, sizes[view, place].tolist(), pixels[view, place])
@@ -122,37 +136,27 @@ class _Shard:
         # Not mapped into memory: the faults on the way to a frame cost more than these reads.
         self._parquet = pq.ParquetFile(path, pre_buffer=False)
         self._file = path.open("rb", buffering=0)
+        self._read = partial(os.pread, self._file.fileno())
         self.footer = self._parquet.metadata
 
-    def times(self, group: int) -> tuple[int, list[int]]:
-        """When the clip in a row group ends, and when each of its frames begins: microseconds."""
-        end, times = self.columns(group, ["clip_end_timestamp", "image_timestamp"])
-        return end, times
-
-    def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[bytes]:
-        """These of the `frames` of a clip; the same object where one is wanted again."""
+    def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[Callable[[], bytes]]:
+        """What reads each of these frames of a clip that has so many."""
         # Every column of a clip is one column of the file.
         column = self.footer.row_group(group).column(SCHEMA.get_field_index("image_encoded"))
-        distinct = sorted(set(wanted))
-        self._announce(
-            column.data_page_offset, column.total_compressed_size * (distinct[-1] + 1) // frames
-        )
+        count = max(wanted) + 1
+        self._announce(column.data_page_offset, column.total_compressed_size * count // frames)
         try:
-            jpegs = values_at(self._read, column, distinct)
+            places = places_of(self._read, column, count)
+            return [partial(self._read, *places[number]) for number in wanted]
         except OtherLayoutError:
             # Arrow reads whatever is Parquet.
-            (every,) = self.columns(group, ["image_encoded"])
-            jpegs = [every[position] for position in distinct]
-        found = dict(zip(distinct, jpegs, strict=True))
-        return [found[position] for position in wanted]
+            (jpegs,) = self.columns(group, ["image_encoded"])
+            return [partial(jpegs.__getitem__, number) for number in wanted]
 
     def columns(self, group: int, names: list[str]) -> list[Any]:
         """The values of these columns, in this order."""
         table = self._parquet.read_row_group(group, columns=names, use_threads=False)
         return [table[name][0].as_py() for name in names]
-
-    def _read(self, offset: int, length: int) -> bytes:
-        return os.pread(self._file.fileno(), length, offset)
 
     def _announce(self, offset: int, length: int) -> None:
         """Have the system fetch this much at once: reading it bit by bit, a disk is slow."""
@@ -167,22 +171,17 @@ def _span(times: Sequence[int], end: int) -> Span:
 
 def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> None:
     """Decode a frame into `pixels`, [H, W, 3]; of one that is larger than `size` the middle."""
-    height, width = size
-    if (frame.height, frame.width) == (height, pixels.shape[1]):
-        # Its rows follow each other without a gap.
-        simplejpeg.decode_jpeg(frame.jpeg, colorspace="RGB", buffer=pixels)
-    else:
-        image = simplejpeg.decode_jpeg(frame.jpeg, colorspace="RGB")
+    # Where it is as wide as the batch, its rows follow each other there without a gap.
+    straight = frame.width == size[1] == pixels.shape[1] and frame.height == size[0]
+    image = simplejpeg.decode_jpeg(
+        frame.read(), colorspace="RGB", buffer=pixels if straight else None
+    )
+    found = image.shape[:2]
+    if found != (frame.height, frame.width):
+        raise ValueError(f"a frame of {found} pixels in a clip of {frame.height, frame.width}")
+    if not straight:
+        height, width = size
         top, left = (frame.height - height) // 2, (frame.width - width) // 2
         pixels[:height, :width] = image[top : top + height, left : left + width]
         pixels[:height, width:] = 0
-    pixels[height:] = 0
-
-
-def _empty(*shape: int) -> Tensor:
-    if get_worker_info() is None:
-        return torch.empty(shape, dtype=torch.uint8)
-    # Where it is handed over, as torch's own default_collate does: it would be copied there
-    # otherwise.
-    storage = torch.UntypedStorage._new_shared(math.prod(shape))  # type: ignore[no-untyped-call]
-    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
+    pixels[size[0] :] = 0

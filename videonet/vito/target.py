@@ -7,8 +7,10 @@ BYOL, Grill et al. 2020), moved after each step of the optimiser. It has no grad
 import copy
 
 import torch
-from timm.layers.drop import DropPath
+from timm.layers.drop import DropBlock2d, DropPath
+from timm.layers.patch_dropout import PatchDropout, PatchDropoutWithIndices
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 
 
 def target_of(online: nn.Module) -> nn.Module:
@@ -21,16 +23,18 @@ def target_of(online: nn.Module) -> nn.Module:
     that this made no difference.
 
     NOTE: stochastic depth, which timm's Swin has by default, is off in it, as in DINO's teacher
-    (Caron et al. 2021), and so is dropout: noise in the target would be noise in what is learnt.
-    We know of no word of VITO on it.
+    (Caron et al. 2021), and so is dropout of any kind: noise in the target would be noise in what
+    is learnt. We know of no word of VITO on it.
     """
     target = copy.deepcopy(online).requires_grad_(False).train()
     for module in target.modules():
         # Probabilities and not modes: attention reads them, and `train` would undo modes.
-        if isinstance(module, nn.Dropout):
+        if isinstance(module, _DropoutNd):
             module.p = 0.0
-        elif isinstance(module, DropPath):
+        elif isinstance(module, DropPath | DropBlock2d):
             module.drop_prob = 0.0
+        elif isinstance(module, PatchDropout | PatchDropoutWithIndices):
+            module.prob = 0.0
     return target
 
 

@@ -11,6 +11,7 @@ and a projector (`network`); a second such network that follows the first as a m
 
 import time
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from videonet.errors import UsageError
+from videonet.files import drafted
 from videonet.vito import checkpoint, evaluation
+from videonet.vito.attention_picture import attention_of
 from videonet.vito.augmentation import RECIPES, augmented
 from videonet.vito.batchnorm import synchronised
 from videonet.vito.config import Config, as_dict, to_toml
 from videonet.vito.dataset import open_dataset
-from videonet.vito.journal import Journal, finite
+from videonet.vito.journal import Journal
 from videonet.vito.loader import batches
 from videonet.vito.loss import vito_loss
 from videonet.vito.network import Network, PerView
@@ -38,7 +41,7 @@ from videonet.vito.optimizer import (
     set_learning_rate,
     target_momentum,
 )
-from videonet.vito.ranks import joined, mean_over_ranks
+from videonet.vito.ranks import joined, mean_over_ranks, said_by_first
 from videonet.vito.target import target_of, update
 from videonet.vito.transfer import to_device
 
@@ -52,16 +55,17 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
         # ------------------------------------------------------------------ the processes
         ranks = stack.enter_context(joined(config.train.device))
         writes = ranks.rank == 0
-        if writes:
-            _lock(run, stack)
         console = console if writes and console else Console(quiet=True)
 
         # ------------------------------------------------------------------ the data
         dataset = open_dataset(data, held_out=config.data.held_out)
+        if config.log.retrieval_every:
+            evaluation.check_searchable(dataset)
+        if writes:
+            _take(run, data, stack)
         batch = config.train.batch
-        # All lengths are counted in examples, so that they do not depend on the data set.
-        steps = int(config.train.epochs * config.data.examples_per_epoch / batch)
-        warmup = int(config.optimizer.warmup_epochs * config.data.examples_per_epoch / batch)
+        steps = steps_in(config.train.epochs, config)
+        warmup = steps_in(config.optimizer.warmup_epochs, config)
 
         # ------------------------------------------------------------------ the networks
         torch.manual_seed(config.train.seed)
@@ -69,40 +73,61 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
         online = network_of(config).to(memory_format=layout).to(ranks.device)
         synchronised(online, ranks.device.type)
         target = target_of(online)
-        learner: nn.Module = PerView(online)
-        follower = PerView(target)
-        if config.train.compile:
-            learner.compile()
-            follower.compile()
-        if ranks.count > 1:
-            learner = DistributedDataParallel(learner, broadcast_buffers=False)
 
         # ------------------------------------------------------------------ the optimiser
         optimizer = optimizer_of(config.optimizer, online)
         peak = peak_learning_rate(config.optimizer.base_lr, batch)
 
         # ------------------------------------------------------------------ going on
-        done = 0
-        newest = checkpoint.newest(run)
-        if newest is not None:
-            found = checkpoint.load(newest)
+        done = said_by_first(checkpoint.newest_step(run) if writes else 0)
+        if done:
+            found = checkpoint.load(checkpoint.path_of(run, done))
             checkpoint.check_goes_on(found, run, as_dict(config), dataset.manifest_sha256)
             online.load_state_dict(found["online"])
             target.load_state_dict(found["target"])
             optimizer.load_state_dict(found["optimizer"])
-            done = found["step"]
             console.print(f"goes on after step {done:,} of {steps:,}")
+            if found["ranks"] != ranks.count:
+                console.print(
+                    f"with {ranks.count} ranks, {found['ranks']} before: the clips and moments are "
+                    "the same, the augmentations are not"
+                )
+            del found
         if done >= steps:
-            assert newest is not None
-            return newest
+            return checkpoint.path_of(run, done)
+
+        console.print(
+            f"{len(dataset.training_rows()):,} clips of {(~dataset.held_out).sum():,} videos, "
+            f"{batch:,} a step for {steps:,} steps, with {config.backbone.name} on {ranks}"
+        )
+
+        # ------------------------------------------------------------------ the passes
+        learner: nn.Module = PerView(online)
+        follower = PerView(target)
+        if config.train.compile:
+            learner.compile()
+            follower.compile()
+        if ranks.count > 1:
+            learner = DistributedDataParallel(
+                learner,
+                broadcast_buffers=False,
+                gradient_as_bucket_view=True,
+                # After its first step it would sum gradients in another order, and a run that goes
+                # on would not: on a CPU the two are to be alike to the last bit.
+                find_unused_parameters=ranks.device.type == "cpu",
+            )
 
         # ------------------------------------------------------------------ the loop
         journal = None
+        pictured = None
         if writes:
-            (run / "config.toml").write_text(to_toml(config), encoding="utf-8")
+            with drafted(run / "config.toml") as draft:
+                draft.write_text(to_toml(config), encoding="utf-8")
             journal = stack.enter_context(
                 Journal(run, resumed_at=done, steps=steps, console=console)
             )
+            if config.log.picture_every:
+                pictured = evaluation.frames_to_show(dataset, config)
         precision = torch.autocast(
             ranks.device.type, torch.bfloat16, enabled=config.train.precision == "bfloat16"
         )
@@ -161,6 +186,8 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
             optimizer.step()
             update(target, online, momentum)
             done = step + 1
+            # So that the next batch finds their memory free.
+            del given, views, targets, projections
 
             # What is left of it.
             if _due(done, config.log.every, steps):
@@ -171,7 +198,7 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
                         loss=mean,
                         learning_rate=rate,
                         target_momentum=momentum,
-                        images=batch * len(views),
+                        images=batch * len(config.views.recipes),
                         waited=waited,
                     )
                 waited = 0.0
@@ -179,17 +206,18 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
                 continue
             with journal.aside():
                 if _due(done, config.log.retrieval_every, steps):
-                    found = evaluation.retrieval(online, dataset, config)
-                    journal.evaluation(done, "retrieval", found)
-                if _due(done, config.log.picture_every, steps):
-                    picture = evaluation.attention(online, dataset, config)
+                    shares = evaluation.retrieval(online, dataset, config)
+                    journal.evaluation(done, "retrieval", shares)
+                if pictured is not None and _due(done, config.log.picture_every, steps):
+                    picture = attention_of(online, pictured, config.augmentation.size)
                     if picture is not None:
                         journal.picture(done, picture)
                 if _due(done, config.log.checkpoint_every, steps):
-                    finite(done, loss.detach())
+                    checkpoint.check_finite(online, done)
                     state: dict[str, Any] = {
                         "config": as_dict(config),
                         "step": done,
+                        "ranks": ranks.count,
                         "online": online.state_dict(),
                         "target": target.state_dict(),
                         "optimizer": optimizer.state_dict(),
@@ -220,16 +248,25 @@ def _random(seed: int, step: int, rank: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(words[1] >> np.uint64(1)))
 
 
+def steps_in(epochs: float, config: Config) -> int:
+    """Whole steps in so many epochs, which are counted in examples, whatever the data set."""
+    exact = Fraction(str(epochs)) * config.data.examples_per_epoch / config.train.batch
+    return int(exact)
+
+
 def _due(done: int, every: int, steps: int) -> bool:
     """Whether something that happens every so many steps, and at the end, happens now. 0: never."""
     return bool(every) and (done % every == 0 or done == steps)
 
 
-def _lock(run: Path, stack: ExitStack) -> None:
-    """Keep others from training in the same folder. Raises UsageError."""
+def _take(run: Path, data: Path, stack: ExitStack) -> None:
+    """Make the folder of the run, and keep others from training in it. Raises UsageError."""
+    if run.resolve().is_relative_to(data.resolve()):
+        raise UsageError(f"{run} is in the data set {data}; give an --out of its own.")
     try:
         run.mkdir(parents=True, exist_ok=True)
         stack.enter_context(FileLock(run / ".lock", timeout=0))
+        checkpoint.clear_drafts(run)
     except Timeout:
         raise UsageError(
             f"Another process trains in {run} at this moment; wait for it, or give another --out."

@@ -1,0 +1,51 @@
+"""Memory for batches that is used again: getting it anew costs as much as decoding what it holds.
+
+Measured on a virtual machine: 0.5 ms a MB of PyTorch's memory, 0.8 ms of shared memory, first used;
+0.03 ms of memory that was used before; 0.3 ms for a frame of 455 x 256 pixels, 0.35 MB.
+"""
+
+import math
+import weakref
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class Recycled:
+    """Memory that is handed out again once nobody has a tensor in it any more."""
+
+    def __init__(self) -> None:
+        self._free: list[NDArray[np.uint8]] = []
+
+    def empty(self, *shape: int) -> Tensor:
+        """A tensor of bytes, whatever they are: uint8 [*shape]."""
+        size = math.prod(shape)
+        whole = self._free.pop() if self._free else None
+        if whole is None or whole.size < size:
+            # NumPy asks the system for large pages, PyTorch does not.
+            whole = np.empty(size, np.uint8)
+        # The tensor keeps this view alive, and a view of the tensor keeps the tensor's memory.
+        lent = whole[:size].reshape(shape)
+        weakref.finalize(lent, self._free.append, whole).atexit = False
+        return torch.from_numpy(lent)
+
+
+class SharedRing:
+    """Shared memory of a worker process: of `places` tensors the last ones are intact."""
+
+    def __init__(self, places: int) -> None:
+        self._places = [torch.empty(0, dtype=torch.uint8)] * places
+        self._next = 0
+
+    def empty(self, *shape: int) -> Tensor:
+        """A tensor of bytes, in the place of the one that was made so many before: uint8."""
+        size = math.prod(shape)
+        if self._places[self._next].numel() < size:
+            # As torch's own default_collate: a tensor of other memory is copied to be handed over.
+            storage = torch.UntypedStorage._new_shared(size)  # type: ignore[no-untyped-call]
+            self._places[self._next] = torch.empty(0, dtype=torch.uint8).set_(storage)
+        place = self._places[self._next]
+        self._next = (self._next + 1) % len(self._places)
+        return place[:size].view(shape)
