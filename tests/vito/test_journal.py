@@ -175,7 +175,6 @@ def test_where_there_is_no_terminal_the_first_and_the_last_line_are_said_and_few
     assert first.startswith("step 10 of 40: loss 7.900, ")
     assert "images/s, about " in first
     assert first.endswith(" left, 0% waiting for data")
-    assert first.endswith(" left")
     assert last.startswith("step 40 of 40: loss 7.600, ")
     assert last.endswith("waiting for data")
 

@@ -21,9 +21,9 @@ def test_memory_that_somebody_has_a_part_of_is_not_used_again():
     part = whole[1:, :2]
     part.fill_(7)
     del whole
-    others = [memory.empty(3, 4).fill_(1) for _ in range(3)]
+    for _ in range(3):
+        memory.empty(3, 4).fill_(1)
     assert (part == 7).all()
-    assert len({other.data_ptr() for other in others}) == 1
 
 
 def test_memory_that_is_too_small_is_replaced():

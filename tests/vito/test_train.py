@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from filelock import FileLock
 from PIL import Image
 
 from tests.curated import sentence, videonet
-from tests.vito.training import ALONE, STEPS, command, quick, small_data
+from tests.vito.training import ALONE, STEPS, VIDEONET, command, quick, small_data
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -218,3 +220,20 @@ def test_a_gpu_trains_in_bfloat16(data, tmp_path):
     faster = ("train.device=cuda", "train.precision=bfloat16", "train.channels_last=true")
     train(quick(*faster, "data.workers=2"), data, tmp_path)
     assert [line.step for line in steps_of(tmp_path)] == list(range(1, STEPS + 1))
+
+
+def test_a_reading_process_that_ends_is_a_sentence(data, tmp_path):
+    arguments = command(data, tmp_path, "data.workers=1", "train.epochs=400")
+    started = [str(VIDEONET), "train", *arguments]
+    process = subprocess.Popen(started, env=ALONE, stderr=subprocess.PIPE, text=True)
+    try:
+        while process.poll() is None and len(steps_of(tmp_path)) < 2:
+            time.sleep(0.01)
+        for child in psutil.Process(process.pid).children(recursive=True):
+            if "multiprocessing" not in " ".join(child.cmdline()):
+                child.kill()
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 2
+    assert "videonet: A process that reads clips has ended" in said

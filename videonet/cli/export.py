@@ -41,7 +41,8 @@ def export(
     with needed_for("videonet export"):
         from videonet.vito.export import checkpoint_of, export_onnx, export_timm, file_of
 
-    trained = checkpoint or checkpoint_of(run)
+    newest = checkpoint_of(run)
+    trained = checkpoint or newest
     if to is Form.TIMM:
         written = export_timm(trained, out or file_of(run, trained, ".pth"))
         arguments = {**written.arguments, "checkpoint_path": str(written.file)}

@@ -1,6 +1,8 @@
 """`videonet train`: VITO on the clips of a data set."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +39,7 @@ def train(
     if "://" in data:
         raise UsageError(f"Only folders can be trained on as yet; copy {data} into one.")
     console = Console(soft_wrap=True, highlight=False)
-    with ended_by_interrupt(console):
+    with ended_by_interrupt(console), _lost_worker_named():
         last = carry_out(load(config, settings or ()), Path(data), out, console)
     if os.environ.get("RANK", "0") != "0":
         return
@@ -45,3 +47,22 @@ def train(
     for picture in sorted((out / "pictures").glob("attention-*.png"))[-1:]:
         console.print(f"  attention    {picture}", markup=False)
     console.print(f"  features     videonet export {out} --to timm", markup=False)
+
+
+@contextmanager
+def _lost_worker_named() -> Iterator[None]:
+    """Say in a sentence that a process of the loader has ended. Raises UsageError.
+
+    PyTorch raises that wherever the main thread happens to be at work.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        reason = str(error).strip().splitlines()[-1]
+        raise UsageError(
+            f"A process that reads clips has ended ({reason}); if memory or /dev/shm, which holds "
+            "three batches of each worker, is too small, set data.workers or train.batch lower. "
+            "The same command goes on."
+        ) from error

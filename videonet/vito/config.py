@@ -4,19 +4,17 @@ The defaults are the paper's experiment (VITO, Parthasarathy et al. 2023), which
 `configs/vito_resnet50.toml` spells out. Another file says only in what it differs.
 """
 
-import difflib
-import json
-import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, inspect, structs
+from msgspec import Meta, structs
 
 from videonet.errors import UsageError
+from videonet.vito.settings import check_name, converted, nearest, shown
 
 _Positive = Annotated[float, Meta(gt=0)]
 _Count = Annotated[int, Meta(ge=1)]
@@ -224,7 +222,7 @@ def to_toml(config: Config) -> str:
     """All settings as a file that `load` reads."""
     # Strings, numbers, booleans and lists of strings are written in TOML as in JSON.
     return "\n".join(
-        f"[{table}]\n" + "".join(f"{name} = {_shown(value)}\n" for name, value in fields.items())
+        f"[{table}]\n" + "".join(f"{name} = {shown(value)}\n" for name, value in fields.items())
         for table, fields in as_dict(config).items()
     )
 
@@ -245,7 +243,7 @@ def _of_file(name_or_path: str) -> dict[str, Any]:
         return _flat(document, name_or_path)
     if not isinstance(base, str) or base.endswith(".toml"):
         raise UsageError(
-            f"{name_or_path} has base = {_shown(base)}; it must be one of {', '.join(names())}."
+            f"{name_or_path} has base = {shown(base)}; it must be one of {', '.join(names())}."
         )
     return _of_file(base) | _flat(document, name_or_path)
 
@@ -254,7 +252,7 @@ def _built_in(name: str) -> str:
     """The text of a configuration that comes with the package."""
     if name not in names():
         raise UsageError(
-            f"There is no configuration {name}; the nearest is {_nearest(name, names())}. There "
+            f"There is no configuration {name}; the nearest is {nearest(name, names())}. There "
             f"are {', '.join(names())}, and files of your own whose names end in .toml."
         )
     configs = resources.files(__package__).joinpath("configs")
@@ -268,7 +266,7 @@ def _of_setting(setting: str) -> dict[str, Any]:
         raise UsageError(
             f"--set {setting} is no setting with its value, such as --set optimizer.base_lr=0.2."
         )
-    _check_name(name, "--set")
+    check_name(name, _TYPES, "--set")
     try:
         read = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
@@ -285,41 +283,8 @@ def _flat(tables: Mapping[str, Any], where: str) -> dict[str, Any]:
         else:
             flat[table] = fields
     for name in flat:
-        _check_name(name, where)
+        check_name(name, _TYPES, where)
     return flat
-
-
-def _check_name(name: str, where: str) -> None:
-    """Raise UsageError unless there is a setting of this full name."""
-    if name in _TYPES:
-        return
-    if "accum" in name.lower():
-        raise UsageError(
-            f"{where}: there is no setting {name}, for gradients accumulated over small batches "
-            f"are not those of a large one, neither of InfoNCE, whose negatives are the batch, nor "
-            f"of batch norm; for a larger train.batch use more ranks."
-        )
-    if name in _TABLES:
-        settings = ", ".join(known for known in _TYPES if known.startswith(f"{name}."))
-        raise UsageError(f"{where}: {name} is a table; its settings are {settings}.")
-    raise UsageError(f"{where}: there is no setting {name}; did you mean {_meant(name)}?")
-
-
-def _meant(name: str) -> str:
-    """The full names of the settings that somebody may have meant."""
-    fields = {known: known.rpartition(".")[2] for known in _TYPES}
-    table, dot, field = name.rpartition(".")
-    if not dot:
-        nearest = _nearest(field, fields.values())
-        return " or ".join(known for known in _TYPES if fields[known] == nearest)
-    same = [known for known in _TYPES if fields[known] == field]
-    if not same and table in _TABLES:
-        same = [known for known in _TYPES if known.startswith(f"{table}.")]
-    return _nearest(name, same or _TYPES)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    return difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)[0]
 
 
 def _config(given: Mapping[str, Any]) -> Config:
@@ -327,22 +292,10 @@ def _config(given: Mapping[str, Any]) -> Config:
     tables: dict[str, dict[str, Any]] = {table: {} for table in _TABLES}
     for full_name, value in given.items():
         table, _, name = full_name.partition(".")
-        tables[table][name] = _converted(full_name, value)
+        tables[table][name] = converted(full_name, value, _TYPES[full_name])
     config = Config(**{table: _TABLES[table](**fields) for table, fields in tables.items()})
     _check_together(config)
     return config
-
-
-def _converted(name: str, value: Any) -> Any:
-    """The value of a setting, of its type. Raises UsageError."""
-    try:
-        converted = msgspec.convert(value, _TYPES[name])
-    except msgspec.ValidationError:
-        converted = math.nan
-    if isinstance(converted, float) and not math.isfinite(converted):
-        expected = _expected(inspect.type_info(_TYPES[name]))
-        raise UsageError(f"{name} is {_shown(value)}; it must be {expected}.")
-    return converted
 
 
 def _check_together(config: Config) -> None:
@@ -372,30 +325,3 @@ def _check_together(config: Config) -> None:
             f"log.retrieval_every is {config.log.retrieval_every}, and there are no held-out "
             f"videos to search; set data.held_out, to 0.05 for example."
         )
-
-
-def _expected(kind: inspect.Type) -> str:
-    """What a type takes, in words."""
-    match kind:
-        case inspect.LiteralType(values=values):
-            return " or ".join(_shown(value) for value in values)
-        case inspect.VarTupleType(item_type=item, min_length=least):
-            return f'a list of at least {least} of {_expected(item)}, such as ["A1", "A2"]'
-        case inspect.IntType() | inspect.FloatType():
-            number = "a whole number" if isinstance(kind, inspect.IntType) else "a number"
-            limits = {
-                "above": kind.gt,
-                "at least": kind.ge,
-                "below": kind.lt,
-                "at most": kind.le,
-            }
-            stated = [f"{how} {limit}" for how, limit in limits.items() if limit is not None]
-            return f"{number} that is {' and '.join(stated)}"
-        case inspect.BoolType():
-            return "true or false"
-    return "the name of a timm model"
-
-
-def _shown(value: Any) -> str:
-    """A value as TOML and JSON write it."""
-    return json.dumps(value, ensure_ascii=False, default=str)

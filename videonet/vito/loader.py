@@ -4,6 +4,7 @@ Everything about an example derives from the seed and its position in the stream
 there is no state to keep: to go on after step s is to begin with step s + 1.
 """
 
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -85,16 +86,19 @@ def batches(
     clip is damaged.
     """
     positions_of(first_step, batch, rank, ranks)
-    made: DataLoader[Batch | UsageError] = DataLoader(
-        _Steps(dataset, views, data, batch, rank, ranks, seed),
-        sampler=range(first_step, steps),
-        batch_size=None,
-        num_workers=data.workers,
-        prefetch_factor=_AHEAD if data.workers else None,
-        pin_memory=pin_memory,
-        # Its own: it would draw from PyTorch's global one, and so change what comes after.
-        generator=torch.Generator(),
-    )
+    with warnings.catch_warnings():
+        # More workers than cores are as good as fewer.
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        made: DataLoader[Batch | UsageError] = DataLoader(
+            _Steps(dataset, views, data, batch, rank, ranks, seed),
+            sampler=range(first_step, steps),
+            batch_size=None,
+            num_workers=data.workers,
+            prefetch_factor=_AHEAD if data.workers else None,
+            pin_memory=pin_memory,
+            # Its own: it would draw from PyTorch's global one, and so change what comes after.
+            generator=torch.Generator(),
+        )
     # Now, so that the workers are at work when the first batch is asked for.
     return _taken_over(iter(made), data.workers)
 
