@@ -1,7 +1,9 @@
 """loader: which frames a step is given, from shards as they lie in OUT."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ torch = pytest.importorskip("torch")
 from videonet.vito.config import Data, Views  # noqa: E402
 from videonet.vito.dataset import open_dataset  # noqa: E402
 from videonet.vito.loader import Batch, batches, held_out_frames  # noqa: E402
+from videonet.vito.parquet_pages import places_of  # noqa: E402
 from videonet.vito.sampling import EXAMPLES, generator_of  # noqa: E402
 from videonet.vito.views import frames_at, moments, span_of, window  # noqa: E402
 
@@ -217,18 +220,20 @@ def test_shards_that_were_packed_otherwise_give_the_same_frames(out, copy, how):
     assert same(loaded(copy), loaded(out))
 
 
-def test_frames_are_found_in_clips_of_several_pages(tmp_path):
-    # A page ends at 1 MB: here after every third or fourth frame.
-    noise = np.random.default_rng(0).integers(0, 256, (20, 400, 500, 3), np.uint8)
-    jpegs = tuple(simplejpeg.encode_jpeg(frame, quality=95) for frame in noise)
-    assert sum(map(len, jpegs)) > 4_000_000
-    big = {"image_height": 400, "image_width": 500, "image_encoded": jpegs}
-    out = write_out(tmp_path, [[clip_of(video, 0, 20, **big) for video in "ab"]])
-    (batch,) = loaded(out, batch=8, steps=1)
-    for place, frames in enumerate(frames_of(batch)):
-        clip = clip_of("a", 0, 20, **big)
-        for frame, index in zip(frames, used(clip, place, Views()), strict=True):
-            assert np.array_equal(frame, simplejpeg.decode_jpeg(jpegs[index]))
+def test_frames_are_found_in_clips_of_several_pages(out, copy):
+    for file in (copy / "clips/parquet").iterdir():
+        # A page ends where it has 2,000 bytes, which is looked at after every third frame.
+        pages = {"write_batch_size": 3, "data_page_size": 2_000}
+        plain = {"compression": "none", "use_dictionary": False, "row_group_size": 1}
+        pq.write_table(pq.read_table(file), file, **plain, **pages)
+        column = pq.read_metadata(file).row_group(0).column(15)
+        with file.open("rb") as opened:
+            places = places_of(partial(os.pread, opened.fileno()), column, 40)
+        lengths, offsets = np.array(places).T
+        between = offsets[1:] - offsets[:-1] - lengths[:-1]
+        assert (between > 4).sum() > 5
+    restate_shards(copy)
+    assert same(loaded(copy), loaded(out))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -271,7 +276,7 @@ def test_a_shard_that_was_exchanged_is_refused(copy):
 def test_a_shard_that_has_gone_is_refused(copy):
     dataset = open_dataset(copy)
     (copy / SHARD).unlink()
-    with pytest.raises(UsageError, match=r"clip [ace]#. is damaged \(.*No such file"):
+    with pytest.raises(UsageError, match=r"\.parquet cannot be read \(No such file"):
         list(batches(dataset, Views(), Data(workers=0), batch=5, seed=0, steps=1))
 
 

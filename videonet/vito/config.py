@@ -35,8 +35,9 @@ class Data(_Table, frozen=True):
     # clips in an epoch, whatever the data set holds: ImageNet has so many images, and schedules
     # are known in its epochs
     examples_per_epoch: _Count = 1_280_000
-    # shards that are open at a time, and whose rows are mixed
-    shuffle_shards: _Count = 16
+    # shards that are open at a time, and whose rows are mixed: each is a mixture of all videos, but
+    # the same ones each time. NOTE: ours: in the published size those of 128 are two batches.
+    shuffle_shards: _Count = 128
     # processes of each rank that read and decode; 0: the rank does it itself
     workers: Annotated[int, Meta(ge=0)] = 8
     # share of the videos that is never trained on, chosen by a hash of video_key

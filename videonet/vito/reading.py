@@ -126,6 +126,10 @@ class Reader:
         try:
             yield
         except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+            if isinstance(error, OSError) and error.errno:
+                # Nothing is wrong with the clip: too many open files, a disk that is gone.
+                file = self._dataset.file(row)
+                raise UsageError(f"{file} cannot be read ({os.strerror(error.errno)}).") from error
             raise self.damaged(row, error) from error
 
 
