@@ -13,7 +13,8 @@ from tests.once import made_once
 # The files that take longest, longest first: begun last, one would keep a single process busy
 # when all others are done.
 LONGEST = (
-    *("test_curate.py", "test_real_videos.py", "test_kill.py", "test_youtube.py"),
+    *("test_curate.py", "test_learning.py", "test_real_videos.py", "test_kill.py"),
+    *("test_youtube.py", "test_resume.py", "test_train.py"),
     *("test_refused.py", "test_interrupt.py", "test_rebuild.py", "test_status.py"),
     *("test_withdraw.py", "test_withdraw_killed.py", "test_wordnet.py", "test_graph.py"),
     "test_clips.py",

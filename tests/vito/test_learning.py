@@ -20,12 +20,13 @@ from videonet.shards import FORMATS
 from videonet.vito.config import load
 from videonet.vito.dataset import open_dataset
 
-# A fifth of the benchmark's steps, on three fifths of its videos, half as long.
-SHORT = ("train.epochs=6", "optimizer.warmup_epochs=1", "data.held_out=0.25", "data.workers=1")
+# Two fifths of the benchmark's steps, on three fifths of its videos, half as long. In its first 100
+# steps the loss hardly falls.
+SHORT = ("train.epochs=10", "optimizer.warmup_epochs=1", "data.held_out=0.25", "data.workers=1")
 VIDEOS = 300
 SECONDS = Fraction("5.12")
 
-# Share by which VITO must be ahead of everything that was not trained: what it learns in a minute.
+# Share by which VITO must be ahead of everything that was not trained: what it learns in two minutes.
 AHEAD = 0.08
 
 

@@ -1,9 +1,7 @@
 """loader: which frames a step is given, from shards as they lie in OUT."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,7 +21,6 @@ torch = pytest.importorskip("torch")
 from videonet.vito.config import Data, Views  # noqa: E402
 from videonet.vito.dataset import open_dataset  # noqa: E402
 from videonet.vito.loader import Batch, batches, held_out_frames  # noqa: E402
-from videonet.vito.parquet_pages import places_of  # noqa: E402
 from videonet.vito.sampling import EXAMPLES, generator_of  # noqa: E402
 from videonet.vito.views import frames_at, moments, span_of, window  # noqa: E402
 
@@ -216,22 +213,6 @@ def test_shards_that_were_packed_otherwise_give_the_same_frames(out, copy, how):
             row_group_size=1,
             **{"compression": "none", "use_dictionary": False} | how,
         )
-    restate_shards(copy)
-    assert same(loaded(copy), loaded(out))
-
-
-def test_frames_are_found_in_clips_of_several_pages(out, copy):
-    for file in (copy / "clips/parquet").iterdir():
-        # A page ends where it has 2,000 bytes, which is looked at after every third frame.
-        pages = {"write_batch_size": 3, "data_page_size": 2_000}
-        plain = {"compression": "none", "use_dictionary": False, "row_group_size": 1}
-        pq.write_table(pq.read_table(file), file, **plain, **pages)
-        column = pq.read_metadata(file).row_group(0).column(15)
-        with file.open("rb") as opened:
-            places = places_of(partial(os.pread, opened.fileno()), column, 40)
-        lengths, offsets = np.array(places).T
-        between = offsets[1:] - offsets[:-1] - lengths[:-1]
-        assert (between > 4).sum() > 5
     restate_shards(copy)
     assert same(loaded(copy), loaded(out))
 

@@ -150,6 +150,8 @@ def _taken_over(made: Iterator[Batch | UsageError], workers: int) -> Iterator[Ba
     mapped: deque[Tensor] = deque(maxlen=(_AHEAD + 1) * workers)
     for batch in made:
         if isinstance(batch, UsageError):
+            # The error keeps what this function has: without it, workers end as they should.
+            del made
             # Raised here, it comes without the worker's traceback.
             raise batch
         if not batch.frames.is_shared():  # type: ignore[no-untyped-call]

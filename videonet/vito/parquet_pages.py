@@ -29,44 +29,40 @@ Read = Callable[[int, int], bytes]
 
 
 class OtherLayoutError(Exception):
-    """The values are not stored as they are, or the pages make no sense."""
+    """The values are not stored as they are, or the page makes no sense."""
 
 
 def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tuple[int, int]]:
     """Length and offset, within the file, of the first `count` values of a column of byte arrays.
 
-    `column` must be of a row group of one row that is a list. Raises OtherLayoutError where its
-    pages are compressed, coded with a dictionary or of another version, or damaged.
+    `column` must be of a row group of one row that is a list: Arrow writes that as one page, as it
+    begins pages with rows. Raises OtherLayoutError where it is compressed, coded with a dictionary,
+    of another version or cut into pages, or damaged.
     """
     if column.compression != "UNCOMPRESSED" or column.has_dictionary_page:
-        raise OtherLayoutError("the pages are compressed, or refer to a dictionary")
-    begin = column.data_page_offset
+        raise OtherLayoutError("the values are compressed, or refer to a dictionary")
+    at = column.data_page_offset
+    end = at + column.total_compressed_size
     try:
-        return _places(read, begin, begin + column.total_compressed_size, count)
-    except (IndexError, KeyError, OverflowError, TypeError, struct.error) as error:
-        raise OtherLayoutError("the pages make no sense") from error
-
-
-def _places(read: Read, at: int, end: int, count: int) -> list[tuple[int, int]]:
-    """Length and offset of the first `count` values in the pages that lie from `at` to `end`."""
-    places: list[tuple[int, int]] = []
-    while len(places) < count:
         header, length = _struct(read(_HEADER_BYTES, at), 0)
-        if header[_TYPE] != _IS_DATA_PAGE or header[_DATA_PAGE][_ENCODING] != _IS_PLAIN:
-            raise OtherLayoutError("a page is not of plain values")
+        page = header[_DATA_PAGE]
+        plain = header[_TYPE] == _IS_DATA_PAGE and page[_ENCODING] == _IS_PLAIN
+        if not plain or page[_VALUES] < count or at + length + header[_STORED_BYTES] != end:
+            raise OtherLayoutError("the values are not one page, in which they are as they are")
         at += length
-        following = at + header[_STORED_BYTES]
-        # Which values are of which row, and which are missing: one row, and none.
+        # Which values are of which row, and which are missing: of one row, and none.
         for _ in ("repetition levels", "definition levels"):
             at += 4 + _LENGTH(read(4, at))[0]
-        for _ in range(min(header[_DATA_PAGE][_VALUES], count - len(places))):
+        places = []
+        for _ in range(count):
             (length,) = _LENGTH(read(4, at))
             at += 4
             places.append((length, at))
             at += length
-        if at > following or following > end:
-            raise OtherLayoutError("a value is longer than its page, or a page than all of them")
-        at = following
+    except (IndexError, KeyError, OverflowError, TypeError, struct.error) as error:
+        raise OtherLayoutError("the page makes no sense") from error
+    if at > end:
+        raise OtherLayoutError("the values are longer than their page")
     return places
 
 
