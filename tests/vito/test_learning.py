@@ -26,7 +26,7 @@ SHORT = ("train.epochs=10", "optimizer.warmup_epochs=1", "data.held_out=0.25", "
 VIDEOS = 300
 SECONDS = Fraction("5.12")
 
-# Share by which VITO must be ahead of everything that was not trained: what it learns in two minutes.
+# Share by which VITO must be ahead of all that was not trained: what it learns in two minutes.
 AHEAD = 0.08
 
 
