@@ -10,7 +10,6 @@ object of its kind? The same is asked of an untrained network, of colour histogr
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from videonet.vito.augmentation import normalised
 from videonet.vito.config import Config, from_dict, load
 from videonet.vito.dataset import open_dataset
 from videonet.vito.evaluation import NEIGHBOURS
+from videonet.vito.journal import StepLine, lines_of
 from videonet.vito.loader import held_out_frames
 from videonet.vito.network import Network
 from videonet.vito.retrieval import knn_accuracy, same_video_retrieval
@@ -80,7 +80,7 @@ class Score(msgspec.Struct, frozen=True):
     seed: int | None
     same_video: float
     same_class: float
-    # wall clock, of training
+    # of training
     seconds: float | None = None
 
 
@@ -127,12 +127,19 @@ def measure(
     for method in methods:
         for seed in seeds:
             config = load(CONFIG, (*common, *METHODS[method], f"train.seed={seed}"))
-            begun = time.monotonic()
-            trained = train(config, data, runs / f"{method}-{seed}")
-            seconds = time.monotonic() - begun
-            features = features_of(network_in(trained))
-            scores.append(score(method, seed, draws, features, seconds))
+            run = runs / f"{method}-{seed}"
+            features = features_of(network_in(train(config, data, run)))
+            scores.append(score(method, seed, draws, features, seconds_of(run)))
     return scores
+
+
+def seconds_of(run: Path) -> float:
+    """How long a run took: the median of its steps times their number.
+
+    So neither an interruption counts nor what else the machine did for a while.
+    """
+    steps = [line for line in lines_of(run) if isinstance(line, StepLine)]
+    return float(np.median([each.seconds for each in steps])) * steps[-1].step
 
 
 def held_out_draws(data: Path, config: Config) -> list[Draw]:
