@@ -179,7 +179,7 @@ def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
         train(CONFIG, data, tmp_path)
 
 
-def test_two_ranks_under_torchrun_train_one_network(data, tmp_path):
+def test_torchrun_starts_two_ranks_that_leave_one_log_and_one_network(data, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     ranks = ["--nproc-per-node=2", "-m", "videonet.vito.train"]
     arguments = command(data, tmp_path, "train.epochs=1.5", "data.workers=1")

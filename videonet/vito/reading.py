@@ -20,7 +20,7 @@ from videonet.shards.parquet import SCHEMA
 from videonet.vito.dataset import Dataset, example_id
 from videonet.vito.memory import Recycled, SharedRing
 from videonet.vito.parquet_pages import OtherLayoutError, places_of
-from videonet.vito.views import CLIP_SECONDS, Span, frames_at
+from videonet.vito.views import Span, frames_at, span_between
 
 # Longest side of a frame that is kept, in short sides: of a longer one the middle.
 # NOTE: not of the paper. The frames of a batch share one tensor, so a single banner of 256 x 16,000
@@ -69,7 +69,7 @@ class Reader:
             end, height, width, times = shard.columns(group, _COLUMNS)
             if not 0 < min(height, width) <= max(height, width) <= _LARGEST_JPEG:
                 raise ValueError(f"its frames are said to be of {height, width} pixels")
-            wanted = frames_at(times, draw(_span(times, end)))
+            wanted = frames_at(times, draw(span_between(times[0], end)))
             return [
                 Frame(row, number, read, height, width)
                 for number, read in zip(wanted, shard.jpegs(group, wanted, len(times)), strict=True)
@@ -166,11 +166,6 @@ class _Shard:
         """Have the system fetch this much at once: reading it bit by bit, a disk is slow."""
         if hasattr(os, "posix_fadvise"):  # not on macOS
             os.posix_fadvise(self._file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
-
-
-def _span(times: Sequence[int], end: int) -> Span:
-    """`views.span_of`, of a clip whose first frame begins at times[0]."""
-    return Span(max(times[0], end - round(CLIP_SECONDS * 1_000_000)), end)
 
 
 def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> None:

@@ -33,9 +33,12 @@ class Span:
 
 def span_of(clip: Clip) -> Span:
     """The time that a clip shows."""
-    longest = round(CLIP_SECONDS * _MICROSECONDS)
-    begin = max(clip.clip_start_timestamp, clip.clip_end_timestamp - longest)
-    return Span(begin, clip.clip_end_timestamp)
+    return span_between(clip.clip_start_timestamp, clip.clip_end_timestamp)
+
+
+def span_between(begin: int, end: int) -> Span:
+    """The time that a clip shows whose first frame begins, and whose last one ends, then."""
+    return Span(max(begin, end - round(CLIP_SECONDS * _MICROSECONDS)), end)
 
 
 def window(span: Span, generator: np.random.Generator, seconds: float) -> Span:
