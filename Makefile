@@ -26,7 +26,8 @@ demo: $(VENV)/.installed
 # Begins where the demo ended; a second time, where the training was interrupted.
 demo-train: $(VENV)/.with-torch
 	test -f .demo/out/manifest.json || $(BIN)/python -m demo
-	$(BIN)/videonet train --data .demo/out --out .demo/run --config vito_tiny
+	$(BIN)/videonet train --data .demo/out --out .demo/run --config vito_tiny \
+	  --set train.epochs=8
 
 # One process more than there are cores: tests wait for servers, and for runs of their own.
 test: $(VENV)/.with-torch
