@@ -22,9 +22,8 @@ WORLD = 1536
 
 _WORLD_SEED = 0
 
-# Shapes that lie about in the world. With 2,500 of them, and objects half as wide as the frame,
-# nothing was learnt in 200 steps; with so many, and objects that nearly fill it, untrained features
-# still find no more than chance does.
+# Shapes that lie about in the world. An earlier set had 2,500 of them, and smaller objects: little
+# was learnt from it in 200 steps. With so many, untrained features still find little.
 _THINGS = 300
 
 
