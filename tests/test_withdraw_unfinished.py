@@ -14,6 +14,7 @@ from tests.withdrawing import (
     again,
     assert_sound,
     clips_of,
+    copied,
     kept_beside_others,
     outcomes,
     tree,
@@ -31,10 +32,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 @pytest.fixture
 def copy(curated: Curated, tmp_path: Path) -> Curated:
-    """The data set and its store, to be changed; its videos and class list stay where they are."""
-    for name in ("store", "out"):
-        shutil.copytree(getattr(curated, name), tmp_path / name)
-    return Curated(tmp_path, curated.result)
+    return copied(curated, tmp_path)
 
 
 def unfinished(copy: Curated) -> None:

@@ -1,5 +1,6 @@
 """What the tests of withdrawing look at."""
 
+import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,13 @@ from videonet.verify import problems_of
 
 SHARDS = 2
 OUT_OF_ALL = (Outcome.REJECTED, Reason.WITHDRAWN)
+
+
+def copied(curated: Curated, folder: Path) -> Curated:
+    """The data set and its store, to be changed; its videos and class list stay where they are."""
+    for name in ("store", "out"):
+        shutil.copytree(getattr(curated, name), folder / name)
+    return Curated(folder, curated.result)
 
 
 def again(curated: Curated, copy: Curated, **options: Any) -> Manifest:

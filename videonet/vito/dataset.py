@@ -70,8 +70,8 @@ def open_dataset(out: Path, held_out: float = 0.0) -> Dataset:
 
     Looked at are the manifest, the schema of every Parquet shard, its size, its number of rows and
     how they are grouped; checksums are for `videonet verify`, as they need every byte. It takes
-    2.5 ms of a core a shard of 150 clips, and 60 bytes of memory a clip for as long as the data set
-    is used: for the published 1.18 M videos, 3 M clips in 20,000 shards, 50 s and 0.2 GB.
+    some milliseconds a shard, and 60 bytes of memory a clip for as long as the data set is used:
+    for the published 1.18 M videos, 3 M clips in 20,000 shards, about a minute and 0.2 GB.
     """
     if not out.is_dir():
         raise UsageError(f"{out} is no folder; give the --out of a finished `videonet curate`.")

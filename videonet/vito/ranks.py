@@ -23,7 +23,7 @@ class Ranks:
     def __str__(self) -> str:
         """Where the training takes place, in words."""
         gpu = self.device.type == "cuda"
-        name = torch.cuda.get_device_name(self.device) if gpu else "the processor"
+        name = torch.cuda.get_device_name(self.device) if gpu else "CPU"
         return f"{self.count} x {name}" if self.count > 1 else name
 
 
