@@ -7,6 +7,7 @@ from schemas import Plan
 from videonet.stages import (
     ClassList,
     Download,
+    DownloadRest,
     LengthFilter,
     Manifest,
     ShardedClips,
@@ -18,14 +19,17 @@ from videonet.stages import (
 def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
     """The graph: class list, title query, download, top-1 filter, length filter, sharded clips.
 
+    Downloaded is first what the first frames need, and the rest of what shows its class.
+
     Each stage hands on the candidates that are still open, and the verdicts on the others.
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
     candidates, shards = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
     downloaded, undone = candidates | "Download" >> Download(plan)
     showing, unlike = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
-    lasting, short = showing | "LengthFilter" >> LengthFilter(plan)
-    clips = ShardedClips(plan, shards, (undone, unlike, short))
+    whole, broken = showing | "DownloadRest" >> DownloadRest(plan)
+    lasting, short = whole | "LengthFilter" >> LengthFilter(plan)
+    clips = ShardedClips(plan, shards, (undone, unlike, broken, short))
     written = lasting | "ShardedParquetAndTFRecordClips" >> clips
     return written | "Manifest" >> Manifest(plan)
 

@@ -6,7 +6,7 @@ the documentation. `arrow_schema` gives the same record as a table's schema.
 
 from schemas.candidate import Candidate, Match, Sighting
 from schemas.clip import Clip
-from schemas.fetch import Cut, Fetch, Length
+from schemas.fetch import Cut, Fetch, Length, Part
 from schemas.label import Label
 from schemas.locked import LockedVideo, LockHeader, Span
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
@@ -40,6 +40,7 @@ __all__ = [
     "Match",
     "NameYield",
     "Outcome",
+    "Part",
     "Plan",
     "Policy",
     "Probe",

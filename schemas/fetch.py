@@ -4,8 +4,23 @@ from schemas.reason import Reason
 from schemas.record import Record
 
 
+class Part(Record, frozen=True, kw_only=True):
+    """Those bytes of a file that were fetched first, and that scans of its first frames saw."""
+
+    # begin and end (exclusive) of each stretch, ascending, with gaps between them
+    spans: tuple[tuple[int, int], ...]
+    # of these stretches, one after the other
+    sha256: str
+    # of the whole file, bytes
+    size: int
+    # the server's ETag or time of the last change, if it states one: another means another file
+    validator: str | None
+    # False: the first frames turned out to need more of the file
+    enough: bool = True
+
+
 class Fetch(Record, frozen=True, kw_only=True):
-    """The latest state of a video's bytes in the store."""
+    """The latest state of a video's bytes in the store: nothing, a part, or all of it is here."""
 
     video_key: str
     # whether the whole file can be read now
@@ -14,7 +29,7 @@ class Fetch(Record, frozen=True, kw_only=True):
     path: str | None
     # of the whole file, as it was when last complete
     sha256: str | None
-    # likewise; of a file that is too large, what is known of its size
+    # likewise; of a file that is here in part, or too large, what the server says of its size
     bytes: int | None
     # of a file that is read in place, when it was last changed, nanoseconds
     mtime_ns: int | None
@@ -30,6 +45,9 @@ class Fetch(Record, frozen=True, kw_only=True):
     attempts: int
     # run that wrote this record: a transient failure is tried again by the next one only
     run_id: str
+    # what was fetched before the rest, whether or not it is still here; None: the file was fetched
+    # as a whole, or turned out to be another one since
+    part: Part | None = None
 
 
 class Cut(Record, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ class Scan(Record, frozen=True, kw_only=True):
     """Top-1 class of each of the first frames, whatever the video was looked up for."""
 
     video_key: str
-    # content that was scanned
+    # content that was scanned: of the whole file, or of the part of it that was here
     sha256: str
     # why the frames could not be had; None when they could
     reason: Reason | None

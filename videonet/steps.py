@@ -5,17 +5,31 @@ the rest, which goes on to the next step. An exception becomes a verdict as well
 """
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
-from typing import NamedTuple
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 
 from schemas import Candidate, Cut, Fetch, Keep, Length, Match, Outcome, Reason, Verdict
+from videonet import stopping
 from videonet.clips import DATASET, ClipOrigin, cut_clips
-from videonet.fetch import fetch, is_here, release, shortened, worth_fetching
+from videonet.fetch import (
+    MissingBytesError,
+    PartReader,
+    fetch,
+    is_here,
+    part_here,
+    release,
+    shortened,
+    worth_fetching,
+)
 from videonet.files import below
-from videonet.scan import scan_video
+from videonet.progress import Work
+from videonet.scan import Scanned, scan_video
 from videonet.shards import FORMATS
 from videonet.verdict import Decision, Seen, account, because, decide, seconds
 from videonet.video import VideoError, measure_length
@@ -36,23 +50,33 @@ class Decided(NamedTuple):
 
 
 def download(bench: Workbench, candidate: Candidate) -> Decided:
-    """Fetch the file, if a verdict needs it, it is not here, and trying may help."""
+    """Fetch of the file what a verdict needs first: what its first frames need, or all of it."""
     bench.budget.begin()
     decided = _step(bench, candidate, _download)
-    if decided.rest is None:
-        bench.budget.settle(decided.released)
+    released = decided.released
+    if decided.rest is not None and bench.plan.local:
+        # In one process the next steps are done at once, while the file is at hand: so a video
+        # that waits for the network leaves the processor to others, and the other way round, and
+        # its room is free again soon. Others may be waiting for it.
+        released = _look_ahead(bench, decided.rest)
+    if decided.rest is None or bench.plan.local:
+        bench.budget.settle(released)
     return decided
 
 
 def scan(bench: Workbench, candidate: Candidate) -> Decided:
     """Classify the first frames, unless this classifier has seen them before."""
     decided = _step(bench, candidate, _scan)
-    released = decided.released
-    if decided.rest is not None and bench.plan.local:
-        # In one process the next steps are done at once, while the file is at hand, so that its
-        # room is free again: those who wait for it may be what the next stages wait for.
-        released = _look_ahead(bench, decided.rest)
-    bench.budget.settle(released)
+    if decided.rest is None and not bench.plan.local:
+        bench.budget.settle(decided.released)
+    return decided
+
+
+def complete(bench: Workbench, candidate: Candidate) -> Decided:
+    """Fetch the rest of the file, if a verdict needs it; and look again if too little was here."""
+    decided = _step(bench, candidate, _complete)
+    if not bench.plan.local:
+        bench.budget.settle(decided.released)
     return decided
 
 
@@ -71,7 +95,13 @@ def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
     key = candidate.video_key
     fetched = known.store.fetch(key)
     content = fetched.sha256 if fetched else None
+    # A part of it counts as its content for whoever needed no more.
+    seen_content = {content, fetched.part.sha256} if fetched and fetched.part else {content}
     scanned = known.store.scan(key, known.plan.settings.scan_key)
+    if scanned is not None and scanned.sha256 not in seen_content:
+        scanned = None
+    # Clips alone are not enough for who still has to look at the first frames.
+    is_known = scanned is not None or candidate.sha256 is not None
     length = known.store.length(key)
     clips = known.store.cut(key, known.cut_key)
     if clips is not None and (clips.sha256 != content or not _are_here(known, clips)):
@@ -84,10 +114,11 @@ def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
     fetched_now = fetched and fetched.reason is None and fetched.run_id == known.plan.run_id
     return Seen(
         fetch=fetched,
-        scan=scanned if scanned and scanned.sha256 == content else None,
+        scan=scanned,
         length=length if length and length.sha256 == content else None,
         cut=clips,
-        whole=clips is not None or at_hand,
+        whole=at_hand or (clips is not None and is_known),
+        part=not at_hand and _is_at_hand_in_part(known, fetched),
         withdrawn=key in known.withdrawn,
         current=at_hand or bool(fetched_now),
     )
@@ -129,14 +160,15 @@ def _step(
 
 
 def _look_ahead(bench: Workbench, candidate: Candidate) -> int:
-    """Measure and cut; the stages whose work it is find it done. The bytes that were released."""
-    measured = measure(bench, candidate)
-    bench.progress.foreseen(measured.verdicts)
-    if measured.rest is None:
-        return measured.released
-    clips = cut(bench, measured.rest)
-    bench.progress.foreseen(clips.verdicts)
-    return clips.released
+    """Go all the way; the stages whose work it is find it done. The bytes that were released."""
+    rest = candidate
+    for step in (scan, complete, measure, cut):
+        decided = step(bench, rest)
+        bench.progress.foreseen(decided.verdicts)
+        if decided.rest is None:
+            return decided.released
+        rest = decided.rest
+    return 0
 
 
 def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) -> Decision | None:
@@ -145,24 +177,41 @@ def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) 
 
 
 def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+    known = seen.scan is not None or candidate.sha256 is not None
+    # Who keeps all files does not want parts of them.
+    if known or bench.plan.keep is Keep.ALL:
+        _fetch(bench, candidate, seen, None)
+    elif not seen.part:
+        _fetch(bench, candidate, seen, bench.plan.settings.frames)
+
+
+def _complete(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+    _fetch(bench, candidate, seen, None)
+    _scan(bench, candidate, seen_of(bench, candidate))
+
+
+def _fetch(bench: Workbench, candidate: Candidate, seen: Seen, frames: int | None) -> None:
+    """Fetch the file, or what so many first frames need of it, if trying may help a verdict."""
     run_id, max_bytes = bench.plan.run_id, bench.verdict_limits.max_bytes
     if seen.whole or not worth_fetching(seen.fetch, run_id, max_bytes):
         return
     # What went wrong the last time is to be tried again, and decides nothing yet; what the page
     # said then still holds.
-    untried = Seen(
-        fetch=_without_reason(seen.fetch),
-        scan=seen.scan,
-        length=seen.length,
-        withdrawn=seen.withdrawn,
-        current=seen.current,
-    )
+    untried = replace(seen, fetch=_without_reason(seen.fetch), whole=False, cut=None)
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
         store, limits = bench.store, bench.fetch_limits
         with bench.progress.at_work("download") as work:
-            fetched = fetch(candidate, store, bench.budget, limits, bench.web, run_id)
-            if fetched.here and fetched.path is None:
-                work.bytes += fetched.bytes or 0
+            fetched = fetch(candidate, store, bench.budget, limits, bench.web, run_id, frames)
+            work.bytes += _bytes_here(fetched) - (_bytes_here(seen.fetch) if seen.part else 0)
+
+
+def _bytes_here(fetched: Fetch | None) -> int:
+    """How many bytes of a video are here that were downloaded."""
+    if fetched is None or fetched.path is not None:
+        return 0
+    if fetched.here:
+        return fetched.bytes or 0
+    return sum(end - begin for begin, end in fetched.part.spans) if fetched.part else 0
 
 
 def _without_reason(fetched: Fetch | None) -> Fetch | None:
@@ -173,21 +222,60 @@ def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     # What a lock file asks for was seen elsewhere.
     if seen.scan is not None or candidate.sha256 is not None:
         return
-    fetched, content = _content(seen)
-    settings = bench.plan.settings
-    with bench.progress.at_work("scan") as work:
-        work.bytes += fetched.bytes or 0
-        scanned = scan_video(
-            bench.store.file(fetched),
-            candidate.video_key,
-            content,
-            bench.classifier,
-            settings.frames,
-            [bench.targets[match.target_id].outputs for match in candidate.matches],
-        )
+    scanned: Scanned | None = None
+    if seen.whole:
+        fetched, content = _content(seen)
+        with _at_work(bench, "scan") as work:
+            work.bytes += fetched.bytes or 0
+            scanned = _scanned(bench, candidate, bench.store.file(fetched), content)
+    elif seen.part:
+        scanned = _scanned_in_part(bench, candidate, seen)
+    if scanned is None:
+        return
     if scanned.thumbnail is not None:
         bench.store.write_thumbnail(candidate.video_key, scanned.thumbnail)
-    bench.store.write_scan(scanned.scan, settings.scan_key)
+    bench.store.write_scan(scanned.scan, bench.plan.settings.scan_key)
+
+
+def _scanned_in_part(bench: Workbench, candidate: Candidate, seen: Seen) -> Scanned | None:
+    """What is seen in the part of the file that is here; None, and noted, if that is too little."""
+    fetched, part = seen.fetch, part_here(seen.fetch, bench.store)
+    if fetched is None or fetched.part is None or part is None:
+        raise FileNotFoundError("a part of the file was here and is gone")
+    with PartReader(part) as reader, _at_work(bench, "scan") as work:
+        work.bytes += part.here
+        try:
+            source = cast("BinaryIO", reader)
+            scanned = _scanned(bench, candidate, source, fetched.part.sha256)
+        except MissingBytesError:
+            scanned = None
+        if reader.failure is None:
+            return scanned
+    too_little = msgspec.structs.replace(fetched.part, enough=False)
+    bench.store.write_fetch(msgspec.structs.replace(fetched, part=too_little))
+    return None
+
+
+def _scanned(
+    bench: Workbench, candidate: Candidate, source: Path | BinaryIO, content: str
+) -> Scanned:
+    return scan_video(
+        source,
+        candidate.video_key,
+        content,
+        bench.classifier,
+        bench.plan.settings.frames,
+        [bench.targets[match.target_id].outputs for match in candidate.matches],
+    )
+
+
+@contextmanager
+def _at_work(bench: Workbench, stage: str) -> Iterator[Work]:
+    """Take up the processor, when it is this one's turn, and count what that costs."""
+    with bench.computing:
+        stopping.check()
+        with bench.progress.at_work(stage) as work:
+            yield work
 
 
 def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
@@ -197,7 +285,7 @@ def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     reason = error = None
     length = Fraction(0)
     try:
-        with bench.progress.at_work("measure") as work:
+        with _at_work(bench, "measure") as work:
             work.bytes += fetched.bytes or 0
             length = measure_length(bench.store.file(fetched))
     except VideoError as failure:
@@ -224,7 +312,7 @@ def _cut(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     reason = error = None
     clips = 0
     try:
-        with bench.progress.at_work("cut") as work:
+        with _at_work(bench, "cut") as work:
             with WAITING.open_writer(file) as write:
                 source, length = bench.store.file(fetched), seconds(seen.length)
                 for clip in cut_clips(source, length, origin, bench.clip_settings):
@@ -264,6 +352,12 @@ def _is_at_hand(known: Knowledge, candidate: Candidate, fetched: Fetch | None) -
     return fetched.path == str(below(candidate.root, candidate.url))
 
 
+def _is_at_hand_in_part(known: Knowledge, fetched: Fetch | None) -> bool:
+    """Whether a part of the file can be read that may be enough for the first frames."""
+    part = fetched.part if fetched else None
+    return part is not None and part.enough and part_here(fetched, known.store) is not None
+
+
 def _are_here(known: Knowledge, clips: Cut) -> bool:
     """Whether nobody needs the video's bytes for its clips: none, waiting, or in their shard."""
     if not clips.clips:
@@ -273,9 +367,16 @@ def _are_here(known: Knowledge, clips: Cut) -> bool:
 
 
 def _put_away(bench: Workbench, fetched: Fetch | None, *, kept: bool) -> int:
-    """Delete the bytes of a video that nobody needs; what an earlier run keeps stays."""
+    """Delete the bytes of a video that nobody needs; what an earlier run keeps stays.
+
+    A part of a video is of use to nobody once it is decided.
+    """
     keep = bench.plan.keep
-    if fetched is None or fetched.run_id != bench.plan.run_id:
+    if fetched is None:
+        return 0
+    if not fetched.here:
+        return release(fetched, bench.store)
+    if fetched.run_id != bench.plan.run_id:
         return 0
     if keep is Keep.ALL or (kept and keep is Keep.KEPT):
         return 0

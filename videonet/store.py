@@ -4,6 +4,7 @@ A store has few verbs: read, write, delete, list. Everything lies under a name t
 is the result of; it is written beside its place and renamed, so it is there whole or not at all.
 
     STORE/video/<xx>/<digest>            the file
+    STORE/part/<xx>/<digest>             or what is here of it, with holes
     STORE/fetch/<xx>/<digest>.json       what is here of it, and what went wrong
     STORE/scan/<key>/<xx>/<digest>.json  what a classifier saw in it
     STORE/length/<xx>/<digest>.json      how long it is
@@ -159,6 +160,7 @@ class Store:
         if fetched is not None and fetched.path is None and fetched.here:
             self.write_fetch(msgspec.structs.replace(fetched, here=False))
         self.delete(self.video(video_key))
+        self.delete(self.part(video_key))
         self.delete(f"thumbnail/{_place(video_key)}.jpg")
         for folder in self.list("clips"):
             self.delete(f"{folder}/{_place(video_key)}")
@@ -194,6 +196,10 @@ class Store:
         """Name of the store's own copy of a video."""
         return f"video/{_place(video_key)}"
 
+    def part(self, video_key: str) -> str:
+        """Name of a file as long as the video's, of which some stretches are here."""
+        return f"part/{_place(video_key)}"
+
     def clips(self, video_key: str, cut_key: str) -> str:
         """Name of the clips of a video, until their shard is written."""
         return f"clips/{cut_key}/{_place(video_key)}"
@@ -203,10 +209,11 @@ class Store:
         return Path(fetch.path) if fetch.path else self.root / self.video(fetch.video_key)
 
     def video_bytes(self) -> int:
-        """Bytes of all copies of videos here."""
+        """Bytes of all copies of videos here; one that is here in part counts as a whole one."""
         return sum(
             entry.stat().st_size
-            for folder in self.list("video")
+            for kind in ("video", "part")
+            for folder in self.list(kind)
             for entry in os.scandir(self.root / folder)
         )
 

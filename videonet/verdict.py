@@ -50,6 +50,8 @@ class Seen:
     cut: Cut | None = None
     # whether the whole file can be read, or is cut already
     whole: bool = False
+    # whether a part of it can be read that may show the first frames
+    part: bool = False
     # whether somebody asked for it to be taken out of all data sets
     withdrawn: bool = False
     # whether its content is known from today: its bytes are here, or this run has fetched them
@@ -82,7 +84,8 @@ def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> 
     if size is not None and size > limits.max_bytes:
         return because(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
     if seen.scan is None:
-        return _streamed(candidate) or _failure(seen.fetch)
+        # A download that broke off may have brought the first frames.
+        return _streamed(candidate) or (None if seen.part else _failure(seen.fetch))
     if seen.scan.reason is not None:
         return because(seen.scan.reason, seen.scan.error)
     if not matching_frames(seen.scan, target):

@@ -66,7 +66,9 @@ class Workbench(Knowledge):
         # the usual pace.
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
-        self.web = Web(pace, access_of(plan.run_id))
+        self.web = Web(pace, access_of(plan.run_id), plan.downloads)
+        # What takes the processor does so here: so many at once, whoever asks.
+        self.computing = threading.Semaphore(plan.workers)
         limit = plan.disk_budget
         self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
         self.progress = Progress(self.store, self.output, plan.run_id)

@@ -1,9 +1,9 @@
 """Attempts at one url, through yt-dlp, repeated within one deadline."""
 
 import math
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from schemas import Candidate, Licence, Reason
 from videonet import stopping
@@ -11,11 +11,20 @@ from videonet.budget import DiskBudget
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.part import PartFile, PartReader
 from videonet.fetch.politeness import host_of
+from videonet.fetch.ranges import (
+    ChangedError,
+    NoRangesError,
+    Opening,
+    RemoteFile,
+    can_be_asked_in_parts,
+)
 from videonet.fetch.session import Clock, Session, Web, repeatedly
 from videonet.licence import is_creative_commons
 from videonet.sources.row import encodable
 from videonet.verdict import is_too_short
+from videonet.video import VideoError, read_first_frames
 
 # Longest wait for one of a host's connections: others of this run hold them, and each has its own
 # deadline, seconds.
@@ -28,42 +37,97 @@ _NOTE_LENGTH = 200
 _PROVISIONAL = frozenset({"is_live", "is_upcoming", "post_live"})
 
 
+class _NoRoomError(FetchError):
+    """There is no room for so many more bytes by now."""
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(Reason.DISK_FULL, f"no room for {wanted} more bytes in the budget")
+        self.wanted = wanted
+
+
 class Download:
     """The attempts at one url, and what they share: a partial file, a deadline, room on disk."""
 
     def __init__(
-        self, candidate: Candidate, folder: Path, budget: DiskBudget, limits: FetchLimits, web: Web
+        self,
+        candidate: Candidate,
+        folder: Path,
+        budget: DiskBudget,
+        limits: FetchLimits,
+        web: Web,
+        part: PartFile | None = None,
+        frames: int | None = None,
     ) -> None:
+        """`part` is what is here of the file, to go on from; its size is taken from the budget.
+
+        With `frames`, what so many first frames need is enough; without, the whole file is.
+        """
         self.attempts = 0
-        # bytes taken from the budget
-        self.taken = 0
+        # bytes taken from the budget: room is made for all of a file, so that what was begun can
+        # be finished
+        self.taken = part.size if part else 0
+        # what is here of the file, if it is fetched in parts
+        self.part = part
+        # what is here of it, or all of it, if it is not
+        self.file = folder / "video"
+        # bytes of the file, as the server says; None: not yet
+        self.announced: int | None = None
         # what the video's page says, once it has answered: length in seconds, and licence
         self.declared_duration: float | None = None
         self.licence: str | None = None
+        self._frames = frames
+        # whether the server has, this time, given what is needed in parts
+        self._in_parts = part is not None or frames is not None
         self._refusal: FetchError | None = None
         self._candidate = candidate
         self._folder = folder
         self._budget = budget
         self._limits = limits
         self._web = web
+        self._clock: Clock | None = None
 
-    def run(self) -> Path:
-        """The downloaded file.
+    @property
+    def partial_file(self) -> Path:
+        """What yt-dlp has downloaded so far, where it has not come to an end."""
+        return self.file.with_name(self.file.name + ".part")
+
+    def run(self) -> None:
+        """Fetch what is needed: `part` has it, and if that is None, `file` is the whole.
 
         Raises FetchError when attempts or time are used up, Stopped when the run is to end.
         """
+        while True:
+            try:
+                self._run()
+            except _NoRoomError as none:
+                # Who waits for room holds nothing that those who could make room wait for.
+                assert self._clock is not None
+                if not self._budget.take(none.wanted, self._clock.left):
+                    self.attempts += 1
+                    raise
+                self.taken += none.wanted
+            else:
+                return
+
+    def _run(self) -> None:
         host = host_of(self._candidate.url)
         with ExitStack() as stack:
-            with self._budget.aside():
+            # What is here in part keeps room from others until it is decided.
+            waiting = nullcontext() if self.taken else self._budget.aside()
+            with waiting:
                 stack.enter_context(self._web.politeness.download(host, _QUEUE))
-            self._clock = Clock(self._limits.deadline)
-            return repeatedly(self._limits)(self._attempt)
+                stack.enter_context(self._web.downloads)
+            self._clock = self._clock or Clock(self._limits.deadline)
+            repeatedly(self._limits)(self._attempt)
 
-    def _attempt(self) -> Path:
+    def _attempt(self) -> None:
         stopping.check()
+        assert self._clock is not None
         self.attempts += 1
-        file = self._folder / "video"
-        session = Session(self._web, self._clock, self._limits, self._options(file))
+        begin = 0 if self.part is None else next(self.part.holes(), (0, 0))[0]
+        opening = Opening(begin) if self._in_parts else None
+        take = self._take if self._in_parts else None
+        session = Session(self._web, self._clock, self._limits, self._options(), opening, take)
         try:
             with session, session.outcome():
                 session.extract_info(self._candidate.url, download=True)
@@ -72,14 +136,59 @@ class Download:
         except NotAskedError:
             self.attempts -= not session.asked
             raise
-        if not file.exists():
+        except _NoRoomError:
+            self.attempts -= 1
+            raise
+        if self.part is None and not self.file.exists():
             raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
-        return file
 
-    def _options(self, file: Path) -> dict[str, Any]:
+    def _take(self, session: Session, info: dict[str, Any]) -> bool:
+        """Fetch what is needed in parts; False if that cannot be."""
+        opening = session.opening
+        assert opening is not None
+        if not opening.refused and can_be_asked_in_parts(info, session.params):
+            remote = RemoteFile(session, info, self.part, self._begun, self._arrived, opening)
+            try:
+                if self._frames is None:
+                    remote.fill_all()
+                else:
+                    self._read(remote, self._frames)
+            except NoRangesError:
+                pass
+            except ChangedError as error:
+                self._forget_part()
+                raise FetchError(Reason.NETWORK, "the server has another file by now") from error
+            else:
+                self.part = remote.part
+                return True
+        self._in_parts = False
+        self._forget_part()
+        return False
+
+    def _read(self, remote: RemoteFile, frames: int) -> None:
+        """Have the first frames read, so that all that they need is here."""
+        with PartReader(remote.part, remote.fill) as reader:
+            try:
+                read_first_frames(cast("BinaryIO", reader), frames, remote.foresee)
+            except VideoError as error:
+                raise FetchError(error.reason, str(error)) from error
+            finally:
+                if reader.failure is not None:
+                    raise reader.failure
+
+    def _begun(self, size: int, validator: str | None) -> PartFile:
+        self.part = PartFile(self._folder / "part", size, validator)
+        return self.part
+
+    def _forget_part(self) -> None:
+        if self.part is not None:
+            self.part.path.unlink(missing_ok=True)
+            self.part = None
+
+    def _options(self) -> dict[str, Any]:
         return {
             # The file alone: no side files, no fix-ups that need an ffmpeg.
-            "outtmpl": {"default": str(file).replace("%", "%%")},
+            "outtmpl": {"default": str(self.file).replace("%", "%%")},
             "format": smallest_format,
             "noplaylist": True,
             "playlist_items": "1",
@@ -121,15 +230,22 @@ class Download:
         return None
 
     def _check(self, progress: dict[str, Any]) -> None:
-        """Stop a download that breaks a limit; called by yt-dlp for every block."""
+        """Called by yt-dlp for every block."""
+        self.announced = int(progress.get("total_bytes") or 0) or None
+        self._arrived(int(progress.get("downloaded_bytes") or 0), self.announced or 0)
+
+    def _arrived(self, so_far: int, announced: int) -> None:
+        """Stop a download that breaks a limit, or for which there is no room by now."""
         stopping.check()
+        assert self._clock is not None
         if self._clock.left <= 0:
             raise FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
-        so_far = int(progress.get("downloaded_bytes") or 0)
-        expected = max(so_far, int(progress.get("total_bytes") or 0))
+        expected = max(so_far, announced)
         if expected > self._limits.max_bytes:
             raise too_large(expected, self._limits.max_bytes)
-        if expected > self.taken:
-            if not self._budget.take(expected - self.taken, self._clock.left):
-                raise FetchError(Reason.DISK_FULL, f"no room for {expected} bytes in the budget")
+        wanted = expected - self.taken
+        if wanted > 0:
+            if not self._budget.take(wanted, 0):
+                # Of a size that nobody announced, twice as much: each wait is a new attempt.
+                raise _NoRoomError(wanted if announced else max(wanted, self.taken))
             self.taken = expected

@@ -8,8 +8,8 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace, Politeness, Turn, host_of
 from videonet.fetch.proxies import ProxyPool, is_proxy_fault
+from videonet.fetch.ranges import DirectIE, Opening
 from videonet.files import cache_folder
 
 _LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
@@ -46,8 +47,14 @@ _NO_ANSWER = frozenset({Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT, Rea
 class Web:
     """How one process goes about on the web: its pace, and what the user gave it to get in."""
 
-    def __init__(self, pace: Pace | None = None, access: Access | None = None) -> None:
+    def __init__(
+        self, pace: Pace | None = None, access: Access | None = None, downloads: int | None = None
+    ) -> None:
+        """`downloads`: how many may go on at once, from all hosts; None: as many as asked for."""
         self.politeness = Politeness(pace or Pace())
+        self.downloads: AbstractContextManager[Any] = (
+            threading.Semaphore(downloads) if downloads else nullcontext()
+        )
         self.access = access or Access()
         self.proxies = ProxyPool(self.access.proxies)
         # Extractors by key, of sessions that have ended: what they learnt of a site, such as
@@ -88,9 +95,22 @@ class Session(yt_dlp.YoutubeDL):
     """
 
     def __init__(
-        self, web: Web, clock: Clock, limits: FetchLimits, options: Mapping[str, Any]
+        self,
+        web: Web,
+        clock: Clock,
+        limits: FetchLimits,
+        options: Mapping[str, Any],
+        opening: Opening | None = None,
+        take: Callable[["Session", dict[str, Any]], bool] | None = None,
     ) -> None:
+        """`options` are yt-dlp's.
+
+        `take` is offered each format before it is downloaded; where it returns True, it has taken
+        what is needed. `opening`: see there.
+        """
         self._web = web
+        self.opening = opening
+        self._take = take
         self._clock = clock
         # whether anything was asked of anybody
         self.asked = False
@@ -139,13 +159,31 @@ class Session(yt_dlp.YoutubeDL):
         """All that are enabled. yt-dlp finds them by rules, slowly, which only some users give."""
         if "allowed_extractors" in self.params:
             super().add_default_info_extractors()
+            if DirectIE.ie_key() in self._ies:
+                self.add_info_extractor(DirectIE())
             return
         for extractor in gen_extractor_classes():
             if extractor._ENABLED:
                 self.add_info_extractor(extractor)
+        self.add_info_extractor(DirectIE())
         with suppress(IndexError):
             for known in self._web.extractors.pop().values():
                 self.add_info_extractor(known)
+
+    def dl(
+        self, name: str, info: dict[str, Any], subtitle: bool = False, test: bool = False
+    ) -> tuple[bool, bool]:
+        """Download a format, unless what is needed of it was taken."""
+        if self._take is not None and not (subtitle or test) and self._take(self, info):
+            # No file is there that yt-dlp would have to work on.
+            return False, False
+        done: tuple[bool, bool] = super().dl(name, info, subtitle, test)
+        return done
+
+    def calc_headers(self, info: dict[str, Any]) -> Mapping[str, str]:
+        """The headers with which a format is asked for."""
+        headers: Mapping[str, str] = self._calc_headers(info)
+        return headers
 
     def _forceprint(self, *_: object) -> None:
         """Print nothing. yt-dlp would first make tables of all formats, for nobody to see."""

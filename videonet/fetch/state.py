@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from schemas import POLICIES, Candidate, Fetch, Policy, Reason
+from schemas import POLICIES, Candidate, Fetch, Part, Policy, Reason
 from videonet.budget import DiskBudget
 from videonet.fetch.download import Download
 from videonet.fetch.failure import FetchError, shortened, too_large
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.part import PartFile, digest_of
 from videonet.fetch.session import Web
 from videonet.files import below, sha256_of
 from videonet.store import Store
@@ -21,6 +22,10 @@ from videonet.video import VideoError, probe
 
 # What a page said was refused by the settings of an earlier run; those of this one decide first.
 _REFUSED_FOR_THE_RUN = frozenset({Reason.TOO_SHORT, Reason.LICENCE})
+
+# Where a download ended for one of these, what has come of it by then is of no use: for others,
+# its first frames may be there, and decide before what happened to the rest.
+_OF_NO_USE = frozenset({Reason.TOO_LARGE, Reason.NOT_A_VIDEO, Reason.UNDECODABLE, Reason.DISK_FULL})
 
 
 def fetch(
@@ -30,8 +35,13 @@ def fetch(
     limits: FetchLimits,
     web: Web,
     run_id: str,
+    frames: int | None = None,
 ) -> Fetch:
-    """Make the whole file of `candidate` readable, and record in the store how that went."""
+    """Make the file of `candidate` readable, and record in the store how that went.
+
+    With `frames`, so much of it as that many first frames need, if the server gives parts; what is
+    then missing comes with the next call without it. Otherwise the whole file.
+    """
     before = store.fetch(candidate.video_key)
     record = Fetch(
         video_key=candidate.video_key,
@@ -46,11 +56,12 @@ def fetch(
         licence=before.licence if before else None,
         attempts=before.attempts if before else 0,
         run_id=run_id,
+        part=before.part if before else None,
     )
     if candidate.root is not None:
         record = _in_place(record, candidate.root, candidate.url, limits)
     elif _is_web(candidate.url):
-        record = _downloaded(record, candidate, store, budget, limits, web)
+        record = _downloaded(record, candidate, store, budget, limits, web, frames)
     else:
         refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.url}")
         record = _failed(record, refused)
@@ -84,8 +95,24 @@ def is_here(fetch: Fetch | None, store: Store) -> bool:
     return stat.st_size == fetch.bytes and fetch.mtime_ns in (None, stat.st_mtime_ns)
 
 
+def part_here(fetch: Fetch | None, store: Store) -> PartFile | None:
+    """What is here of a video that is not here as a whole."""
+    if fetch is None or fetch.part is None:
+        return None
+    path = store.root / store.part(fetch.video_key)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None
+    return PartFile.opened(path, fetch.part) if size == fetch.part.size else None
+
+
 def release(fetch: Fetch, store: Store) -> int:
-    """Delete the store's own copy of a video; how many bytes that freed."""
+    """Delete the store's own copy of a video, or of a part of it; the room that made, bytes."""
+    part = part_here(fetch, store)
+    if part is not None:
+        store.delete(store.part(fetch.video_key))
+        return part.size
     if not fetch.here or fetch.path is not None:
         return 0
     store.delete(store.video(fetch.video_key))
@@ -139,29 +166,82 @@ def _downloaded(
     budget: DiskBudget,
     limits: FetchLimits,
     web: Web,
+    frames: int | None,
 ) -> Fetch:
-    """The record of a file that was downloaded into the store."""
+    """The record of a file that was downloaded into the store, whole or in part."""
     folder = store.temporary()
-    download = Download(candidate, folder, budget, limits, web)
+    folder.mkdir()
+    before = part_here(record, store)
+    download = Download(candidate, folder, budget, limits, web, before, frames)
     kept = 0
     try:
-        file = download.run()
-        _must_be_a_video(file)
-        size, sha256 = file.stat().st_size, sha256_of(file)
-        store.adopt(file, store.video(record.video_key))
-        kept = size
-        record = msgspec.structs.replace(record, here=True, sha256=sha256, bytes=size)
+        try:
+            download.run()
+        finally:
+            if before is not None and download.part is not before:
+                # The server has another file by now.
+                record = msgspec.structs.replace(record, part=None)
+        if download.part is not None and not download.part.whole:
+            record, kept = _kept_in_part(record, download.part, store)
+        else:
+            continued = before is not None and download.part is before
+            record = _kept_whole(record, download, store, continued=continued)
+            kept = record.bytes or 0
     except FetchError as error:
         record = _failed(record, error)
+        if error.reason in _OF_NO_USE:
+            store.delete(store.part(record.video_key))
+        else:
+            record, kept = _kept_what_came(record, download, store)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         budget.give_back(download.taken - kept)
+    # Bringing the rest is no attempt of its own, unless it fails.
+    attempts = download.attempts - (before is not None and record.reason is None)
     return msgspec.structs.replace(
         record,
-        attempts=record.attempts + download.attempts,
+        attempts=record.attempts + attempts,
         declared_duration=download.declared_duration or record.declared_duration,
         licence=record.licence if download.licence is None else download.licence,
     )
+
+
+def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, int]:
+    """The record of a file that is now here in part, and the room that it takes."""
+    described = part.part()
+    store.adopt(part.path, store.part(record.video_key))
+    return msgspec.structs.replace(record, bytes=part.size, part=described), part.size
+
+
+def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: bool) -> Fetch:
+    """The record of a file that is now here as a whole. Raises FetchError if it is no video."""
+    file = download.file if download.part is None else download.part.path
+    _must_be_a_video(file)
+    size, sha256 = file.stat().st_size, sha256_of(file)
+    part = record.part
+    if part is not None and not continued and not _has(file, part):
+        # What was seen of it before was seen of another file.
+        part = None
+    store.adopt(file, store.video(record.video_key))
+    return msgspec.structs.replace(record, here=True, sha256=sha256, bytes=size, part=part)
+
+
+def _kept_what_came(record: Fetch, download: Download, store: Store) -> tuple[Fetch, int]:
+    """The record of a download that broke off, and the room that is taken: it may be enough."""
+    if download.part is None and download.announced is not None:
+        download.part = PartFile.begun(download.partial_file, download.announced)
+    part = download.part
+    if part is None or not part.spans:
+        return record, 0
+    if part.path == store.root / store.part(record.video_key):
+        # Only what was here before is known to be what was scanned.
+        return record, part.size
+    return _kept_in_part(record, part, store)
+
+
+def _has(file: Path, part: Part) -> bool:
+    """Whether a whole file has those bytes of which a part was made."""
+    return file.stat().st_size == part.size and digest_of(file, part.spans) == part.sha256
 
 
 def _failed(record: Fetch, error: FetchError) -> Fetch:

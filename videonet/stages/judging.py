@@ -15,10 +15,14 @@ from videonet.workbench import Workbench
 
 
 class Download(Stage):
-    """The files that verdicts need: Candidate -> (Candidate, Verdict)."""
+    """What verdicts need first of the files: Candidate -> (Candidate, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        return decided(candidates, self.plan, _download, self.plan.downloads)
+        plan = self.plan
+        # In one process each thread takes its video all the way: so many wait for the network, or
+        # work, and as many again have what they waited for, and wait to work.
+        threads = plan.downloads + 2 * plan.workers if plan.local else plan.downloads
+        return decided(candidates, plan, _download, threads)
 
 
 class Top1Filter(Stage):
@@ -27,6 +31,14 @@ class Top1Filter(Stage):
     def expand(self, candidates: Any) -> Any:
         spread = self.spread(candidates, "SpreadScans")
         return decided(spread, self.plan, _scan, self.plan.workers)
+
+
+class DownloadRest(Stage):
+    """All of the files of those that show the class: Candidate -> (Candidate, Verdict)."""
+
+    def expand(self, candidates: Any) -> Any:
+        spread = self.spread(candidates, "SpreadRests")
+        return decided(spread, self.plan, _complete, self.plan.downloads)
 
 
 class LengthFilter(Stage):
@@ -56,6 +68,10 @@ def _download(bench: Workbench, candidate: Candidate) -> list[Any]:
 
 def _scan(bench: Workbench, candidate: Candidate) -> list[Any]:
     return as_outputs(bench, steps.scan(bench, candidate))
+
+
+def _complete(bench: Workbench, candidate: Candidate) -> list[Any]:
+    return as_outputs(bench, steps.complete(bench, candidate))
 
 
 def _measure(bench: Workbench, candidate: Candidate) -> list[Any]:
