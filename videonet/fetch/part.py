@@ -115,7 +115,8 @@ class PartReader(io.RawIOBase):
     def __init__(self, part: PartFile, fill: Callable[[int, int], None] | None = None) -> None:
         super().__init__()
         self._part, self._fill = part, fill
-        self._file = part.path.open("rb")
+        # What is written to the file meanwhile must be seen.
+        self._file = part.path.open("rb", buffering=0)
         self._position = 0
         # what was raised when something could not be read
         self.failure: BaseException | None = None

@@ -13,7 +13,7 @@ from yt_dlp.downloader import get_suitable_downloader
 from yt_dlp.downloader.http import HttpFD
 from yt_dlp.extractor.generic import GenericIE
 from yt_dlp.networking import Request, Response
-from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import ExtractorError, parse_http_range
 
 from schemas import Reason
@@ -39,7 +39,8 @@ _TAIL = 1 << 17
 # FFmpeg reads in blocks, so that it has some bytes more than it has asked for.
 _BEHIND = 1 << 15
 
-_BLOCK = 1 << 16  # bytes that are read at a time
+# Bytes that are read at a time, more and more: of a block that breaks off, nothing is kept.
+_BLOCK, _LARGEST_BLOCK = 1 << 14, 1 << 18
 
 _PAGE = re.compile(r"text/|.*(html|xml|json|mpegurl|javascript)", re.IGNORECASE)
 
@@ -107,8 +108,13 @@ class Opening:
             response.close()
             return request({})
         data = bytearray()
-        while len(data) < OPENING and (block := response.read(OPENING - len(data))):
-            data += block
+        try:
+            while len(data) < OPENING and (block := response.read(_BLOCK)):
+                data += block
+        except TransportError:
+            # What came is kept, and found to be too little by whoever uses it.
+            if not data:
+                raise
         response.close()
         self._answers[response.url] = response, bytes(data)
         return self._as_seen(response.url)
@@ -274,8 +280,9 @@ class RemoteFile:
 
     def _receive(self, response: Response, got: _Stretch) -> None:
         assert self._part is not None
-        at = got.begin
-        while at < got.end and (block := response.read(min(_BLOCK, got.end - at))):
+        at, most = got.begin, _BLOCK
+        while at < got.end and (block := response.read(min(most, got.end - at))):
+            most = min(2 * most, _LARGEST_BLOCK)
             self._part.write(at, block)
             at += len(block)
             self._received += len(block)

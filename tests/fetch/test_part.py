@@ -1,0 +1,104 @@
+"""videonet.fetch.part: a file of which some bytes are here."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videonet.fetch.part import MissingBytesError, PartFile, PartReader, digest_of
+
+SIZE = 60
+WHOLE = bytes(range(1, SIZE + 1))
+
+stretches = st.lists(
+    st.tuples(st.integers(0, SIZE - 1), st.integers(1, SIZE)).map(
+        lambda pair: (pair[0], min(SIZE, pair[0] + pair[1]))
+    ),
+    max_size=8,
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("part") / "file"
+
+
+def with_stretches(place: Path, written: list[tuple[int, int]]) -> PartFile:
+    part = PartFile(place, SIZE, "etag")
+    for begin, end in written:
+        part.write(begin, WHOLE[begin:end])
+    return part
+
+
+@given(stretches, st.integers(0, SIZE), st.integers(0, SIZE))
+@settings(deadline=None)
+def test_its_holes_are_the_bytes_that_were_never_written(place, written, begin, end):
+    part = with_stretches(place, written)
+    here = {at for start, stop in written for at in range(start, stop)}
+    holes = [at for start, stop in part.holes(begin, end) for at in range(start, stop)]
+    assert holes == [at for at in range(begin, end) if at not in here]
+    assert part.here == len(here)
+    assert part.whole == (len(here) == SIZE)
+
+
+@given(stretches)
+@settings(deadline=None)
+def test_its_record_names_each_stretch_once_and_opens_it_again(place, written):
+    part = with_stretches(place, written)
+    record = part.part()
+    flat = [edge for span in record.spans for edge in span]
+    assert flat == sorted(set(flat))
+    content = b"".join(WHOLE[begin:end] for begin, end in record.spans)
+    assert record.sha256 == hashlib.sha256(content).hexdigest()
+    again = PartFile.opened(place, record)
+    assert (again.spans, again.size, again.validator) == (part.spans, SIZE, "etag")
+    place.write_bytes(WHOLE)
+    assert digest_of(place, record.spans) == record.sha256
+
+
+@given(stretches, st.lists(st.tuples(st.integers(0, SIZE + 5), st.integers(0, SIZE)), max_size=6))
+@settings(deadline=None)
+def test_a_reader_that_can_fill_reads_what_the_whole_file_says(place, written, reads):
+    part = with_stretches(place, written)
+
+    def fill(begin: int, end: int) -> None:
+        for start, stop in list(part.holes(begin, end)):
+            part.write(start, WHOLE[start:stop])
+
+    with PartReader(part, fill) as reader:
+        for at, size in reads:
+            assert reader.seek(at) == reader.tell() == at
+            assert reader.read(size) == WHOLE[at : at + size]
+        assert reader.seek(0, os.SEEK_END) == SIZE
+        assert reader.read(1) == b""
+        assert reader.failure is None
+
+
+@given(stretches, st.integers(0, SIZE - 1), st.integers(1, SIZE))
+@settings(deadline=None)
+def test_a_reader_that_cannot_fill_reads_what_is_here_and_remembers_what_is_not(
+    place, written, at, size
+):
+    part = with_stretches(place, written)
+    is_here = not list(part.holes(at, at + size))
+    with PartReader(part) as reader:
+        reader.seek(at)
+        if is_here:
+            assert reader.read(size) == WHOLE[at : at + size]
+            assert reader.failure is None
+        else:
+            with pytest.raises(MissingBytesError) as raised:
+                reader.read(size)
+            assert reader.failure is raised.value
+
+
+def test_a_download_that_broke_off_is_a_part_from_the_first_byte_on(place):
+    place.write_bytes(WHOLE[:7])
+    part = PartFile.begun(place, SIZE)
+    assert part is not None
+    assert part.spans == [(0, 7)]
+    assert place.stat().st_size == SIZE
+    assert PartFile.begun(place.with_name("nothing"), SIZE) is None
