@@ -60,6 +60,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     height: int | None
     fps: float | None
     codec: str | None
+    # of the whole file; the server's word for it, and no sha256, where less was fetched
     bytes: int | None
     sha256: str | None
     # clips of this video in the shards

@@ -343,11 +343,19 @@ def _seen(
         if verdict.frames_scanned:
             notes.append(f"The store {folder} knows nothing of its first frames.")
         return None, {}
-    if verdict.sha256 is not None and scan.sha256 != verdict.sha256:
+    if verdict.sha256 is not None and verdict.sha256 != _content_of(scan, store):
         notes.append(f"The store {folder} has seen other content of it since.")
         return None, {}
     strip = store.thumbnail(verdict.video_key)
     return scan, thumbnail.frames_of(strip) if strip else {}
+
+
+def _content_of(scan: Scan, store: Store) -> str | None:
+    """The sha256 of the file that was scanned, also where a part of it was here then."""
+    fetched = store.fetch(scan.video_key)
+    if fetched is not None and fetched.part is not None and fetched.part.sha256 == scan.sha256:
+        return fetched.sha256
+    return scan.sha256
 
 
 def _scan_key(output: Output) -> str | None:

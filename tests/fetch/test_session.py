@@ -153,3 +153,16 @@ def test_only_the_host_that_refused_is_blamed(tmp_path: Path):
     ):
         extract(ours, [choosy.url("page"), other.url("page")])
     assert [each.host for each in web.politeness.closed()] == [host_of(choosy.address)]
+
+
+def test_sessions_share_the_tls_context_that_their_options_ask_for():
+    """Reading the certificates takes longer than many a request."""
+    web = Web()
+    contexts = []
+    for _ in range(2):
+        with session(web) as each:
+            handler = each._request_director.handlers["Urllib"]
+            usual, legacy = (handler._make_sslcontext(legacy_ssl_support=x) for x in (None, True))
+            contexts.append((usual, legacy))
+    assert contexts[0] == contexts[1]
+    assert contexts[0][0] is not contexts[0][1]

@@ -216,7 +216,8 @@ def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, i
 def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: bool) -> Fetch:
     """The record of a file that is now here as a whole. Raises FetchError if it is no video."""
     file = download.file if download.part is None else download.part.path
-    _must_be_a_video(file)
+    if download.part is None:
+        _must_be_a_video(file)
     size, sha256 = file.stat().st_size, sha256_of(file)
     part = record.part
     if part is not None and not continued and not _has(file, part):

@@ -199,7 +199,7 @@ select
     reason,
     case
         when outcome = 'kept' then {KEPT}
-        when sha256 is null then {CANDIDATE}
+        when sha256 is null and frames_scanned is null then {CANDIDATE}
         when coalesce(frames_matched, 0) = 0 then {DOWNLOADED}
         when reason is not distinct from 'too_short' then {MATCHING}
         when coalesce(duration, -1) < $min_seconds then {MATCHING}
