@@ -17,8 +17,10 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from demo.train_classifier import MODEL
+from demo.videos import EXPECTED
 from demo.world import World
 from pipelines.curate import curate
+from tests.curating import outcomes_of
 from videonet.run import Request, alone, prepare
 
 STAGES = [
@@ -126,8 +128,10 @@ def _measure(element: Any, name: str, is_group: bool) -> None:
         SIZES[name] = max(SIZES.get(name, 0), size)
 
 
-def test_no_record_that_crosses_a_stage_is_larger_than_4_kb(world: World, tmp_path: Path):
-    SIZES.clear()
+@pytest.fixture(scope="module")
+def spread(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of a run whose stages work one after the other, as on many machines; fills SIZES."""
+    tmp_path = tmp_path_factory.mktemp("spread")
     # One title that names twenty classes more, in many words.
     kinds = [f"kind number {number}" for number in range(20)]
     classes = tmp_path / "classes.txt"
@@ -150,6 +154,14 @@ def test_no_record_that_crosses_a_stage_is_larger_than_4_kb(world: World, tmp_pa
                 pipeline.visit(everywhere)
                 for name, (collection, is_group) in everywhere.collections.items():
                     _ = collection | f"Measure {name}" >> beam.Map(_measure, name, is_group)
+    return tmp_path / "out"
+
+
+def test_stages_on_machines_of_their_own_come_to_the_same_verdicts(spread: Path):
+    assert EXPECTED.items() <= outcomes_of(spread).items()
+
+
+def test_no_record_that_crosses_a_stage_is_larger_than_4_kb(spread: Path):
     for stage in STAGES[1:-1]:
         assert any(name.startswith(stage) for name in SIZES), f"nothing measured of {stage}"
     largest = max(SIZES, key=SIZES.__getitem__)

@@ -150,8 +150,10 @@ class _Finished:
         for scan, identity in self._scans.items():
             assert _identity(scan) == identity, f"{scan} was written again"
         for file in self._store.glob("fetch/*/*.json"):
-            path = self._paths.get(Fetch.from_json(file.read_bytes()).video_key)
-            if path is not None:
+            record = Fetch.from_json(file.read_bytes())
+            path = self._paths.get(record.video_key)
+            # Of what is here in part, the rest may still be asked for.
+            if path is not None and record.part is None:
                 self._asked[path] = asked[path]
         self._scans |= {file: _identity(file) for file in self._store.glob("scan/*/*/*.json")}
 
