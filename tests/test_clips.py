@@ -17,7 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from demo.drawing import draw_video
+from demo.drawing import Scene, draw_video
 from demo.encoding import Encoding, encode
 from demo.odd_files import truncate
 from schemas import Clip, Reason
@@ -317,6 +317,100 @@ def test_colours_are_those_of_the_video(tmp_path):
     (clip,) = clips_of(tmp_path / "v.mp4")
     image = simplejpeg.decode_jpeg(clip.image_encoded[20], colorspace="RGB")
     assert np.abs(image.mean(axis=(0, 1)) - (200, 30, 60)).max() < 8
+
+
+# How a stream's colours are coded: pixel format, matrix and range, in FFmpeg's numbers.
+BT601, BT709, BT2020, YCGCO = 5, 1, 9, 8
+LIMITED, FULL = 1, 2
+CODINGS = {
+    "BT.601": ("yuv420p", BT601, LIMITED),
+    "BT.709": ("yuv420p", BT709, LIMITED),
+    "BT.601, full": ("yuv420p", BT601, FULL),
+    "BT.709, full": ("yuv420p", BT709, FULL),
+    "BT.709, 10 bit": ("yuv420p10le", BT709, LIMITED),
+    "BT.2020, 10 bit": ("yuv420p10le", BT2020, LIMITED),
+    "BT.709, 4:4:4": ("yuv444p", BT709, LIMITED),
+}
+
+
+def coded(
+    path: Path, scene: Scene, size: tuple[int, int], coding: tuple[str, int, int], start: float = 0
+) -> Path:
+    """A scene of 2.56 s at 12.5 fps, hardly compressed."""
+    pixels, matrix, scope = coding
+    clock = Fraction(1, 60_000)
+    with av.open(str(path), "w") as file:
+        options = {"crf": "3", "preset": "ultrafast"}
+        stream = file.add_stream("libx264", rate=Fraction(25, 2), options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, pixels
+        stream.codec_context.colorspace, stream.codec_context.color_range = matrix, scope
+        stream.time_base = stream.codec_context.time_base = clock
+        for index in range(32):
+            rgb = av.VideoFrame.from_ndarray(np.asarray(scene.frame(index / 12.5)), format="rgb24")
+            # What FFmpeg cannot convert to is only said.
+            there = BT601 if matrix == YCGCO else matrix
+            frame = rgb.reformat(
+                format=pixels,
+                dst_colorspace=there,
+                dst_color_range=scope,
+                interpolation="ACCURATE_RND",
+            )
+            frame.colorspace, frame.color_range = matrix, scope
+            frame.pts, frame.time_base = round((start + index / 12.5) / clock), clock
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def difference(image: np.ndarray, picture: np.ndarray) -> float:
+    """PSNR, dB."""
+    return float(10 * np.log10(255**2 / np.mean((image.astype(float) - picture) ** 2)))
+
+
+@pytest.mark.parametrize("size", [(480, 270), (272, 480)], ids=["landscape", "portrait"])
+@pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS.keys())
+def test_frames_are_as_near_to_what_was_drawn_as_by_way_of_rgb(tmp_path, coding, size):
+    """Held against it: full-size RGB by FFmpeg's defaults, resized by Pillow, and a JPEG of it."""
+    scene = Scene("balloon", size, 3)
+    path = coded(tmp_path / "v.mp4", scene, size, coding)
+    (clip,) = clips_of(path)
+    small = (clip.image_width, clip.image_height)
+    with av.open(str(path)) as file:
+        decoded = list(file.decode(video=0))
+    said = decoded[0]
+    assert (said.format.name.replace("j", ""), said.colorspace, said.color_range) == coding
+    for index in (3, 28):
+        drawn = scene.frame(index / 12.5).resize(small, Image.Resampling.BILINEAR)
+        former = decoded[index].to_image().resize(small, Image.Resampling.BILINEAR)
+        jpegs = clip.image_encoded[index], simplejpeg.encode_jpeg(np.asarray(former), quality=90)
+        ours, theirs = (
+            difference(simplejpeg.decode_jpeg(jpeg, colorspace="RGB"), np.asarray(drawn))
+            for jpeg in jpegs
+        )
+        assert ours > max(theirs - 1, 33)
+
+
+def test_frames_of_a_video_that_changes_its_size_are_as_large_as_the_first(tmp_path):
+    parts = []
+    for size, start in (((320, 180), 0), ((180, 320), 2.56)):
+        part = tmp_path / f"{start}.ts"
+        coded(part, Scene("balloon", size, 1), size, CODINGS["BT.709"], start)
+        parts.append(part.read_bytes())
+    (tmp_path / "v.ts").write_bytes(b"".join(parts))
+    sizes = {(frame.width, frame.height) for _, frame in shown(tmp_path / "v.ts")}
+    assert sizes == {(320, 180), (180, 320)}
+    (clip,) = clips_of(tmp_path / "v.ts")
+    assert len(clip.image_encoded) > 60
+    assert (clip.image_height, clip.image_width) == (256, 455)
+    assert {simplejpeg.decode_jpeg(jpeg).shape for jpeg in clip.image_encoded} == {(256, 455, 3)}
+
+
+def test_colours_that_cannot_be_converted_are_undecodable(tmp_path):
+    coding = ("yuv420p", YCGCO, LIMITED)
+    path = coded(tmp_path / "v.mp4", Scene("balloon", (64, 48), 1), (64, 48), coding)
+    with pytest.raises(VideoError) as failure:
+        clips_of(path)
+    assert failure.value.reason is Reason.UNDECODABLE
 
 
 def test_a_clip_says_whose_it_is_and_when(tmp_path):

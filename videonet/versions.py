@@ -11,15 +11,19 @@ def clip_versions() -> dict[str, str]:
     """What the bytes of clips and shards depend on, by name."""
     codecs = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
     packages = {
-        name: version(name)
-        for name in ("av", "numpy", "pillow", "protobuf", "pyarrow", "simplejpeg")
+        name: version(name) for name in ("av", "numpy", "protobuf", "pyarrow", "simplejpeg")
     }
     return packages | {name: codecs[name] for name in ("libavcodec", "libavformat", "libswscale")}
 
 
 def versions() -> dict[str, str]:
     """What verdicts and clips depend on, by name."""
-    return clip_versions() | {"videonet": videonet.__version__, "onnxruntime": _onnxruntime()}
+    others = {
+        "videonet": videonet.__version__,
+        "pillow": version("pillow"),
+        "onnxruntime": _onnxruntime(),
+    }
+    return clip_versions() | others
 
 
 def _onnxruntime() -> str:

@@ -7,8 +7,9 @@ wrong with a video becomes a VideoError; a path that cannot be read raises OSErr
 
 import errno
 import itertools
+import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from schemas import Probe, Reason
+from videonet.scaling import small_rgb
 
 Image = NDArray[np.uint8]
 
@@ -35,6 +37,17 @@ av.logging.set_level(av.logging.PANIC)
 
 # Containers with an index, in which FFmpeg finds the keyframe before a time.
 _SEEKABLE = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+
+
+# What Pillow calls so many quarter turns counterclockwise.
+_TURNED = {
+    1: PIL.Image.Transpose.ROTATE_90,
+    2: PIL.Image.Transpose.ROTATE_180,
+    3: PIL.Image.Transpose.ROTATE_270,
+}
+
+# Most frames that a decoder keeps back for their order (in H.264 and HEVC), and one.
+_DELAY = 17
 
 
 class VideoError(Exception):
@@ -70,8 +83,13 @@ class ShownFrame:
         return (width, height) if _quarter_turns(self._frame) % 2 else (height, width)
 
     def image(self, height: int, width: int) -> Image:
-        """The frame as uint8 RGB [height, width, 3], rotation applied, resized bilinearly."""
-        return _resized(_upright(self._frame, self._reformatter), (height, width))
+        """The frame as uint8 RGB [height, width, 3], rotation applied, resized bilinearly.
+
+        Raises VideoError.
+        """
+        turns = _quarter_turns(self._frame)
+        with _undecodable():
+            return small_rgb(self._frame, height, width, turns, self._reformatter)
 
 
 def probe(source: Path | BinaryIO) -> Probe:
@@ -95,6 +113,27 @@ def first_frames(
         shown = itertools.islice(itertools.chain([first], frames), count)
         images = [_cropped(frame, resize, crop, reformatter) for frame in shown]
         return FirstFrames(np.stack(images), _probe(container, stream, first))
+
+
+def read_first_frames(
+    source: Path | BinaryIO, count: int, foresee: Callable[[int], None] = lambda _: None
+) -> None:
+    """Read what decoding the first `count` frames reads, and decode the first. Raises VideoError.
+
+    Some more is read: frames come out of a decoder later than they went in. As soon as it is known
+    or can be estimated, `foresee` is told before which byte of the file all this is likely to end.
+    """
+    packets = count + _DELAY
+    with _opened(source) as (container, stream), _undecodable():
+        end = _end_of(container, stream, packets)
+        if end is not None:
+            foresee(end)
+        shown = (each for each in container.demux(stream) if each.size and not each.is_discard)
+        for _ in itertools.islice(shown, packets):
+            pass
+    if not isinstance(source, Path):
+        source.seek(0)
+    probe(source)
 
 
 def shown_frames(source: Path | BinaryIO, start: Fraction | None = None) -> Iterator[ShownFrame]:
@@ -206,6 +245,19 @@ def _opened(source: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStre
         yield container, stream
 
 
+def _end_of(container: InputContainer, stream: VideoStream, packets: int) -> int | None:
+    """Before which byte of the file the first packets of the stream end, as far as one can tell."""
+    index = stream.index_entries
+    first = [index[number] for number in range(min(packets, len(index)))]
+    if first and all(entry.size for entry in first):
+        # The index has each packet (MP4, AVI), or those of a first fragment.
+        return max(entry.pos + entry.size for entry in first)
+    if container.duration and stream.average_rate:
+        share = packets / stream.average_rate * av.time_base / container.duration
+        return math.ceil(container.size * min(share, Fraction(1)))
+    return None
+
+
 def _spans(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, int]]:
     """Start and duration (0: unknown) of each packet that is shown, in ticks."""
     for packet in container.demux(stream):
@@ -268,7 +320,9 @@ def _cropped(
 ) -> Image:
     """The upright frame, its short side resized to `resize`, cropped in the centre to `crop`.
 
-    Only what stays after the crop is resized.
+    Only what stays after the crop is resized. Pillow resizes, as it did for the pictures that image
+    classifiers are trained on. FFmpeg's scaler, which turns YUV to RGB on the way, gives slightly
+    other colours, with which a class that the test with real videos asks for is never seen.
     """
     upright = _upright(frame, reformatter)
     height, width = scaled(upright.height, upright.width, resize)
@@ -280,28 +334,22 @@ def _cropped(
         min((left + crop[1]) * across, upright.width),
         min((top + crop[0]) * down, upright.height),
     )
-    return _resized(upright, crop, box)
+    small = upright.resize((crop[1], crop[0]), PIL.Image.Resampling.BILINEAR, box)
+    return np.frombuffer(small.tobytes("raw", "RGB"), np.uint8).reshape(*crop, 3)
 
 
 def _upright(frame: VideoFrame, reformatter: VideoReformatter) -> PIL.Image.Image:
-    """The frame in RGB, in its own size, rotation applied."""
-    rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    turns = _quarter_turns(frame)
-    return PIL.Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(rgb, np.uint8), turns)))
+    """The frame in its own size, rotation applied: RGB, and a byte that says nothing.
 
-
-def _resized(
-    image: PIL.Image.Image,
-    size: tuple[int, int],
-    box: tuple[float, float, float, float] | None = None,
-) -> Image:
-    """What `box` (left, top, right, bottom) holds of the image, with `size` (height, width).
-
-    Pillow resizes, as it did for the pictures that image classifiers are trained on. FFmpeg's
-    scaler, which turns YUV to RGB on the way, gives slightly other colours, with which a class
-    that the test with real videos asks for is never seen.
+    These four bytes are what Pillow keeps a pixel in, so that it takes the frame without a copy.
     """
-    return np.asarray(image.resize((size[1], size[0]), PIL.Image.Resampling.BILINEAR, box))
+    rgb = reformatter.reformat(frame, format="rgb0", threads=1)
+    (plane,) = rgb.planes
+    size = rgb.width, rgb.height
+    pixels = np.asarray(plane)
+    image = PIL.Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", plane.line_size, 1)
+    turns = _quarter_turns(frame)
+    return image.transpose(_TURNED[turns]) if turns else image
 
 
 def _quarter_turns(frame: VideoFrame) -> int:

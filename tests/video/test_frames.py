@@ -93,6 +93,46 @@ def test_frames_come_in_the_order_in_which_they_are_shown(tmp_path):
     assert all(now > before for before, now in pairwise(brightness))
 
 
+@pytest.mark.parametrize("size", [(96, 64), (101, 75), (63, 90)])
+@pytest.mark.parametrize(
+    "pixels", ["yuv420p", "yuv422p10le", "yuv444p", "yuva420p", "gray", "gbrp10le", "bgra"]
+)
+def test_pictures_are_what_pillow_makes_of_rgb_to_the_last_bit(tmp_path, pixels, size):
+    noise = np.random.default_rng(0).integers(0, 256, (3, size[1], size[0], 3), np.uint8)
+    with av.open(str(tmp_path / "v.mkv"), "w") as file:
+        stream = file.add_stream("ffv1", rate=10)
+        (stream.width, stream.height), stream.pix_fmt = size, pixels
+        for picture in noise:
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=pixels)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+    assert_bits(tmp_path / "v.mkv", 60, (56, 48))
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_rotated_pictures_are_what_pillow_makes_of_rgb_to_the_last_bit(tmp_path, rotation):
+    path = draw(tmp_path / "v.mp4", 0.5, encoding=Encoding(rotation=rotation))
+    assert_bits(path, 48, (48, 40))
+
+
+def assert_bits(path: Path, resize: int, crop: tuple[int, int]) -> None:
+    """The frames, of 24 bits a pixel, turned by numpy: the centre of them, resized by Pillow."""
+    images = first_frames(path, 100, resize, crop).images
+    with av.open(str(path)) as file:
+        frames = list(file.decode(video=0))
+    assert len(frames) == len(images)
+    for frame, image in zip(frames, images, strict=True):
+        rgb = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+        picture = Image.fromarray(np.ascontiguousarray(rgb))
+        scale = resize / min(picture.size)
+        width, height = (max(resize, round(scale * side)) for side in picture.size)
+        across, down = picture.width / width, picture.height / height
+        left, top = (width - crop[1]) // 2, (height - crop[0]) // 2
+        box = (left * across, top * down, (left + crop[1]) * across, (top + crop[0]) * down)
+        small = picture.resize((crop[1], crop[0]), Image.Resampling.BILINEAR, box)
+        assert np.array_equal(image, np.asarray(small))
+
+
 # Rotation.
 
 

@@ -1,0 +1,491 @@
+"""How fast videos become JPEG frames: `cut_clips` against ffmpeg's command line.
+
+    python -m benchmarks.clips [--videos FOLDER] [--json FILE]
+
+Every way does the same job: decode a video, take the frames of 12.5 ticks a second over the spans
+that clips cover, make their short side 256 pixels, encode JPEGs, write them to one file a video.
+All ways use all cores, in turns, several rounds, the median by the clock counts; processor time is
+given beside it, as other work on the machine matters less to it. A process of ffmpeg is started
+for each video, and that counts.
+
+ffmpeg's quality (-q:v, and whether chroma is subsampled) is the one whose PSNR comes nearest to
+ours. PSNR is against frames that no JPEG has touched: exactly converted to RGB in full size, then
+resized by Pillow (bilinear). ffmpeg is run with its default threads, one video after the other, and
+with one thread each and as many processes as there are cores.
+
+Without --videos, videos are drawn: of 640 x 360 and 1280 x 720 pixels, upright and turned.
+"""
+
+import argparse
+import bisect
+import itertools
+import os
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import msgspec
+import numpy as np
+import simplejpeg
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+from PIL import Image
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from demo.drawing import draw_video
+from schemas import Clip
+from videonet.clips import (
+    DATASET,
+    FRAME_RATE,
+    JPEG_QUALITY,
+    WINDOW,
+    ClipOrigin,
+    ClipSettings,
+    cut_clips,
+    spans,
+)
+from videonet.errors import UsageError
+from videonet.shards import FORMATS
+from videonet.video import VideoError, measure_length
+
+ROUNDS = 3
+CORES = os.cpu_count() or 1
+SIZES = ((640, 360), (360, 640), (1280, 720), (720, 1280))
+"""Width and height of what is drawn."""
+
+EVERY = 16
+"""One of so many ticks is looked at for the PSNR."""
+
+SAMPLE = 8
+"""Videos, at most, whose PSNR is given; half of them choose ffmpeg's quality."""
+
+SETTINGS = ClipSettings(max_clips=10**6)
+"""Spans without gaps, as ffmpeg is given one."""
+
+DECODING, OURS, FORMER = "decoding alone", "cut_clips", "by RGB and Pillow"
+ONE, MANY = "ffmpeg, its threads", "ffmpeg, processes"
+
+# Files are named by position, as videos may have equal names.
+WRITTEN = "{}.out"
+
+
+# What some ticks of a video show, by their number, not compressed: uint8 RGB [H, W, 3]
+Pictures = dict[int, NDArray[np.uint8]]
+
+# of some videos, by their position
+References = dict[int, Pictures]
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video to be cut."""
+
+    path: Path
+    # seconds, of all of it and of what the clips cover
+    length: Fraction
+    covered: Fraction
+    # of the JPEGs
+    height: int
+    width: int
+
+
+# Cuts a video into a file
+Cut = Callable[[Video, Path], None]
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """How ffmpeg encodes."""
+
+    pixels: str
+    q: int
+
+
+class Made(msgspec.Struct, frozen=True):
+    """The JPEGs that a way makes."""
+
+    # dB: the median over some ticks of some videos
+    psnr: float
+    jpegs: int
+    bytes_per_jpeg: int
+
+    @classmethod
+    def of(cls, videos: list[Video], references: References, out: Path) -> "Made":
+        """What all videos were made into."""
+        jpegs = [written(out / WRITTEN.format(number)) for number in range(len(videos))]
+        sizes = [len(jpeg) for each in jpegs for jpeg in each]
+        found = [
+            ratio
+            for number, pictures in references.items()
+            for ratio in psnr(videos[number], jpegs[number], pictures)
+        ]
+        return cls(round(statistics.median(found), 2), len(sizes), round(statistics.mean(sizes)))
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One way; medians over the rounds."""
+
+    name: str
+    # by the clock
+    seconds: float
+    source_frames_per_second: float
+    jpegs_per_second: float
+    # of all threads and processes
+    processor_seconds: float
+    # none where nothing is made
+    made: Made | None
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What is printed."""
+
+    ffmpeg: str
+    quality: Quality
+    cores: int
+    videos: int
+    left_out: int
+    # decoded, and made, by `cut_clips`
+    source_frames: int
+    jpegs: int
+    ways: tuple[Measured, ...]
+    # how many times as fast as the faster ffmpeg: medians of the rounds
+    by_clock: float
+    by_processor: float
+
+
+def main() -> None:
+    """Measure, and print a table, and the same as JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--videos", type=Path, help="a folder; without it videos are drawn")
+    parser.add_argument("--json", type=Path, help="a file for the numbers")
+    arguments = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            out = Path(temporary, "out")
+            out.mkdir()
+            folder = arguments.videos or drawn(Path(temporary, "videos"))
+            report = measure(folder, out)
+    except UsageError as error:
+        parser.error(str(error))
+    Console().print(table_of(report))
+    encoded = msgspec.json.format(msgspec.json.encode(report)).decode()
+    print(encoded)
+    if arguments.json:
+        arguments.json.write_text(encoded + "\n")
+
+
+def drawn(folder: Path) -> Path:
+    """Two videos of each size, each as long as one clip, 25 frames a second."""
+    folder.mkdir()
+    for number, size in enumerate(SIZES * 2):
+        kind = ("balloon", "sailboat", "mushroom")[number % 3]
+        draw_video(folder / f"{number}.mp4", kind, 10.24, size=size, fps=25, seed=number)
+    return folder
+
+
+def measure(folder: Path, out: Path) -> Report:
+    """Run all ways, in turns. Raises UsageError."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise UsageError("no ffmpeg was found; on Debian, `apt-get install ffmpeg` installs it")
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    videos = [video for video in map(opened, files) if video is not None]
+    if not videos:
+        raise UsageError(f"no video of {float(WINDOW)} s or more was found in {folder}")
+    counts = [counted(video) for video in videos]
+    source_frames, jpegs = (sum(column) for column in zip(*counts, strict=True))
+
+    step = -(-len(videos) // SAMPLE)
+    references = {number: reference(videos[number]) for number in range(0, len(videos), step)}
+    quality = equal_quality(program, videos, dict(list(references.items())[::2]), out)
+
+    ways: dict[str, tuple[Cut, int]] = {
+        DECODING: (decode, CORES),
+        OURS: (ours, CORES),
+        FORMER: (former, CORES),
+        ONE: (by_ffmpeg(program, quality, None), 1),
+        MANY: (by_ffmpeg(program, quality, 1), CORES),
+    }
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    made: dict[str, Made] = {}
+    for number in range(ROUNDS):
+        for name, (cut, at_once) in ways.items():
+            times[name].append(timed(videos, cut, at_once, out))
+            if number == 0 and name != DECODING:
+                made[name] = Made.of(videos, references, out)
+
+    clock, processor = (
+        {name: [each[kind] for each in found] for name, found in times.items()} for kind in (0, 1)
+    )
+    return Report(
+        ffmpeg=version(program),
+        quality=quality,
+        cores=CORES,
+        videos=len(videos),
+        left_out=len(files) - len(videos),
+        source_frames=source_frames,
+        jpegs=jpegs,
+        ways=tuple(
+            Measured(
+                name=name,
+                seconds=round(statistics.median(clock[name]), 3),
+                source_frames_per_second=round(source_frames / statistics.median(clock[name]), 1),
+                jpegs_per_second=round(jpegs / statistics.median(clock[name]), 1),
+                processor_seconds=round(statistics.median(processor[name]), 3),
+                made=made.get(name),
+            )
+            for name in ways
+        ),
+        by_clock=faster(clock),
+        by_processor=faster(processor),
+    )
+
+
+def equal_quality(program: str, videos: list[Video], references: References, out: Path) -> Quality:
+    """With which ffmpeg's JPEGs are as good as ours, as nearly as can be."""
+
+    def found(cut: Cut) -> float:
+        ratios: list[float] = []
+        for number, pictures in references.items():
+            file = out / WRITTEN.format(number)
+            cut(videos[number], file)
+            ratios += psnr(videos[number], written(file), pictures)
+        return statistics.median(ratios)
+
+    goal = found(ours)
+    offered = [Quality(pixels, q) for pixels in ("yuvj420p", "yuvj444p") for q in (2, 3, 4, 5)]
+    return min(offered, key=lambda each: abs(found(by_ffmpeg(program, each, 1)) - goal))
+
+
+def faster(times: dict[str, list[float]]) -> float:
+    """How many times as fast as ffmpeg, at its best, we are: the median of the rounds."""
+    ratios = [
+        min(one, many) / own
+        for own, one, many in zip(times[OURS], times[ONE], times[MANY], strict=True)
+    ]
+    return round(statistics.median(ratios), 3)
+
+
+def timed(videos: list[Video], cut: Cut, at_once: int, out: Path) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor, with child processes, to cut all videos."""
+    begin, spent = time.perf_counter(), processor_seconds()
+    with ThreadPoolExecutor(at_once) as pool:
+        files = [out / WRITTEN.format(number) for number in range(len(videos))]
+        list(pool.map(cut, videos, files))
+    return time.perf_counter() - begin, processor_seconds() - spent
+
+
+def processor_seconds() -> float:
+    """Spent so far, by this process and those that it started and that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def opened(path: Path) -> Video | None:
+    """None: it cannot be cut, or is too short."""
+    try:
+        length = measure_length(path)
+        covered = [end for _, end in spans(length, SETTINGS.max_clips)]
+        origin = ClipOrigin(DATASET, path.name, path.name, path.name)
+        clips = list(cut_clips(path, length, origin, SETTINGS))
+    except (VideoError, OSError):
+        return None
+    sizes = {(clip.image_height, clip.image_width) for clip in clips}
+    if len(sizes) != 1:
+        return None
+    ((height, width),) = sizes
+    return Video(path, length, covered[-1], height, width)
+
+
+def counted(video: Video) -> tuple[int, int]:
+    """Frames of the source within the spans, and ticks that show another than the one before."""
+    times = [time for time, _ in frames_of(video)]
+    return len(times), len({bisect.bisect_right(times, tick) for tick in ticks_of(video, times[0])})
+
+
+# The ways. Each cuts one video, and writes what it makes to one file.
+
+
+def ours(video: Video, file: Path) -> None:
+    """As curation does, with the file in which clips wait for their shard."""
+    with FORMATS["tfrecord"].open_writer(file) as write:
+        for clip in clips_of(video):
+            write(clip)
+
+
+def decode(video: Video, file: Path) -> None:
+    """Make no JPEGs."""
+    file.write_bytes(b"")
+    for _ in frames_of(video):
+        pass
+
+
+def former(video: Video, file: Path) -> None:
+    """The obvious way, which was ours once: RGB in full size, turned, resized by Pillow."""
+    reformatter = VideoReformatter()
+    with file.open("wb") as out:
+        for _, frame in shown_at_ticks(video):
+            rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+            image = resized(rgb, frame, video)
+            out.write(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
+
+
+def by_ffmpeg(program: str, quality: Quality, threads: int | None) -> Cut:
+    """The same frames (rounding up, a tick shows the last one before it), in the same size.
+
+    BT.601 and full range are what a JPEG has, whatever the video has.
+    """
+    limit = [] if threads is None else ["-threads", str(threads)]
+    few = [] if threads is None else ["-filter_threads", str(threads)]
+
+    def cut(video: Video, file: Path) -> None:
+        scale = f"scale={video.width}:{video.height}:flags=bilinear+accurate_rnd"
+        filters = f"fps={FRAME_RATE}:round=up,{scale}:out_range=pc:out_color_matrix=bt601"
+        command = [
+            *(program, "-nostdin", "-v", "fatal", "-y", *few, *limit, "-i", str(video.path)),
+            *("-map", "0:V:0", "-t", str(float(video.covered)), "-vf", filters),
+            *("-c:v", "mjpeg", "-pix_fmt", quality.pixels, "-q:v", str(quality.q)),
+            *(*limit, "-f", "mjpeg", str(file)),
+        ]
+        subprocess.run(command, check=True)
+
+    return cut
+
+
+def version(program: str) -> str:
+    """What ffmpeg calls its version."""
+    said = subprocess.run([program, "-version"], check=True, capture_output=True, text=True).stdout
+    found = re.match(r"ffmpeg version (\S+)", said)
+    return found[1] if found else "unknown"
+
+
+# Frames, decoded without our code.
+
+
+def frames_of(video: Video) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+    """Frames and their times, up to the end of the last span."""
+    with av.open(str(video.path), metadata_errors="ignore") as container:
+        stream = container.streams.best("video")
+        assert isinstance(stream, av.VideoStream)
+        stream.thread_type = "NONE"
+        end = None
+        for frame in container.decode(stream):
+            if frame.pts is None or frame.time_base is None:
+                continue
+            moment = frame.pts * frame.time_base
+            end = moment + video.covered if end is None else end
+            if moment >= end:
+                break
+            yield moment, frame
+
+
+def ticks_of(video: Video, first: Fraction) -> list[Fraction]:
+    """The times of the ticks, from that of the first frame on."""
+    return [first + tick / FRAME_RATE for tick in range(int(video.covered * FRAME_RATE))]
+
+
+def shown_at_ticks(video: Video) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Each frame that a tick shows, with the number of the first such tick."""
+    frames = frames_of(video)
+    first, now = next(frames)
+    tick = 0
+    for moment, later in itertools.chain(frames, [(first + video.covered, None)]):
+        upcoming = max(0, -((first - moment) * FRAME_RATE // 1))
+        if upcoming > tick:
+            yield tick, now
+            tick = int(upcoming)
+        if later is not None:
+            now = later
+
+
+def resized(rgb: NDArray[Any], frame: av.VideoFrame, video: Video) -> NDArray[np.uint8]:
+    """Turned upright, and as large as the JPEGs."""
+    upright = Image.fromarray(np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90) % 4)))
+    return np.asarray(upright.resize((video.width, video.height), Image.Resampling.BILINEAR))
+
+
+# PSNR.
+
+
+def clips_of(video: Video) -> Iterator[Clip]:
+    """What `cut_clips` makes of a video."""
+    origin = ClipOrigin(DATASET, video.path.name, video.path.name, video.path.name)
+    return cut_clips(video.path, video.length, origin, SETTINGS)
+
+
+def reference(video: Video) -> Pictures:
+    """Converted exactly, resized, and not compressed."""
+    exactly = (
+        Interpolation.BILINEAR
+        | Interpolation.ACCURATE_RND
+        | Interpolation.FULL_CHR_H_INT
+        | Interpolation.FULL_CHR_H_INP
+    )
+    pictures = {}
+    for tick, frame in itertools.islice(shown_at_ticks(video), 0, None, EVERY):
+        rgb = frame.to_ndarray(format="rgb24", interpolation=exactly)
+        pictures[tick] = resized(rgb, frame, video)
+    return pictures
+
+
+def psnr(video: Video, jpegs: list[bytes], pictures: Pictures) -> Iterator[float]:
+    """Of each of the pictures, dB."""
+    shown = [tick for tick, _ in shown_at_ticks(video)]
+    # ffmpeg repeats a frame for every tick that shows it.
+    number_of = {tick: tick for tick in pictures}
+    if len(jpegs) == len(shown):
+        number_of = {tick: number for number, tick in enumerate(shown)}
+    for tick, picture in pictures.items():
+        if number_of[tick] < len(jpegs):
+            image = simplejpeg.decode_jpeg(jpegs[number_of[tick]], colorspace="RGB")
+            error = np.mean((image.astype(np.float64) - picture) ** 2)
+            yield float(10 * np.log10(255**2 / max(error, 1e-6)))
+
+
+def written(file: Path) -> list[bytes]:
+    """The JPEGs in a file of ours, or in one that holds nothing else."""
+    with file.open("rb") as start:
+        if start.read(2) != b"\xff\xd8":
+            return [jpeg for clip in FORMATS["tfrecord"].read(file) for jpeg in clip.image_encoded]
+    with av.open(str(file), format="mjpeg") as container:
+        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+
+def table_of(report: Report) -> Table:
+    """The numbers as a table, in Markdown."""
+    table = Table(
+        *("way", "frames/s", "JPEGs/s", "processor", "PSNR", "a JPEG"),
+        box=box.MARKDOWN,
+        caption=f"{report.videos} videos, {report.source_frames:,} frames, {report.cores} cores; "
+        f"ffmpeg {report.ffmpeg}, {report.quality.pixels}, -q:v {report.quality.q}",
+    )
+    for way in report.ways:
+        table.add_row(
+            way.name,
+            f"{way.source_frames_per_second:,.0f}",
+            f"{way.jpegs_per_second:,.0f}" if way.made else "",
+            f"{way.processor_seconds:.2f} s",
+            f"{way.made.psnr:.2f} dB" if way.made else "",
+            f"{way.made.bytes_per_jpeg:,} B" if way.made else "",
+        )
+    by_clock, by_processor = f"{report.by_clock:.2f}", f"{report.by_processor:.2f}"
+    table.add_row("times as fast as ffmpeg", by_clock, "", by_processor, "", "")
+    return table
+
+
+if __name__ == "__main__":
+    main()
