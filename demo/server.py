@@ -1,18 +1,20 @@
 """A real web server, on this machine, for the files of one folder: see `VideoServer`."""
 
+import os
 import re
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import quote, unquote, urlsplit
 
 from demo.behaviours import (
@@ -42,8 +44,15 @@ CONTENT_TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 
-BLOCK = 1 << 16
-"""Bytes that are read and sent at a time."""
+BLOCK = 1 << 18
+"""Bytes that are sent at a time."""
+
+SEND_BUFFER = 1 << 16
+"""Bytes that wait in the system for a client (Linux takes twice as many)."""
+
+CATCH_UP = 0.05
+"""Seconds that a paced answer which fell behind may make good; what a slow client lets pass beyond
+that is lost, as on a line."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,16 @@ class Request:
     status: int | None = None
     """None while it waits for an answer."""
     bytes_sent: int = 0
-    """Bytes of body that were given to the connection."""
+    """Bytes of body that were given to the connection.
+
+    As many as a client received that read its answer to the end. Of one that hung up earlier, those
+    that were on their way count too: up to two `SEND_BUFFER`s here, and what its own system had
+    taken for it, which may be megabytes. They did cross the line, so they are part of what a
+    download costs; a client that asks for no more than it wants has none of them.
+    """
+    ended: float | None = None
+    """When the last byte of the answer was given to the connection, or it broke; on the same clock.
+    None until then."""
 
 
 class VideoServer:
@@ -70,7 +88,8 @@ class VideoServer:
             server.requests("a.mp4")[0].status  # 503
 
     `behaviours` are by path below the folder, without a leading slash; the path needs no file.
-    Every answer waits `delay` seconds. Without `ranges`, every answer is a whole file.
+    Every answer waits `delay` seconds, and gives its connection `bytes_per_second` at most. Without
+    `ranges`, every answer is a whole file.
     """
 
     def __init__(
@@ -79,14 +98,17 @@ class VideoServer:
         behaviours: Mapping[str, Behaviour] | None = None,
         *,
         delay: float = 0,
+        bytes_per_second: int | None = None,
         ranges: bool = True,
     ) -> None:
         self.folder = folder.resolve()
         self.behaviours = dict(behaviours or {})
         self.delay = delay
+        self.bytes_per_second = bytes_per_second
         self.ranges = ranges
         self.closing = threading.Event()
         self._log: list[Request] = []
+        self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._http = _Server(("127.0.0.1", 0), partial(_Handler, self))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -103,7 +125,8 @@ class VideoServer:
     def requests(self, path: str | None = None) -> list[Request]:
         """All requests so far in order of arrival, or those for one path.
 
-        An entry never lags behind what a client has received.
+        An entry never lags behind what a client has received. Of an answer that goes on it may be a
+        block ahead.
         """
         with self._lock:
             return [each for each in self._log if path is None or each.path == path]
@@ -112,15 +135,24 @@ class VideoServer:
         """Logs a request. Returns its index, and how many its path has had by now, it included."""
         with self._lock:
             self._log.append(request)
-            return len(self._log) - 1, sum(each.path == request.path for each in self._log)
+            self._asked[request.path] += 1
+            return len(self._log) - 1, self._asked[request.path]
 
     def answer(self, index: int, *, status: int | None = None, sent: int = 0) -> None:
-        """Logs what is about to be sent in answer to the request at `index`."""
+        """Logs what is about to be sent in answer to the request at `index`.
+
+        Below zero, `sent` takes back what was logged and could not be sent.
+        """
         with self._lock:
             request = self._log[index]
             self._log[index] = replace(
                 request, status=status or request.status, bytes_sent=request.bytes_sent + sent
             )
+
+    def end(self, index: int) -> None:
+        """Logs that the request at `index` is sent nothing more."""
+        with self._lock:
+            self._log[index] = replace(self._log[index], ended=time.monotonic())
 
     def __enter__(self) -> Self:
         """Begins to serve."""
@@ -144,6 +176,8 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: Callable[..., Any]) -> None:
         super().__init__(address, handler)
         self._connections: set[socket.socket] = set()
+        # Every connection has its listener's.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
@@ -178,6 +212,14 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour = self._site.behaviours.get(path)
         request = Request(time.monotonic(), self.command, path, self.headers.get("Range"))
         self._index, nth = self._site.arrive(request)
+        try:
+            self._answer(path, behaviour, nth)
+        finally:
+            self._site.end(self._index)
+
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
+
+    def _answer(self, path: str, behaviour: Behaviour | None, nth: int) -> None:
         self._wait(self._site.delay)
         match behaviour:
             case Status(status, times, retry_after) if times is None or nth <= times:
@@ -198,8 +240,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_file(file, behaviour)
         else:
             self._send_status(HTTPStatus.NOT_FOUND)
-
-    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
     def _send_file(self, file: Path, behaviour: Behaviour | None) -> None:
         stat = file.stat()
@@ -237,17 +277,50 @@ class _Handler(BaseHTTPRequestHandler):
         chunked = behaviour == NoLength(chunked=True)
         if isinstance(behaviour, Cut | Hang):
             span = span[: behaviour.after]
-        speed = behaviour.bytes_per_second if isinstance(behaviour, Bandwidth) else None
-        for block in _blocks(file, span, min(BLOCK, speed // 20 + 1) if speed else BLOCK):
-            self._site.answer(self._index, sent=len(block))
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
-            self._wait(len(block) / speed if speed else 0)
+        speed = self._site.bytes_per_second
+        if isinstance(behaviour, Bandwidth):
+            speed = behaviour.bytes_per_second
+        size = min(BLOCK, speed // 20 + 1) if speed else BLOCK
+        due = time.monotonic()
+        with file.open("rb") as source:
+            for start in range(span.start, span.stop, size):
+                block = range(start, min(start + size, span.stop))
+                if speed:
+                    now = time.monotonic()
+                    due = max(due, now - CATCH_UP) + len(block) / speed
+                    self._wait(due - now)
+                self._send_block(source, block, chunked=chunked)
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
         if isinstance(behaviour, Hang):
             self._site.closing.wait()
         if isinstance(behaviour, Cut | Hang):
             self.close_connection = True
+
+    def _send_block(self, source: BinaryIO, block: range, *, chunked: bool) -> None:
+        if self._has_hung_up():
+            raise ConnectionResetError
+        # Before, so that the log does not lag behind the client; what was not sent is taken back.
+        self._site.answer(self._index, sent=len(block))
+        left = len(block)
+        try:
+            if chunked:
+                source.seek(block.start)
+                self.wfile.write(b"%x\r\n%b\r\n" % (left, source.read(left)))
+                left = 0
+            # Not through this process: what is measured beside it needs the processors.
+            to, of = self.connection.fileno(), source.fileno()
+            while left and (sent := os.sendfile(to, of, block.stop - left, left)):
+                left -= sent
+        finally:
+            self._site.answer(self._index, sent=-left)
+
+    def _has_hung_up(self) -> bool:
+        """Whether the client has closed its end: to send first would be the way to find out."""
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
 
     def _send_status(self, status: int, headers: Mapping[str, object] | None = None) -> None:
         body = f"<!doctype html><title>{status}</title><p>{status}\n".encode()
@@ -267,7 +340,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _wait(self, seconds: float) -> None:
         """Sleeps; the server's end is the end of the answer too."""
-        if seconds and self._site.closing.wait(seconds):
+        if seconds > 0 and self._site.closing.wait(seconds):
             raise ConnectionAbortedError
 
     def log_message(self, *_: object) -> None:
@@ -282,12 +355,3 @@ def _part(header: str | None, size: int) -> range | None:
     if not asked[1]:
         return range(max(0, size - int(asked[2])), size)
     return range(int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size)
-
-
-def _blocks(file: Path, span: range, most: int) -> Iterator[bytes]:
-    with file.open("rb") as source:
-        source.seek(span.start)
-        left = len(span)
-        while left and (block := source.read(min(most, left))):
-            left -= len(block)
-            yield block

@@ -1,7 +1,8 @@
 """demo.server: files as they are, and every misbehaviour that is asked for."""
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -22,7 +23,7 @@ from demo.behaviours import (
     Status,
     WrongLength,
 )
-from demo.server import VideoServer
+from demo.server import BLOCK, SEND_BUFFER, Request, VideoServer
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -169,6 +170,16 @@ def test_the_bandwidth_can_be_limited(folder: Path):
         assert 0.45 < time.monotonic() - begin < 10
 
 
+def test_the_bandwidth_of_every_connection_can_be_limited(folder: Path):
+    with VideoServer(folder, bytes_per_second=len(CONTENT) * 2) as server:
+        begin = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(get, [server] * 4))
+        assert 0.49 < time.monotonic() - begin < 10
+        assert [each.content for each in answers] == [CONTENT] * 4
+        assert all(each.bytes_sent == len(CONTENT) for each in server.requests())
+
+
 def test_a_connection_can_be_cut_in_the_middle(folder: Path):
     with serving(folder, Cut(after=1000)) as server:
         for _ in range(2):
@@ -220,6 +231,62 @@ def test_the_log_is_in_order_and_never_behind_the_client(plain: VideoServer):
         assert plain.requests("a.mp4")[index].bytes_sent == index + 1
     times = [each.time for each in plain.requests()]
     assert times == sorted(times)
+
+
+def test_a_file_of_many_blocks_arrives_whole_and_in_order(folder: Path):
+    content = bytes(i * i % 251 for i in range(3 * BLOCK + 7))
+    (folder / "a.mp4").write_bytes(content)
+    for behaviour in NoRanges(), NoLength(chunked=True), NoLength(chunked=False):
+        with serving(folder, behaviour) as server:
+            assert get(server).content == content
+            assert server.requests()[0].bytes_sent == len(content)
+
+
+def test_the_log_says_when_an_answer_has_ended(folder: Path):
+    event = Event()
+    with ThreadPoolExecutor() as pool, serving(folder, Hold(event)) as server:
+        client = pool.submit(get, server)
+        (request,) = entries(server, lambda each: each.ended is None)
+        event.set()
+        assert client.result(timeout=5).ok
+        (request,) = entries(server, lambda each: each.ended is not None)
+        assert request.ended is not None
+        assert request.time < request.ended <= time.monotonic()
+
+
+def test_a_client_that_hangs_up_early_costs_little_more_than_it_took(folder: Path):
+    with (folder / "a.mp4").open("wb") as file:
+        file.truncate(50_000_000)
+    with VideoServer(folder) as server:
+        port = int(server.address.rpartition(":")[2])
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            client.settimeout(5)
+            client.connect(("127.0.0.1", port))
+            client.sendall(b"GET /a.mp4 HTTP/1.1\r\nHost: here\r\n\r\n")
+            taken = 0
+            while taken < 1000:
+                taken += len(client.recv(1000 - taken))
+        (request,) = entries(server, lambda each: each.ended is not None)
+        # What it read, and at most what the buffers of both ends hold, twice as large as asked for.
+        assert 0 < request.bytes_sent <= 2 * SEND_BUFFER + (1 << 17) + 1000
+
+
+def test_a_client_that_hangs_up_while_it_waits_is_sent_nothing_more(folder: Path):
+    with VideoServer(folder, bytes_per_second=100_000) as server:
+        with requests.get(server.url("a.mp4"), stream=True, timeout=5) as response:
+            assert response.raw.read(1) == CONTENT[:1]
+        (request,) = entries(server, lambda each: each.ended is not None)
+        assert 0 < request.bytes_sent < len(CONTENT) / 2
+
+
+def entries(server: VideoServer, wanted: Callable[[Request], bool]) -> list[Request]:
+    """The log, once there is a wanted entry in it."""
+    patience = time.monotonic() + 5
+    while not any(wanted(each) for each in server.requests()):
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+    return server.requests()
 
 
 def test_many_clients_are_served_at_once(folder: Path):
