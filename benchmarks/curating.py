@@ -20,6 +20,9 @@ VIDEONET = Path(sys.executable).with_name("videonet")
 SURE = 5
 """Frames that another program must have seen a class in, for videonet to be sure to see it too."""
 
+# Apache Beam imports pandas where it can; only the extra `dev` brings it, and it takes a second.
+WITHOUT_PANDAS = {"PYTHONPATH": str(Path(__file__).parents[1] / "tests" / "without")}
+
 NEVER_SHOWN = "school bus, grand piano"
 """A title that no video of a collection deserves."""
 
@@ -99,7 +102,7 @@ def curate(job: Job, folder: Path, address: str | None, *options: str) -> Run:
         # The limits that remain are those of the server and of the machine.
         *("--requests-per-second", "10000", "--format", "parquet", *options),
     ]
-    return run(command)
+    return run(command, WITHOUT_PANDAS)
 
 
 def start(job: Job, folder: Path) -> Run:
@@ -108,10 +111,16 @@ def start(job: Job, folder: Path) -> Run:
     return curate(replace(job, titles={name: title}, declared=1), folder, None)
 
 
-def run(command: Sequence[str]) -> Run:
+def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
     """Run a command and its children. Ends this program if it fails."""
     begin = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | (environment or {}),
+    )
     assert process.stdout is not None
     said = process.stdout.read()
     # The usage of this one child: that of all children is the highest of them.

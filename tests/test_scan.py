@@ -6,6 +6,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
 import msgspec
 import numpy as np
 import onnx
@@ -102,6 +103,35 @@ def test_two_scans_of_a_video_are_equal_but_for_the_time_they_took(tmp_path, cla
     one, other = (scan_video(path, "youtube:x", "ab", classifier, 100) for _ in range(2))
     assert timeless(one.scan) == timeless(other.scan)
     assert one.thumbnail == other.thumbnail
+
+
+def test_a_file_object_is_scanned_like_its_file_and_stays_open(tmp_path, classifier):
+    path = draw(tmp_path / "v.mp4")
+    with path.open("rb") as file:
+        scanned = scan_video(file, "youtube:x", "ab", classifier, 100)
+        assert not file.closed
+    assert timeless(scanned.scan) == timeless(scan(path, classifier))
+
+
+def test_a_picture_that_stands_still_is_classified_once_and_recorded_as_often_as_shown(
+    tmp_path, classifier
+):
+    still, moving = (Scene(kind, (96, 96), 0) for kind in ("balloon", "mushroom"))
+    pictures = [still.frame(0)] * 20 + [moving.frame(i / 10) for i in range(5)]
+    with av.open(str(tmp_path / "v.mkv"), "w") as file:
+        stream = file.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 96, "bgr0"
+        for picture in pictures:
+            file.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        file.mux(stream.encode())
+    before = classifier.frames_classified
+    found = scan(tmp_path / "v.mkv", classifier)
+    assert classifier.frames_classified - before == 6
+    images = first_frames(tmp_path / "v.mkv", 100, classifier.resize, classifier.crop).images
+    alone = [classifier.classify(image[None]) for image in images]
+    assert found.top1 == tuple(int(top1[0]) for top1, _ in alone)
+    assert found.probability == tuple(round(float(each[0]), 4) for _, each in alone)
+    assert len(found.top1) == 25
 
 
 def test_many_scans_at_once_are_equal_to_one_alone(tmp_path, classifier):

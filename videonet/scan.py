@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import imagehash
 import msgspec
@@ -46,17 +47,18 @@ def scan_key(classifier: Classifier, frames: int) -> str:
 
 
 def scan_video(
-    file: Path,
+    source: Path | BinaryIO,
     video_key: str,
     sha256: str,
     classifier: Classifier,
     frames: int,
     looked_for: Iterable[Collection[int]] = (),
 ) -> Scanned:
-    """Classify the first `frames` frames of `file`, whose content is `sha256`.
+    """Classify the first `frames` frames of `source`, whose content is `sha256`.
 
-    The scan is the same whatever the video was looked up for. The thumbnail shows besides, for
-    each of the sets of outputs `looked_for`, the frame that confirms it best.
+    `source` is a path, or a readable, seekable binary file object, which stays open. The scan is
+    the same whatever the video was looked up for. The thumbnail shows besides, for each of the sets
+    of outputs `looked_for`, the frame that confirms it best.
     """
     begin = time.monotonic()
     empty = Scan(
@@ -71,7 +73,7 @@ def scan_video(
         seconds=0.0,
     )
     try:
-        first = first_frames(file, frames, classifier.resize, classifier.crop)
+        first = first_frames(source, frames, classifier.resize, classifier.crop)
     except VideoError as error:
         failed = msgspec.structs.replace(empty, reason=error.reason, error=shortened(str(error)))
         return Scanned(failed, None)

@@ -8,7 +8,7 @@ import functools
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import ahocorasick_rs
@@ -34,12 +34,36 @@ class TitleMatcher:
 
     def match(self, title: str) -> dict[str, tuple[str, ...]]:
         """target_id -> its names that `title` contains; both in the order they were given in."""
-        found = self._automaton.find_matches_as_indexes(f" {normalise(title)} ", overlapping=True)
-        if not found:
-            return {}
+        return self.match_all([title]).get(0, {})
+
+    def match_all(self, titles: Sequence[str]) -> dict[int, dict[str, tuple[str, ...]]]:
+        """What `match` says of each title that names a target, by its place in `titles`.
+
+        Many titles at once take a fraction of the time that each of them would take by itself.
+        """
+        # Apart, for text that is all ASCII folds fifty times as fast, and most titles are.
+        plain: list[int] = []
+        other: list[int] = []
+        for place, title in enumerate(titles):
+            (plain if title.isascii() else other).append(place)
+        forms = self._found(titles, plain) | self._found(titles, other)
+        return {place: self._named(forms[place]) for place in sorted(forms)}
+
+    def _found(self, titles: Sequence[str], places: Sequence[int]) -> dict[int, set[int]]:
+        """The forms that each title has, by its place in `titles`; only of those that have any."""
+        text = _joined([titles[place] for place in places])
+        forms: defaultdict[int, set[int]] = defaultdict(set)
+        nth = before = 0
+        # In the order of their ends.
+        for form, _, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            nth += text.count(_BETWEEN_TITLES, before, end)
+            before = end
+            forms[places[nth]].add(form)
+        return forms
+
+    def _named(self, forms: Iterable[int]) -> dict[str, tuple[str, ...]]:
         matched: defaultdict[str, list[str]] = defaultdict(list)
-        hits = {hit for form, _, _ in found for hit in self._hits[form]}
-        for _, _, target_id, name in sorted(hits):
+        for _, _, target_id, name in sorted({hit for form in forms for hit in self._hits[form]}):
             matched[target_id].append(name)
         return {target_id: tuple(called) for target_id, called in matched.items()}
 
@@ -52,12 +76,33 @@ def normalise(text: str) -> str:
     character, a hiragana letter and a run of katakana are words of their own (Unicode Standard
     Annex 29), for their scripts put no space between words.
     """
-    folded = text.translate(_FOLDED)
+    return _joined([text])[1:-1]
+
+
+# A character that is no part of a word and that folding leaves as it is: texts with it between them
+# are normalised at once.
+_BETWEEN_TITLES = "\0"
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """All texts normalised, with a space before and after each and a NUL between two of them."""
+    # With spaces, so that every ASCII character folds to one, which is what `translate` does fast.
+    between = f" {_BETWEEN_TITLES} "
+    text = between.join(texts)
+    if text.count(_BETWEEN_TITLES) >= len(texts):
+        text = between.join(each.replace(_BETWEEN_TITLES, " ") for each in texts)
+    folded = f" {text} ".translate(_FOLDED)
     if not folded.isascii():
-        folded = _UNSPACED_WORD.sub(r" \g<0> ", unicodedata.normalize("NFC", folded))
+        # Each by itself, for nearly all are composed already, which is found out fast.
+        each = (unicodedata.normalize("NFC", text) for text in folded.split(_BETWEEN_TITLES))
+        folded = _UNSPACED.sub(_spaced, _BETWEEN_TITLES.join(each))
     if "'" in folded:
         folded = _POSSESSIVE.sub("", folded).replace("'", "")
-    return " ".join(folded.split())
+    return f" {' '.join(folded.split())} "
+
+
+def _spaced(run: re.Match[str]) -> str:
+    return " ".join(_UNSPACED_WORD.split(run[0]))
 
 
 class _Folding(dict[int, str]):
@@ -68,12 +113,15 @@ class _Folding(dict[int, str]):
         return folded
 
 
-_FOLDED = _Folding()
-_POSSESSIVE = re.compile(r"(?<=\w)'s(?!\w)")
+_FOLDED = _Folding({ord(_BETWEEN_TITLES): _BETWEEN_TITLES})
+# It begins with what is rare, which is what the search looks for.
+_POSSESSIVE = re.compile(r"'s(?<=\w's)(?!\w)")
 _UNSPACED_WORD = re.compile(
-    "[\u3005-\u3007\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af]"
-    "|[\u30a1-\u30ff\u31f0-\u31ff]+"
+    "([\u3005-\u3007\u3041-\u309f\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af]"
+    "|[\u30a1-\u30ff\u31f0-\u31ff]+)"
 )
+# All of these and more, with one comparison a character.
+_UNSPACED = re.compile("[^\0-\u3004]+")
 _APOSTROPHES = frozenset("'`\u00b4\u02bc\u2018\u2019\u201b\u2032")
 _NO_APOSTROPHES = str.maketrans(dict.fromkeys(_APOSTROPHES, ""))
 # These decompose into letters that belong to no word ("Dog(TM)" is not "dogtm").
@@ -115,8 +163,16 @@ def _is_accent(character: str, category: str) -> bool:
 
 @functools.cache
 def _engines() -> "tuple[inflect.engine, inflect.engine]":
-    # Here, for it takes 1.3 s: a decorator parses the whole of inflect anew for 23 functions.
-    import inflect
+    # A decorator of its methods, which are given nothing but words here, parses all of inflect anew
+    # for each of them: more than a second.
+    import typeguard
+
+    decorator = typeguard.typechecked
+    typeguard.typechecked = lambda method: method  # type: ignore[assignment, misc]
+    try:
+        import inflect
+    finally:
+        typeguard.typechecked = decorator
 
     modern, classical = inflect.engine(), inflect.engine()
     classical.classical(all=True)  # cacti beside cactuses

@@ -343,7 +343,8 @@ def _upright(frame: VideoFrame, reformatter: VideoReformatter) -> PIL.Image.Imag
 
     These four bytes are what Pillow keeps a pixel in, so that it takes the frame without a copy.
     """
-    rgb = reformatter.reformat(frame, format="rgb0", threads=1)
+    with _undecodable():
+        rgb = reformatter.reformat(frame, format="rgb0", threads=1)
     (plane,) = rgb.planes
     size = rgb.width, rgb.height
     pixels = np.asarray(plane)

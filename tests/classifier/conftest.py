@@ -22,6 +22,14 @@ def shared() -> Path:
     return root / "data"
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache folder: one that nobody else has."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("VIDEONET_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def make_model(tmp_path: Path) -> MakeModel:
     """Writes model.onnx, a chain of operators, and `sidecar` as model.json beside it.

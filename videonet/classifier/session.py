@@ -1,4 +1,4 @@
-"""Opening an ONNX file with ONNX Runtime, and what its input is."""
+"""Reading an ONNX file, what its input is, and opening it with ONNX Runtime."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import onnx
 import onnxruntime as ort
+from google.protobuf.message import DecodeError
 from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
@@ -40,17 +41,69 @@ class ImageInput:
     """The input of an image classifier: float32 [batch, 3, *size]."""
 
     name: str
+    # its type and shape, as they are written for people
+    declared: str
     # None: any number of images
     batch: int | None
     # height and width, pixels; None: any
     size: tuple[int | None, int | None]
 
 
-def open_session(path: Path, threads: int, device: Device) -> ort.InferenceSession:
+def read_model(path: Path) -> onnx.ModelProto:
+    """What is in an ONNX file.
+
+    Raises `UsageError` when it is no such file, or has its weights elsewhere.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except DecodeError as error:
+        raise _not_a_model(path, error) from error
+    if not model.graph.node:
+        raise _not_a_model(path, ValueError("it computes nothing"))
+    if any(map(uses_external_data, model.graph.initializer)):
+        raise UsageError(
+            f"{path}: has weights in other files, so its sha256 does not tell what it is; "
+            "save it as one file: onnx.save(onnx.load(old), new)"
+        )
+    return model
+
+
+def image_input(path: Path, model: onnx.ModelProto) -> ImageInput:
+    """The one input of an image classifier. Raises `UsageError` where it is something else."""
+    graph = model.graph
+    # In files of an old kind the weights are inputs, too.
+    weights = {each.name for each in graph.initializer}
+    inputs = [each for each in graph.input if each.name not in weights]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise UsageError(
+            f"{path}: has {len(inputs)} inputs and {len(graph.output)} outputs, expected one input "
+            "of images and one output of scores; export the classifier alone"
+        )
+    (images,) = inputs
+    tensor = images.type.tensor_type
+    kind = f"tensor({onnx.TensorProto.DataType.Name(tensor.elem_type).lower()})"
+    # a free dimension has a name, or none
+    named = [
+        each.dim_value if each.dim_value > 0 else each.dim_param or None
+        for each in tensor.shape.dim
+    ]
+    shape = [size if isinstance(size, int) else None for size in named]
+    if kind != "tensor(float)" or len(shape) != 4 or shape[1] not in (3, None):
+        hint = " (channels last)" if len(shape) == 4 and shape[3] == 3 else ""
+        raise UsageError(
+            f"{path}: its input is {kind} {named}{hint}, expected tensor(float) [N, 3, H, W]; "
+            "export it with such an input"
+        )
+    return ImageInput(images.name, f"{kind} {named}", batch=shape[0], size=(shape[2], shape[3]))
+
+
+def open_session(
+    path: Path, threads: int, device: Device, graph: Path | bytes | None = None
+) -> ort.InferenceSession:
     """A session that any number of threads may run, each batch on `threads` of its own.
 
-    Raises `UsageError` when the file is no ONNX model or has its weights elsewhere, and when a GPU
-    was asked for and cannot be used.
+    `graph` is what is opened in place of the file at `path`. Raises `UsageError` when it is no ONNX
+    model, and when a GPU was asked for and cannot be used.
     """
     if device not in get_args(Device):
         raise UsageError(f"device {device!r}: expected one of {', '.join(get_args(Device))}")
@@ -63,47 +116,29 @@ def open_session(path: Path, threads: int, device: Device) -> ort.InferenceSessi
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(
-            path, options, providers=_PROVIDERS[device], enable_fallback=False
+            path if graph is None else graph,
+            options,
+            providers=_PROVIDERS[device],
+            enable_fallback=False,
         )
     except ORT_ERRORS as error:
-        raise UsageError(
-            f"{path}: cannot be opened as an ONNX model ({first_line(error)}); "
-            "give the path of an ONNX file"
-        ) from error
+        raise _not_a_model(path, error) from error
     # ONNX Runtime goes on without the GPU when its libraries or its driver are missing.
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
         raise UsageError(
             "device 'cuda': ONNX Runtime cannot use a GPU here; install onnxruntime-gpu with the "
             "CUDA and cuDNN that it needs on a machine with an NVIDIA GPU, or use 'cpu'"
         )
-    if any(map(uses_external_data, onnx.load(path, load_external_data=False).graph.initializer)):
-        raise UsageError(
-            f"{path}: has weights in other files, so its sha256 does not tell what it is; "
-            "save it as one file: onnx.save(onnx.load(old), new)"
-        )
     return session
-
-
-def image_input(path: Path, session: ort.InferenceSession) -> ImageInput:
-    """The one input of an image classifier. Raises `UsageError` where it is something else."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise UsageError(
-            f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs, expected one input of "
-            "images and one output of scores; export the classifier alone"
-        )
-    (images,) = inputs
-    # a free dimension has a name, or none
-    shape = [size if isinstance(size, int) else None for size in images.shape]
-    if images.type != "tensor(float)" or len(shape) != 4 or shape[1] not in (3, None):
-        hint = " (channels last)" if len(shape) == 4 and shape[3] == 3 else ""
-        raise UsageError(
-            f"{path}: its input is {images.type} {images.shape}{hint}, expected tensor(float) "
-            "[N, 3, H, W]; export it with such an input"
-        )
-    return ImageInput(name=images.name, batch=shape[0], size=(shape[2], shape[3]))
 
 
 def first_line(error: Exception) -> str:
     """What ONNX Runtime says, without the trace that may follow."""
-    return str(error).splitlines()[0]
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _not_a_model(path: Path, error: Exception) -> UsageError:
+    return UsageError(
+        f"{path}: cannot be opened as an ONNX model ({first_line(error)}); "
+        "give the path of an ONNX file"
+    )
