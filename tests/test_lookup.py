@@ -21,6 +21,7 @@ from videonet.lookup import (
     within_quota,
 )
 from videonet.sources import Row
+from videonet.sources.row import Rows
 
 TARGETS = ("dog", "cat", "bird")
 TITLES = matcher(
@@ -39,7 +40,9 @@ def row(rank: int, title: str, url: str = "", video_id: str = "", **changes: obj
 def finds_of(*rows: Row) -> list[Found]:
     """What the titles of these rows bring; the url is the key."""
     return [
-        find for each in named(rows, TITLES) for find in found(each, f"url:{each.row.url}", "store")
+        find
+        for each in named(Rows(rows), TITLES)
+        for find in found(each, f"url:{each.row.url}", "store")
     ]
 
 
@@ -55,7 +58,7 @@ def urls(finds: Sequence[Found]) -> list[str]:
 
 
 def test_only_rows_whose_titles_name_a_target_go_on():
-    rows = [row(0, "My dog"), row(1, "My catalogue"), row(2, "Two cats")]
+    rows = Rows((row(0, "My dog"), row(1, "My catalogue"), row(2, "Two cats")))
     assert [(each.row.rank, dict(each.names)) for each in named(rows, TITLES)] == [
         (0, {"dog": ("dog",)}),
         (2, {"cat": ("cat",)}),

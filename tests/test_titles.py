@@ -37,6 +37,7 @@ def names_in(title: str, *names: str) -> tuple[str, ...]:
         ("snake_case: dog_video_01", "dog"),
         ("🐶dog🐶", "dog"),
         ("Dog™ food", "dog"),
+        ("In 's-Hertogenbosch", "s-Hertogenbosch"),
         ("ＤＯＧ ｖｉｄｅｏ", "dog"),
         ("𝐂𝐮𝐭𝐞 𝐃𝐨𝐠", "dog"),
         ("Une pièce montée", "piece montee"),
@@ -112,6 +113,24 @@ def test_overlapping_names_of_several_targets_are_all_found() -> None:
         "n4": ("shark",),
         "n5": ("great",),
     }
+
+
+def test_of_many_titles_those_with_a_name_are_given_by_their_places() -> None:
+    matcher = TitleMatcher({"n1": ["dog"], "n2": ["cat", "kitten"]})
+    titles = ["a catalogue", "Chien (dog) été", "", "kittens, a cat", "dog\n", "猫 cat"]
+    assert list(matcher.match_all(titles).items()) == [
+        (1, {"n1": ("dog",)}),
+        (3, {"n2": ("cat", "kitten")}),
+        (4, {"n1": ("dog",)}),
+        (5, {"n2": ("cat",)}),
+    ]
+    assert matcher.match_all([]) == {}
+
+
+def test_a_name_never_reaches_from_one_title_into_the_next() -> None:
+    matcher = TitleMatcher({"shark": ["great white shark"]})
+    for end in ("", " ", "\0", "\n", "'", "é"):
+        assert matcher.match_all([f"great white{end}", f"{end}shark"]) == {}
 
 
 def test_a_matcher_without_names_finds_nothing() -> None:
@@ -196,6 +215,37 @@ titles = st.lists(st.tuples(written, between), max_size=8).map(
 @example("'s dog", ["dog"])
 def test_it_agrees_with_the_slow_form_of_the_rule(title: str, names: list[str]) -> None:
     assert names_in(title, *names) == reference_match(names, title)
+
+
+anything = st.one_of(
+    titles,
+    st.text(max_size=20),
+    # What joins titles, cuts them into lines, or changes what stands beside it.
+    st.text("dog \0\n\r\x85\u2028'’s-éか\u3099\u0301\u200d🐶猫ネ\ud83d", max_size=12),
+    st.sampled_from(["dog" * 5_000, " dog" * 5_000, "é dog" * 5_000]),
+)
+
+
+@unhurried
+@given(st.lists(anything, max_size=12))
+@example(["dog\0", "\0dog", "a\0dog\0b", "\0", ""])
+@example(["hot", "dog", "", "great white", "shark", "か", "\u3099dog", "dog\u0301"])
+@example(["dog'", "s dog", "’", "’s dog", "'s"])
+def test_many_titles_at_once_are_matched_as_each_by_itself(several: list[str]) -> None:
+    matcher = TitleMatcher({name: [name] for name in PLURALS})
+    each = {place: matcher.match(title) for place, title in enumerate(several)}
+    assert matcher.match_all(several) == {place: found for place, found in each.items() if found}
+
+
+@unhurried
+@given(st.lists(titles, max_size=8))
+def test_many_titles_at_once_agree_with_the_slow_form_of_the_rule(several: list[str]) -> None:
+    matcher = TitleMatcher({"target": list(PLURALS)})
+    slow = {place: reference_match(list(PLURALS), title) for place, title in enumerate(several)}
+    found = matcher.match_all(several)
+    assert {place: each["target"] for place, each in found.items()} == {
+        place: names for place, names in slow.items() if names
+    }
 
 
 @unhurried

@@ -76,7 +76,9 @@ class Lock:
             raise _damaged(self.file, why)
         last = (-1, "")
         try:
-            with pq.ParquetFile(self.file, page_checksum_verification=True) as table:
+            with pq.ParquetFile(
+                self.file, page_checksum_verification=True, pre_buffer=False
+            ) as table:
                 for batch in table.iter_batches(_ROWS_AT_ONCE):
                     for video in map(LockedVideo.from_row, batch.to_pylist()):
                         place = (shard_of(video.video_key, shards), video.video_key)

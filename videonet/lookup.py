@@ -8,7 +8,7 @@ import msgspec
 
 from schemas import Candidate, Match, Sighting, Target
 from videonet.errors import UsageError
-from videonet.sources import Row
+from videonet.sources import Batch, Row
 from videonet.titles import TitleMatcher
 
 # What records keep of a title, characters.
@@ -38,10 +38,11 @@ def matcher(targets: Iterable[Target]) -> TitleMatcher:
     return TitleMatcher({each.target_id: (each.name, *each.synonyms) for each in targets})
 
 
-def named(rows: Iterable[Row], titles: TitleMatcher) -> list[Named]:
+def named(batch: Batch, titles: TitleMatcher) -> list[Named]:
     """The rows whose titles name a target, within the part of a title that is kept."""
-    matched = ((row, titles.match(row.title[:TITLE_LENGTH])) for row in rows)
-    return [Named(row, names) for row, names in matched if names]
+    matched = titles.match_all([title[:TITLE_LENGTH] for title in batch.titles])
+    rows = batch.rows(list(matched))
+    return [Named(row, names) for row, names in zip(rows, matched.values(), strict=True)]
 
 
 def found(matched: Named, video_key: str, source: str) -> list[Found]:

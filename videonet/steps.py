@@ -18,9 +18,9 @@ from schemas import Candidate, Cut, Fetch, Keep, Length, Match, Outcome, Reason,
 from videonet import stopping
 from videonet.clips import DATASET, ClipOrigin, cut_clips
 from videonet.fetch import (
-    MissingBytesError,
     PartReader,
     fetch,
+    intact_part,
     is_here,
     part_here,
     release,
@@ -200,18 +200,20 @@ def _fetch(bench: Workbench, candidate: Candidate, seen: Seen, frames: int | Non
     untried = replace(seen, fetch=_without_reason(seen.fetch), whole=False, cut=None)
     if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
         store, limits = bench.store, bench.fetch_limits
+        before = _bytes_here(bench, seen.fetch)
         with bench.progress.at_work("download") as work:
             fetched = fetch(candidate, store, bench.budget, limits, bench.web, run_id, frames)
-            work.bytes += _bytes_here(fetched) - (_bytes_here(seen.fetch) if seen.part else 0)
+            work.bytes += max(0, _bytes_here(bench, fetched) - before)
 
 
-def _bytes_here(fetched: Fetch | None) -> int:
+def _bytes_here(bench: Workbench, fetched: Fetch | None) -> int:
     """How many bytes of a video are here that were downloaded."""
     if fetched is None or fetched.path is not None:
         return 0
     if fetched.here:
         return fetched.bytes or 0
-    return sum(end - begin for begin, end in fetched.part.spans) if fetched.part else 0
+    part = part_here(fetched, bench.store)
+    return part.here if part else 0
 
 
 def _without_reason(fetched: Fetch | None) -> Fetch | None:
@@ -239,16 +241,14 @@ def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
 
 def _scanned_in_part(bench: Workbench, candidate: Candidate, seen: Seen) -> Scanned | None:
     """What is seen in the part of the file that is here; None, and noted, if that is too little."""
-    fetched, part = seen.fetch, part_here(seen.fetch, bench.store)
-    if fetched is None or fetched.part is None or part is None:
+    fetched, part = seen.fetch, intact_part(seen.fetch, bench.store)
+    if fetched is None or fetched.part is None:
         raise FileNotFoundError("a part of the file was here and is gone")
-    with PartReader(part) as reader, _at_work(bench, "scan") as work:
-        work.bytes += part.here
-        try:
+    if part is not None:
+        with PartReader(part) as reader, _at_work(bench, "scan") as work:
+            work.bytes += part.here
             source = cast("BinaryIO", reader)
             scanned = _scanned(bench, candidate, source, fetched.part.sha256)
-        except MissingBytesError:
-            scanned = None
         if reader.failure is None:
             return scanned
     too_little = msgspec.structs.replace(fetched.part, enough=False)

@@ -124,7 +124,8 @@ def read_first_frames(
     or can be estimated, `foresee` is told before which byte of the file all this is likely to end.
     """
     packets = count + _DELAY
-    with _opened(source) as (container, stream), _undecodable():
+    # What cannot be read here, the frames may still do without; that is for their decoder to say.
+    with suppress(VideoError), _opened(source) as (container, stream), _undecodable():
         end = _end_of(container, stream, packets)
         if end is not None:
             foresee(end)

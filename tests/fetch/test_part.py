@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videonet.fetch.part import MissingBytesError, PartFile, PartReader, digest_of
+from videonet.stopping import Stopped
 
 SIZE = 60
 WHOLE = bytes(range(1, SIZE + 1))
@@ -27,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def with_stretches(place: Path, written: list[tuple[int, int]]) -> PartFile:
-    part = PartFile(place, SIZE, "etag")
+    part = PartFile.begun(place, SIZE, "etag")
     for begin, end in written:
         part.write(begin, WHOLE[begin:end])
     return part
@@ -90,15 +91,30 @@ def test_a_reader_that_cannot_fill_reads_what_is_here_and_remembers_what_is_not(
             assert reader.read(size) == WHOLE[at : at + size]
             assert reader.failure is None
         else:
-            with pytest.raises(MissingBytesError) as raised:
-                reader.read(size)
-            assert reader.failure is raised.value
+            assert reader.read(size) == b""
+            assert isinstance(reader.failure, MissingBytesError)
+
+
+def test_after_a_failure_nothing_more_is_asked_for(place):
+    asked = []
+
+    def fill(begin: int, end: int) -> None:
+        asked.append((begin, end))
+        raise Stopped
+
+    with PartReader(with_stretches(place, [(0, 10)]), fill) as reader:
+        assert reader.read(10) == WHOLE[:10]
+        for _ in range(3):
+            assert reader.read(10) == b""
+            reader.seek(0)
+        assert isinstance(reader.failure, Stopped)
+    assert asked == [(10, 20)]
 
 
 def test_a_download_that_broke_off_is_a_part_from_the_first_byte_on(place):
     place.write_bytes(WHOLE[:7])
-    part = PartFile.begun(place, SIZE)
+    part = PartFile.broken_off(place, SIZE)
     assert part is not None
     assert part.spans == [(0, 7)]
     assert place.stat().st_size == SIZE
-    assert PartFile.begun(place.with_name("nothing"), SIZE) is None
+    assert PartFile.broken_off(place.with_name("nothing"), SIZE) is None

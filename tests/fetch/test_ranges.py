@@ -16,6 +16,7 @@ from schemas import Fetch, Reason
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
+from videonet import stopping
 from videonet.budget import DiskBudget
 from videonet.fetch import FetchLimits, PartReader, Web, fetch, part_here, release
 from videonet.fetch.access import Access
@@ -143,7 +144,7 @@ def test_a_connection_that_is_cut_is_resumed_where_it_broke(large, store):
         record = first_of(server, store, name)
         assert len({each.range for each in server.requests()}) == len(server.requests())
     assert record.reason is None
-    assert record.attempts == 2
+    assert record.attempts == 1
     assert same_frames(record, store, large / name)
 
 
@@ -257,6 +258,97 @@ def test_of_a_download_that_breaks_off_what_came_is_kept(large, store, frames):
             record = fetched(server.url(name), store)
     assert record.reason in {Reason.NETWORK, Reason.REFUSED}
     assert same_frames(record, store, large / NAMES[0])
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [{"unstable": True}, {"generous": True}, {"refuse": 400}, {"refuse": 501}, {"refuse": 416}],
+    ids=str,
+)
+def test_a_server_that_is_odd_with_ranges_gives_the_whole_file_all_the_same(large, store, oddity):
+    name = "odd.mp4"
+    (large / name).write_bytes((large / NAMES[1]).read_bytes())
+    with Withholding(large, {}, **oddity).serving() as server:
+        first = fetched(server.url(name), store, frames=FRAMES)
+        assert first.reason is None
+        assert first.here or same_frames(first, store, large / name)
+        record = first if first.here else fetched(server.url(name), store)
+    assert record.here
+    assert store.file(record).read_bytes() == (large / name).read_bytes()
+
+
+def test_of_a_video_within_a_page_a_part_is_fetched_too(large, store):
+    (large / "embedded.mp4").write_bytes((large / NAMES[0]).read_bytes())
+    page = b"<!doctype html><title>A page</title><video src='embedded.mp4'></video>"
+    (large / "page.html").write_bytes(page)
+    with Withholding(large, {}).serving() as server:
+        record = fetched(server.url("page.html"), store, frames=FRAMES)
+        assert server.sent("embedded.mp4") < SIZE / 4
+    assert same_frames(record, store, large / NAMES[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_end_of_a_run_ends_a_fetch_at_once_and_silently(large, store, name, capfd):
+    class Ending(list):
+        """The run is to end when a decoder asks for more than the first answer."""
+
+        def append(self, request: object) -> None:
+            super().append(request)
+            if len(self) == 2:
+                stopping.event.set()
+
+    odd = name.replace(" ", "-")
+    (large / odd).write_bytes((large / name).read_bytes())
+    try:
+        with Withholding(large, {}).serving() as server:
+            server.log = Ending()
+            with pytest.raises(stopping.Stopped):
+                fetched(server.url(odd), store, frames=FRAMES)
+            assert len(server.log) == 2
+    finally:
+        stopping.event.clear()
+    assert capfd.readouterr().err == ""
+    assert store.video_bytes() == 0
+
+
+def test_what_is_broken_behind_the_first_frames_is_no_fault_of_theirs(store, tmp_path):
+    """As raw frames are, each of which has a head of its own."""
+    served = tmp_path / "raw"
+    served.mkdir()
+    frames = [bytes([number % 256]) * (160 * 120 * 3 // 2) for number in range(130)]
+    heads = [b"FRAME\n"] * 105 + [b"BROKEN"] * 25
+    body = b"".join(head + frame for head, frame in zip(heads, frames, strict=True))
+    (served / "v.y4m").write_bytes(b"YUV4MPEG2 W160 H120 F25:1 Ip A1:1 C420\n" + body)
+    with VideoServer(served) as server:
+        record = first_of(server, store, "v.y4m")
+    assert record.reason is None
+    if not record.here:
+        assert same_frames(record, store, served / "v.y4m")
+
+
+def test_what_was_seen_of_a_file_outlasts_a_later_download_that_breaks_off(large, store):
+    name = "v.mp4"
+    (large / name).write_bytes((large / NAMES[0]).read_bytes())
+    with Withholding(large, {}).serving() as server:
+        seen = fetched(server.url(name), store, frames=FRAMES)
+        release(seen, store)
+        server.limits[name] = 200_000
+        record = fetched(server.url(name), store)
+    assert record.reason is not None
+    assert record.part == seen.part
+    assert part_here(record, store) is None
+    assert store.video_bytes() == 0
+
+
+def test_of_a_part_nobody_knows_whether_it_is_of_the_file_that_was_whole_once(large, store):
+    with VideoServer(large) as server:
+        whole = fetched(server.url(NAMES[0]), store)
+        assert whole.sha256 is not None
+        release(whole, store)
+        part = first_of(server, store, NAMES[0])
+        assert part.part is not None
+        assert part.sha256 is None
+        assert fetched(server.url(NAMES[0]), store).sha256 == whole.sha256
 
 
 def test_every_request_has_the_headers_and_cookies_that_the_user_gave(large, store, tmp_path):

@@ -1,4 +1,4 @@
-"""A server that gives a file as far as a certain byte, and nothing of what lies behind it."""
+"""A server that is odd with ranges, or gives a file only as far as a certain byte."""
 
 import re
 from collections.abc import Iterator
@@ -10,13 +10,27 @@ from typing import Any
 
 
 class Withholding(ThreadingHTTPServer):
-    """Serves `folder`; `limits` say for some names how many bytes of the file it gives."""
+    """Serves `folder`; `limits` say for some names how many bytes of the file it gives.
+
+    It may be `generous`, and give all from the first byte on that it was asked for; `unstable`, and
+    name another ETag each time; or `refuse` with that status whoever asks for a range.
+    """
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, limits: dict[str, int], *, ranges: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: dict[str, int],
+        *,
+        ranges: bool = True,
+        generous: bool = False,
+        unstable: bool = False,
+        refuse: int | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder, self.limits, self.ranges = folder, limits, ranges
+        self.generous, self.unstable, self.refuse = generous, unstable, refuse
         # of each request: name, bytes sent, and headers
         self.log: list[tuple[str, int, dict[str, str]]] = []
 
@@ -53,16 +67,20 @@ class _Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if asked and self.server.ranges:
             begin = int(asked[1])
-            end = min(end, int(asked[2]) + 1) if asked[2] else end
+            end = min(end, int(asked[2]) + 1) if asked[2] and not self.server.generous else end
         given = data[begin : min(end, limit)]
         self.server.log.append((name, len(given), dict(self.headers)))
-        if begin and not given:
-            self.send_response(403)
+        refusal = self.server.refuse if asked else None
+        if refusal or (begin and not given):
+            self.send_response(refusal or 403)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
         self.send_response(206 if asked and self.server.ranges else 200)
-        self.send_header("Content-Type", "video/mp4")
+        kind = "text/html" if name.endswith(".html") else "video/mp4"
+        self.send_header("Content-Type", kind)
+        if self.server.unstable:
+            self.send_header("ETag", f'"{len(self.server.log)}"')
         self.send_header("Content-Length", str(end - begin))
         if asked and self.server.ranges:
             self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{len(data)}")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import pickle
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -92,6 +93,27 @@ def test_each_form_of_a_table_gives_the_same_rows(tmp_path: Path, suffix: str):
         Row(1, "b", "https://example.org/b.mp4", None, "Ein Hund - läuft 🐕", 83.0),
         Row(2, "c", "https://example.org/c.mp4", None, "", None, "x"),
     ]
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_rows_are_made_of_those_titles_that_are_asked_for(tmp_path: Path, suffix: str):
+    file = tmp_path / f"videos{suffix}"
+    FORMS[suffix](file, RECORDS * BATCH_ROWS)
+    batches = list(Catalogue(file, None).batches())
+    assert [len(batch) for batch in batches] == [BATCH_ROWS] * 3
+    for batch in (batches[1], pickle.loads(pickle.dumps(batches[1]))):
+        rows = list(batch)
+        assert [row.rank for row in rows] == list(range(BATCH_ROWS, 2 * BATCH_ROWS))
+        assert list(batch.titles) == [row.title for row in rows]
+        assert batch.rows([0, 5, 999]) == [rows[0], rows[5], rows[999]]
+        assert batch.rows([]) == []
+
+
+@pytest.mark.parametrize("suffix", FORMS)
+def test_titles_are_without_space_around_them(tmp_path: Path, suffix: str):
+    FORMS[suffix](tmp_path / f"t{suffix}", [("a", "https://x", " \u3000A cat ", None, None, None)])
+    (batch,) = Catalogue(tmp_path / f"t{suffix}", None).batches()
+    assert list(batch.titles) == ["A cat"] == [row.title for row in batch]
 
 
 _CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
@@ -241,6 +263,43 @@ def test_parquet_durations_may_be_numbers_and_nan_is_unknown(tmp_path: Path):
     )
     pq.write_table(table, tmp_path / "t.parquet")
     assert [row.duration for row in rows_of(tmp_path / "t.parquet")] == [12.5, None, None]
+
+
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view()])
+def test_parquet_text_may_be_of_any_kind(tmp_path: Path, text: pa.DataType):
+    cells = {"id": ["a", "b"], "url": ["https://x", "https://y"], "title": ["A", None]}
+    pq.write_table(
+        pa.table({name: pa.array(cell, text) for name, cell in cells.items()}),
+        tmp_path / "t.parquet",
+    )
+    assert rows_of(tmp_path / "t.parquet") == [
+        Row(0, "a", "https://x", None, "A"),
+        Row(1, "b", "https://y", None, ""),
+    ]
+
+
+def test_parquet_titles_may_be_numbers(tmp_path: Path):
+    pq.write_table(
+        pa.table({"id": ["a"], "url": ["https://x"], "title": [1984]}), tmp_path / "t.parquet"
+    )
+    (batch,) = Catalogue(tmp_path / "t.parquet", None).batches()
+    assert list(batch.titles) == ["1984"] == [row.title for row in batch]
+
+
+def test_of_two_parquet_columns_with_one_name_the_last_is_taken(tmp_path: Path):
+    columns = [pa.array([cell]) for cell in ("a", "https://x", "A", "B")]
+    pq.write_table(pa.table(columns, names=[*REQUIRED, "title"]), tmp_path / "t.parquet")
+    assert rows_of(tmp_path / "t.parquet") == [Row(0, "a", "https://x", None, "B")]
+    (batch,) = Catalogue(tmp_path / "t.parquet", None).batches()
+    assert list(batch.titles) == ["B"]
+
+
+@pytest.mark.parametrize("column", REQUIRED)
+def test_parquet_text_that_is_not_utf_8_is_refused(tmp_path: Path, column: str):
+    cells = {name: [b"good", b"Z\xe9bra" if name == column else b"x"] for name in REQUIRED}
+    columns = [pa.array(cell, pa.binary()).view(pa.string()) for cell in cells.values()]
+    pq.write_table(pa.table(columns, names=REQUIRED), tmp_path / "t.parquet")
+    assert "UTF8" in complaint_about(tmp_path / "t.parquet")
 
 
 def test_what_is_no_parquet_file_is_refused(tmp_path: Path):
@@ -402,3 +461,18 @@ def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, suffix: st
 
     few, many = peak(2_000), peak(50_000)
     assert many < 1.5 * few + 200_000
+
+
+@pytest.mark.parametrize("group", [1_000, 10_000, 300_000])
+def test_memory_of_columns_does_not_grow_with_the_number_of_rows(tmp_path: Path, group: int):
+    def peak(rows: int) -> int:
+        file = tmp_path / f"{rows}.parquet"
+        text = pa.array([f"A title of the usual length, {i}" for i in range(rows)])
+        columns = dict.fromkeys(REQUIRED, text)
+        pq.write_table(pa.table(columns), file, row_group_size=group, use_dictionary=False)
+        del text, columns
+        before = pa.total_allocated_bytes()
+        return max(pa.total_allocated_bytes() - before for _ in Catalogue(file, None).batches())
+
+    few, many = peak(30_000), peak(300_000)
+    assert many < 1.5 * few + 1_000_000

@@ -1,7 +1,7 @@
 """Attempts at one url, through yt-dlp, repeated within one deadline."""
 
 import math
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,8 +14,7 @@ from videonet.fetch.limits import FetchLimits
 from videonet.fetch.part import PartFile, PartReader
 from videonet.fetch.politeness import host_of
 from videonet.fetch.ranges import (
-    ChangedError,
-    NoRangesError,
+    NotInPartsError,
     Opening,
     RemoteFile,
     can_be_asked_in_parts,
@@ -40,9 +39,9 @@ _PROVISIONAL = frozenset({"is_live", "is_upcoming", "post_live"})
 class _NoRoomError(FetchError):
     """There is no room for so many more bytes by now."""
 
-    def __init__(self, wanted: int) -> None:
-        super().__init__(Reason.DISK_FULL, f"no room for {wanted} more bytes in the budget")
-        self.wanted = wanted
+    def __init__(self, needed: int, likely: int) -> None:
+        super().__init__(Reason.DISK_FULL, f"no room for {needed} more bytes in the budget")
+        self.needed, self.likely = needed, likely
 
 
 class Download:
@@ -100,12 +99,16 @@ class Download:
             try:
                 self._run()
             except _NoRoomError as none:
-                # Who waits for room holds nothing that those who could make room wait for.
+                # Who waits for room holds nothing that those who could make room wait for; what
+                # its server has answered by then is asked for again.
                 assert self._clock is not None
-                if not self._budget.take(none.wanted, self._clock.left):
-                    self.attempts += 1
-                    raise
-                self.taken += none.wanted
+                room = none.likely
+                if not self._budget.take(room, 0):
+                    room = none.needed
+                    if not self._budget.take(room, self._clock.left):
+                        self.attempts += 1
+                        raise
+                self.taken += room
             else:
                 return
 
@@ -124,8 +127,8 @@ class Download:
         stopping.check()
         assert self._clock is not None
         self.attempts += 1
-        begin = 0 if self.part is None else next(self.part.holes(), (0, 0))[0]
-        opening = Opening(begin) if self._in_parts else None
+        missing = () if self.part is None else next(self.part.holes(), ())
+        opening = Opening(*missing) if self._in_parts else None
         take = self._take if self._in_parts else None
         session = Session(self._web, self._clock, self._limits, self._options(), opening, take)
         try:
@@ -146,23 +149,23 @@ class Download:
         """Fetch what is needed in parts; False if that cannot be."""
         opening = session.opening
         assert opening is not None
-        if not opening.refused and can_be_asked_in_parts(info, session.params):
+        if (
+            self._in_parts
+            and info["url"] not in opening.refused
+            and can_be_asked_in_parts(info, session.params)
+        ):
             remote = RemoteFile(session, info, self.part, self._begun, self._arrived, opening)
-            try:
+            with suppress(NotInPartsError):
                 if self._frames is None:
                     remote.fill_all()
                 else:
                     self._read(remote, self._frames)
-            except NoRangesError:
-                pass
-            except ChangedError as error:
-                self._forget_part()
-                raise FetchError(Reason.NETWORK, "the server has another file by now") from error
-            else:
                 self.part = remote.part
                 return True
         self._in_parts = False
-        self._forget_part()
+        if self.part is not None:
+            self.part.path.unlink(missing_ok=True)
+            self.part = None
         return False
 
     def _read(self, remote: RemoteFile, frames: int) -> None:
@@ -177,13 +180,8 @@ class Download:
                     raise reader.failure
 
     def _begun(self, size: int, validator: str | None) -> PartFile:
-        self.part = PartFile(self._folder / "part", size, validator)
+        self.part = PartFile.begun(self._folder / "part", size, validator)
         return self.part
-
-    def _forget_part(self) -> None:
-        if self.part is not None:
-            self.part.path.unlink(missing_ok=True)
-            self.part = None
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -206,6 +204,9 @@ class Download:
         if incomplete is True:
             # An entry of a list, of which only its own page says more.
             return None
+        if info.get("requested_formats"):
+            # They come one by one, to be merged.
+            self._in_parts = False
         self.licence = encodable(str(info.get("license") or ""))[:_NOTE_LENGTH]
         if info.get("live_status") not in _PROVISIONAL:
             self.declared_duration = info.get("duration") or None
@@ -246,6 +247,7 @@ class Download:
         wanted = expected - self.taken
         if wanted > 0:
             if not self._budget.take(wanted, 0):
-                # Of a size that nobody announced, twice as much: each wait is a new attempt.
-                raise _NoRoomError(wanted if announced else max(wanted, self.taken))
+                # Of a size that nobody announced, twice as much, so that it is not waited for
+                # again soon.
+                raise _NoRoomError(wanted, wanted if announced else max(wanted, self.taken))
             self.taken = expected

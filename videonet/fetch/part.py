@@ -18,40 +18,43 @@ _BLOCK = 1 << 20  # bytes that are read at a time, to be hashed
 Span = tuple[int, int]
 
 
-class MissingBytesError(OSError):
+class MissingBytesError(Exception):
     """A stretch of a file was to be read that is not here."""
 
 
 class PartFile:
     """Which bytes of a file are here, and where they lie. For one thread at a time."""
 
-    def __init__(self, path: Path, size: int, validator: str | None = None) -> None:
-        """A file of `size` bytes, none of which is here yet; `validator` as in `schemas.Part`."""
+    def __init__(
+        self, path: Path, size: int, validator: str | None, spans: Iterable[Span] = ()
+    ) -> None:
+        """Of a file of `size` bytes, those of `spans` lie at `path`; `validator`: see `Part`."""
         self.path, self.size, self.validator = path, size, validator
-        self.spans: list[Span] = []
+        self.spans = list(spans)
+
+    @classmethod
+    def begun(cls, path: Path, size: int, validator: str | None) -> "PartFile":
+        """A file of which nothing is here yet."""
         with path.open("wb") as file:
             file.truncate(size)
+        return cls(path, size, validator)
 
     @classmethod
     def opened(cls, path: Path, part: Part) -> "PartFile":
         """The file at `path`, of which `part` is here."""
-        file = cls.__new__(cls)
-        file.path, file.size, file.validator = path, part.size, part.validator
-        file.spans = list(part.spans)
-        return file
+        return cls(path, part.size, part.validator, part.spans)
 
     @classmethod
-    def begun(cls, path: Path, size: int) -> "PartFile | None":
+    def broken_off(cls, path: Path, size: int) -> "PartFile | None":
         """A file of `size` bytes whose beginning lies at `path`; None if nothing does."""
         try:
             length = path.stat().st_size
         except FileNotFoundError:
             return None
-        file = cls.__new__(cls)
-        file.path, file.size, file.validator = path, max(size, length), None
-        file.spans = [(0, length)] if length else []
-        os.truncate(path, file.size)
-        return file
+        if not 0 < length < size:
+            return None
+        os.truncate(path, size)
+        return cls(path, size, None, [(0, length)])
 
     @property
     def here(self) -> int:
@@ -107,9 +110,10 @@ def digest_of(path: Path, spans: Iterable[Span]) -> str:
 class PartReader(io.RawIOBase):
     """Reads a file that is here in part, as a decoder does. It must be closed.
 
-    `fill` is called with each stretch that is to be read, to bring what is not here. Without it,
-    reading what is not here raises MissingBytesError. FFmpeg may go on without what it could not
-    read, so whoever decodes has to look at `failure` afterwards.
+    `fill` is called with each stretch that is to be read, to bring what is not here. Where it
+    fails, or there is none, the file seems to end, and `failure` says why: whoever decodes has to
+    look at it afterwards. Nothing is raised, for FFmpeg would go on as if nothing had happened, and
+    ask again and again.
     """
 
     def __init__(self, part: PartFile, fill: Callable[[int, int], None] | None = None) -> None:
@@ -140,7 +144,9 @@ class PartReader(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; none at the end of the whole file."""
+        """Up to `size` bytes; none at the end of the whole file, and after a failure."""
+        if self.failure is not None:
+            return b""
         begin = self._position
         end = self._part.size if size < 0 else min(begin + size, self._part.size)
         if begin >= end:
@@ -150,9 +156,9 @@ class PartReader(io.RawIOBase):
                 if self._fill is None:
                     raise MissingBytesError(f"bytes {begin} to {end} are not here")
                 self._fill(begin, end)
-            except BaseException as failure:
+            except BaseException as failure:  # noqa: BLE001  # also that the run is to end
                 self.failure = failure
-                raise
+                return b""
         self._file.seek(begin)
         data = self._file.read(end - begin)
         self._position += len(data)

@@ -23,7 +23,8 @@ from videonet.fetch.part import PartFile
 # What a file is begun with, bytes: in a usual one the index, if it is in front, and some frames.
 OPENING = 1 << 17
 
-# Of a file that is no larger, what is missing is asked for at once: requests cost time.
+# Of a file that is no larger, what is missing is asked for at once: half a second at 1 MB/s, which
+# two requests more may take as well.
 _SMALL = 1 << 19
 
 # What is asked for at a place that nobody foresaw, at least; and where a file is read on and on, at
@@ -45,12 +46,12 @@ _BLOCK, _LARGEST_BLOCK = 1 << 14, 1 << 18
 _PAGE = re.compile(r"text/|.*(html|xml|json|mpegurl|javascript)", re.IGNORECASE)
 
 
-class NoRangesError(Exception):
-    """The server gives the file as a whole only."""
+# What servers that do not take ranges may answer to who asks for one.
+_NO_RANGES = frozenset({400, 405, 416, 501})
 
 
-class ChangedError(Exception):
-    """The server gives another file than before."""
+class NotInPartsError(Exception):
+    """The server gives no parts of the file, or parts that do not belong together."""
 
 
 class Session(Protocol):
@@ -82,34 +83,35 @@ class Opening:
     A part of the file that is needed anyway is asked for, and kept: no byte is sent twice.
     """
 
-    def __init__(self, begin: int = 0) -> None:
-        """`begin`: the first byte that is not here, of the whole file."""
-        # whether the server has answered with the whole file
-        self.refused = False
+    def __init__(self, begin: int = 0, end: int | None = None) -> None:
+        """`begin` and `end`: the first stretch of the file that is not here."""
+        # addresses that gave no part
+        self.refused: set[str] = set()
         self._begin = begin
+        self._end = begin + OPENING if end is None else min(end, begin + OPENING)
         self._answers: dict[str, tuple[Response, bytes]] = {}
 
     def ask(self, url: str, request: Callable[[Mapping[str, str]], Response]) -> Response:
         """What yt-dlp is to see; `request` asks, with further headers. Raises what that raises."""
         if url in self._answers:
             return self._as_seen(url)
-        end = self._begin + OPENING
         try:
-            response = request({"Range": f"bytes={self._begin}-{end - 1}"})
+            response = request({"Range": f"bytes={self._begin}-{self._end - 1}"})
         except ExtractorError as error:
-            if isinstance(error.cause, HTTPError) and error.cause.status == 416:
-                return request({})
-            raise
+            if not isinstance(error.cause, HTTPError) or error.cause.status not in _NO_RANGES:
+                raise
+            response = request({})
         if response.status != 206:
-            self.refused = True
+            self.refused |= {url, response.url}
             return response
         if _PAGE.match(response.get_header("Content-Type") or "text/html"):
             # A page says where the video is, and has to be read to its end.
             response.close()
             return request({})
         data = bytearray()
+        left = self._end - self._begin
         try:
-            while len(data) < OPENING and (block := response.read(_BLOCK)):
+            while len(data) < left and (block := response.read(min(_BLOCK, left - len(data)))):
                 data += block
         except TransportError:
             # What came is kept, and found to be too little by whoever uses it.
@@ -119,9 +121,11 @@ class Opening:
         self._answers[response.url] = response, bytes(data)
         return self._as_seen(response.url)
 
-    def answer(self, url: str, begin: int) -> Response | None:
-        """What was answered of the file at `url`, from `begin` on, if that was asked for."""
-        return self._as_seen(url) if url in self._answers and begin == self._begin else None
+    def answer(self, url: str, begin: int) -> tuple[Response, int] | None:
+        """What came of the file at `url`, from `begin` on, if that was asked for; and its end."""
+        if url not in self._answers or begin != self._begin:
+            return None
+        return self._as_seen(url), begin + len(self._answers[url][1])
 
     def _as_seen(self, url: str) -> Response:
         response, data = self._answers[url]
@@ -211,7 +215,7 @@ class RemoteFile:
     def fill(self, begin: int, end: int) -> None:
         """Bring what is not here of these bytes, and what is likely to be read next.
 
-        Raises NoRangesError, ChangedError, and what yt-dlp and `arrived` raise.
+        Raises NotInPartsError, and what yt-dlp and `arrived` raise.
         """
         part = self.part
         if part.size <= _SMALL:
@@ -243,24 +247,26 @@ class RemoteFile:
         step = self._longest or end - begin
         while begin < end:
             begin = self._request(begin, min(end, begin + step))
+            if self._part is not None:
+                end = min(end, self._part.size)
 
     def _request(self, begin: int, end: int) -> int:
         """Ask for a stretch; where what was got ends."""
-        response = self._opening.answer(self._info["url"], begin)
-        if response is None:
-            response = self._ask(begin, end)
+        opened = self._opening.answer(self._info["url"], begin)
+        response, end = opened or (self._ask(begin, end), end)
         with response:
             got = _stretch(response)
             if got is None or got.begin != begin:
-                raise NoRangesError
+                raise NotInPartsError
+            # Some give more than they were asked for.
+            got = got._replace(end=min(got.end, end))
             if self._part is None:
                 self._arrived(0, got.size)
                 self._part = self._begun(got.size, got.validator)
             elif (got.size, got.validator) != (self._part.size, self._part.validator):
-                raise ChangedError
+                raise NotInPartsError
             self._receive(response, got)
-        # A file that ends before what was asked for has no more.
-        return got.end if got.end < got.size else max(got.end, end)
+        return got.end
 
     def _ask(self, begin: int, end: int) -> Response:
         asked = {"Accept-Encoding": "identity", "Range": f"bytes={begin}-{end - 1}"}
@@ -274,8 +280,8 @@ class RemoteFile:
                 Request(self._info["url"], headers=headers, extensions=extensions)
             )
         except HTTPError as error:
-            if error.status == 416:
-                raise (NoRangesError if self._part is None else ChangedError) from error
+            if error.status in _NO_RANGES:
+                raise NotInPartsError from error
             raise
 
     def _receive(self, response: Response, got: _Stretch) -> None:
@@ -289,6 +295,8 @@ class RemoteFile:
             self._arrived(self._part.here, got.size)
             self._downloader.slow_down(self._begin, time.time(), self._received)
         if at < got.end:
+            # It may have been us who broke the connection, because time is up.
+            self._arrived(self._part.here, got.size)
             raise FetchError(
                 Reason.NETWORK, f"the connection ended at byte {at}, {got.end} were promised"
             )
@@ -299,6 +307,8 @@ def _stretch(response: Response) -> _Stretch | None:
     begin, last, size = parse_http_range(response.get_header("Content-Range"))
     encoded = response.get_header("Content-Encoding")
     if response.status != 206 or begin is None or last is None or not size or encoded:
+        return None
+    if not begin <= last < size:
         return None
     validator = response.get_header("ETag") or response.get_header("Last-Modified")
     return _Stretch(begin, last + 1, size, validator)

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache, cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, Self
 
 import tenacity
@@ -162,17 +162,21 @@ class Session(yt_dlp.YoutubeDL):
         """Close the connections."""
         self._done.set()
         super().__exit__(*error)
+        # Who refers to a session may live on for long, and connections would with them.
+        self._responses.clear()
+        self.opening = None
         self._web.extractors.append(self._ies_instances)
 
     def add_default_info_extractors(self) -> None:
         """All that are enabled. yt-dlp finds them by rules, slowly, which only some users give."""
         if "allowed_extractors" in self.params:
+            # Those that have learnt something may not be among them.
             super().add_default_info_extractors()
             if DirectIE.ie_key() in self._ies:
                 self.add_info_extractor(DirectIE())
             return
         # As `add_info_extractor` does, 1,800 times.
-        self._ies.update(_enabled_extractors())
+        self._ies.update(_enabled(tuple(gen_extractor_classes())))
         self.add_info_extractor(DirectIE())
         with suppress(IndexError):
             for known in self._web.extractors.pop().values():
@@ -330,10 +334,10 @@ def _may_pass(error: BaseException) -> bool:
     )
 
 
-@cache
-def _enabled_extractors() -> dict[str, type[InfoExtractor]]:
-    """The classes of all extractors that are enabled, by key, in yt-dlp's order."""
-    return {each.ie_key(): each for each in gen_extractor_classes() if each._ENABLED}
+@lru_cache(maxsize=1)
+def _enabled(classes: tuple[type[InfoExtractor], ...]) -> dict[str, type[InfoExtractor]]:
+    """Those of some extractors that are enabled, by key, in the same order."""
+    return {each.ie_key(): each for each in classes if each._ENABLED}
 
 
 class _Silence:

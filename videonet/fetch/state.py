@@ -107,6 +107,17 @@ def part_here(fetch: Fetch | None, store: Store) -> PartFile | None:
     return PartFile.opened(path, fetch.part) if size == fetch.part.size else None
 
 
+def intact_part(fetch: Fetch | None, store: Store) -> PartFile | None:
+    """What is here of a video, if it is what its record says, to the byte.
+
+    It may not be, where a process was killed between the two.
+    """
+    part = part_here(fetch, store)
+    if part is None or fetch is None or fetch.part is None:
+        return None
+    return part if digest_of(part.path, part.spans) == fetch.part.sha256 else None
+
+
 def release(fetch: Fetch, store: Store) -> int:
     """Delete the store's own copy of a video, or of a part of it; the room that made, bytes."""
     part = part_here(fetch, store)
@@ -171,7 +182,9 @@ def _downloaded(
     """The record of a file that was downloaded into the store, whole or in part."""
     folder = store.temporary()
     folder.mkdir()
-    before = part_here(record, store)
+    before = intact_part(record, store)
+    if before is None:
+        store.delete(store.part(record.video_key))
     download = Download(candidate, folder, budget, limits, web, before, frames)
     kept = 0
     try:
@@ -210,7 +223,9 @@ def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, i
     """The record of a file that is now here in part, and the room that it takes."""
     described = part.part()
     store.adopt(part.path, store.part(record.video_key))
-    return msgspec.structs.replace(record, bytes=part.size, part=described), part.size
+    # Whether it is still the file that was whole once cannot be told from a part of it.
+    record = msgspec.structs.replace(record, sha256=None, bytes=part.size, part=described)
+    return record, part.size
 
 
 def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: bool) -> Fetch:
@@ -229,14 +244,19 @@ def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: b
 
 def _kept_what_came(record: Fetch, download: Download, store: Store) -> tuple[Fetch, int]:
     """The record of a download that broke off, and the room that is taken: it may be enough."""
-    if download.part is None and download.announced is not None:
-        download.part = PartFile.begun(download.partial_file, download.announced)
     part = download.part
+    if part is None and download.announced is not None:
+        part = PartFile.broken_off(download.partial_file, download.announced)
     if part is None or not part.spans:
         return record, 0
     if part.path == store.root / store.part(record.video_key):
-        # Only what was here before is known to be what was scanned.
+        if record.part is not None and not record.part.enough:
+            # More of it is here than when that was found.
+            return msgspec.structs.replace(record, part=part.part()), part.size
         return record, part.size
+    if record.part is not None or record.sha256 is not None:
+        # Of a file that was seen before, what was seen says more.
+        return record, 0
     return _kept_in_part(record, part, store)
 
 

@@ -1,6 +1,8 @@
 """What a source says of a video, before anybody asked whether the title matters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 # Rows that travel together. One element a title would cost half an hour for ten million.
@@ -27,7 +29,45 @@ class Row(NamedTuple):
     video_key: str | None = None
 
 
-Batch = list[Row]
+class Batch(Protocol):
+    """Rows that travel together, in the order of the source."""
+
+    @property
+    def titles(self) -> Sequence[str]:
+        """The title of each row."""
+
+    def rows(self, places: Sequence[int]) -> list[Row]:
+        """The rows at these places of `titles`. Most titles name no class, so few are asked for."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch of rows that are there already."""
+
+    all: tuple[Row, ...]
+
+    @property
+    def titles(self) -> list[str]:
+        """As the rows have them."""
+        return [row.title for row in self.all]
+
+    def rows(self, places: Sequence[int]) -> list[Row]:
+        """Those of them."""
+        return [self.all[place] for place in places]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.all)
+
+    def __iter__(self) -> Iterator[Row]:
+        """All of them."""
+        return iter(self.all)
 
 
 class Source(Protocol):
@@ -45,17 +85,11 @@ class Source(Protocol):
 
 
 def in_batches(rows: Iterator[Row]) -> Iterator[Batch]:
-    """Rows in lists of at most BATCH_ROWS."""
-    batch: Batch = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    """Rows in batches of at most BATCH_ROWS."""
+    while batch := tuple(islice(rows, BATCH_ROWS)):
+        yield Rows(batch)
 
 
 def encodable(text: str) -> str:
     """`text` with "?" for halves of characters, which a title cut short in JSON can end with."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
