@@ -181,7 +181,7 @@ def main() -> None:
             report = measure(folder, out)
     except UsageError as error:
         parser.error(str(error))
-    Console().print(table_of(report))
+    Console(width=132).print(table_of(report))
     encoded = msgspec.json.format(msgspec.json.encode(report)).decode()
     print(encoded)
     if arguments.json:

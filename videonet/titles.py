@@ -6,6 +6,7 @@ order. Case, accents and punctuation do not count.
 
 import functools
 import re
+import threading
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class TitleMatcher:
 
         Many titles at once take a fraction of the time that each of them would take by itself.
         """
-        # Apart, for text that is all ASCII folds fifty times as fast, and most titles are.
+        # Apart, for text that is all ASCII folds much faster, and most titles are.
         plain: list[int] = []
         other: list[int] = []
         for place, title in enumerate(titles):
@@ -161,18 +162,22 @@ def _is_accent(character: str, category: str) -> bool:
     return combining == 1 or combining >= 200 or category == "Me" or selector
 
 
+_importing = threading.Lock()
+
+
 @functools.cache
 def _engines() -> "tuple[inflect.engine, inflect.engine]":
     # A decorator of its methods, which are given nothing but words here, parses all of inflect anew
-    # for each of them: more than a second.
+    # for each of them.
     import typeguard
 
-    decorator = typeguard.typechecked
-    typeguard.typechecked = lambda method: method  # type: ignore[assignment, misc]
-    try:
-        import inflect
-    finally:
-        typeguard.typechecked = decorator
+    with _importing:
+        decorator = typeguard.typechecked
+        typeguard.typechecked = lambda method: method  # type: ignore[assignment, misc]
+        try:
+            import inflect
+        finally:
+            typeguard.typechecked = decorator
 
     modern, classical = inflect.engine(), inflect.engine()
     classical.classical(all=True)  # cacti beside cactuses

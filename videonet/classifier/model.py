@@ -28,7 +28,7 @@ from videonet.classifier.sidecar import (
 from videonet.classifier.uint8_graph import (
     Normalisation,
     keep_graph,
-    kept_graph,
+    kept_graphs,
     with_uint8_input,
 )
 from videonet.errors import UsageError
@@ -37,8 +37,8 @@ from videonet.targets.imagenet1k import imagenet1k_labels
 
 DEFAULT = "resnet50"
 
-# Frames that a model gets at once. On a CPU, what a few frames need stays in its caches: batches of
-# 5 take MobileNet 5 % longer a frame, and no other size makes ResNet-50 faster by more than 2 %.
+# Frames that a model gets at once. On a CPU, what a few frames need stays in its caches
+# (`benchmarks.scan` tries other numbers). A GPU wants more; none was at hand to find out how many.
 BATCH: dict[Device, int] = {"cpu": 2, "cuda": 50}
 
 
@@ -46,7 +46,8 @@ class Classifier:
     """An open ONNX file with what belongs to it; one instance serves any number of threads.
 
     Without a JSON file beside it, a model with 1,000 outputs is taken for an ImageNet-1k classifier
-    in torchvision's order, with ImageNet's mean and std, of the model's own input size.
+    in torchvision's order, with ImageNet's mean and std, of the model's own input size. A second
+    file beside it, or in the cache folder, keeps its graph with the normalisation inside.
 
     Raises `UsageError` when the file is not an image classifier or does not fit its JSON file, and
     when a GPU was asked for and cannot be used.
@@ -196,15 +197,13 @@ class Classifier:
 
     def _open_kept(self, wanted: Normalisation) -> ort.InferenceSession | None:
         """A session of the graph that was made before; None if there is none that opens."""
-        file = kept_graph(self.path, wanted)
-        if file is None:
-            return None
-        try:
-            return open_session(self.path, self.threads, self.device, file)
-        except UsageError as error:
-            if isinstance(error.__cause__, ORT_ERRORS):
-                return None
-            raise
+        for file in kept_graphs(self.path, wanted):
+            try:
+                return open_session(self.path, self.threads, self.device, file)
+            except UsageError as error:
+                if not isinstance(error.__cause__, ORT_ERRORS):
+                    raise
+        return None
 
     def _scores(self, frames: NDArray[np.uint8], places: NDArray[np.intp]) -> NDArray[Any]:
         """The model's output, [n, outputs], for n of the frames, 1 to `batch`."""

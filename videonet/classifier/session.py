@@ -24,6 +24,9 @@ _PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
     ],
 }
 
+# The first whose operators broadcast as today's do.
+OLDEST_OPSET = 7
+
 # what ONNX Runtime raises when it cannot open or run a model: they have no base class of their own
 ORT_ERRORS = (
     ort_errors.EPFail,
@@ -31,6 +34,7 @@ ORT_ERRORS = (
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
     ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
@@ -55,11 +59,20 @@ def read_model(path: Path) -> onnx.ModelProto:
     Raises `UsageError` when it is no such file, or has its weights elsewhere.
     """
     try:
-        model = onnx.load(path, load_external_data=False)
+        # The suffix says nothing.
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise _not_a_model(path, error) from error
     if not model.graph.node:
         raise _not_a_model(path, ValueError("it computes nothing"))
+    version = next(
+        (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0
+    )
+    if version < OLDEST_OPSET:
+        raise UsageError(
+            f"{path}: is of ONNX's operator set {version}, expected {OLDEST_OPSET} or later; "
+            "convert it with onnx.version_converter"
+        )
     if any(map(uses_external_data, model.graph.initializer)):
         raise UsageError(
             f"{path}: has weights in other files, so its sha256 does not tell what it is; "

@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -74,23 +75,27 @@ def with_uint8_input(model: onnx.ModelProto, images: ImageInput, wanted: Normali
     return content
 
 
-def kept_graph(model: Path, wanted: Normalisation) -> Path | None:
-    """The file of a graph that was made before, if there is one."""
-    return next((file for file in _places(model, wanted) if file.exists()), None)
+def kept_graphs(model: Path, wanted: Normalisation) -> Iterator[Path]:
+    """The files of a graph that was made before."""
+    for file in _places(model, wanted):
+        # A folder that may not be looked into has none for us.
+        with suppress(OSError):
+            if file.exists():
+                yield file
 
 
 def keep_graph(model: Path, wanted: Normalisation, graph: bytes) -> None:
-    """Write the graph where `kept_graph` finds it, if that is possible anywhere.
+    """Write the graph where `kept_graphs` finds it, if that is possible anywhere.
 
     Any number of processes may do so at once: what they write is the same, and a file appears whole
     or not at all.
     """
     for file in _places(model, wanted):
-        # A folder that is marked as not to be written to is left alone by root, too.
-        if file.parent.exists() and not file.parent.stat().st_mode & _WRITABLE:
-            continue
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
+            # A folder that is marked as not to be written to is left alone by root, too.
+            if not file.parent.stat().st_mode & _WRITABLE:
+                continue
             _write(file, graph, model)
             return
 

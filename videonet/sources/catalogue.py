@@ -156,6 +156,7 @@ class Catalogue:
                 wanted = [name for name in (*REQUIRED, _ID, *OPTIONAL) if name in names]
                 # Threads cost more than they bring for so few rows.
                 for batch in table.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
+                    batch = _decoded(batch)
                     self._text_checked(file, batch)
                     yield _Columns(batch)
         except pa.ArrowException as error:
@@ -166,7 +167,8 @@ class Catalogue:
         try:
             batch.validate(full=True)
         except pa.ArrowInvalid as error:
-            raise UsageError(f"The catalogue {file} cannot be read: {error}.") from error
+            why = " ".join(str(error).split())
+            raise UsageError(f"The catalogue {file} cannot be read: {why}.") from error
 
     def _columns_checked(self, columns: Iterable[str]) -> None:
         names = list(columns)
@@ -252,6 +254,15 @@ class _Lines:
 
     def __len__(self) -> int:
         return len(self.lines)
+
+
+def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same with values in place of their numbers in a dictionary, which is of all rows."""
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _in_batches(lines: Iterator[Mapping[str, Any]]) -> Iterator[_Lines]:

@@ -19,9 +19,9 @@ class Download(Stage):
 
     def expand(self, candidates: Any) -> Any:
         plan = self.plan
-        # In one process each thread takes its video all the way: so many wait for the network, or
-        # work, and as many again have what they waited for, and wait to work.
-        threads = plan.downloads + 2 * plan.workers if plan.local else plan.downloads
+        # In one process each thread takes its video all the way: so many wait for the network or
+        # work, and as many again have what they waited for, and wait for the other.
+        threads = 2 * (plan.downloads + plan.workers) if plan.local else plan.downloads
         return decided(candidates, plan, _download, threads)
 
 
