@@ -38,8 +38,8 @@ BYTES_PER_SECOND = 2_000_000
 """Of each connection."""
 
 CONNECTIONS = (4, 8, 16)
-LENGTHS = (60, 120, 300)
-VIDEOS = 36
+LENGTHS = (60, 120)
+VIDEOS = 80
 
 GOAL = 1.15
 """Times the longer of network time and compute time."""
@@ -89,11 +89,14 @@ def main() -> None:
     parser.add_argument(
         "--connections", type=int, nargs="+", default=CONNECTIONS, help="downloads at once"
     )
+    parser.add_argument(
+        "--lengths", type=int, nargs="+", default=LENGTHS, help="of the videos, seconds"
+    )
     parser.add_argument("--json", type=Path, help="a file for the numbers")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        videos = planned(arguments.videos, true=4, lengths=LENGTHS)
+        videos = planned(arguments.videos, true=4, lengths=arguments.lengths)
         # As they come: what is long is neither first nor last.
         order = np.random.default_rng(0).permutation(len(videos)).tolist()
         job = drawn_job([videos[place] for place in order], folder)

@@ -331,3 +331,20 @@ def test_a_gpu_says_the_same(shared: Path):
     (top1, probability), (gpu_top1, gpu_probability) = cpu.classify(frames), gpu.classify(frames)
     assert gpu_top1.tolist() == top1.tolist()
     np.testing.assert_allclose(gpu_probability, probability, atol=1e-3)
+
+
+def test_a_file_is_read_as_a_model_whatever_its_name(make_model: MakeModel):
+    path = make_model(sidecar=COLOURS)
+    with pytest.raises(UsageError, match="cannot be opened as an ONNX model"):
+        Classifier(path.with_suffix(".json"))
+    named = path.rename(path.with_suffix(".prototxt"))
+    assert Classifier(named).outputs == 3
+
+
+def test_a_model_of_an_old_operator_set_is_refused_with_what_to_do(make_model: MakeModel):
+    path = make_model(sidecar=COLOURS)
+    model = onnx.load(path)
+    model.opset_import[0].version = 6
+    onnx.save(model, path)
+    with pytest.raises(UsageError, match=r"operator set 6, expected 7 or later; convert"):
+        Classifier(path)

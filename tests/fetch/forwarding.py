@@ -1,6 +1,7 @@
 """A forward proxy on this machine, and what it was asked."""
 
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
@@ -17,7 +18,7 @@ class Forwarder(BaseHTTPRequestHandler):
             own = ("Host", "Connection", "Proxy-Authorization", "Proxy-Connection")
             headers = {name: value for name, value in self.headers.items() if name not in own}
             answer = requests.get(self.path, headers=headers, timeout=10, proxies={"http": ""})
-            self.answer(answer.status_code, answer.content)
+            self.answer(answer.status_code, answer.content, answer.headers)
         elif self.server.status:
             self.answer(self.server.status, b"")
         else:
@@ -25,8 +26,11 @@ class Forwarder(BaseHTTPRequestHandler):
 
     do_CONNECT = do_GET  # noqa: N815  # http.server's name
 
-    def answer(self, status: int, body: bytes) -> None:
+    def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
+        for name in ("Content-Type", "Content-Range", "ETag"):
+            if headers and name in headers:
+                self.send_header(name, headers[name])
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -13,6 +13,7 @@ from demo.encoding import Encoding
 from demo.odd_files import write_noise, write_page
 from demo.server import VideoServer
 from schemas import Fetch, Reason
+from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
@@ -369,3 +370,14 @@ def test_every_request_has_the_headers_and_cookies_that_the_user_gave(large, sto
     assert {each["User-Agent"] for each in headers} == {"A browser"}
     assert {each["Cookie"] for each in headers} == {"session=secret"}
     assert all(each["Range"].startswith("bytes=") for each in headers)
+
+
+def test_every_request_goes_through_the_proxy_that_the_user_gave(large, store):
+    with VideoServer(large) as server, ForwardProxy() as proxy:
+        access = Access(proxies=(f"http://{proxy.place}",))
+        web = Web(Pace(requests_per_second=1000), access)
+        part = first_of(server, store, NAMES[1], web=web)
+        record = fetched(server.url(NAMES[1]), store, web=web)
+        assert len(proxy.seen) == len(server.requests()) >= 3
+    assert part.part is not None
+    assert record.here

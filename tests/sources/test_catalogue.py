@@ -278,6 +278,17 @@ def test_parquet_text_may_be_of_any_kind(tmp_path: Path, text: pa.DataType):
     ]
 
 
+def test_a_batch_of_a_parquet_file_with_dictionaries_carries_no_more_than_its_rows(tmp_path: Path):
+    count = 5 * BATCH_ROWS
+    names = [f"title {number}" for number in range(count)]
+    column = pa.array(names).dictionary_encode()
+    pq.write_table(pa.table({name: column for name in REQUIRED}), tmp_path / "t.parquet")
+    batches = list(Catalogue(tmp_path / "t.parquet", None).batches())
+    assert [title for batch in batches for title in batch.titles] == names
+    largest = max(len(pickle.dumps(batch)) for batch in batches)
+    assert largest < 2 * sum(len(name) for name in names[-BATCH_ROWS:]) * len(REQUIRED)
+
+
 def test_parquet_titles_may_be_numbers(tmp_path: Path):
     pq.write_table(
         pa.table({"id": ["a"], "url": ["https://x"], "title": [1984]}), tmp_path / "t.parquet"
