@@ -282,7 +282,7 @@ def test_a_batch_of_a_parquet_file_with_dictionaries_carries_no_more_than_its_ro
     count = 5 * BATCH_ROWS
     names = [f"title {number}" for number in range(count)]
     column = pa.array(names).dictionary_encode()
-    pq.write_table(pa.table({name: column for name in REQUIRED}), tmp_path / "t.parquet")
+    pq.write_table(pa.table(dict.fromkeys(REQUIRED, column)), tmp_path / "t.parquet")
     batches = list(Catalogue(tmp_path / "t.parquet", None).batches())
     assert [title for batch in batches for title in batch.titles] == names
     largest = max(len(pickle.dumps(batch)) for batch in batches)

@@ -21,7 +21,7 @@ class Funnel(Record, frozen=True, kw_only=True):
     matched: int
     # of them, within the quota
     candidates: int
-    # of them, those whose whole file was here
+    # of them, those whose first frames were here, or the whole file
     downloaded: int
     # of them, those with a frame among the first whose top-1 class confirms the class
     matching: int

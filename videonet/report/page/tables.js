@@ -37,7 +37,7 @@ function drawClasses() {
         help: "Candidates that are missing to the quota",
         value: shortfall,
       },
-      step("downloaded", "downloaded", "Those whose whole file was here"),
+      step("downloaded", "downloaded", "Those whose first frames were here, or the whole file"),
       step("matching", "matching", "Of them, those of which a first frame shows the class"),
       step("long_enough", "long enough", "Of them, those that are long enough"),
       step("kept", "kept"),
