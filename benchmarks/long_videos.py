@@ -129,22 +129,16 @@ def planned(
 
 
 def write(videos: Sequence[LongVideo], folder: Path) -> None:
-    """Make their files in `folder`. Equal ones share their bytes on disk."""
+    """Make their files in `folder`. No two are equal: each has its name in it."""
     folder.mkdir(parents=True, exist_ok=True)
     suffixes = {(each.shows, Path(each.name).suffix) for each in videos}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         stretches = dict(
             zip(suffixes, pool.map(_stretch, *zip(*suffixes, strict=True)), strict=True)
         )
-    written: dict[tuple[str, str, int], Path] = {}
     for each in videos:
         path = folder / each.name
-        content = (each.shows, each.layout, each.seconds)
-        if content in written:
-            os.link(written[content], path)
-        else:
-            _repeat(stretches[each.shows, path.suffix], path, each)
-            written[content] = path
+        _repeat(stretches[each.shows, path.suffix], path, each)
 
 
 # A stretch: the bytes of a short file.
@@ -207,6 +201,7 @@ def _repeat(stretch: bytes, path: Path, wanted: LongVideo) -> None:
         av.open(io.BytesIO(stretch), "r") as source,
         av.open(str(path), "w", options=options) as container,
     ):
+        container.metadata["title"] = wanted.name
         to = {
             each.index: container.add_stream_from_template(each)
             for each in source.streams
