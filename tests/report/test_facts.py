@@ -43,7 +43,8 @@ def reached(verdicts: Sequence[Verdict], test: Callable[[Verdict], bool]) -> int
 
 
 def whole_is_here(each: Verdict) -> bool:
-    return each.sha256 is not None or each.outcome is Outcome.KEPT
+    seen = each.sha256 is not None or each.frames_scanned is not None
+    return seen or each.outcome is Outcome.KEPT
 
 
 def matches(each: Verdict) -> bool:

@@ -68,7 +68,9 @@ def test_every_step_of_the_funnel_is_counted(
         ("titles",): lookup.titles,
         ("matched",): sum(lookup.matched.values()),
         ("candidates",): len(verdicts),
-        ("downloaded",): sum(each.sha256 is not None for each in verdicts),
+        ("downloaded",): sum(
+            each.sha256 is not None or each.frames_scanned is not None for each in verdicts
+        ),
         ("matching",): len(matching),
         ("long_enough",): sum(each.reason is not Reason.TOO_SHORT for each in matching),
         ("kept",): len(kept),
