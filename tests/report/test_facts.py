@@ -42,13 +42,13 @@ def reached(verdicts: Sequence[Verdict], test: Callable[[Verdict], bool]) -> int
     return sum(map(test, verdicts))
 
 
-def whole_is_here(each: Verdict) -> bool:
+def was_here(each: Verdict) -> bool:
     seen = each.sha256 is not None or each.frames_scanned is not None
     return seen or each.outcome is Outcome.KEPT
 
 
 def matches(each: Verdict) -> bool:
-    return each.outcome is Outcome.KEPT or (whole_is_here(each) and bool(each.frames_matched))
+    return each.outcome is Outcome.KEPT or (was_here(each) and bool(each.frames_matched))
 
 
 def is_long_enough(each: Verdict) -> bool:
@@ -62,7 +62,7 @@ def counted(verdicts: Sequence[Verdict], titles: int | None, matched: int) -> Fu
         titles=titles,
         matched=matched,
         candidates=len(verdicts),
-        downloaded=reached(verdicts, whole_is_here),
+        downloaded=reached(verdicts, was_here),
         matching=reached(verdicts, matches),
         long_enough=reached(verdicts, is_long_enough),
         kept=len(kept),
