@@ -238,6 +238,20 @@ def test_room_is_made_for_the_whole_file_and_is_free_when_the_part_is_released(l
     assert store.video_bytes() == 0
 
 
+def test_a_part_that_no_record_speaks_of_leaves_with_the_room_that_it_took(large, store):
+    """As where a process was killed before it had written the record."""
+    size = (large / NAMES[0]).stat().st_size
+    orphan = store.root / store.part("url:key")
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(bytes(1_000_000))
+    budget = DiskBudget(size, used=store.video_bytes())
+    budget.begin()
+    with VideoServer(large) as server:
+        record = first_of(server, store, NAMES[0], budget=budget)
+    assert record.reason is None
+    assert budget.used == store.video_bytes() == size
+
+
 def test_without_room_nothing_stays(large, store):
     budget = DiskBudget(1_000_000)
     budget.begin()

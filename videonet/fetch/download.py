@@ -75,7 +75,7 @@ class Download:
         self.declared_duration: float | None = None
         self.licence: str | None = None
         self._frames = frames
-        # whether the server has, this time, given what is needed in parts
+        # whether it is to be fetched in parts, as far as one knows by now
         self._in_parts = part is not None or frames is not None
         self._refusal: FetchError | None = None
         self._candidate = candidate

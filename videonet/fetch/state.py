@@ -184,7 +184,7 @@ def _downloaded(
     folder.mkdir()
     before = intact_part(record, store)
     if before is None:
-        store.delete(store.part(record.video_key))
+        budget.give_back(_without_part(record.video_key, store))
     download = Download(candidate, folder, budget, limits, web, before, frames)
     kept = 0
     try:
@@ -217,6 +217,17 @@ def _downloaded(
         declared_duration=download.declared_duration or record.declared_duration,
         licence=record.licence if download.licence is None else download.licence,
     )
+
+
+def _without_part(video_key: str, store: Store) -> int:
+    """Delete what is here of a video in part, though no record speaks of it; the room it took."""
+    name = store.part(video_key)
+    try:
+        size = (store.root / name).stat().st_size
+    except FileNotFoundError:
+        return 0
+    store.delete(name)
+    return size
 
 
 def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, int]:
