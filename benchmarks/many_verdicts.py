@@ -22,6 +22,7 @@ from schemas import (
     Lookup,
     Manifest,
     NameYield,
+    Outcome,
     Reason,
     Search,
     Shard,
@@ -29,7 +30,6 @@ from schemas import (
     Verdict,
     arrow_schema,
 )
-from schemas.reason import REJECTIONS
 from videonet.clips import DATASET
 from videonet.manifest import Key, counts_of, tally_table, totals_of
 from videonet.output import Output
@@ -112,7 +112,7 @@ def _read_tables(db: duckdb.DuckDBPyConnection, targets: Sequence[Target]) -> No
         "reasons": {
             "number": pa.array(range(len(reasons))),
             "reason": [each.value for each in reasons],
-            "is_rejection": [each in REJECTIONS for each in reasons],
+            "is_rejection": [each.outcome is Outcome.REJECTED for each in reasons],
         },
     }
     for name, columns in tables.items():

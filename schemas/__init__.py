@@ -12,16 +12,15 @@ from schemas.locked import LockedVideo, LockHeader, Span
 from schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
 from schemas.plan import Keep, Licence, Lookup, Plan, RunState, Settings, ShardState
 from schemas.progress import ProcessProgress, StageCost
-from schemas.reason import POLICIES, Policy, Reason
+from schemas.reason import Outcome, Policy, Reason
 from schemas.record import Record, arrow_schema
 from schemas.scan import Probe, Scan
 from schemas.search import Answer, NameYield, Search
 from schemas.target import Target
-from schemas.verdict import Outcome, Verdict
+from schemas.verdict import Verdict
 from schemas.withdrawal import Withdrawal
 
 __all__ = [
-    "POLICIES",
     "Answer",
     "Candidate",
     "ClassifierCard",

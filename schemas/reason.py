@@ -1,75 +1,256 @@
-"""The closed list of reasons why a candidate is not kept, and what becomes of it."""
+"""What becomes of a pair of video and class, and the closed list of reasons why one is not kept.
 
+Everything that is said of a reason stands here once. Data card, report, documentation and command
+line take it from here.
+"""
+
+from dataclasses import dataclass
 from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a pair of candidate and target."""
+
+    KEPT = "kept"
+    REJECTED = "rejected"  # it was looked at and is not what was asked for
+    FAILED = "failed"  # it could not be looked at
 
 
 class Policy(StrEnum):
     """Whether a later run looks again."""
 
-    NEVER = "never"  # nothing that we know of will change it
+    NEVER = "never"  # nothing that a run knows of will change it
     NEXT_RUN = "next_run"  # it may work another time
-    WAIT = "wait"  # so may this, when the site has calmed down; a run says when to come back
+    WAIT = "wait"  # likewise, when the site has calmed down; a run says when to come back
 
 
 class Reason(StrEnum):
     """Why a candidate was rejected or failed."""
 
-    # rejected: it was looked at and is not what was asked for
-    TOO_SHORT = "too_short"  # declared or measured length below the minimum
-    NO_TOP1_MATCH = "no_top1_match"  # no frame's top-1 class confirms the target
-    LICENCE = "licence"  # not stated to be of the kind that was asked for
-    WITHDRAWN = "withdrawn"  # taken out of the data set on request
+    TOO_SHORT = "too_short"
+    NO_TOP1_MATCH = "no_top1_match"
+    LICENCE = "licence"
+    WITHDRAWN = "withdrawn"
 
-    # failed: it could not be looked at
-    UNAVAILABLE = "unavailable"  # 404 or 410, or said to be removed
-    MISSING = "missing"  # a local file that cannot be read, or is another one by now
-    PRIVATE = "private"  # needs an invitation or a login
-    GEO_BLOCKED = "geo_blocked"  # not from here
-    AGE_GATED = "age_gated"  # needs a login that proves an age
-    LIVE = "live"  # still being streamed
-    UPCOMING = "upcoming"  # not streamed yet
-    RATE_LIMITED = "rate_limited"  # 429 or a bot check, or not asked after many of these
-    SERVER_ERROR = "server_error"  # 5xx, after all attempts
-    NETWORK = "network"  # no connection, or it broke, after all attempts
-    TIMEOUT = "timeout"  # not done within the deadline
-    TOO_LARGE = "too_large"  # above the size limit
-    DISK_FULL = "disk_full"  # the disk budget had no room for it
-    REFUSED = "refused"  # 401, 403 and other 4xx: sites answer so to whom they suspect, too
-    BAD_ADDRESS = "bad_address"  # not for the web, or outside the folder that was given
-    EXTRACTION = "extraction"  # the site's page could not be read, or says no more than that
-    UNSUPPORTED = "unsupported"  # a page on which no video can be found
-    CHANGED = "changed"  # its content is another one than the lock file asks for
-    NOT_A_VIDEO = "not_a_video"  # a file without a video stream
-    UNDECODABLE = "undecodable"  # a video whose frames cannot be decoded
-    INTERNAL = "internal"  # a fault of ours; the error text says which
+    UNAVAILABLE = "unavailable"
+    MISSING = "missing"
+    PRIVATE = "private"
+    GEO_BLOCKED = "geo_blocked"
+    AGE_GATED = "age_gated"
+    LIVE = "live"
+    UPCOMING = "upcoming"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    DISK_FULL = "disk_full"
+    REFUSED = "refused"
+    BAD_ADDRESS = "bad_address"
+    EXTRACTION = "extraction"
+    UNSUPPORTED = "unsupported"
+    CHANGED = "changed"
+    NOT_A_VIDEO = "not_a_video"
+    UNDECODABLE = "undecodable"
+    INTERNAL = "internal"
+
+    @property
+    def outcome(self) -> Outcome:
+        """REJECTED or FAILED."""
+        return _DECLARED[self].outcome
+
+    @property
+    def policy(self) -> Policy:
+        """Whether a later run looks again."""
+        return _DECLARED[self].policy
+
+    @property
+    def explanation(self) -> str:
+        """What is the matter with such a video: part of a sentence, without a full stop."""
+        return _DECLARED[self].explanation
+
+    @property
+    def advice(self) -> str:
+        """What a person can do about such videos: one or two sentences."""
+        return _DECLARED[self].advice
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether neither a person nor a later run can do anything about it."""
+        return _DECLARED[self].is_hopeless
 
 
-REJECTIONS = frozenset({Reason.TOO_SHORT, Reason.NO_TOP1_MATCH, Reason.LICENCE, Reason.WITHDRAWN})
+@dataclass(frozen=True)
+class _Declaration:
+    """Everything that is said of one reason; see the properties of `Reason`."""
 
-POLICIES: dict[Reason, Policy] = {
-    Reason.TOO_SHORT: Policy.NEVER,
-    Reason.NO_TOP1_MATCH: Policy.NEVER,
-    Reason.LICENCE: Policy.NEVER,
-    Reason.WITHDRAWN: Policy.NEVER,
-    Reason.UNAVAILABLE: Policy.NEVER,
-    Reason.MISSING: Policy.NEXT_RUN,
-    Reason.PRIVATE: Policy.NEVER,
-    Reason.GEO_BLOCKED: Policy.NEXT_RUN,
-    Reason.AGE_GATED: Policy.NEXT_RUN,
-    Reason.LIVE: Policy.NEXT_RUN,
-    Reason.UPCOMING: Policy.NEXT_RUN,
-    Reason.RATE_LIMITED: Policy.WAIT,
-    Reason.SERVER_ERROR: Policy.NEXT_RUN,
-    Reason.NETWORK: Policy.NEXT_RUN,
-    Reason.TIMEOUT: Policy.NEXT_RUN,
-    Reason.TOO_LARGE: Policy.NEVER,
-    Reason.DISK_FULL: Policy.NEXT_RUN,
-    Reason.REFUSED: Policy.NEXT_RUN,
-    Reason.BAD_ADDRESS: Policy.NEVER,
-    Reason.EXTRACTION: Policy.NEXT_RUN,
-    Reason.UNSUPPORTED: Policy.NEVER,
-    Reason.CHANGED: Policy.NEVER,
-    Reason.NOT_A_VIDEO: Policy.NEVER,
-    Reason.UNDECODABLE: Policy.NEVER,
-    Reason.INTERNAL: Policy.NEXT_RUN,
+    outcome: Outcome
+    policy: Policy
+    explanation: str
+    advice: str
+    is_hopeless: bool = False
+
+
+_DECLARED: dict[Reason, _Declaration] = {
+    Reason.TOO_SHORT: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "shorter than the minimum, as declared or as measured",
+        "A lower --min-seconds would keep more videos.",
+    ),
+    Reason.NO_TOP1_MATCH: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "no frame that was looked at shows the class to the classifier",
+        "The report's table of names says which names bring such videos.",
+    ),
+    Reason.LICENCE: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "not stated to be under a licence of the kind that was asked for",
+        "A run with --licence any takes videos under any licence.",
+    ),
+    Reason.WITHDRAWN: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "taken out of the data set on request",
+        "Nothing is to be done: no run over this store or this data set takes it again.",
+    ),
+    Reason.UNAVAILABLE: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "gone from where it was",
+        "Nothing brings it back; a newer catalogue, or a new search, has fewer such videos.",
+        is_hopeless=True,
+    ),
+    Reason.MISSING: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "a local file that cannot be read, or is another one by now",
+        "Check --files-root and whether the disk is there; the next run looks again.",
+    ),
+    Reason.PRIVATE: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "needs an invitation or a login",
+        "It is not asked for again, and a public data set should not have it.",
+        is_hopeless=True,
+    ),
+    Reason.GEO_BLOCKED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "not shown in the country where this was run",
+        "A run from another country, or through a proxy there (--proxy), can look at it where "
+        "that is allowed.",
+    ),
+    Reason.AGE_GATED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "needs a login that proves an age",
+        "The next run looks again; --cookies takes the cookies of such a login.",
+    ),
+    Reason.LIVE: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "was still being streamed",
+        "The next run takes it if the stream has ended by then.",
+    ),
+    Reason.UPCOMING: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "was not streamed yet",
+        "A run after its date takes it.",
+    ),
+    Reason.RATE_LIMITED: _Declaration(
+        Outcome.FAILED,
+        Policy.WAIT,
+        "the site asked for a pause",
+        "Wait an hour or more and run the same command again, with a lower --requests-per-second "
+        "if it comes back.",
+    ),
+    Reason.SERVER_ERROR: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "the site answered with an error of its own",
+        "The next run tries again; if all videos of one host fail, look at one of the addresses.",
+    ),
+    Reason.NETWORK: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "no connection, or it broke",
+        "Check the network and any proxy, and run the same command again.",
+    ),
+    Reason.TIMEOUT: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "not done within the time for one video",
+        "Run again with a higher --deadline, or with fewer --downloads where the line is slow.",
+    ),
+    Reason.TOO_LARGE: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "larger than the limit",
+        "If it is worth it, curate into another OUT with a higher --max-bytes.",
+    ),
+    Reason.DISK_FULL: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "no room for it while this was run",
+        "Raise --disk-budget, or let fewer videos stay with --keep kept or none, and run the same "
+        "command again.",
+    ),
+    Reason.REFUSED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "the site refused it",
+        "Sites also refuse clients that they suspect. Open one of the addresses in a browser: if "
+        "it plays there, wait and run again, more slowly or with --cookies.",
+    ),
+    Reason.BAD_ADDRESS: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "its address is not for the web, or outside the folder that was given",
+        "Correct the catalogue, or give --files-root.",
+    ),
+    Reason.EXTRACTION: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "its page could not be read",
+        "Sites change: update yt-dlp, and run the same command again.",
+    ),
+    Reason.UNSUPPORTED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "no video was found on its page",
+        "Give addresses of pages that yt-dlp knows, or of the files themselves.",
+    ),
+    Reason.CHANGED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "its content is another one than the lock file asks for",
+        "What is there now was re-encoded or replaced. It can be rebuilt only from the old file.",
+        is_hopeless=True,
+    ),
+    Reason.NOT_A_VIDEO: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "a file without a video in it",
+        "It may be a web page or a sound file: look at one of the addresses. If all files of one "
+        "host are so, leave the host out of the catalogue.",
+    ),
+    Reason.UNDECODABLE: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "its frames cannot be decoded",
+        "The file was cut off or damaged at its source. A few are usual; if there are many, look "
+        "at one of them with ffprobe.",
+        is_hopeless=True,
+    ),
+    Reason.INTERNAL: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "a fault of the program",
+        "The error text says which; please report it with one of the addresses. The next run "
+        "tries again.",
+    ),
 }

@@ -1,17 +1,7 @@
 """The account of one pair of candidate and target. Every pair has exactly one."""
 
-from enum import StrEnum
-
-from schemas.reason import Reason
+from schemas.reason import Outcome, Reason
 from schemas.record import Record
-
-
-class Outcome(StrEnum):
-    """What became of a pair of candidate and target."""
-
-    KEPT = "kept"
-    REJECTED = "rejected"
-    FAILED = "failed"
 
 
 class Verdict(Record, frozen=True, kw_only=True):

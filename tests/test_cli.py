@@ -12,6 +12,7 @@ import pytest
 
 from demo.odd_files import write_noise
 from demo.train_classifier import MODEL
+from schemas import Reason
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from videonet.cli import curate_with_beam_options
 from videonet.output import Output
@@ -67,6 +68,7 @@ def test_a_run_of_which_most_failed_ends_with_3_and_the_commonest_reason(
     assert ended.code == 3
     said = " ".join(ended.stdout.split())
     assert "Most failed: 1 of 1, the commonest reason is not_a_video (1)" in said
+    assert f": {Reason.NOT_A_VIDEO.explanation}. {Reason.NOT_A_VIDEO.advice} The error" in said
     (file,) = (tmp_path / "out" / "verdicts").iterdir()
     assert pq.read_table(file)["reason"].to_pylist() == ["not_a_video"]
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 import schemas
-from schemas import Candidate, Match, Policy, Reason, Verdict, arrow_schema
+from schemas import Candidate, Match, Verdict, arrow_schema
 
 CANDIDATE = Candidate(
     video_key="youtube:x",
@@ -51,8 +51,3 @@ def test_only_optional_fields_of_a_table_may_be_null():
 def test_a_record_with_a_field_of_another_type_is_refused():
     with pytest.raises(msgspec.ValidationError, match="rank"):
         Candidate.from_json(CANDIDATE.to_json().replace(b'"rank":3', b'"rank":"3"'))
-
-
-def test_every_reason_has_a_policy():
-    assert set(schemas.POLICIES) == set(Reason)
-    assert set(schemas.POLICIES.values()) == set(Policy)

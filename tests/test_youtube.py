@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from schemas import POLICIES, Manifest, Policy, Verdict
+from schemas import Manifest, Policy, Verdict
 from tests.curating import bytes_of, curate, verdicts_of
 from tests.site import (
     CLASSES,
@@ -98,7 +98,7 @@ def test_what_is_permanent_is_asked_once_and_by_no_later_run(world: World):
         each.video_id
         for each in world.verdicts
         if each.reason is not None
-        and POLICIES[each.reason] is Policy.NEVER
+        and each.reason.policy is Policy.NEVER
         and not world.videos[each.video_id].condition.passes
     ]
     assert len(permanent) > 400
@@ -110,7 +110,7 @@ def test_what_may_have_passed_is_asked_again_by_the_next_run(world: World):
     passing = {
         each.video_id
         for each in world.verdicts
-        if each.reason is not None and POLICIES[each.reason] is not Policy.NEVER
+        if each.reason is not None and each.reason.policy is not Policy.NEVER
     }
     assert passing
     assert {video for video, kind in world.asked_again if kind == "page"} == passing

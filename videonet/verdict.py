@@ -22,7 +22,6 @@ from schemas import (
     Target,
     Verdict,
 )
-from schemas.reason import REJECTIONS
 from videonet.licence import is_creative_commons
 
 # A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
@@ -132,8 +131,7 @@ def seconds(length: Length) -> Fraction:
 
 def because(reason: Reason, error: str | None = None) -> Decision:
     """The decision that a reason stands for."""
-    outcome = Outcome.REJECTED if reason in REJECTIONS else Outcome.FAILED
-    return Decision(outcome, reason, error)
+    return Decision(reason.outcome, reason, error)
 
 
 def account(

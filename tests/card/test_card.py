@@ -17,7 +17,6 @@ from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from videonet.card import write_card
 from videonet.card.card import _size_category
-from videonet.card.making import MEANINGS
 from videonet.card.markdown import plain, time
 from videonet.errors import UsageError
 from videonet.finish import finish
@@ -254,8 +253,11 @@ def test_a_length_is_said_in_the_unit_that_people_take(seconds: float, said: str
 # Of all kinds.
 
 
-def test_every_reason_has_a_meaning():
-    assert set(MEANINGS) == set(Reason)
+def test_a_card_explains_every_reason_that_occurs(tmp_path: Path):
+    rows = [unseen(f"v{each}", "crane", reason=each, outcome=each.outcome) for each in Reason]
+    cells = cells_of(card_of(tmp_path / "out", [target("crane")], rows))
+    for each in Reason:
+        assert [each.outcome, each, each.explanation, "1 (4.0 %)"] in cells
 
 
 def test_a_rebuilt_data_set_says_so(tmp_path: Path):

@@ -31,7 +31,7 @@ from yt_dlp.utils import (
 
 from demo.behaviours import Status
 from demo.server import VideoServer
-from schemas import POLICIES, Policy, Reason
+from schemas import Policy, Reason
 from tests.fetch.visiting import LIMITS, NAME, candidate
 from videonet.budget import DiskBudget
 from videonet.fetch import ERROR_LENGTH, FetchError, Web, explain, fetch, shortened
@@ -179,12 +179,12 @@ def test_words_of_the_address_are_none_of_the_site(slug):
 
 def test_what_may_pass_is_tried_again_whatever_else_is_said():
     """Where several player programs were asked, yt-dlp may hand on two sentences."""
-    final = [words for words, reason in YOUTUBE.items() if POLICIES[reason] is Policy.NEVER]
+    final = [words for words, reason in YOUTUBE.items() if reason.policy is Policy.NEVER]
     passing = YOUTUBE.keys() - final - {*UNCLEAR}
     for one, other in itertools.product(passing, final):
         for words in (f"{one}. {other}", f"{other}. {one}"):
             reason = explain(ExtractorError(words, expected=True)).reason
-            assert POLICIES[reason] is not Policy.NEVER, words
+            assert reason.policy is not Policy.NEVER, words
 
 
 # Bugs, and what yt-dlp takes for them.
@@ -451,4 +451,4 @@ def test_what_may_be_a_sites_mood_is_tried_by_the_next_run_and_what_is_gone_is_n
         Reason.UNAVAILABLE: Policy.NEVER,
         Reason.BAD_ADDRESS: Policy.NEVER,
     }
-    assert {reason: POLICIES[reason] for reason in policies} == policies
+    assert {reason: reason.policy for reason in policies} == policies

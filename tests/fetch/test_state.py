@@ -15,7 +15,7 @@ from demo.behaviours import (
 )
 from demo.odd_files import write_page, write_sound
 from demo.server import VideoServer
-from schemas import POLICIES, Fetch, Policy, Reason
+from schemas import Fetch, Policy, Reason
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.budget import DiskBudget
 from videonet.fetch import (
@@ -267,7 +267,7 @@ def test_what_was_never_tried_or_worked_before_is_worth_fetching():
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
     failed = msgspec.structs.replace(RECORD, reason=reason)
     assert not worth_fetching(failed, "first", 1000)
-    assert worth_fetching(failed, "second", 1000) == (POLICIES[reason] is not Policy.NEVER)
+    assert worth_fetching(failed, "second", 1000) == (reason.policy is not Policy.NEVER)
 
 
 @pytest.mark.parametrize("reason", SETTINGS)

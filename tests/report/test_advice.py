@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import POLICIES, Reason, Verdict
-from schemas.reason import REJECTIONS, Policy
+from schemas import Outcome, Reason, Verdict
 from tests.report.written import target, verdict, write
 from videonet.report.facts import Facts
-from videonet.report.failures import ADVICE, HOPELESS
 from videonet.report.gathering import facts_of
 from videonet.report.wording import number, share
 
@@ -207,13 +205,14 @@ def test_what_nobody_can_change_is_told_of_last(tmp_path: Path):
     assert said.failures[0].reason == "unavailable"
 
 
-def test_what_a_later_run_may_change_is_not_hopeless():
-    assert {POLICIES[each] for each in HOPELESS} == {Policy.NEVER}
-
-
-def test_there_is_advice_for_every_reason_to_fail():
-    assert set(ADVICE) == set(Reason) - REJECTIONS
-    assert set(ADVICE) <= set(POLICIES)
+@pytest.mark.parametrize("reason", [each for each in Reason if each.outcome is Outcome.FAILED])
+def test_the_page_says_of_a_failure_what_it_means_and_what_to_do(tmp_path: Path, reason: Reason):
+    said = facts(tmp_path, Rows().add(1, "kite", reason), "kite")
+    (failure,), (advice,) = said.failures, said.chase
+    assert failure.policy == reason.policy
+    assert failure.advice.lower() == f"{reason.explanation}. {reason.advice}".lower()
+    assert failure.advice[0].isupper()
+    assert advice.text.endswith(f" {failure.advice}")
 
 
 @settings(max_examples=10, deadline=None)

@@ -19,7 +19,6 @@ from schemas import (
     Totals,
     Verdict,
 )
-from schemas.reason import REJECTIONS
 from videonet.manifest import tally, totals_of
 from videonet.output import Output
 
@@ -46,10 +45,7 @@ def target(name: str, *synonyms: str, target_id: str = "") -> Target:
 
 def verdict(number: int, target_id: str, became: Reason | None = None, **changes: Any) -> Verdict:
     """A verdict on video `number`: kept, or what it `became`; of the rest only what is said."""
-    if became is None:
-        outcome = Outcome.KEPT
-    else:
-        outcome = Outcome.REJECTED if became in REJECTIONS else Outcome.FAILED
+    outcome = Outcome.KEPT if became is None else became.outcome
     fields: dict[str, Any] = {
         **dict.fromkeys(Verdict.__struct_fields__),
         "video_id": f"id{number}",

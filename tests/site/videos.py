@@ -13,7 +13,6 @@ from demo.drawing import draw_video
 from demo.odd_files import write_sound
 from demo.world import CLASSES as ALL_CLASSES
 from schemas import Outcome, Reason
-from schemas.reason import REJECTIONS
 from tests.site.records import CREATIVE_COMMONS, Condition, Film, Format, SiteVideo
 
 KINDS = ("balloon", "sailboat", "locomotive", "mushroom")
@@ -167,7 +166,7 @@ def _page_failure(video: SiteVideo, attempts: int) -> Reason | None:
 
 
 def _because(reason: Reason) -> tuple[Outcome, Reason]:
-    return (Outcome.REJECTED if reason in REJECTIONS else Outcome.FAILED), reason
+    return reason.outcome, reason
 
 
 def _draw(folder: Path, shows: tuple[str, ...], seconds: int) -> Film:

@@ -6,34 +6,6 @@ from videonet.card.markdown import of, plain, table
 from videonet.report.wording import number
 from videonet.sources.search import searched_site
 
-MEANINGS: dict[Reason, str] = {
-    Reason.TOO_SHORT: "shorter than the minimum, as declared or as measured",
-    Reason.NO_TOP1_MATCH: "no frame that was looked at shows the class to the classifier",
-    Reason.LICENCE: "not stated to be under a licence of the kind that was asked for",
-    Reason.WITHDRAWN: "taken out of the data set on request",
-    Reason.UNAVAILABLE: "gone from where it was",
-    Reason.MISSING: "a local file that cannot be read, or is another one by now",
-    Reason.PRIVATE: "needs an invitation or a login",
-    Reason.GEO_BLOCKED: "not shown in the country where this was run",
-    Reason.AGE_GATED: "needs a login that proves an age",
-    Reason.LIVE: "was still being streamed",
-    Reason.UPCOMING: "was not streamed yet",
-    Reason.RATE_LIMITED: "the site asked for a pause",
-    Reason.SERVER_ERROR: "the site answered with an error of its own",
-    Reason.NETWORK: "no connection, or it broke",
-    Reason.TIMEOUT: "not done within the time for one video",
-    Reason.TOO_LARGE: "larger than the limit",
-    Reason.DISK_FULL: "no room for it while this was run",
-    Reason.REFUSED: "the site refused it",
-    Reason.BAD_ADDRESS: "its address is not for the web, or outside the folder that was given",
-    Reason.EXTRACTION: "its page could not be read",
-    Reason.UNSUPPORTED: "no video was found on its page",
-    Reason.CHANGED: "its content is another one than the lock file asks for",
-    Reason.NOT_A_VIDEO: "a file without a video in it",
-    Reason.UNDECODABLE: "its frames cannot be decoded",
-    Reason.INTERNAL: "a fault of the program",
-}
-
 _SOURCES = {
     "catalogue": "A catalogue of videos: a table with their titles and addresses",
     "folder": "A folder of video files; titles are the files' names, or stand in notes beside them",
@@ -141,7 +113,7 @@ def not_kept(facts: Facts) -> str:
     both = (("rejected", verdicts.rejected), ("failed", verdicts.failed))
     # The outcome that stands in the verdicts.
     rows = [
-        (f"`{outcome}`", f"`{reason}`", MEANINGS[Reason(reason)], of(pairs, verdicts.pairs))
+        (f"`{outcome}`", f"`{reason}`", Reason(reason).explanation, of(pairs, verdicts.pairs))
         for outcome, reasons in both
         for reason, pairs in sorted(reasons.items(), key=lambda each: (-each[1], each[0]))
     ]

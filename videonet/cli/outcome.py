@@ -74,11 +74,12 @@ def show_outcome(
     ):
         console.print(f"  {name:9} {plan.out}/{place}", soft_wrap=True, highlight=False)
     if _most_failed(totals.verdicts):
-        reason, count = Counter(totals.verdicts.failed).most_common(1)[0]
+        ((name, count),) = Counter(totals.verdicts.failed).most_common(1)
+        reason = Reason(name)
         console.print(
             f"Most failed: {sum(totals.verdicts.failed.values()):,} of "
-            f"{totals.verdicts.pairs:,}, the commonest reason is {reason} ({count:,}); "
-            "the error texts are in the verdicts.",
+            f"{totals.verdicts.pairs:,}, the commonest reason is {reason} ({count:,}): "
+            f"{reason.explanation}. {reason.advice} The error texts are in the verdicts.",
             style="red",
         )
     for each in closed:

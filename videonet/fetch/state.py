@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from schemas import POLICIES, Candidate, Fetch, Part, Policy, Reason
+from schemas import Candidate, Fetch, Part, Policy, Reason
 from videonet.budget import DiskBudget
 from videonet.fetch.download import Download
 from videonet.fetch.failure import FetchError, shortened, too_large
@@ -81,7 +81,7 @@ def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
         return True
     if before.reason is Reason.TOO_LARGE:
         return before.bytes is not None and before.bytes <= max_bytes
-    return POLICIES[before.reason] is not Policy.NEVER and before.run_id != run_id
+    return before.reason.policy is not Policy.NEVER and before.run_id != run_id
 
 
 def is_here(fetch: Fetch | None, store: Store) -> bool:

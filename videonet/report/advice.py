@@ -8,7 +8,6 @@ from typing import NamedTuple
 from schemas import Reason
 from videonet.report.account import Account
 from videonet.report.facts import Advice, ClassRow, Failure
-from videonet.report.failures import HOPELESS
 from videonet.report.funnel import is_rebuilt
 from videonet.report.names import Brought
 from videonet.report.wording import number, share, target_names
@@ -87,7 +86,7 @@ def chase(failed: Sequence[Failure], candidates: int) -> tuple[Advice, ...]:
 
     Those that nobody can do anything about come last.
     """
-    ordered = sorted(failed, key=lambda each: (Reason(each.reason) in HOPELESS, -each.pairs))
+    ordered = sorted(failed, key=lambda each: (Reason(each.reason).is_hopeless, -each.pairs))
     return tuple(
         Advice(
             about=each.reason,
@@ -178,17 +177,14 @@ def _losses(row: ClassRow, instead: str | None) -> list[_Loss]:
     losses = []
     for reason, pairs in row.rejected.items():
         one = pairs == 1
-        match reason:
-            case "no_top1_match":
+        match Reason(reason):
+            case Reason.NO_TOP1_MATCH:
                 text = f"{'shows' if one else 'show'} something else{most_often}"
-                remedy = "The table of names says which of them brings that."
-            case "too_short":
+            case Reason.TOO_SHORT:
                 text = f"{'is' if one else 'are'} too short"
-                remedy = "A lower --min-seconds would keep more of them."
             case _:
                 text = f"{'was' if one else 'were'} rejected ({reason})"
-                remedy = "That is as it was asked for."
-        losses.append(_Loss(pairs, f"{pairs:,} {text}", remedy))
+        losses.append(_Loss(pairs, f"{pairs:,} {text}", Reason(reason).advice))
     if row.failed:
         pairs, reason = sum(row.failed.values()), next(iter(row.failed))
         text = f"{pairs:,} could not be looked at, most often {reason}"
