@@ -18,8 +18,8 @@ from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
 from videonet.budget import DiskBudget
-from videonet.fetch import fetch
 from videonet.fetch.part import digest_of
+from videonet.fetch.state import fetch
 from videonet.sources.identity import canonical
 from videonet.store import Store
 

@@ -20,7 +20,8 @@ from tests.fetch.visiting import quick_web
 from videonet import stopping
 from videonet.budget import DiskBudget
 from videonet.cli.interrupt import ended_by_interrupt
-from videonet.fetch import FetchLimits, fetch
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.state import fetch
 from videonet.store import Store
 
 VIDEOS = 30

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from videonet.lettering import fitted, one_line, width_of, wrapped, write
+from videonet.lettering import fitted, width_of, wrapped, write
+from videonet.text import one_line
 
 # Any text, half of it of letters that every font has.
 TEXTS = st.text(max_size=60) | st.text(alphabet="abc def-gh", max_size=200)
@@ -54,11 +55,6 @@ def test_what_is_too_long_ends_in_an_ellipsis():
     short = fitted("balloon " * 20, 20, 200)
     assert short.startswith("balloon balloon")
     assert short.endswith("…")
-
-
-def test_marks_that_pile_up_and_turns_of_direction_are_left_out():
-    assert one_line("Z\u0338\u0327a\u0337 \u202ebackwards\u202c\n\x1b next") == "Za backwards next"
-    assert one_line("cafe\u0301") == "café"
 
 
 def test_letters_with_accents_are_drawn_with_or_without_them_and_are_no_boxes():

@@ -19,8 +19,8 @@ from demo.odd_files import truncate, write_page, write_sound
 from demo.train_classifier import MODEL
 from schemas import Reason, Scan
 from videonet.classifier import Classifier, load_classifier
-from videonet.fetch import ERROR_LENGTH
 from videonet.scan import scan_key, scan_video
+from videonet.text import ERROR_LENGTH
 from videonet.thumbnail import frames_of
 from videonet.video import first_frames, probe
 

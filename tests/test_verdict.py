@@ -20,6 +20,7 @@ from schemas import (
     Scan,
     Target,
 )
+from videonet.fetch.limits import is_too_short
 from videonet.verdict import (
     KEPT,
     Decision,
@@ -28,7 +29,6 @@ from videonet.verdict import (
     account,
     because,
     decide,
-    is_too_short,
     matching_frames,
     seconds,
 )

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 from PIL import ImageDraw, ImageFont
 
+from videonet.text import one_line
+
 # On Linux and on macOS; where several are found, the first that has a letter draws it.
 _SYSTEM_FONTS = (
     "DejaVuSans.ttf",
@@ -60,20 +62,6 @@ def wrapped(text: str, size: int, width: float, lines: int) -> list[str]:
         found.append(rest[:cut])
         rest = rest[cut:].lstrip()
     return [*found, fitted(rest, size, width)]
-
-
-def one_line(text: str) -> str:
-    """`text` less what does something instead of being drawn: line breaks, turns of direction."""
-    spaced = "".join(" " if each.isspace() else each for each in text)
-    shown = (each for each in unicodedata.normalize("NFC", spaced) if not _is_unseen(each))
-    return " ".join("".join(shown).split())
-
-
-def _is_unseen(character: str) -> bool:
-    """Control and format characters, halves of characters, and marks that pile up on letters."""
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
-        return True
-    return unicodedata.combining(character) > 0 or "\ufe00" <= character <= "\ufe0f"
 
 
 def _fitting(text: str, size: int, width: float) -> int:

@@ -28,6 +28,7 @@ from videonet.output import Output
 from videonet.shards import shard_of, shard_path
 from videonet.sources.identity import video_key
 from videonet.sources.row import Row
+from videonet.text import as_shown
 
 NAME = "videos.lock.parquet"
 
@@ -260,11 +261,6 @@ def _is_its_key(video: LockedVideo) -> bool:
 
 def _json(value: object) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
-
-
-def as_shown(text: str) -> str:
-    """`text` from a stranger's file as a terminal may have it: one line, nothing that steers it."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _one_line(error: BaseException) -> str:

@@ -16,10 +16,11 @@ from schemas import Candidate, LockedVideo, Lookup, Plan, Settings
 from videonet.errors import UsageError
 from videonet.fetch.access import Access
 from videonet.fetch.options import options_of
-from videonet.lock import NAME, Lock, as_shown
+from videonet.lock import NAME, Lock
 from videonet.output import Output
 from videonet.run import Means, plan_of, prepared_store, video_format
 from videonet.shards import FORMATS, shard_of
+from videonet.text import as_shown
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pyarrow.parquet as pq
 
 from schemas import Manifest, Outcome, Reason
-from videonet.lock import NAME, Lock, as_shown, read_lock
+from videonet.lock import NAME, Lock, read_lock
 from videonet.output import Output
+from videonet.text import as_shown
 from videonet.versions import versions
 
 # How many of each kind are shown one by one.

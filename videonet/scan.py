@@ -15,7 +15,7 @@ from PIL import Image
 from schemas import Scan
 from videonet import thumbnail
 from videonet.classifier import Classifier
-from videonet.fetch import shortened
+from videonet.text import shortened
 from videonet.video import VideoError, first_frames
 
 # Probabilities are stored rounded: the last digits differ between machines.

@@ -17,14 +17,14 @@ import msgspec
 from schemas import Candidate, Cut, Fetch, Keep, Length, Match, Outcome, Reason, Verdict
 from videonet import stopping
 from videonet.clips import DATASET, ClipOrigin, cut_clips
-from videonet.fetch import (
-    PartReader,
+from videonet.fetch.part import PartReader
+from videonet.fetch.secrecy import error_text
+from videonet.fetch.state import (
     fetch,
     intact_part,
     is_here,
     part_here,
     release,
-    shortened,
     worth_fetching,
 )
 from videonet.files import below
@@ -138,7 +138,7 @@ def _step(
     except Exception as error:  # noqa: BLE001  # one bad video must not end a run over millions
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = Reason.DISK_FULL if full else Reason.INTERNAL
-        fault = because(reason, shortened(f"{type(error).__name__}: {error}"))
+        fault = because(reason, error_text(f"{type(error).__name__}: {error}"))
         decisions = [(match, fault) for match in candidate.matches]
     verdicts = [
         account(
@@ -289,7 +289,7 @@ def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
             work.bytes += fetched.bytes or 0
             length = measure_length(bench.store.file(fetched))
     except VideoError as failure:
-        reason, error = failure.reason, shortened(str(failure))
+        reason, error = failure.reason, error_text(str(failure))
     bench.store.write_length(
         Length(
             video_key=candidate.video_key,
@@ -321,7 +321,7 @@ def _cut(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
             work.bytes += file.stat().st_size
         bench.store.adopt(file, bench.store.clips(candidate.video_key, bench.cut_key))
     except VideoError as failure:
-        reason, error, clips = failure.reason, shortened(str(failure)), 0
+        reason, error, clips = failure.reason, error_text(str(failure)), 0
     finally:
         file.unlink(missing_ok=True)
     bench.store.write_cut(

@@ -22,10 +22,8 @@ from schemas import (
     Target,
     Verdict,
 )
+from videonet.fetch.limits import is_too_short
 from videonet.licence import is_creative_commons
-
-# A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
-DECLARED_TOLERANCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,11 +109,6 @@ def declared_duration(candidate: Candidate, fetch: Fetch | None) -> float | None
 def stated_licence(candidate: Candidate, fetch: Fetch | None) -> str | None:
     """The licence that the source states, else the video's page: "" if neither, None: not known."""
     return candidate.licence or (fetch.licence if fetch else None)
-
-
-def is_too_short(declared: float | None, min_seconds: float) -> bool:
-    """Whether a declared length, seconds, is a promise to be too short."""
-    return declared is not None and declared < min_seconds - DECLARED_TOLERANCE
 
 
 def matching_frames(scan: Scan, target: Target) -> list[int]:

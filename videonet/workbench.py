@@ -7,9 +7,10 @@ from schemas import Plan
 from videonet.budget import DiskBudget
 from videonet.classifier import Classifier, Device, load_classifier
 from videonet.clips import ClipSettings
-from videonet.fetch import FetchLimits, Web
 from videonet.fetch.entrusted import access_of
+from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace
+from videonet.fetch.session import Web
 from videonet.output import Output
 from videonet.progress import Progress
 from videonet.shards import shard_of

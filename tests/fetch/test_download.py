@@ -24,10 +24,8 @@ from demo.server import VideoServer
 from schemas import Reason
 from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked, quick_web
 from videonet.budget import DiskBudget
-from videonet.fetch import (
-    FetchLimits,
-    fetch,
-)
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.state import fetch
 
 # What works.
 

@@ -34,7 +34,11 @@ from demo.server import VideoServer
 from schemas import Policy, Reason
 from tests.fetch.visiting import LIMITS, NAME, candidate
 from videonet.budget import DiskBudget
-from videonet.fetch import ERROR_LENGTH, FetchError, Web, explain, fetch, shortened
+from videonet.fetch.failure import FetchError, explain
+from videonet.fetch.secrecy import conceal, error_text
+from videonet.fetch.session import Web
+from videonet.fetch.state import fetch
+from videonet.text import ERROR_LENGTH
 
 # Error texts.
 
@@ -45,10 +49,11 @@ def test_a_long_error_is_shortened_to_what_a_record_keeps(store):
     assert record.error.endswith("…")
 
 
-def test_an_error_is_one_line_without_colours():
-    assert shortened("\x1b[0;31mERROR:\x1b[0m  no\n such   file\n") == "ERROR: no such file"
-    assert shortened("e" * 300) == "e" * 300
-    assert shortened("e" * 301) == "e" * 299 + "…"
+def test_an_error_text_is_redacted_before_it_is_cut():
+    conceal(["cut-in-two-s3cret"])
+    text = error_text("e" * 290 + " cut-in-two-s3cret http://host/?" + "x" * 300)
+    assert text == "e" * 290 + " *** http" + "…"
+    assert error_text("\x1b[0;31mERROR:\x1b[0m http://a:b@host/p?q") == "ERROR: http://host/p?…"
 
 
 # What sites say in words alone.

@@ -19,10 +19,13 @@ from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
 from videonet import stopping
 from videonet.budget import DiskBudget
-from videonet.fetch import FetchLimits, PartReader, Web, fetch, part_here, release
 from videonet.fetch.access import Access
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.part import PartReader
 from videonet.fetch.politeness import Pace
 from videonet.fetch.ranges import OPENING
+from videonet.fetch.session import Web
+from videonet.fetch.state import fetch, part_here, release
 from videonet.store import Store
 from videonet.video import first_frames
 

@@ -13,10 +13,11 @@ from schemas import Reason
 from tests.fetch.forwarding import ForwardProxy
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
-from videonet.fetch import FetchError, FetchLimits, Web
 from videonet.fetch.access import Access
+from videonet.fetch.failure import FetchError
+from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace, host_of
-from videonet.fetch.session import Clock, Session
+from videonet.fetch.session import Clock, Session, Web
 
 WATCH = "https://www.youtube.com/watch?v={}"
 

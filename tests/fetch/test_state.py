@@ -18,15 +18,10 @@ from demo.server import VideoServer
 from schemas import Fetch, Policy, Reason
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.budget import DiskBudget
-from videonet.fetch import (
-    FetchLimits,
-    Web,
-    fetch,
-    is_here,
-    release,
-    worth_fetching,
-)
+from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace
+from videonet.fetch.session import Web
+from videonet.fetch.state import fetch, is_here, release, worth_fetching
 from videonet.files import sha256_of
 
 # The disk budget.

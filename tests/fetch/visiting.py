@@ -10,12 +10,10 @@ from demo.behaviours import (
 from demo.server import VideoServer
 from schemas import Candidate, Fetch
 from videonet.budget import DiskBudget
-from videonet.fetch import (
-    FetchLimits,
-    Web,
-    fetch,
-)
+from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace
+from videonet.fetch.session import Web
+from videonet.fetch.state import fetch
 from videonet.store import Store
 
 LIMITS = FetchLimits(deadline=20, attempts=3, wait=0.01, longest_wait=0.05, silence=5)

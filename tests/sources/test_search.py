@@ -15,8 +15,9 @@ from schemas import Answer, Reason, Search, Target
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
 from videonet.errors import UsageError
-from videonet.fetch import FetchLimits, Web
+from videonet.fetch.limits import FetchLimits
 from videonet.fetch.politeness import Pace
+from videonet.fetch.session import Web
 from videonet.lookup import matcher
 from videonet.sources.answers import Asked
 from videonet.sources.catalogue import Catalogue

@@ -18,9 +18,9 @@ from yt_dlp.cookies import (
 from yt_dlp.utils import parse_filesize
 
 from videonet.errors import UsageError
-from videonet.fetch.failure import shortened
 from videonet.fetch.options import HEADER_VALUE, SHORTEST_SECRET, secrets_in, silent_yt_dlp
 from videonet.fetch.proxies import credentials, flaw_of
+from videonet.fetch.secrecy import error_text
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Access:
         try:
             jar = load_cookies(file, browser, silent_yt_dlp({}))
         except CookieLoadError as error:
-            said = shortened(str(error.__context__))
+            said = error_text(str(error.__context__))
             raise UsageError(
                 f"--cookies-from-browser has none that can be read: {said}; write it as "
                 "BROWSER[+KEYRING][:PROFILE][::CONTAINER], where BROWSER is one of "

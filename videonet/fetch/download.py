@@ -10,7 +10,7 @@ from videonet import stopping
 from videonet.budget import DiskBudget
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
-from videonet.fetch.limits import FetchLimits
+from videonet.fetch.limits import FetchLimits, is_too_short
 from videonet.fetch.part import PartFile, PartReader
 from videonet.fetch.politeness import host_of
 from videonet.fetch.ranges import (
@@ -21,8 +21,7 @@ from videonet.fetch.ranges import (
 )
 from videonet.fetch.session import Clock, Session, Web, repeatedly
 from videonet.licence import is_creative_commons
-from videonet.sources.row import encodable
-from videonet.verdict import is_too_short
+from videonet.text import encodable
 from videonet.video import VideoError, read_first_frames
 
 # Longest wait for one of a host's connections: others of this run hold them, and each has its own

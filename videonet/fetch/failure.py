@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-import yt_dlp
 from yt_dlp.networking import Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 from yt_dlp.utils import (
@@ -20,10 +19,6 @@ from yt_dlp.utils import (
 )
 
 from schemas import Reason
-from videonet.fetch.secrecy import redacted
-
-# What a record keeps of an error text, characters.
-ERROR_LENGTH = 300
 
 
 class FetchError(DownloadCancelled):
@@ -50,13 +45,6 @@ class NotAskedError(FetchError):
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.RATE_LIMITED, f"not asked: {message}")
-
-
-def shortened(text: str) -> str:
-    """An error text as records keep it: one line of at most ERROR_LENGTH, without secrets."""
-    # Before it is cut: part of a secret is not known as one.
-    line = redacted(" ".join(yt_dlp.utils.remove_terminal_sequences(text).split()))
-    return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
 
 
 def too_large(size: int, limit: int) -> FetchError:

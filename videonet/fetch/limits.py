@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from schemas import Licence
 
+# A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
+DECLARED_TOLERANCE = 1.0
+
 
 @dataclass(frozen=True)
 class FetchLimits:
@@ -20,3 +23,8 @@ class FetchLimits:
     # a page that states less, or another licence, is not downloaded from
     min_seconds: float = 0.0
     licence: Licence = Licence.ANY
+
+
+def is_too_short(declared: float | None, min_seconds: float) -> bool:
+    """Whether a declared length, seconds, promises a video below the minimum."""
+    return declared is not None and declared < min_seconds - DECLARED_TOLERANCE

@@ -16,9 +16,8 @@ from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils import FormatSorter, YoutubeDLError
 
 from videonet.errors import UsageError
-from videonet.fetch.failure import shortened
 from videonet.fetch.proxies import credentials
-from videonet.fetch.secrecy import HARMLESS
+from videonet.fetch.secrecy import HARMLESS, error_text
 
 # Shorter values are not secret unless they are there to log in: sites keep "1", "true" and "en-US"
 # in cookies, and without those no number and no word of a report could be read.
@@ -52,7 +51,7 @@ def options_of(texts: Iterable[str]) -> dict[str, Any]:
         # What a format or a target for `impersonate` may be, yt-dlp alone knows.
         silent_yt_dlp(options)
     except (YoutubeDLError, SyntaxError, ValueError) as error:
-        said = shortened(str(error))
+        said = error_text(str(error))
         raise UsageError(f"yt-dlp does not take what --yt-dlp-option says: {said}") from None
     return options
 

@@ -11,6 +11,8 @@ from urllib.parse import quote, quote_plus
 
 import ahocorasick_rs
 
+from videonet.text import encodable, shortened, uncoloured
+
 # What stands in the place of a secret.
 MARK = "***"
 
@@ -104,7 +106,7 @@ class Secrets:
         return _HEADER.sub(lambda found: (found[1] or found[2]) + MARK, text)
 
     def _without_secrets(self, text: str) -> str:
-        found = self._automaton.find_matches_as_indexes(_encodable(text), overlapping=True)
+        found = self._automaton.find_matches_as_indexes(encodable(text), overlapping=True)
         kept: list[str] = []
         done = 0
         for start, end in sorted((start, end) for _, start, end in found):
@@ -134,6 +136,12 @@ def redacted(text: str) -> str:
     that: part of a secret is not recognised.
     """
     return _concealed.redacted(text)
+
+
+def error_text(text: str) -> str:
+    """An error text as records keep it: `shortened`, and without secrets."""
+    # A secret that was cut in two is not found, so this comes first.
+    return shortened(redacted(uncoloured(text)))
 
 
 def redacted_command(argv: Sequence[str]) -> list[str]:
@@ -176,7 +184,7 @@ def _without_tokens(rest: str) -> str:
 
 def _forms(secret: str) -> Iterator[str]:
     """How `secret` may come to stand in a text; nothing if it is too short to be hidden."""
-    bare = _encodable(secret).strip()
+    bare = encodable(secret).strip()
     if len(bare) < SHORTEST:
         return
     yield bare
@@ -186,8 +194,3 @@ def _forms(secret: str) -> Iterator[str]:
     for encoded in (quote(bare), quote(bare, safe=""), quote_plus(bare)):
         yield encoded
         yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)
-
-
-def _encodable(text: str) -> str:
-    """`text` with "?" for each half of a character, which the automaton does not take."""
-    return text.encode("utf-8", "replace").decode()

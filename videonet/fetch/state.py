@@ -12,9 +12,10 @@ import msgspec
 from schemas import Candidate, Fetch, Part, Policy, Reason
 from videonet.budget import DiskBudget
 from videonet.fetch.download import Download
-from videonet.fetch.failure import FetchError, shortened, too_large
+from videonet.fetch.failure import FetchError, too_large
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.part import PartFile, digest_of
+from videonet.fetch.secrecy import error_text
 from videonet.fetch.session import Web
 from videonet.files import below, sha256_of
 from videonet.store import Store
@@ -278,7 +279,7 @@ def _has(file: Path, part: Part) -> bool:
 
 def _failed(record: Fetch, error: FetchError) -> Fetch:
     size = record.bytes if error.size is None else error.size
-    text = shortened(str(error))
+    text = error_text(str(error))
     return msgspec.structs.replace(record, reason=error.reason, error=text, bytes=size)
 
 

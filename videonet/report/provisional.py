@@ -13,7 +13,7 @@ import msgspec
 
 from schemas import Candidate, Lookup, Verdict
 from videonet.errors import UsageError
-from videonet.fetch import worth_fetching
+from videonet.fetch.state import worth_fetching
 from videonet.output import Output
 from videonet.steps import seen_of
 from videonet.store import Store

@@ -22,10 +22,12 @@ import pyarrow.parquet as pq
 
 from schemas import Answer, Reason, arrow_schema
 from videonet.errors import UsageError
-from videonet.fetch import FetchError, FetchLimits, Web
-from videonet.fetch.session import Clock, Session, repeatedly
-from videonet.sources.row import Row, encodable
+from videonet.fetch.failure import FetchError
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.session import Clock, Session, Web, repeatedly
+from videonet.sources.row import Row
 from videonet.store import Store
+from videonet.text import encodable
 
 FOLDER = "search"
 

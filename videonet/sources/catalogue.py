@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from yt_dlp.utils import parse_duration
 
 from videonet.errors import UsageError
-from videonet.sources.row import BATCH_ROWS, Batch, Row, encodable
+from videonet.sources.row import BATCH_ROWS, Batch, Row
+from videonet.text import encodable
 
 REQUIRED = ("id", "url", "title")
 # what the candidate lists of runs call it

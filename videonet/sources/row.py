@@ -88,8 +88,3 @@ def in_batches(rows: Iterator[Row]) -> Iterator[Batch]:
     """Rows in batches of at most BATCH_ROWS."""
     while batch := tuple(islice(rows, BATCH_ROWS)):
         yield Rows(batch)
-
-
-def encodable(text: str) -> str:
-    """`text` with "?" for halves of characters, which a title cut short in JSON can end with."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

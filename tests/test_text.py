@@ -1,0 +1,56 @@
+"""videonet.text: texts as records, terminals and pictures can hold them."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videonet.text import as_shown, encodable, one_line, shortened
+
+
+def test_an_error_is_one_line_without_colours():
+    assert shortened("\x1b[0;31mERROR:\x1b[0m  no\n such   file\n") == "ERROR: no such file"
+
+
+def test_a_long_error_is_cut_at_300_characters():
+    assert shortened("e" * 300) == "e" * 300
+    assert shortened("e" * 301) == "e" * 299 + "…"
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec=None)))
+def test_every_text_can_be_encoded_and_keeps_its_length(text):
+    encodable(text).encode()
+    assert len(encodable(text)) == len(text)
+
+
+@pytest.mark.parametrize("text", ["plain", "Zoë", "\U0001f600"])
+def test_a_text_without_halves_of_characters_stays_as_it_is(text):
+    assert encodable(text) == text
+
+
+def test_half_a_character_becomes_a_question_mark():
+    assert encodable("cut short \ud83d") == "cut short ?"
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_a_stranger_s_text_cannot_steer_a_terminal(text):
+    assert as_shown(text).isprintable()
+
+
+def test_a_stranger_s_text_keeps_its_words():
+    assert as_shown("a\x1b[31m b\n\tc\u202e") == "a [31m b c"
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_a_text_for_a_picture_holds_only_what_is_drawn(text):
+    shown = {unicodedata.category(each) for each in one_line(text)}
+    assert not shown & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def test_marks_that_pile_up_and_turns_of_direction_are_left_out():
+    assert one_line("Z\u0338\u0327a\u0337 \u202ebackwards\u202c\n\x1b next") == "Za backwards next"
+    assert one_line("cafe\u0301") == "café"
