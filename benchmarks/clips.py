@@ -46,8 +46,10 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.drawing import draw_video
-from schemas import Clip
-from videonet.clips import (
+from videonet.errors import UsageError
+from videonet.schemas.clip import Clip
+from videonet.shards.writer import FORMATS
+from videonet.video.clips import (
     DATASET,
     FRAME_RATE,
     JPEG_QUALITY,
@@ -57,9 +59,7 @@ from videonet.clips import (
     cut_clips,
     spans,
 )
-from videonet.errors import UsageError
-from videonet.shards import FORMATS
-from videonet.video import VideoError, measure_length
+from videonet.video.decode import VideoError, measure_length
 
 ROUNDS = 3
 CORES = os.cpu_count() or 1

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from benchmarks.long_videos import CLASSES, LongVideo, write
 from demo.train_classifier import MODEL
-from videonet.output import Output
+from videonet.storage.dataset_dir import Output
 from videonet.targets.imagenet1k import imagenet1k_senses
 
 VIDEONET = Path(sys.executable).with_name("videonet")

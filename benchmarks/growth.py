@@ -36,7 +36,7 @@ from rich.table import Table
 from benchmarks.serving import serving
 from demo.drawing import draw_video
 from demo.train_classifier import MODEL
-from videonet.output import Output
+from videonet.storage.dataset_dir import Output
 
 SIZES = (100, 1_000, 10_000)
 

@@ -22,17 +22,17 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.moving_objects.dataset import DATASET, write_dataset
-from videonet.vito import checkpoint
-from videonet.vito.attention_picture import middle
-from videonet.vito.augmentation import normalised
-from videonet.vito.config import Config, from_dict, load
-from videonet.vito.dataset import open_dataset
-from videonet.vito.evaluation import NEIGHBOURS
-from videonet.vito.journal import StepLine, lines_of
-from videonet.vito.loader import held_out_frames
-from videonet.vito.network import Network
-from videonet.vito.retrieval import knn_accuracy, same_video_retrieval
-from videonet.vito.train import network_of, train
+from videonet.training import checkpoint
+from videonet.training.attention_picture import middle
+from videonet.training.augment.augmentation import normalised
+from videonet.training.config import Config, from_dict, load
+from videonet.training.data.dataset import open_dataset
+from videonet.training.data.loader import held_out_frames
+from videonet.training.evaluation import NEIGHBOURS
+from videonet.training.logger import StepLine, lines_of
+from videonet.training.models.network import Network
+from videonet.training.retrieval import knn_accuracy, same_video_retrieval
+from videonet.training.train import network_of, train
 
 CONFIG = "vito_tiny"
 

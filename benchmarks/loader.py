@@ -32,12 +32,12 @@ from rich.table import Table
 
 from demo.drawing import draw_video
 from demo.train_classifier import MODEL
-from schemas import Clip
-from videonet.shards import FORMATS
-from videonet.vito.config import Data, Views
-from videonet.vito.dataset import Dataset, open_dataset
-from videonet.vito.loader import batches
-from videonet.vito.views import Span, frames_at, marginal, span_of, window
+from videonet.schemas.clip import Clip
+from videonet.shards.writer import FORMATS
+from videonet.training.config import Data, Views
+from videonet.training.data.dataset import Dataset, open_dataset
+from videonet.training.data.loader import batches
+from videonet.training.data.temporal_sampling import Span, frames_at, marginal, span_of, window
 
 ROUNDS = 15
 FRAMES = 3

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from schemas import Target
+from videonet.schemas.target import Target
 
 EVERY = 100
 """One row in so many has a name planted in its title."""

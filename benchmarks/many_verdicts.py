@@ -17,29 +17,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from demo.drawing import KINDS, Scene
-from schemas import (
-    ClassifierCard,
-    Lookup,
-    Manifest,
-    NameYield,
-    Outcome,
-    Reason,
-    Search,
-    Shard,
-    Target,
-    Verdict,
-    arrow_schema,
-)
-from videonet.clips import DATASET
-from videonet.manifest import Key, counts_of, tally_table, totals_of
-from videonet.output import Output
+from videonet.dataset.manifest import Key, counts_of, tally_table, totals_of
 from videonet.report.account import open_account
 from videonet.report.pictures import MOST, drawn_kept, drawn_rejected
-from videonet.shards import FORMATS
+from videonet.schemas.manifest import ClassifierCard, Manifest, Shard
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.record import arrow_schema
+from videonet.schemas.run import Lookup
+from videonet.schemas.search import NameYield, Search
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import SHARD_BYTES, number_of_shards, shard_path
-from videonet.store import Store
-from videonet.targets import imagenet1k_labels, resolve_targets
-from videonet.thumbnail import spread, strip
+from videonet.shards.writer import FORMATS
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.targets.resolve import resolve_targets
+from videonet.video.clips import DATASET
+from videonet.video.thumbnails import spread, strip
 
 # Of 100 verdicts that are not kept, about so many are of each reason; of all others, one.
 SHARES = {

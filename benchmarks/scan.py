@@ -5,8 +5,9 @@
 The limit is what would be left if a scan did nothing but decode and resize frames and run the
 network, one after the other: 1 / (1 / decoding + 1 / network), each measured alone on all cores,
 with several settings of threads and batches, of which the best counts. The scan is
-`videonet.scan.scan_video` in as many threads as there are cores. All run in this process, in turns,
-on the first 100 frames of the same videos, one a core and others in every round.
+`videonet.curation.scan.scan_video` in as many threads as there are cores. All run in this
+process, in turns, on the first 100 frames of the same videos, one a core and others in every
+round.
 
 The network is a ResNet-50 with random weights; --model adds others, which take ImageNet's mean and
 std or have a JSON file beside them that says otherwise. Without --videos, videos are drawn. Where
@@ -37,7 +38,8 @@ from benchmarks.scan_ways import (
     still_video,
     videos_in,
 )
-from videonet.classifier import Classifier, Device
+from videonet.classifier.model import Classifier
+from videonet.classifier.onnx_session import Device
 from videonet.errors import UsageError
 
 ROUNDS = 5

@@ -21,9 +21,9 @@ import torch
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from demo.drawing import Scene, draw_video
-from videonet.classifier import Classifier
-from videonet.scan import scan_video
-from videonet.video import VideoError, first_frames, scaled
+from videonet.classifier.model import Classifier
+from videonet.curation.scan import scan_video
+from videonet.video.decode import VideoError, first_frames, scaled
 
 FRAMES = 100
 

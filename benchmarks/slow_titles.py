@@ -1,7 +1,7 @@
 """Which classes a title names, found slowly: the rule of the README, written down a second time.
 
-It shares nothing with `videonet.titles`: a title is taken apart character by character, and each
-run of its words is looked up. What it finds is what the fast matcher must find.
+It shares nothing with `videonet.targets.title_matcher`: a title is taken apart character by
+character, and each run of its words is looked up. What it finds is what the fast matcher must find.
 """
 
 import unicodedata

@@ -32,12 +32,13 @@ from rich.table import Table
 
 from benchmarks.many_titles import EVERY, made_up, planted, write_catalogue
 from benchmarks.slow_titles import SlowMatcher
-from schemas import Target
-from videonet.lookup import TITLE_LENGTH, matcher, named
+from videonet.curation.candidate_list import TITLE_LENGTH, matcher, named
+from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
-from videonet.sources.row import BATCH_ROWS
-from videonet.targets import imagenet1k_labels, resolve_targets
-from videonet.titles import TitleMatcher
+from videonet.sources.source import BATCH_ROWS
+from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.targets.resolve import resolve_targets
+from videonet.targets.title_matcher import TitleMatcher
 
 SAMPLE = 100_000
 """Titles that the slow matcher is asked about."""

@@ -22,13 +22,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from videonet.vito.config import Config, load
-from videonet.vito.journal import StepLine, lines_of
-from videonet.vito.loss import vito_loss
-from videonet.vito.network import PerView
-from videonet.vito.ranks import joined
-from videonet.vito.target import target_of
-from videonet.vito.train import network_of, train
+from videonet.training.config import Config, load
+from videonet.training.distributed import joined
+from videonet.training.logger import StepLine, lines_of
+from videonet.training.methods.ema import target_of
+from videonet.training.methods.vito import vito_loss
+from videonet.training.models.network import PerView
+from videonet.training.train import network_of, train
 
 # Steps that are not counted: kernels are chosen, compiled and warmed up.
 WARM_UP = 5

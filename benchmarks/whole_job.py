@@ -46,7 +46,7 @@ from benchmarks.curating import (
 from benchmarks.long_videos import planned
 from benchmarks.overlap import BYTES_PER_SECOND, DELAY
 from benchmarks.serving import Served, serving
-from videonet.output import Output
+from videonet.storage.dataset_dir import Output
 
 CONNECTIONS = 8
 """At once, of `videonet` and of the script that fetches ahead."""

@@ -10,7 +10,7 @@ from demo.behaviours import Behaviour, Cut, Redirect, Status
 from demo.drawing import SCENERY, draw_video
 from demo.encoding import Encoding
 from demo.odd_files import truncate, write_noise, write_page, write_sound
-from schemas import Outcome, Reason
+from videonet.schemas.reason import Outcome, Reason
 
 Expected = tuple[Outcome, Reason | None]
 

@@ -7,7 +7,7 @@ A test compares the two.
 
 from pathlib import Path
 
-from schemas import Policy, Reason
+from videonet.schemas.reason import Policy, Reason
 
 FILE = Path(__file__).parent.parent / "docs" / "reasons.md"
 

@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from demo.train_classifier import MODEL
-from schemas import Manifest, Outcome, Reason, Verdict
-from videonet.output import Output
-from videonet.run import Request, alone, carry_out, prepare
-from videonet.workbench import open_classifier
+from videonet.curation.context import open_classifier
+from videonet.execution.execute import execute
+from videonet.execution.prepare import Request, prepare
+from videonet.pipelines.curate import curate as graph
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
+from videonet.storage.locks import exclusive_lock
 
 
 def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Manifest:
@@ -23,8 +28,8 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "per_host": 8,
     }
     request = Request(source=source, targets=str(targets), **(given | options))
-    with alone(request.store, request.out):
-        manifest = carry_out(prepare(request), request.beam_options)
+    with exclusive_lock(request.store, request.out):
+        manifest = execute(prepare(request), graph, request.beam_options)
     assert manifest is not None
     return manifest
 

@@ -7,24 +7,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas import (
-    ClassifierCard,
-    Counts,
-    Label,
-    LockedVideo,
-    Manifest,
-    Outcome,
-    Reason,
-    Shard,
-    Target,
-    Totals,
-    Verdict,
-    arrow_schema,
-)
-from videonet.output import Output
-from videonet.shards import shard_of, write_shard
-from videonet.sources.identity import video_key
-from videonet.sources.row import Row
+from videonet.schemas.label import Label
+from videonet.schemas.lock_file import LockedVideo
+from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.record import arrow_schema
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.shards.layout import shard_of
+from videonet.shards.writer import write_shard
+from videonet.sources.source import Row
+from videonet.sources.video_key import video_key
+from videonet.storage.dataset_dir import Output
 
 TARGETS = tuple(
     Target(target_id=name, name=name, synonyms=(), wnid=None, outputs=(0,), senses=())

@@ -17,10 +17,6 @@ def test_what_is_staged_on_workers_holds_all_packages_and_the_class_list(tmp_pat
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as files:
         staged = {name.partition("/")[2] for name in files.getnames()}
-    modules = {
-        str(file.relative_to(ROOT))
-        for package in ("videonet", "pipelines", "schemas")
-        for file in (ROOT / package).rglob("*.py")
-    }
+    modules = {str(file.relative_to(ROOT)) for file in (ROOT / "videonet").rglob("*.py")}
     assert modules <= staged
     assert "videonet/targets/imagenet1k.tsv" in staged

@@ -5,11 +5,14 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from schemas import Manifest, Outcome, Reason, Verdict
 from tests.curated import Curated
 from tests.curating import curate, verdicts_of
-from videonet.shards import FORMATS, shard_of
-from videonet.verify import problems_of
+from videonet.dataset.verify import problems_of
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.shards.layout import shard_of
+from videonet.shards.writer import FORMATS
 
 SHARDS = 2
 OUT_OF_ALL = (Outcome.REJECTED, Reason.WITHDRAWN)

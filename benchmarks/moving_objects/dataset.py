@@ -13,12 +13,15 @@ import simplejpeg
 
 from benchmarks.moving_objects.kinds import KINDS
 from benchmarks.moving_objects.scene import FRAME, Scene
-from schemas import ClassifierCard, Clip, Counts, Manifest, Target, Totals
-from videonet.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS
-from videonet.manifest import VERSION
-from videonet.output import Output
-from videonet.shards import shard_of, write_shard
+from videonet.dataset.manifest import VERSION
+from videonet.schemas.clip import Clip
+from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Totals
+from videonet.schemas.target import Target
+from videonet.shards.layout import shard_of
+from videonet.shards.writer import write_shard
+from videonet.storage.dataset_dir import Output
 from videonet.versions import clip_versions
+from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS
 
 DATASET = "moving_objects"
 

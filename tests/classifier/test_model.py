@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
 
-from schemas import ClassifierCard
 from tests.classifier.conftest import MakeModel
-from videonet.classifier import Classifier, describe, load_classifier
+from videonet.classifier.model import Classifier, describe, load_classifier
 from videonet.errors import UsageError
 from videonet.files import sha256_of
+from videonet.schemas.manifest import ClassifierCard
 
 COLOURS = {
     "labels": [{"wnid": None, "name": name} for name in ("red", "green", "blue")],

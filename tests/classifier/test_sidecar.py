@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.label import Label
 from videonet.classifier.sidecar import read_sidecar
 from videonet.errors import UsageError
+from videonet.schemas.label import Label
 
 WHOLE = {
     "labels": [{"wnid": "n02121808", "name": "cat"}, {"wnid": None, "name": "toaster oven"}],

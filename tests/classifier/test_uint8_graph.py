@@ -18,8 +18,8 @@ from demo.drawing import Scene
 from demo.train_classifier import MODEL
 from tests.classifier.conftest import MakeModel
 from tests.classifier.test_model import COLOURS, HAS_GPU, MOBILENET_V1, MOBILENET_V2, plain
-from videonet.classifier import Classifier
-from videonet.video import first_frames
+from videonet.classifier.model import Classifier
+from videonet.video.decode import first_frames
 
 
 def link(model: Path, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from demo.behaviours import Redirect, Status
 from demo.drawing import KINDS, SCENERY
 from demo.videos import EXPECTED, KEPT, VIDEOS, Video
 from demo.world import World
-from schemas import Reason
+from videonet.schemas.reason import Reason
 
 BY_ID = {each.id: each for each in VIDEOS}
 DRAWN = [

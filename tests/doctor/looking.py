@@ -4,11 +4,8 @@ import os
 import socket
 from pathlib import Path
 
-from videonet.doctor import Finding, State
-from videonet.doctor.sites import (
-    Needs,
-    look_at_source,
-)
+from videonet.doctor.finding import Finding, State
+from videonet.doctor.sites import Needs, look_at_source
 
 SHARED = Path(os.environ.get("VIDEONET_SHARED", Path(__file__).parents[3] / "shared"))
 NLTK_DATA = SHARED / "data" / "lists" / "nltk_data"

@@ -14,8 +14,7 @@ from demo.odd_files import write_noise
 from demo.train_classifier import MODEL
 from tests.doctor.looking import HAS_GPU, NLTK_DATA, PASSWORD, program
 from videonet.classifier.download import RESNET50, Asset
-from videonet.doctor import Finding, State
-from videonet.doctor.finding import begun, outcome
+from videonet.doctor.finding import Finding, State, begun, outcome
 from videonet.doctor.gpu import look_at_gpu
 from videonet.doctor.machine import (
     look_at_classifier,

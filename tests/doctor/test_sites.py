@@ -13,8 +13,8 @@ from demo.behaviours import Hold, Status
 from demo.odd_files import write_noise
 from demo.server import VideoServer
 from tests.doctor.looking import PASSWORD, catalogue, dead_port, needs, program
-from videonet.doctor import Finding, State, sites
-from videonet.doctor.finding import begun, outcome
+from videonet.doctor import sites
+from videonet.doctor.finding import Finding, State, begun, outcome
 from videonet.doctor.sites import (
     YOUTUBE_PAGE,
     Needs,

@@ -6,7 +6,7 @@ import pytest
 
 from demo.drawing import draw_video
 from tests.fetch.visiting import NAME
-from videonet.store import Store
+from videonet.storage.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,6 @@
 """A host that answers and refuses, as the tests of politeness play it."""
 
-from videonet.fetch.politeness import (
-    HostState,
-    Pace,
-)
+from videonet.fetch.rate_limit import HostState, Pace
 
 HOST = "example.org"
 PACE = Pace(requests_per_second=4, connections=4, patience=3, pause=8, longest_pause=64)

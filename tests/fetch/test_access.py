@@ -1,4 +1,4 @@
-"""videonet.fetch.access: what a user gives so that sites answer, and that none of it leaks."""
+"""videonet.fetch.credentials: what a user gives so that sites answer, and that none of it leaks."""
 
 import io
 import json
@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
-from videonet.fetch.access import Access, rate_of
-from videonet.fetch.secrecy import Secrets
+from videonet.fetch.credentials import Access, rate_of
+from videonet.fetch.redaction import Secrets
 
 SECRET = "Zq7hunter"
 

@@ -1,4 +1,4 @@
-"""videonet.fetch.download: from a url to a file, in attempts."""
+"""videonet.fetch.attempt: from a url to a file, in attempts."""
 
 import time
 from contextlib import suppress
@@ -21,11 +21,11 @@ from demo.behaviours import (
 )
 from demo.odd_files import write_noise, write_page, write_sound
 from demo.server import VideoServer
-from schemas import Reason
 from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked, quick_web
-from videonet.budget import DiskBudget
+from videonet.fetch.acquire import fetch
+from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.state import fetch
+from videonet.schemas.reason import Reason
 
 # What works.
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from videonet.errors import UsageError
-from videonet.fetch.access import Access
+from videonet.fetch.credentials import Access
 from videonet.fetch.entrusted import FILE_VARIABLE, access_of, entrust
-from videonet.fetch.secrecy import MARK, redacted
+from videonet.fetch.redaction import MARK, redacted
 
 
 @pytest.fixture

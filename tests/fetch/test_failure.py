@@ -31,13 +31,13 @@ from yt_dlp.utils import (
 
 from demo.behaviours import Status
 from demo.server import VideoServer
-from schemas import Policy, Reason
 from tests.fetch.visiting import LIMITS, NAME, candidate
-from videonet.budget import DiskBudget
+from videonet.fetch.acquire import fetch
+from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, explain
-from videonet.fetch.secrecy import conceal, error_text
-from videonet.fetch.session import Web
-from videonet.fetch.state import fetch
+from videonet.fetch.redaction import conceal, error_text
+from videonet.fetch.ytdlp import Web
+from videonet.schemas.reason import Policy, Reason
 from videonet.text import ERROR_LENGTH
 
 # Error texts.

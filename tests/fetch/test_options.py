@@ -9,7 +9,7 @@ from yt_dlp.networking.impersonate import ImpersonateTarget
 
 from videonet.errors import UsageError
 from videonet.fetch.options import options_of, secrets_in
-from videonet.fetch.secrecy import HARMLESS
+from videonet.fetch.redaction import HARMLESS
 
 SECRET = "Zq7hunter"
 

@@ -1,4 +1,4 @@
-"""videonet.fetch.part: a file of which some bytes are here."""
+"""videonet.fetch.sparse_file: a file of which some bytes are here."""
 
 import hashlib
 import os
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videonet.fetch.part import MissingBytesError, PartFile, PartReader, digest_of
-from videonet.stopping import Stopped
+from videonet.fetch.sparse_file import MissingBytesError, PartFile, PartReader, digest_of
+from videonet.stop_signal import Stopped
 
 SIZE = 60
 WHOLE = bytes(range(1, SIZE + 1))

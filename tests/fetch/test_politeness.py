@@ -11,19 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Reason
 from tests.fetch.refusing import HOST, LONG, PACE, FakeClock, refuse
-from videonet import stopping
-from videonet.fetch import politeness as politeness_module
+from videonet import stop_signal
+from videonet.fetch import rate_limit as politeness_module
 from videonet.fetch.failure import FetchError
-from videonet.fetch.politeness import (
-    REMEMBERED,
-    Closed,
-    HostState,
-    Pace,
-    Politeness,
-    host_of,
-)
+from videonet.fetch.rate_limit import REMEMBERED, Closed, HostState, Pace, Politeness, host_of
+from videonet.schemas.reason import Reason
 
 
 @pytest.fixture
@@ -34,8 +27,8 @@ def clock() -> FakeClock:
 @pytest.fixture
 def stop() -> Iterator[threading.Event]:
     """The event that ends a run; it is over with the test."""
-    yield stopping.event
-    stopping.event.clear()
+    yield stop_signal.event
+    stop_signal.event.clear()
 
 
 # waiting
@@ -133,7 +126,7 @@ def test_a_download_waits_until_another_has_ended(clock, told):
 
 def test_a_connection_is_given_back_whatever_ends_the_download(clock):
     politeness = Politeness(Pace(connections=1), clock=clock)
-    for error in (FetchError(Reason.NETWORK, "broken"), stopping.Stopped()):
+    for error in (FetchError(Reason.NETWORK, "broken"), stop_signal.Stopped()):
         with pytest.raises(type(error)), politeness.download(HOST, 0):
             raise error
     hold(politeness, 0)
@@ -203,8 +196,8 @@ def test_the_end_of_the_run_ends_every_wait(clock, stop, ask):
         politeness.turn(HOST, 0)
         with waiting(ask, politeness, LONG) as other:
             stop.set()
-            assert isinstance(other.exception(LONG), stopping.Stopped)
-    with pytest.raises(stopping.Stopped):
+            assert isinstance(other.exception(LONG), stop_signal.Stopped)
+    with pytest.raises(stop_signal.Stopped):
         politeness.turn("example.com", LONG)
 
 

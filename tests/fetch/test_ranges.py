@@ -1,4 +1,4 @@
-"""videonet.fetch.ranges: what is fetched of a file whose first frames are wanted."""
+"""videonet.fetch.http_range: what is fetched of a file whose first frames are wanted."""
 
 import hashlib
 from pathlib import Path
@@ -12,22 +12,23 @@ from demo.drawing import draw_video
 from demo.encoding import Encoding
 from demo.odd_files import write_noise, write_page
 from demo.server import VideoServer
-from schemas import Fetch, Reason
 from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
-from videonet import stopping
-from videonet.budget import DiskBudget
-from videonet.fetch.access import Access
+from videonet import stop_signal
+from videonet.fetch.acquire import fetch, part_here, release
+from videonet.fetch.credentials import Access
+from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.http_range import OPENING
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.part import PartReader
-from videonet.fetch.politeness import Pace
-from videonet.fetch.ranges import OPENING
-from videonet.fetch.session import Web
-from videonet.fetch.state import fetch, part_here, release
-from videonet.store import Store
-from videonet.video import first_frames
+from videonet.fetch.rate_limit import Pace
+from videonet.fetch.sparse_file import PartReader
+from videonet.fetch.ytdlp import Web
+from videonet.schemas.fetch import Fetch
+from videonet.schemas.reason import Reason
+from videonet.storage.store import Store
+from videonet.video.decode import first_frames
 
 FRAMES = 100
 SIZE = 3_000_000
@@ -313,18 +314,18 @@ def test_the_end_of_a_run_ends_a_fetch_at_once_and_silently(large, store, name, 
         def append(self, request: object) -> None:
             super().append(request)
             if len(self) == 2:
-                stopping.event.set()
+                stop_signal.event.set()
 
     odd = name.replace(" ", "-")
     (large / odd).write_bytes((large / name).read_bytes())
     try:
         with Withholding(large, {}).serving() as server:
             server.log = Ending()
-            with pytest.raises(stopping.Stopped):
+            with pytest.raises(stop_signal.Stopped):
                 fetched(server.url(odd), store, frames=FRAMES)
             assert len(server.log) == 2
     finally:
-        stopping.event.clear()
+        stop_signal.event.clear()
     assert capfd.readouterr().err == ""
     assert store.video_bytes() == 0
 

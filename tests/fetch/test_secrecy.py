@@ -1,4 +1,4 @@
-"""videonet.fetch.secrecy: what no text shows."""
+"""videonet.fetch.redaction: what no text shows."""
 
 import json
 import re
@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.fetch.secrecy import (
-    MARK,
-    SHORTEST,
-    Secrets,
-    conceal,
-    redacted,
-    redacted_command,
-)
+from videonet.fetch.redaction import MARK, SHORTEST, Secrets, conceal, redacted, redacted_command
 
 TEXTS = st.text(st.characters(codec=None), max_size=60)
 SECRETS = st.text(st.characters(codec=None), min_size=SHORTEST, max_size=20).filter(

@@ -1,4 +1,4 @@
-"""videonet.fetch.session: what the attempts of a run share, and what they do not."""
+"""videonet.fetch.ytdlp: what the attempts of a run share, and what they do not."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,15 +9,15 @@ from yt_dlp.utils import ExtractorError
 
 from demo.behaviours import Status
 from demo.server import VideoServer
-from schemas import Reason
 from tests.fetch.forwarding import ForwardProxy
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
-from videonet.fetch.access import Access
+from videonet.fetch.credentials import Access
 from videonet.fetch.failure import FetchError
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.politeness import Pace, host_of
-from videonet.fetch.session import Clock, Session, Web
+from videonet.fetch.rate_limit import Pace, host_of
+from videonet.fetch.ytdlp import Clock, Session, Web
+from videonet.schemas.reason import Reason
 
 WATCH = "https://www.youtube.com/watch?v={}"
 

@@ -15,14 +15,15 @@ from demo.behaviours import (
 )
 from demo.odd_files import write_page, write_sound
 from demo.server import VideoServer
-from schemas import Fetch, Policy, Reason
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
-from videonet.budget import DiskBudget
+from videonet.fetch.acquire import fetch, is_here, release, worth_fetching
+from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.politeness import Pace
-from videonet.fetch.session import Web
-from videonet.fetch.state import fetch, is_here, release, worth_fetching
+from videonet.fetch.rate_limit import Pace
+from videonet.fetch.ytdlp import Web
 from videonet.files import sha256_of
+from videonet.schemas.fetch import Fetch
+from videonet.schemas.reason import Policy, Reason
 
 # The disk budget.
 

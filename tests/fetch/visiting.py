@@ -8,13 +8,14 @@ from demo.behaviours import (
     Behaviour,
 )
 from demo.server import VideoServer
-from schemas import Candidate, Fetch
-from videonet.budget import DiskBudget
+from videonet.fetch.acquire import fetch
+from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.politeness import Pace
-from videonet.fetch.session import Web
-from videonet.fetch.state import fetch
-from videonet.store import Store
+from videonet.fetch.rate_limit import Pace
+from videonet.fetch.ytdlp import Web
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.fetch import Fetch
+from videonet.storage.store import Store
 
 LIMITS = FetchLimits(deadline=20, attempts=3, wait=0.01, longest_wait=0.05, silence=5)
 IMPATIENT = FetchLimits(deadline=1, attempts=3, wait=0.01, longest_wait=0.05, silence=0.5)

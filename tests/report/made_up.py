@@ -7,7 +7,6 @@ from collections import Counter
 from random import Random
 
 from demo.drawing import KINDS, Scene
-from schemas import StageCost
 from videonet.report.facts import (
     Advice,
     Bin,
@@ -23,6 +22,7 @@ from videonet.report.facts import (
     Picture,
     Setting,
 )
+from videonet.schemas.progress import StageCost
 
 HOSTILE = (
     "</script><script>alert(1)</script>",

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import Outcome, Reason, Verdict
 from tests.report.written import target, verdict, write
 from videonet.report.facts import Facts
 from videonet.report.gathering import facts_of
 from videonet.report.wording import number, share
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
 
 
 class Rows:

@@ -14,14 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.world import World
-from schemas import Outcome, Reason, Target, Verdict
 from tests.curated import Curated, curated_once
 from tests.curating import curate, verdicts_of
 from tests.report.written import target, verdict, write
 from videonet.errors import UsageError
-from videonet.output import Output
 from videonet.report.facts import Facts, Funnel
 from videonet.report.gathering import facts_of
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from schemas import Reason, Verdict
 from tests.report.written import target, verdict, write
 from videonet.report.facts import Histogram
 from videonet.report.gathering import facts_of
+from videonet.schemas.reason import Reason
+from videonet.schemas.verdict import Verdict
 
 
 def drawn(folder: Path, verdicts: list[Verdict], title: str, **about: Any) -> Histogram:

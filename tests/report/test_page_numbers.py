@@ -8,13 +8,14 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from schemas import Outcome, Reason, Verdict
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.report.browser import browsing, complaints, show
-from videonet.output import Output
 from videonet.report.gathering import facts_of
 from videonet.report.page import page_of
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
 
 
 @pytest.fixture(scope="module")

@@ -12,16 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from schemas import Outcome, Reason, Verdict
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.report.written import target, verdict, write
-from videonet.output import Output
 from videonet.report.account import open_account
 from videonet.report.facts import Picture
 from videonet.report.pictures import Pictures, drawn_kept, pictures
-from videonet.store import Store
-from videonet.thumbnail import HEIGHT, strip
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+from videonet.video.thumbnails import HEIGHT, strip
 
 # Strips show these frames, each in a shade of its own: the frame's index.
 SHOWN = (0, 33, 66, 99)

@@ -10,13 +10,15 @@ import pytest
 from demo.behaviours import Hold, Status
 from demo.server import VideoServer
 from demo.world import World
-from schemas import Fetch, Outcome, Reason, Verdict
 from tests.curated import Curated, curated_once
 from tests.curating import curate, verdicts_of
 from videonet.errors import UsageError
-from videonet.output import Output
 from videonet.report.provisional import Provisional, provisional
-from videonet.store import Store
+from videonet.schemas.fetch import Fetch
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
 
 
 @pytest.fixture

@@ -5,22 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas import (
-    ClassifierCard,
-    Counts,
-    Label,
-    Lookup,
-    Manifest,
-    Outcome,
-    Reason,
-    Search,
-    Shard,
-    Target,
-    Totals,
-    Verdict,
-)
-from videonet.manifest import tally, totals_of
-from videonet.output import Output
+from videonet.dataset.manifest import tally, totals_of
+from videonet.schemas.label import Label
+from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.run import Lookup
+from videonet.schemas.search import Search
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
 
 SETTINGS: dict[str, Any] = {
     "source": "catalogue",

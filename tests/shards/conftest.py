@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from schemas import Clip
+from videonet.schemas.clip import Clip
 
 FRAME = 80_000  # microseconds
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas import Clip
 from tests.shards.conftest import make_clip
 from videonet.errors import UsageError
-from videonet.shards import FORMATS
+from videonet.schemas.clip import Clip
+from videonet.shards.writer import FORMATS
 
 each_format = pytest.mark.parametrize("name", FORMATS)
 

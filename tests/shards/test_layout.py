@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.shards import number_of_shards, shard_of, shard_path
+from videonet.shards.layout import number_of_shards, shard_of, shard_path
 
 
 @given(video_key=st.text(), shards=st.integers(1, 100_000))

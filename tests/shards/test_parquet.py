@@ -6,8 +6,9 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from schemas import Clip, arrow_schema
 from tests.shards.conftest import make_clip
+from videonet.schemas.clip import Clip
+from videonet.schemas.record import arrow_schema
 from videonet.shards import parquet
 
 FOOTER_AND_ONE_CLIP = 0.1  # of the bytes of a file of forty small clips

@@ -5,8 +5,8 @@ import hashlib
 import pyarrow.dataset
 import pytest
 
-from schemas import Shard
-from videonet.shards import FORMATS, write_shard
+from videonet.schemas.manifest import Shard
+from videonet.shards.writer import FORMATS, write_shard
 
 
 def files_below(folder):

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from demo.train_classifier import MODEL
-from schemas import Outcome, Reason
 from tests.site import CLASSES, KINDS, Condition, SiteVideo, deserved, make_videos, shared_films
 from tests.site.videos import NAMES, Films
-from videonet.classifier import load_classifier
-from videonet.titles import TitleMatcher
-from videonet.video import VideoError, first_frames, measure_length
+from videonet.classifier.model import load_classifier
+from videonet.schemas.reason import Outcome, Reason
+from videonet.targets.title_matcher import TitleMatcher
+from videonet.video.decode import VideoError, first_frames, measure_length
 
 KEPT = (Outcome.KEPT, None)
 

@@ -12,8 +12,8 @@ from random import Random
 from demo.drawing import draw_video
 from demo.odd_files import write_sound
 from demo.world import CLASSES as ALL_CLASSES
-from schemas import Outcome, Reason
 from tests.site.records import CREATIVE_COMMONS, Condition, Film, Format, SiteVideo
+from videonet.schemas.reason import Outcome, Reason
 
 KINDS = ("balloon", "sailboat", "locomotive", "mushroom")
 """Classes that films are about, in the order of the demo's class list."""

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Candidate
 from videonet.errors import UsageError
-from videonet.output import Output
+from videonet.schemas.candidate import Candidate
 from videonet.sources.catalogue import REQUIRED, Catalogue
-from videonet.sources.identity import video_key
-from videonet.sources.row import BATCH_ROWS, Row
+from videonet.sources.source import BATCH_ROWS, Row
+from videonet.sources.video_key import video_key
+from videonet.storage.dataset_dir import Output
 
 COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
 TITLE = 'The "best", of cats'

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from videonet.errors import UsageError
 from videonet.sources.folder import Folder
-from videonet.sources.row import Row
+from videonet.sources.source import Row
 
 
 def put(folder: Path, *names: str) -> None:

@@ -1,4 +1,4 @@
-"""videonet.sources.found: what one run found is found by the next."""
+"""videonet.sources.known_videos: what one run found is found by the next."""
 
 import random
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import Sighting
 from videonet.errors import UsageError
-from videonet.sources.found import Found, remember
-from videonet.sources.row import Row
-from videonet.store import Store
+from videonet.schemas.candidate import Sighting
+from videonet.sources.known_videos import Found, remember
+from videonet.sources.source import Row
+from videonet.storage.store import Store
 
 
 def sighting(key: str = "youtube:a", title: str = "A cat", **changes: object) -> Sighting:

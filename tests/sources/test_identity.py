@@ -1,4 +1,4 @@
-"""videonet.sources.identity: one name for one video, whoever found it."""
+"""videonet.sources.video_key: one name for one video, whoever found it."""
 
 import hashlib
 import os
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
-from videonet.sources.identity import canonical, video_key
-from videonet.sources.row import Row
+from videonet.sources.source import Row
+from videonet.sources.video_key import canonical, video_key
 
 
 def key_of(url: str, root: Path | str | None = None) -> str:

@@ -11,27 +11,21 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from schemas import Answer, Reason, Search, Target
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
+from videonet.curation.candidate_list import matcher
 from videonet.errors import UsageError
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.politeness import Pace
-from videonet.fetch.session import Web
-from videonet.lookup import matcher
-from videonet.sources.answers import Asked
+from videonet.fetch.rate_limit import Pace
+from videonet.fetch.ytdlp import Web
+from videonet.schemas.reason import Reason
+from videonet.schemas.search import Answer, Search
+from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
-from videonet.sources.row import Row
-from videonet.sources.search import (
-    DATES,
-    YOUTUBE,
-    LookUp,
-    Query,
-    Site,
-    rounds,
-    searched_site,
-)
-from videonet.store import Store
+from videonet.sources.search import DATES, YOUTUBE, LookUp, Query, Site, rounds, searched_site
+from videonet.sources.search_cache import Asked
+from videonet.sources.source import Row
+from videonet.storage.store import Store
 
 BALLOON = Target(
     target_id="balloon",

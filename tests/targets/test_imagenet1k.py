@@ -1,8 +1,7 @@
 from pathlib import Path
 
 from scripts.make_imagenet1k import TABLE, table
-from videonet.targets import imagenet1k_labels
-from videonet.targets.imagenet1k import imagenet1k_senses
+from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
 from videonet.targets.wordnet import lineage
 
 

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.label import Label
-from schemas.target import Target
 from videonet.errors import UsageError
-from videonet.targets import imagenet1k_labels, resolve_targets
+from videonet.schemas.label import Label
+from videonet.schemas.target import Target
+from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.targets.resolve import resolve_targets
 
 IMAGENET = imagenet1k_labels()
 SHAPES = [Label(wnid=None, name=name) for name in ("red circle", "blue square, blue box", "dog")]

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from demo.drawing import draw_video
-from schemas import Reason
-from videonet.video import VideoError, shown_frames
+from videonet.schemas.reason import Reason
+from videonet.video.decode import VideoError, shown_frames
 
 SIZE = (96, 64)  # width and height
 CROP = (56, 56)

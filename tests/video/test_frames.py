@@ -1,4 +1,4 @@
-"""videonet.video: what frames look like, and what is no video."""
+"""videonet.video.decode: what frames look like, and what is no video."""
 
 import io
 import math
@@ -20,9 +20,10 @@ from PIL import Image
 from demo.drawing import Scene
 from demo.encoding import Encoding, encode
 from demo.odd_files import truncate, write_noise, write_page, write_sound
-from schemas import Probe, Reason
 from tests.video.files import CROP, SIZE, difference, draw, real, reason_of, stored, times
-from videonet.video import (
+from videonet.schemas.reason import Reason
+from videonet.schemas.scan import Probe
+from videonet.video.decode import (
     VideoError,
     first_frames,
     measure_length,

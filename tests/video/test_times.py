@@ -1,4 +1,4 @@
-"""videonet.video: when frames are shown, and how long a video is."""
+"""videonet.video.decode: when frames are shown, and how long a video is."""
 
 import itertools
 import statistics
@@ -12,11 +12,7 @@ import pytest
 
 from demo.encoding import CLOCK, Encoding
 from tests.video.files import CROP, SIZE, draw, real, stored, times
-from videonet.video import (
-    first_frames,
-    measure_length,
-    shown_frames,
-)
+from videonet.video.decode import first_frames, measure_length, shown_frames
 
 # Times.
 

@@ -8,9 +8,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from schemas import ClassifierCard
 from videonet.classifier.download import fetch_default
-from videonet.classifier.session import (
+from videonet.classifier.onnx_session import (
     ORT_ERRORS,
     Device,
     first_line,
@@ -25,14 +24,10 @@ from videonet.classifier.sidecar import (
     read_sidecar,
     sidecar_path,
 )
-from videonet.classifier.uint8_graph import (
-    Normalisation,
-    keep_graph,
-    kept_graphs,
-    with_uint8_input,
-)
+from videonet.classifier.uint8_input import Normalisation, keep_graph, kept_graphs, with_uint8_input
 from videonet.errors import UsageError
 from videonet.files import sha256_of
+from videonet.schemas.manifest import ClassifierCard
 from videonet.targets.imagenet1k import imagenet1k_labels
 
 DEFAULT = "resnet50"

@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.label import Label
-from schemas.record import Record
 from videonet.errors import UsageError
+from videonet.schemas.label import Label
+from videonet.schemas.record import Record
 
 Pixels = Annotated[int, Meta(ge=1)]
 Positive = Annotated[float, Meta(gt=0)]

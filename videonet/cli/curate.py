@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from schemas import Keep, Licence
-from videonet.cli import means
+from videonet.cli import run_options
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.outcome import exit_code, show_outcome
 from videonet.cli.progress_line import progress_line
 from videonet.errors import UsageError
+from videonet.schemas.settings import Keep, Licence
 
 _ABOUT_SOURCES = (
     "youtube, search:PREFIX (any other search of yt-dlp), catalogue:FILE (csv, tsv, jsonl, "
@@ -83,8 +83,8 @@ def curate(
     source: Annotated[
         str, typer.Option(metavar="SOURCE", help=f"Where candidates come from: {_ABOUT_SOURCES}")
     ],
-    store: means.Store,
-    out: means.Out,
+    store: run_options.Store,
+    out: run_options.Out,
     classifier: Annotated[
         str, typer.Option(metavar="MODEL", help="resnet50, or an ONNX file.")
     ] = "resnet50",
@@ -114,16 +114,16 @@ def curate(
         int | None,
         typer.Option(min=1, help="Number of shards; default: shards of about 250 MB."),
     ] = None,
-    keep: means.KeepBytes = Keep.KEPT,
+    keep: run_options.KeepBytes = Keep.KEPT,
     max_bytes: Annotated[
-        Any, typer.Option(parser=means.bytes_of, metavar="SIZE", help="Largest video, bytes.")
+        Any, typer.Option(parser=run_options.bytes_of, metavar="SIZE", help="Largest video, bytes.")
     ] = "2GB",
-    disk_budget: means.DiskBudget = None,
+    disk_budget: run_options.DiskBudget = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Videos scanned or cut at once; default: one a core.")
-    ] = means.WORKERS,
-    downloads: means.Downloads = 8,
-    deadline: means.Deadline = 600.0,
+    ] = run_options.WORKERS,
+    downloads: run_options.Downloads = 8,
+    deadline: run_options.Deadline = 600.0,
     device: Annotated[DeviceName, typer.Option(help="Where the classifier runs.")] = DeviceName.CPU,
     licence: Annotated[
         Licence,
@@ -155,14 +155,14 @@ def curate(
             help="Ask again what earlier runs over this store have asked.",
         ),
     ] = False,
-    requests_per_second: means.RequestsPerSecond = 5.0,
-    per_host: means.PerHost = 4,
-    cookies: means.Cookies = None,
-    cookies_from_browser: means.CookiesFromBrowser = None,
-    proxy: means.Proxy = None,
-    user_agent: means.UserAgent = None,
-    rate_limit: means.RateLimit = None,
-    yt_dlp_option: means.YtDlpOption = None,
+    requests_per_second: run_options.RequestsPerSecond = 5.0,
+    per_host: run_options.PerHost = 4,
+    cookies: run_options.Cookies = None,
+    cookies_from_browser: run_options.CookiesFromBrowser = None,
+    proxy: run_options.Proxy = None,
+    user_agent: run_options.UserAgent = None,
+    rate_limit: run_options.RateLimit = None,
+    yt_dlp_option: run_options.YtDlpOption = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -189,10 +189,13 @@ def curate(
     console = Console(stderr=True)
     with ended_by_interrupt(console):
         # Beam is slow, --help need not be.
-        from videonet.fetch.access import Access, rate_of
+        from videonet.execution.execute import execute, hosts_no_longer_asked
+        from videonet.execution.prepare import Request, prepare
+        from videonet.fetch.credentials import Access, rate_of
         from videonet.fetch.options import options_of
-        from videonet.output import Output
-        from videonet.run import Request, alone, carry_out, hosts_no_longer_asked, prepare
+        from videonet.pipelines.curate import curate as graph
+        from videonet.storage.dataset_dir import Output
+        from videonet.storage.locks import exclusive_lock
 
         request = Request(
             targets=targets,
@@ -230,10 +233,10 @@ def curate(
             ),
             beam_options=tuple(beam_options or ()),
         )
-        with alone(store, out):
+        with exclusive_lock(store, out):
             plan = prepare(request)
             with progress_line(console):
-                manifest = carry_out(plan, request.beam_options)
+                manifest = execute(plan, graph, request.beam_options)
     if manifest is None:
         console.print("The job was handed to its runner.")
         return

@@ -50,7 +50,8 @@ def doctor(
     Example: videonet doctor --source catalogue:videos.csv --store store
     """
     # Here, for it reads the metadata of packages, and --help need not.
-    from videonet.doctor import State, examine
+    from videonet.doctor.examination import examine
+    from videonet.doctor.finding import State
 
     with Console(stderr=True).status("Looking at this machine"):
         findings = examine(source, classifier, store, device.value, proxy or ())

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from videonet.vito import needed_for
+from videonet.training.torch_extra import needed_for
 
 
 class Form(StrEnum):
@@ -39,7 +39,7 @@ def export(
     Example: videonet export run --to timm
     """
     with needed_for("videonet export"):
-        from videonet.vito.export import checkpoint_of, export_onnx, export_timm, file_of
+        from videonet.training.export import checkpoint_of, export_onnx, export_timm, file_of
 
     newest = checkpoint_of(run)
     trained = checkpoint or newest

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from schemas import Counts, Lookup, Manifest, Plan, Reason
+from videonet.schemas.manifest import Counts, Manifest
+from videonet.schemas.reason import Reason
+from videonet.schemas.run import Lookup, Plan
 
 if TYPE_CHECKING:
-    from videonet.fetch.politeness import Closed  # slow, and not needed for --help
+    from videonet.fetch.rate_limit import Closed  # slow, and not needed for --help
 
 # A thousand classes fill many screens; the rest stands in the manifest.
 CLASSES_SHOWN = 30

@@ -14,10 +14,10 @@ from rich.progress import (
     TextColumn,
 )
 
-from schemas import ProcessProgress
-from videonet import progress
 from videonet.cli.status import shown_rate
-from videonet.progress import duration
+from videonet.curation import progress
+from videonet.curation.progress import duration
+from videonet.schemas.progress import ProcessProgress
 
 _REFRESH = 0.5  # seconds, on a terminal
 _LOG_EVERY = 30.0  # seconds, elsewhere

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from schemas import Keep, Reason
-from videonet.cli import means
+from videonet.cli import run_options
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.outcome import exit_code
 from videonet.cli.progress_line import progress_line
+from videonet.schemas.reason import Reason
+from videonet.schemas.settings import Keep
 
 if TYPE_CHECKING:
-    from videonet.fetch.politeness import Closed  # slow, and not needed for --help
-    from videonet.rebuilt import Missing, Rebuilt
+    from videonet.dataset.rebuild_diff import Missing, Rebuilt
+    from videonet.fetch.rate_limit import Closed  # slow, and not needed for --help
 
 # Some videos are gone, have other bytes or other clips, or the shards differ for no known reason.
 INCOMPLETE = 1
@@ -27,27 +28,27 @@ def rebuild(
     lock: Annotated[
         Path, typer.Argument(metavar="LOCK", help="The videos.lock.parquet of a data set.")
     ],
-    store: means.Store,
-    out: means.Out,
+    store: run_options.Store,
+    out: run_options.Out,
     files_root: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the videos that were local files."),
     ] = None,
-    keep: means.KeepBytes = Keep.KEPT,
-    disk_budget: means.DiskBudget = None,
+    keep: run_options.KeepBytes = Keep.KEPT,
+    disk_budget: run_options.DiskBudget = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Videos cut at once; default: one a core.")
-    ] = means.WORKERS,
-    downloads: means.Downloads = 8,
-    deadline: means.Deadline = 600.0,
-    requests_per_second: means.RequestsPerSecond = 5.0,
-    per_host: means.PerHost = 4,
-    cookies: means.Cookies = None,
-    cookies_from_browser: means.CookiesFromBrowser = None,
-    proxy: means.Proxy = None,
-    user_agent: means.UserAgent = None,
-    rate_limit: means.RateLimit = None,
-    yt_dlp_option: means.YtDlpOption = None,
+    ] = run_options.WORKERS,
+    downloads: run_options.Downloads = 8,
+    deadline: run_options.Deadline = 600.0,
+    requests_per_second: run_options.RequestsPerSecond = 5.0,
+    per_host: run_options.PerHost = 4,
+    cookies: run_options.Cookies = None,
+    cookies_from_browser: run_options.CookiesFromBrowser = None,
+    proxy: run_options.Proxy = None,
+    user_agent: run_options.UserAgent = None,
+    rate_limit: run_options.RateLimit = None,
+    yt_dlp_option: run_options.YtDlpOption = None,
 ) -> None:
     """Make a data set again from its lock file, and say what is gone and what has changed.
 
@@ -62,13 +63,15 @@ def rebuild(
     console = Console(stderr=True)
     with ended_by_interrupt(console):
         # Beam is slow, --help need not be.
-        from videonet.fetch.access import Access, rate_of
+        from videonet.dataset.lock_file import read_lock
+        from videonet.dataset.rebuild_diff import compared, other_versions
+        from videonet.execution.execute import execute, hosts_no_longer_asked
+        from videonet.execution.rebuild import Rebuild, prepare_rebuild
+        from videonet.fetch.credentials import Access, rate_of
         from videonet.fetch.options import options_of
-        from videonet.lock import read_lock
-        from videonet.output import Output
-        from videonet.rebuild import Rebuild, prepare_rebuild
-        from videonet.rebuilt import compared, other_versions
-        from videonet.run import alone, carry_out, hosts_no_longer_asked
+        from videonet.pipelines.curate import curate as graph
+        from videonet.storage.dataset_dir import Output
+        from videonet.storage.locks import exclusive_lock
 
         request = Rebuild(
             files_root=files_root,
@@ -91,7 +94,7 @@ def rebuild(
             ),
         )
         opened = read_lock(lock)
-        with alone(store, out):
+        with exclusive_lock(store, out):
             plan = prepare_rebuild(request, opened)
             others = other_versions(opened)
             if others:
@@ -102,7 +105,7 @@ def rebuild(
                     markup=False,
                 )
             with progress_line(console):
-                manifest = carry_out(plan, ())
+                manifest = execute(plan, graph)
     assert manifest is not None, "the run was one of this process"
     closed = hosts_no_longer_asked(plan)
     output = Output(out)

@@ -19,7 +19,7 @@ def fetch() -> None:
 
     Example: videonet classifier fetch
     """
-    from videonet.classifier import fetch_default  # slow, and not needed for --help
+    from videonet.classifier.download import fetch_default  # slow, and not needed for --help
 
     Console(soft_wrap=True).print(f"The default classifier is at {fetch_default()}.")
 
@@ -34,7 +34,7 @@ def show(
 
     Example: videonet classifier show model.onnx
     """
-    from videonet.classifier import describe
+    from videonet.classifier.model import describe
 
     table = Table(show_header=False, box=None)
     for name, value in describe(model).items():

@@ -27,8 +27,12 @@ def show(
 
     Example: videonet show out dQw4w9WgXcQ
     """
-    from videonet.show import exhibit, file_name, sentence  # slow, and not needed for --help
-    from videonet.strip import draw_strip, save_strip
+    from videonet.report.video_sheet.strip import draw_strip, save_strip
+    from videonet.report.video_sheet.video_view import (  # slow, and not needed for --help
+        exhibit,
+        file_name,
+        sentence,
+    )
 
     shown = exhibit(out, video_id, store, training_views)
     file = to or out / "report" / "show" / file_name(shown.verdict)

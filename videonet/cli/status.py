@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from videonet.cli.interrupt import INTERRUPTED
+from videonet.curation.progress import duration
 from videonet.errors import UsageError
-from videonet.progress import duration
 
 if TYPE_CHECKING:
-    from videonet.status import Status  # slow, and not needed for --help
+    from videonet.report.status import Status  # slow, and not needed for --help
 
 _REFRESH = 2.0  # seconds
 
@@ -42,8 +42,8 @@ def status(
         raise UsageError("--watch and --json are two ways to look; give one of them.")
     import msgspec
 
-    from videonet.progress import Phase
-    from videonet.status import status_of
+    from videonet.curation.progress import Phase
+    from videonet.report.status import status_of
 
     console = Console(highlight=False)
     try:

@@ -24,9 +24,9 @@ def targets(
     Example: videonet targets classes.txt --classifier model.onnx
     """
     # Here, for nltk and ONNX Runtime are slow, and --help need not be.
-    from videonet.targets import resolve_targets
+    from videonet.curation.context import open_classifier
     from videonet.targets.imagenet1k import imagenet1k_labels
-    from videonet.workbench import open_classifier
+    from videonet.targets.resolve import resolve_targets
 
     labels = open_classifier(classifier, "cpu").labels if classifier else imagenet1k_labels()
     table = Table("target", "names", "confirmed by", "senses", show_lines=True)

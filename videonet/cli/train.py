@@ -11,7 +11,7 @@ from rich.console import Console
 
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.errors import UsageError
-from videonet.vito import needed_for
+from videonet.training.torch_extra import needed_for
 
 
 def train(
@@ -33,8 +33,8 @@ def train(
     Example: videonet train --data out --out run --config vito_tiny --set train.seed=1
     """
     with needed_for("videonet train"):
-        from videonet.vito.config import load
-        from videonet.vito.train import train as carry_out
+        from videonet.training.config import load
+        from videonet.training.train import train as carry_out
 
     if "://" in data:
         raise UsageError(f"Only folders can be trained on as yet; copy {data} into one.")

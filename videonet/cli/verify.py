@@ -14,7 +14,7 @@ def verify(
 
     Example: videonet verify out
     """
-    from videonet.verify import problems_of  # slow, and not needed for --help
+    from videonet.dataset.verify import problems_of  # slow, and not needed for --help
 
     console = Console(soft_wrap=True, highlight=False)
     found = problems_of(out)

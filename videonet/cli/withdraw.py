@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from videonet.withdraw import TakenOut  # slow, and not needed for --help
+    from videonet.dataset.withdraw import TakenOut  # slow, and not needed for --help
 
 
 def withdraw(
@@ -38,7 +38,7 @@ def withdraw(
 
     Example: videonet withdraw out abcdefghijk
     """
-    from videonet.withdraw import withdraw as take_out
+    from videonet.dataset.withdraw import withdraw as take_out
 
     console = Console(soft_wrap=True, highlight=False)
     done = take_out(out, ids, store)

@@ -23,7 +23,7 @@ from videonet.doctor.machine import (
 from videonet.doctor.sites import Needs, look_at_javascript, look_at_network, look_at_source
 
 if TYPE_CHECKING:
-    from videonet.classifier import Device
+    from videonet.classifier.onnx_session import Device
 
 NETWORK_SECONDS = 5.0
 SECONDS = 60.0  # for anything else; a large classifier takes a while to load

@@ -46,7 +46,7 @@ def _why_not_cuda() -> str | None:
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
-    from videonet.classifier.session import ORT_ERRORS, first_line, open_session
+    from videonet.classifier.onnx_session import ORT_ERRORS, first_line, open_session
 
     # It would say on stderr what is said here.
     onnxruntime.set_default_logger_severity(4)

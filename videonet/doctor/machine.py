@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from videonet.budget import RESERVE
 from videonet.doctor.finding import Finding, State, reason, told
 from videonet.errors import UsageError
+from videonet.fetch.disk_budget import RESERVE
 from videonet.files import cache_folder
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def look_at_packages(package: str = "videonet") -> Finding:
     if wrong:
         return Finding("packages", State.MISSING, "; ".join(wrong), advice)
     try:
-        import videonet.run  # noqa: F401  # loads all that a run does
+        import videonet.execution.execute  # noqa: F401  # loads all that a run does
     except (ImportError, OSError) as error:
         return Finding("packages", State.MISSING, f"not all load: {reason(error)}", advice)
     named = sorted({each.name for each in _requirements(package)}, key=str.lower)
@@ -58,8 +58,8 @@ def look_at_packages(package: str = "videonet") -> Finding:
 
 def look_at_classifier(path_or_name: str) -> Finding:
     """Whether the classifier is here, and is one. Raises UsageError for a file that is none."""
-    from videonet.classifier import DEFAULT, load_classifier
     from videonet.classifier.download import RESNET50
+    from videonet.classifier.model import DEFAULT, load_classifier
 
     if path_or_name == DEFAULT:
         return look_for_asset(RESNET50, cache_folder())

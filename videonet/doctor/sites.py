@@ -30,10 +30,10 @@ def look_at_source(spec: str, store: Path) -> tuple[Finding, Needs]:
     """What the source needs. Raises UsageError for one that there is not or cannot be read."""
     import yarl
 
-    from videonet.sources import open_source
-    from videonet.sources.identity import video_key
+    from videonet.sources.open_source import open_source
     from videonet.sources.search import YOUTUBE, searched_site
-    from videonet.store import Store
+    from videonet.sources.video_key import video_key
+    from videonet.storage.store import Store
 
     finding = Finding("source", State.OK, spec)
     site = searched_site(spec)

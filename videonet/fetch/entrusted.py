@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from videonet.errors import UsageError
-from videonet.fetch.access import Access, rate_of
+from videonet.fetch.credentials import Access, rate_of
 from videonet.fetch.options import options_of
-from videonet.fetch.secrecy import conceal
+from videonet.fetch.redaction import conceal
 
 FILE_VARIABLE = "VIDEONET_ACCESS"
 

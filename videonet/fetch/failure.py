@@ -18,7 +18,7 @@ from yt_dlp.utils import (
     UserNotLive,
 )
 
-from schemas import Reason
+from videonet.schemas.reason import Reason
 
 
 class FetchError(DownloadCancelled):

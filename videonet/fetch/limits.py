@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas import Licence
+from videonet.schemas.settings import Licence
 
 # A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
 DECLARED_TOLERANCE = 1.0

@@ -17,7 +17,7 @@ from yt_dlp.utils import FormatSorter, YoutubeDLError
 
 from videonet.errors import UsageError
 from videonet.fetch.proxies import credentials
-from videonet.fetch.secrecy import HARMLESS, error_text
+from videonet.fetch.redaction import HARMLESS, error_text
 
 # Shorter values are not secret unless they are there to log in: sites keep "1", "true" and "en-US"
 # in cookies, and without those no number and no word of a report could be read.

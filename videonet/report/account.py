@@ -15,9 +15,13 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from schemas import Label, Lookup, Manifest, Plan, Target, Verdict
 from videonet.errors import UsageError
-from videonet.output import Output
+from videonet.schemas.label import Label
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.run import Lookup, Plan
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
 
 # More is put on disk. Of more threads, each would have so little that it is slow.
 MEMORY = "500MB"

@@ -5,12 +5,12 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from schemas import Reason
 from videonet.report.account import Account
 from videonet.report.facts import Advice, ClassRow, Failure
 from videonet.report.funnel import is_rebuilt
 from videonet.report.names import Brought
 from videonet.report.wording import number, share, target_names
+from videonet.schemas.reason import Reason
 
 # Of each kind; the tables have the rest.
 MOST = 5

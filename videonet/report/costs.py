@@ -1,10 +1,10 @@
 """What the stages of a run took, as its processes have counted."""
 
-from schemas import Plan
-from videonet.output import Output
-from videonet.progress import STAGES, costs_of
+from videonet.curation.progress import STAGES, costs_of
 from videonet.report.facts import Cost
-from videonet.store import Store
+from videonet.schemas.run import Plan
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
 
 
 def costs(output: Output, store: Store | None, plan: Plan | None) -> tuple[Cost, ...]:

@@ -3,7 +3,8 @@
 A *pair* is a candidate for one class; everything is counted in pairs unless it says "videos".
 """
 
-from schemas import Record, StageCost
+from videonet.schemas.progress import StageCost
+from videonet.schemas.record import Record
 
 
 class Funnel(Record, frozen=True, kw_only=True):

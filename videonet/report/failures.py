@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from schemas import Reason, Verdict
 from videonet.report.account import Account
 from videonet.report.facts import ClassRow, Example, Failure
 from videonet.report.funnel import ordered
+from videonet.schemas.reason import Reason
+from videonet.schemas.verdict import Verdict
 
 EXAMPLES = 5
 

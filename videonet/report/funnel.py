@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from schemas import Outcome
 from videonet.report.account import DOWNLOADED, KEPT, LONG_ENOUGH, MATCHING, Account
 from videonet.report.facts import ClassRow, Funnel
+from videonet.schemas.reason import Outcome
 
 
 def is_rebuilt(account: Account) -> bool:

@@ -9,10 +9,7 @@ from typing import NamedTuple
 
 from rich.filesize import decimal
 
-from schemas import ClassifierCard
-from videonet.clips import DATASET
 from videonet.errors import UsageError
-from videonet.output import Output
 from videonet.report.account import Account, open_account, settings_of
 from videonet.report.advice import chase, drop, thin
 from videonet.report.confusions import confusions
@@ -24,7 +21,10 @@ from videonet.report.histograms import histograms, shard_sizes
 from videonet.report.names import brought
 from videonet.report.pictures import pictures
 from videonet.report.wording import number
-from videonet.store import Store
+from videonet.schemas.manifest import ClassifierCard
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+from videonet.video.clips import DATASET
 
 
 def facts_of(out: Path, store: Path | None) -> Facts:

@@ -1,6 +1,7 @@
 """Contact sheets: a few kept and rejected videos of as many classes as possible, and what was seen.
 
-The pictures are those that the store keeps of each classified video, see `videonet.thumbnail`.
+The pictures are those that the store keeps of each classified video, see
+`videonet.video.thumbnails`.
 """
 
 import base64
@@ -10,13 +11,14 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from schemas import Outcome, Reason, Verdict
 from videonet.report.account import Account
 from videonet.report.facts import Picture
 from videonet.report.funnel import is_rebuilt
 from videonet.report.wording import label_names, target_names
-from videonet.store import Store
-from videonet.thumbnail import frames_of
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.storage.store import Store
+from videonet.video.thumbnails import frames_of
 
 # Most pictures of kept videos, and of rejected ones: together some 3 MB of the page.
 MOST = 300

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import msgspec
 
-from schemas import Candidate, Lookup, Verdict
+from videonet.curation.context import Knowledge
+from videonet.curation.steps import seen_of
+from videonet.curation.verdict import Seen, account, decide
 from videonet.errors import UsageError
-from videonet.fetch.state import worth_fetching
-from videonet.output import Output
-from videonet.steps import seen_of
-from videonet.store import Store
-from videonet.verdict import Seen, account, decide
-from videonet.workbench import Knowledge
+from videonet.fetch.acquire import worth_fetching
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.run import Lookup
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
 
 # Most candidates that are looked at: their records are small files, a few thousand a second.
 MOST = 20_000

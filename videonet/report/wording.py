@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from schemas import Label, Target
+from videonet.schemas.label import Label
+from videonet.schemas.target import Target
 
 
 def number(count: int, one: str, many: str = "") -> str:

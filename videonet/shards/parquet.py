@@ -1,4 +1,4 @@
-"""Clips as Parquet: one row a clip, with the columns of `schemas.Clip`.
+"""Clips as Parquet: one row a clip, with the columns of `videonet.schemas.clip.Clip`.
 
 A row group is the least that a reader can fetch, so it is one clip: row group `i` is clip `i`. In
 a shard of 244 clips of 1 MB the footer is then 0.28 MB and a clip costs one read of 1.03 MB;
@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas import Clip, arrow_schema
 from videonet.errors import UsageError
+from videonet.schemas.clip import Clip
+from videonet.schemas.record import arrow_schema
 
 SCHEMA = arrow_schema(Clip)
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import google_crc32c
 from google.protobuf.message import DecodeError
 
-from schemas import Clip
 from videonet.errors import UsageError
+from videonet.schemas.clip import Clip
 from videonet.shards.sequence_example import SequenceExample
 
 # What is said once a clip.

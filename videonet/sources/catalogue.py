@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from yt_dlp.utils import parse_duration
 
 from videonet.errors import UsageError
-from videonet.sources.row import BATCH_ROWS, Batch, Row
+from videonet.sources.source import BATCH_ROWS, Batch, Row
 from videonet.text import encodable
 
 REQUIRED = ("id", "url", "title")

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from yt_dlp.utils import MEDIA_EXTENSIONS
 
 from videonet.errors import UsageError
-from videonet.sources.row import Batch, Row, in_batches
+from videonet.sources.source import Batch, Row, in_batches
 from videonet.text import encodable
 
 # yt-dlp's list has no streams as television and cameras write them.

@@ -15,10 +15,11 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.globals import all_plugins_loaded
 from yt_dlp.plugins import load_all_plugins
 
-from schemas import NameYield, Search, Target
 from videonet.errors import UsageError
-from videonet.sources.answers import Answers
-from videonet.sources.row import Row
+from videonet.schemas.search import NameYield, Search
+from videonet.schemas.target import Target
+from videonet.sources.search_cache import Answers
+from videonet.sources.source import Row
 
 YOUTUBE = "ytsearch"
 
@@ -105,7 +106,7 @@ class LookUp:
         asked: Iterable[list[Query]],
         open_answers: Callable[[Sequence[str]], AbstractContextManager[list[Answers]]],
     ) -> str:
-        """Ask round by round; why it ended, as in `schemas.Search`."""
+        """Ask round by round; why it ended, as in `videonet.schemas.search.Search`."""
         for queries in asked:
             with open_answers([query.words for query in queries]) as answers:
                 brought = self._take_turns(queries, answers)

@@ -6,16 +6,20 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 
-from schemas import Candidate, Plan, Reason, Shard, Totals, Verdict
-from videonet import steps
+from videonet.curation import steps
+from videonet.curation.context import Workbench, workbench
+from videonet.dataset.assembly import finish_shard
+from videonet.dataset.finish import finish
+from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
-from videonet.finish import finish
-from videonet.manifest import Key, manifest_of, tally
-from videonet.members import finish_shard
-from videonet.shards import shard_of
-from videonet.stages.judging import as_outputs, decided
-from videonet.stages.stage import COUNTS, MAIN, Stage, complete_list
-from videonet.workbench import Workbench, workbench
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.manifest import Shard, Totals
+from videonet.schemas.reason import Reason
+from videonet.schemas.run import Plan
+from videonet.schemas.verdict import Verdict
+from videonet.shards.layout import shard_of
+from videonet.stages.filters import as_outputs, decided
+from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 
 
 class ShardedClips(Stage):

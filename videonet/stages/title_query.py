@@ -7,20 +7,23 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 
-from schemas import Candidate, Lookup, Plan, Search, Target
-from videonet import lookup
+from videonet.curation import candidate_list
+from videonet.curation.candidate_list import Found, Named
+from videonet.curation.context import Workbench, workbench
 from videonet.errors import UsageError
-from videonet.lookup import Found, Named
-from videonet.shards import number_of_shards, shard_of
-from videonet.sources import Batch, open_source
-from videonet.sources.answers import Asked
-from videonet.sources.found import remember
-from videonet.sources.identity import video_key
-from videonet.sources.row import in_batches
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.run import Lookup, Plan
+from videonet.schemas.search import Search
+from videonet.schemas.target import Target
+from videonet.shards.layout import number_of_shards, shard_of
+from videonet.sources.known_videos import remember
+from videonet.sources.open_source import open_source
 from videonet.sources.search import LookUp, rounds, searched_site
-from videonet.stages.stage import COUNTS, MAIN, InThreads, Stage, complete_list
-from videonet.titles import TitleMatcher
-from videonet.workbench import Workbench, workbench
+from videonet.sources.search_cache import Asked
+from videonet.sources.source import Batch, in_batches
+from videonet.sources.video_key import video_key
+from videonet.stages.threaded import COUNTS, MAIN, InThreads, Stage, complete_list
+from videonet.targets.title_matcher import TitleMatcher
 
 _TITLES = "titles"
 _SEARCHES = "searches"
@@ -134,9 +137,9 @@ class _MatchTitles(beam.DoFn):
 
     def process(self, batch: Batch, targets: list[Target]) -> Iterator[Any]:
         if self._titles is None:
-            self._titles = lookup.matcher(targets)
+            self._titles = candidate_list.matcher(targets)
         yield TaggedOutput(_TITLES, len(batch))
-        yield from lookup.named(batch, self._titles)
+        yield from candidate_list.named(batch, self._titles)
 
 
 class _Quota(beam.DoFn):
@@ -144,7 +147,7 @@ class _Quota(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[Found]], plan: Plan) -> Iterator[Any]:
         target_id, finds = element
-        taken, matched = lookup.within_quota(finds, plan.settings.per_class)
+        taken, matched = candidate_list.within_quota(finds, plan.settings.per_class)
         yield TaggedOutput(COUNTS, (target_id, matched))
         yield from taken
 
@@ -168,12 +171,12 @@ def _search(bench: Workbench, target_id: str) -> list[Any]:
     settings = plan.settings
     site = searched_site(settings.source)
     assert site is not None
-    titles = lookup.matcher([target])
+    titles = candidate_list.matcher([target])
     asked = Asked(
         site.prefix, bench.store, bench.web, bench.fetch_limits, plan.run_id, plan.refresh_search
     )
     search = LookUp(
-        lambda title: bool(titles.match(title[: lookup.TITLE_LENGTH])),
+        lambda title: bool(titles.match(title[: candidate_list.TITLE_LENGTH])),
         settings.per_class,
         settings.search_patience,
     )
@@ -191,7 +194,7 @@ def _search(bench: Workbench, target_id: str) -> list[Any]:
 def _identify(bench: Workbench, matched: Named) -> list[Found]:
     kind = bench.plan.settings.source.partition(":")[0]
     try:
-        return lookup.found(matched, video_key(matched.row), kind)
+        return candidate_list.found(matched, video_key(matched.row), kind)
     except UsageError as error:
         bench.output.complain(error)
         raise
@@ -199,7 +202,7 @@ def _identify(bench: Workbench, matched: Named) -> list[Found]:
 
 def _one_url_each(element: tuple[str, Iterable[Found]], plan: Plan) -> Iterable[Found]:
     try:
-        return lookup.one_url_each(list(element[1]))
+        return candidate_list.one_url_each(list(element[1]))
     except UsageError as error:
         workbench(plan).output.complain(error)
         raise
@@ -239,7 +242,9 @@ def _write_list(
     """Write one file of the candidate list; how many candidates and pairs are in it."""
     index, finds = element
     bench = workbench(plan)
-    candidates = lookup.candidates((find for find in finds if find is not None), bench.position)
+    candidates = candidate_list.candidates(
+        (find for find in finds if find is not None), bench.position
+    )
     bench.output.write_candidates(index, shards, candidates)
     return len(candidates), sum(len(each.matches) for each in candidates)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videonet.errors import UsageError
-from videonet.titles import normalise
+from videonet.targets.title_matcher import normalise
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
 
-from schemas.label import Label
-from videonet.targets.sense import Sense
+from videonet.schemas.label import Label
+from videonet.targets.synset import Sense
 
 
 @functools.cache

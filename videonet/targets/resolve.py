@@ -4,15 +4,15 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from schemas.label import Label
-from schemas.target import Target
 from videonet.errors import UsageError
+from videonet.schemas.label import Label
+from videonet.schemas.target import Target
 from videonet.targets import wordnet
 from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
+from videonet.targets.classifier_labels import Outputs
 from videonet.targets.imagenet1k import imagenet1k_senses
-from videonet.targets.outputs import Outputs
-from videonet.targets.sense import Sense
-from videonet.titles import normalise
+from videonet.targets.synset import Sense
+from videonet.targets.title_matcher import normalise
 
 _NAMED = 10  # problems that one message spells out
 

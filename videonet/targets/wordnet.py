@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from videonet.errors import UsageError
-from videonet.targets.sense import Sense
+from videonet.targets.synset import Sense
 
 if TYPE_CHECKING:
-    from videonet.targets.wordnet_files import Reader
+    from videonet.targets.wordnet_install import Reader
 
 
 class WordNetMissingError(UsageError):
@@ -59,10 +59,10 @@ def install(source: Path | None = None, target: Path | None = None) -> Path:
     can be written. What was there is replaced only once the new files have answered.
     Raises `UsageError` when they cannot be had, written or read, or are not WordNet 3.0.
     """
-    from videonet.targets import wordnet_files
+    from videonet.targets import wordnet_install
 
     with _LOCK:
-        folder = wordnet_files.install(source, target)
+        folder = wordnet_install.install(source, target)
         _wordnet.cache_clear()
     return folder
 
@@ -76,7 +76,7 @@ _NEEDED = (
 @functools.cache
 def _wordnet() -> "Reader":
     """The reader of the installed WordNet. Hold the lock while using it."""
-    from videonet.targets.wordnet_files import VERSION, Reader, find
+    from videonet.targets.wordnet_install import VERSION, Reader, find
 
     place = find()
     if place is None:

@@ -1,0 +1,452 @@
+"""progress: what a process says of its part in a run, while it goes on and afterwards."""
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.curated import Curated, curated_once
+from tests.curating import verdicts_of
+from videonet import stop_signal
+from videonet.curation import progress
+from videonet.curation.progress import RECENT, STAGES, Progress, begin_anew, costs_of, processes_of
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+
+PATIENCE = 60  # seconds until something that should appear counts as missing
+RUN = "run"
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curated_once(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    return store
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Output:
+    return Output(tmp_path / "out")
+
+
+@pytest.fixture
+def counts(store: Store, output: Output) -> Iterator[Progress]:
+    counts = Progress(store, output, RUN)
+    yield counts
+    counts.end()
+
+
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes say something more often than they usually do."""
+    monkeypatch.setattr(progress, "SAY_EVERY", 0.02)
+    monkeypatch.setattr(progress, "SIGN_OF_LIFE", 0.1)
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while not seen():
+        assert time.monotonic() < give_up, "what was waited for never appeared"
+        time.sleep(0.01)
+
+
+def said(store: Store) -> ProcessProgress:
+    """What this process has said in the store."""
+    (record,) = processes_of(store, RUN)
+    return record
+
+
+def are_saying() -> bool:
+    return any(each.name == "videonet-progress" for each in threading.enumerate())
+
+
+def _stopped_after(seconds: float) -> None:
+    time.sleep(seconds)
+    stop_signal.check()
+
+
+def process(name: str, stages: dict[str, StageCost], kept: int = 0) -> ProcessProgress:
+    return ProcessProgress(
+        process=name,
+        begun="2026-01-01T00:00:00.000+00:00",
+        updated="2026-01-01T00:00:01.000+00:00",
+        searched=0,
+        pairs=kept,
+        kept=kept,
+        rejected={},
+        failed={},
+        recent_pairs=0,
+        recent_seconds=0.0,
+        stages=stages,
+    )
+
+
+def written(store: Store, *records: ProcessProgress, run: str = RUN) -> None:
+    for record in records:
+        store.write(store.progress_name(run, record.process), record.to_json())
+
+
+class Clock:
+    """Made-up seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+# What is counted.
+
+
+def test_verdicts_are_counted_by_outcome_and_reason(counts: Progress, curated: Curated):
+    verdicts = verdicts_of(curated.out)
+    counts.decided(verdicts)
+    now = counts.now()
+    assert now.kept == sum(each.outcome is Outcome.KEPT for each in verdicts) == 4
+    assert (now.rejected, now.failed) == ({Reason.NO_TOP1_MATCH: 1}, {})
+    assert progress.done_in(now) == len(verdicts)
+
+
+def test_what_is_foreseen_counts_once_and_as_it_turns_out(counts: Progress, curated: Curated):
+    kept, rejected = (
+        next(each for each in verdicts_of(curated.out) if each.outcome is outcome)
+        for outcome in (Outcome.KEPT, Outcome.REJECTED)
+    )
+    full = msgspec.structs.replace(kept, outcome=Outcome.FAILED, reason=Reason.DISK_FULL)
+    counts.foreseen([full])
+    assert counts.now().failed == {Reason.DISK_FULL: 1}
+    counts.decided([kept, rejected])
+    now = counts.now()
+    assert (now.kept, now.rejected, now.failed) == (1, {Reason.NO_TOP1_MATCH: 1}, {})
+
+
+def test_work_costs_its_time_and_is_one_item_with_its_bytes(counts: Progress):
+    for size in (10, 20):
+        with counts.at_work("scan") as work:
+            time.sleep(0.02)
+            work.bytes += size
+    (stage,) = counts.now().stages.items()
+    assert stage[0] == "scan"
+    assert (stage[1].items, stage[1].bytes) == (2, 30)
+    assert stage[1].seconds >= 0.04
+
+
+def test_work_that_fails_was_done_and_work_that_is_called_off_was_not(counts: Progress):
+    with pytest.raises(ValueError, match="broken"), counts.at_work("scan"):
+        raise ValueError("broken")
+    stop_signal.event.set()
+    try:
+        with pytest.raises(stop_signal.Stopped), counts.at_work("download"):
+            _stopped_after(0.01)
+    finally:
+        stop_signal.event.clear()
+    stages = counts.now().stages
+    assert (stages["scan"].items, stages["download"].items) == (1, 0)
+    assert stages["download"].seconds > 0
+
+
+def test_no_count_of_many_threads_is_lost(counts: Progress, store: Store, curated: Curated):
+    verdict = verdicts_of(curated.out)[0]
+
+    def work(verdict: Verdict) -> None:
+        for _ in range(500):
+            with counts.at_work("cut") as piece:
+                piece.bytes += 3
+            counts.decided([verdict])
+
+    threads = [threading.Thread(target=work, args=(verdict,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    counts.end()
+    assert progress.done_in(said(store)) == 4000
+    assert said(store).stages["cut"].items == 4000
+    assert said(store).stages["cut"].bytes == 12_000
+
+
+def test_time_left_is_that_of_the_rest_at_the_rate():
+    assert progress.seconds_left(10, 40, 2.0) == 15.0
+    assert progress.seconds_left(0, 40, None) is None
+    assert progress.seconds_left(40, 40, 2.0) is None
+
+
+# How fast it is.
+
+
+def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
+    store: Store, output: Output, curated: Curated
+):
+    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    counts = Progress(store, output, RUN, clock)
+    counts.listed(10_000)
+    clock.seconds += 1
+    counts.decided([verdict] * 1000)
+    for _ in range(round(RECENT) + 10):
+        clock.seconds += 1
+        counts.decided([verdict])
+    counts.end()
+    now = counts.now()
+    assert progress.rate_of([now]) == pytest.approx(1, rel=0.05)
+    # Nobody looks at more than a few minutes, nor at much less.
+    assert RECENT <= now.recent_seconds <= RECENT + 10
+    assert progress.done_in(now) == 1000 + round(RECENT) + 10
+
+
+def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
+    store: Store, output: Output, curated: Curated
+):
+    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    counts = Progress(store, output, RUN, clock)
+    with counts.at_work("search"):
+        clock.seconds += 3600
+    assert (counts.now().recent_seconds, progress.rate_of([counts.now()])) == (0, None)
+    counts.listed(5)
+    clock.seconds += 20
+    counts.decided([verdict] * 2)
+    counts.end()
+    assert (counts.now().recent_pairs, counts.now().recent_seconds) == (2, 20)
+    assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
+
+
+def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
+    store: Store, output: Output, curated: Curated
+):
+    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    counts = Progress(store, output, RUN, clock)
+    with counts.at_work("download"):
+        clock.seconds += 10
+    counts.decided([verdict])
+    counts.end()
+    assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
+
+
+def test_a_run_that_decides_nothing_any_more_has_no_rate(
+    store: Store, output: Output, curated: Curated
+):
+    clock = Clock()
+    counts = Progress(store, output, RUN, clock)
+    counts.decided(verdicts_of(curated.out))
+    for _ in range(100):
+        clock.seconds += 5
+        counts.now()
+    counts.end()
+    assert progress.rate_of([counts.now()]) is None
+
+
+# When it is said.
+
+
+def test_who_has_not_begun_says_nothing(counts: Progress, store: Store):
+    counts.end()
+    assert list(store.list("progress")) == []
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [Progress.begin, Progress.show_life, Progress.searched],
+    ids=lambda each: each.__name__,
+)
+def test_a_process_speaks_up_when_it_begins(
+    counts: Progress, store: Store, begins: Callable[[Progress], None]
+):
+    begins(counts)
+    wait_for(lambda: bool(processes_of(store, RUN)))
+    assert said(store).process.rpartition("-")[2].isdigit()
+    assert progress.of_this_process() is counts
+    counts.end()
+    assert progress.of_this_process() is None
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_process_says_what_has_changed_and_that_it_lives_when_nothing_does(
+    counts: Progress, store: Store
+):
+    counts.begin()
+    counts.listed(5)
+    wait_for(lambda: any(each.pairs == 5 for each in processes_of(store, RUN)))
+    before = said(store)
+    wait_for(lambda: said(store).updated > before.updated)
+    assert said(store).begun == before.begun
+
+
+@pytest.mark.usefixtures("quickly")
+def test_after_the_end_nothing_is_said(counts: Progress, store: Store):
+    counts.begin()
+    counts.listed(5)
+    counts.end()
+    last = said(store)
+    assert last.pairs == 5
+    assert not are_saying()
+    counts.listed(6)
+    time.sleep(0.2)
+    assert said(store) == last
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_process_whose_file_was_taken_away_writes_none_again(counts: Progress, store: Store):
+    counts.begin()
+    wait_for(lambda: bool(processes_of(store, RUN)))
+    store.forget_progress(RUN)
+    counts.listed(5)
+    wait_for(lambda: not are_saying())
+    counts.end()
+    assert list(store.list("progress")) == []
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_worker_that_nobody_tells_of_the_end_sees_it(
+    counts: Progress, store: Store, output: Output, curated: Curated
+):
+    counts.listed(5)
+    wait_for(lambda: bool(processes_of(store, RUN)))
+    manifest = Output(curated.out).manifest()
+    assert isinstance(manifest, Manifest)
+    output.write_manifest(manifest)
+    wait_for(lambda: not are_saying())
+    assert said(store).pairs == 5
+
+
+def test_a_run_that_begins_again_in_the_same_process_counts_from_zero(
+    counts: Progress, store: Store
+):
+    for searches in (3, 2):
+        counts.begin()
+        for _ in range(searches):
+            counts.searched()
+        counts.end()
+        assert said(store).searched == searches
+
+
+def test_counts_that_cannot_be_written_stop_nobody(tmp_path: Path, output: Output):
+    (tmp_path / "store").write_text("no folder")
+    counts = Progress(Store(tmp_path / "store"), output, RUN)
+    counts.begin()
+    with counts.at_work("cut") as work:
+        work.bytes += 1
+    counts.end()
+    assert counts.now().stages["cut"].bytes == 1
+
+
+def test_counts_keep_no_process_alive(tmp_path: Path):
+    program = (
+        "from pathlib import Path; from videonet.storage.dataset_dir import Output; "
+        "from videonet.curation.progress import Progress; "
+        "from videonet.storage.store import Store; "
+        f"Progress(Store(Path({str(tmp_path)!r})), Output(Path('nowhere')), 'run').begin()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+# Over all processes and attempts.
+
+COSTS = st.dictionaries(
+    st.sampled_from(STAGES),
+    st.builds(
+        StageCost,
+        seconds=st.integers(0, 10**6).map(float),
+        items=st.integers(0, 10**6),
+        bytes=st.integers(0, 10**12),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(COSTS, max_size=4), st.integers(1, 3))
+def test_costs_are_summed_and_outlive_every_new_beginning_while_counts_do_not(
+    tmp_path_factory: pytest.TempPathFactory, costs: list[dict[str, StageCost]], beginnings: int
+):
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.prepare()
+    written(store, *(process(f"host-{i}", each, kept=7) for i, each in enumerate(costs)))
+    before = costs_of(store, RUN)
+    for name in STAGES:
+        parts = [each[name] for each in costs if name in each]
+        assert (name in before) is bool(parts)
+        if parts:
+            assert before[name].seconds == sum(each.seconds for each in parts)
+            assert before[name].items == sum(each.items for each in parts)
+            assert before[name].bytes == sum(each.bytes for each in parts)
+    assert len(processes_of(store, RUN)) == len(costs)
+    for _ in range(beginnings):
+        begin_anew(store, RUN)
+        assert processes_of(store, RUN) == []
+        assert costs_of(store, RUN) == before
+    # What the next attempt costs comes on top.
+    written(store, process("host-0", {"scan": StageCost(seconds=1.0, items=2, bytes=3)}))
+    items = before["scan"].items if "scan" in before else 0
+    assert costs_of(store, RUN)["scan"].items == items + 2
+    shutil.rmtree(store.root)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(COSTS, max_size=3), st.lists(COSTS, max_size=3))
+def test_a_run_takes_over_what_the_run_before_it_has_cost(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: list[dict[str, StageCost]],
+    second: list[dict[str, StageCost]],
+):
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.prepare()
+    written(store, *(process(f"host-{i}", each, kept=7) for i, each in enumerate(first)))
+    # The run before may itself have been interrupted, and so may this one.
+    begin_anew(store, RUN)
+    same = (process(f"host-{i}", each, kept=7) for i, each in enumerate(first))
+    written(store, *same)
+    written(store, *(process(f"host-{i}", each) for i, each in enumerate(second)), run="next")
+    parts = [costs_of(store, RUN), costs_of(store, "next")]
+    begin_anew(store, "next", before=RUN)
+    costs = costs_of(store, "next")
+    assert set(costs) == {name for part in parts for name in part}
+    for name, cost in costs.items():
+        for field in ("seconds", "items", "bytes"):
+            expected = sum(getattr(part[name], field) for part in parts if name in part)
+            assert getattr(cost, field) == expected
+    assert processes_of(store, "next") == []
+    assert list(store.list(f"progress/{RUN}")) == []
+    # Who asks a second time takes over nothing again.
+    begin_anew(store, "next", before=RUN)
+    assert costs_of(store, "next") == costs
+    shutil.rmtree(store.root)
+
+
+def test_costs_are_in_the_order_of_the_stages(store: Store):
+    cost = StageCost(seconds=1.0, items=1, bytes=0)
+    written(store, process("host-1", dict.fromkeys(sorted(STAGES), cost)))
+    assert tuple(costs_of(store, RUN)) == STAGES
+
+
+def test_a_run_that_never_was_costs_nothing(store: Store):
+    begin_anew(store, RUN)
+    assert costs_of(store, RUN) == {}
+    assert list(store.list("progress")) == []
+
+
+def test_a_damaged_file_counts_as_none(store: Store):
+    store.write(store.progress_name(RUN, "host-1"), b'{"process":')
+    assert processes_of(store, RUN) == []

@@ -1,0 +1,187 @@
+"""Ctrl-C: a run ends at once and in one sentence, and the same command goes on."""
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from demo.behaviours import Behaviour, Hang, Hold, Status
+from demo.drawing import draw_video
+from demo.server import VideoServer
+from tests.curated import VIDEONET, arguments
+from tests.curating import outcomes_of
+from tests.fetch.visiting import quick_web
+from videonet import stop_signal
+from videonet.cli.interrupt import ended_by_interrupt
+from videonet.fetch.acquire import fetch
+from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.limits import FetchLimits
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.reason import Outcome
+from videonet.storage.store import Store
+
+VIDEOS = 30
+FEW = 12  # more than are downloaded at once
+PATIENCE = 180  # seconds until something that should appear counts as missing
+# Seconds; who went on waiting for a silent server would do so for 20, or for the deadline of 600.
+SOON = 15
+LIMITS = FetchLimits(deadline=PATIENCE, silence=PATIENCE)
+
+
+@pytest.fixture
+def stop() -> Iterator[threading.Event]:
+    """The event that ends a run; it is over with the test."""
+    yield stop_signal.event
+    stop_signal.event.clear()
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    """A folder with a class list, and a file for each of VIDEOS rows of a catalogue."""
+    (tmp_path / "classes.txt").write_text("balloon\n")
+    (tmp_path / "files").mkdir()
+    draw_video(tmp_path / "files" / "0.mp4", "balloon", 11, size=(96, 64))
+    video = (tmp_path / "files" / "0.mp4").read_bytes()
+    for number in range(VIDEOS):
+        (tmp_path / "files" / f"{number}.mp4").write_bytes(video)
+    return tmp_path
+
+
+def command(folder: Path, server: VideoServer, videos: int = VIDEOS) -> list[str]:
+    rows = "".join(f"{i},{server.url(f'{i}.mp4')},a balloon\n" for i in range(videos))
+    (folder / "videos.csv").write_text("id,url,title\n" + rows)
+    return [
+        str(VIDEONET),
+        *arguments(folder),
+        "--source",
+        f"catalogue:{folder / 'videos.csv'}",
+        *("--requests-per-second", "1000", "--per-host", "8"),
+    ]
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while not seen():
+        assert time.monotonic() < give_up, "what was waited for never appeared"
+        time.sleep(0.02)
+
+
+def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:
+    """Start the command, interrupt it as soon as `seen`, and return how long it took to end."""
+    process = subprocess.Popen(
+        typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background ignore it, and so would this process.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        wait_for(seen)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert (process.returncode, stdout) == (130, "")
+    assert stderr.splitlines()[-1] == "Interrupted; the same command goes on."
+    assert "Traceback" not in stderr
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize("hangs", [Hang(), Hold(threading.Event())], ids=["body", "answer"])
+def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hangs: Behaviour):
+    silent = {f"{number}.mp4": hangs for number in range(2, FEW)}
+    with VideoServer(asked / "files", silent) as server:
+        typed = command(asked, server, FEW)
+        seconds = interrupted(typed, lambda: len(server.requests()) >= 8)
+        assert seconds < SOON
+        records = list((asked / "store").glob("fetch/*/*.json"))
+        assert len(records) <= 2, "what was interrupted is no failure"
+        server.behaviours.clear()
+        ended = subprocess.run(typed, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert set(outcomes_of(asked / "out").values()) == {(Outcome.KEPT, None)}
+    assert len(outcomes_of(asked / "out")) == FEW
+
+
+def test_a_run_that_is_scanning_ends(asked: Path):
+    with VideoServer(asked / "files") as server:
+        scans = (asked / "store").glob
+        assert interrupted(command(asked, server), lambda: any(scans("scan/*/*/*.json"))) < SOON
+
+
+# What waits, one by one.
+
+
+@pytest.mark.parametrize("behaviour", [Hang(), Hang(1500), Status(503, retry_after=50)])
+def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
+    asked: Path, stop: threading.Event, behaviour: Behaviour
+):
+    store, budget = Store(asked / "store"), DiskBudget(None)
+    store.prepare()
+    with VideoServer(asked / "files", {"0.mp4": behaviour}) as server:
+        candidate = Candidate(
+            video_key="url:key",
+            video_id="id",
+            url=server.url("0.mp4"),
+            root=None,
+            title="cats",
+            duration=None,
+            channel=None,
+            licence=None,
+            live_status=None,
+            source="catalogue",
+            sha256=None,
+            matches=(),
+        )
+        threading.Timer(0.5, stop.set).start()
+        begin = time.monotonic()
+        with pytest.raises(stop_signal.Stopped):
+            fetch(candidate, store, budget, LIMITS, quick_web(), "run")
+        assert time.monotonic() - begin < SOON
+    assert store.fetch("url:key") is None
+    assert budget.used == 0
+    assert list((store.root / "tmp").iterdir()) == []
+
+
+def test_waiting_for_room_in_the_budget_is_called_off(stop: threading.Event):
+    budget = DiskBudget(100, used=90)
+    budget.begin()
+    budget.begin()
+    threading.Timer(0.2, stop.set).start()
+    begin = time.monotonic()
+    with pytest.raises(stop_signal.Stopped):
+        budget.take(20, PATIENCE)
+    assert time.monotonic() - begin < SOON
+    assert budget.used == 90
+
+
+def test_an_interrupt_sets_the_event_before_anything_else_and_the_next_run_begins_without_it(
+    stop: threading.Event,
+):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), stop_signal.on_interrupt():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stop.is_set()
+    with stop_signal.on_interrupt():
+        assert not stop.is_set()
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored(stop: threading.Event):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_signal.on_interrupt(), ended_by_interrupt(Console()):
+            signal.raise_signal(signal.SIGINT)
+        assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)

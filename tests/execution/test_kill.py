@@ -1,0 +1,181 @@
+"""A run that is killed, again and again, and started again, ends as if nothing had happened."""
+
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo.server import VideoServer
+from demo.train_classifier import MODEL
+from demo.videos import EXPECTED, VIDEOS
+from demo.world import World
+from tests.curating import bytes_of, curate, outcomes_of
+from videonet.cli import main
+from videonet.schemas.fetch import Fetch
+from videonet.sources.source import Row
+from videonet.sources.video_key import video_key
+
+KILLS = 20
+PATIENCE = 120  # seconds until something that should appear counts as missing
+
+
+@dataclass
+class Victim:
+    """A run of `videonet curate` in a process of its own.
+
+    It is forked from a process that has imported what the command does, and does nothing else:
+    twenty starts would spend most of their time on imports.
+    """
+
+    world: World
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self._processes = multiprocessing.get_context("forkserver")
+        self._processes.set_forkserver_preload(["videonet.cli", "videonet.execution.execute"])
+        self.process = self._processes.Process()
+
+    def start(self, *, killed_before: Path | None = None) -> None:
+        """Begin, to be killed before any file below `killed_before` is put in its place."""
+        typed = [
+            *("curate", "--targets", self.world.classes),
+            *("--source", f"catalogue:{self.world.catalogue}", "--classifier", MODEL),
+            *("--store", self.folder / "store", "--out", self.folder / "out"),
+            *("--workers", "1", "--downloads", "2", "--shards", "3"),
+            *("--requests-per-second", "1000"),
+        ]
+        arguments = [*map(str, typed)], killed_before and str(killed_before)
+        self.process = self._processes.Process(target=_videonet, args=arguments)
+        self.process.start()
+
+    def kill_when(self, seen: Callable[[], bool]) -> bool:
+        """Kill it as soon as `seen`; False if the run ended before."""
+        give_up = time.monotonic() + PATIENCE
+        while not seen():
+            if not self.process.is_alive():
+                return False
+            assert time.monotonic() < give_up, "what was waited for never appeared"
+            time.sleep(0.001)
+        self.process.kill()
+        self.process.join()
+        return self.process.exitcode == -signal.SIGKILL
+
+    def finish(self) -> int | None:
+        """Wait for its end; its exit code."""
+        self.process.join(PATIENCE)
+        return self.process.exitcode
+
+
+def _videonet(typed: list[str], killed_before: str | None) -> None:
+    """The command, in the process that this is called in."""
+
+    def watch(event: str, arguments: Any) -> None:
+        if event == "os.rename" and str(arguments[1]).startswith(str(killed_before)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if killed_before:
+        sys.addaudithook(watch)
+    sys.argv = ["videonet", *typed]
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        main()
+
+
+def test_twenty_kills_change_no_byte_and_no_finished_step_is_repeated(world: World, tmp_path: Path):
+    chance = random.Random(20)
+    with world.serve(delay=0.1) as server:
+        curate(f"catalogue:{world.catalogue}", world.classes, tmp_path / "whole", shards=3)
+        victim = Victim(world, tmp_path / "killed")
+        store, out = victim.folder / "store", victim.folder / "out"
+        finished = _Finished(store, server)
+        kills = 0
+
+        def kill(seen: Callable[[], bool]) -> None:
+            nonlocal kills
+            victim.start()
+            assert victim.kill_when(seen), "the run ended before it could be killed"
+            kills += 1
+            finished.check()
+
+        def kill_after(records: int) -> None:
+            before = _records(store)
+            pause = chance.uniform(0, 0.05)
+            kill(lambda: _records(store) >= before + records and not time.sleep(pause))
+
+        # While fetching: a partial file lies in the store.
+        kill(lambda: any(store.glob("tmp/*/*")))
+        # While scanning: files are here that no scan has been written for.
+        kill(lambda: bool(_names(store, "video") - _names(store, "scan")))
+        # At random moments on the way.
+        for _ in range(KILLS - 5):
+            kill_after(chance.randint(1, 4))
+        # While shards are written, in either format, and then the manifest.
+        for folder, name in (("clips/parquet", ""), ("clips/tfrecord", ""), ("", "manifest.json")):
+            victim.start(killed_before=out / folder / name)
+            assert victim.finish() == -signal.SIGKILL
+            assert _draft(out / folder, name)
+            kills += 1
+            finished.check()
+        assert not (out / "manifest.json").exists()
+        assert kills == KILLS
+        victim.start()
+        assert victim.finish() == 0
+        finished.check()
+    assert bytes_of(out) == bytes_of(tmp_path / "whole" / "out")
+    assert outcomes_of(out) == EXPECTED
+
+
+class _Finished:
+    """Remembers which downloads and scans were finished, and that none is done again."""
+
+    def __init__(self, store: Path, server: VideoServer) -> None:
+        self._store, self._server = store, server
+        rows = [Row(0, each.id, server.url(each.path), None, each.title) for each in VIDEOS]
+        self._paths = {video_key(row): each.path for row, each in zip(rows, VIDEOS, strict=True)}
+        self._asked: dict[str, int] = {}
+        self._scans: dict[Path, tuple[int, int]] = {}
+
+    def check(self) -> None:
+        asked: dict[str, int] = {}
+        for request in self._server.requests():
+            asked[request.path] = asked.get(request.path, 0) + 1
+        for path, times in self._asked.items():
+            assert asked[path] == times, f"{path} was fetched, and was asked for again"
+        for scan, identity in self._scans.items():
+            assert _identity(scan) == identity, f"{scan} was written again"
+        for file in self._store.glob("fetch/*/*.json"):
+            record = Fetch.from_json(file.read_bytes())
+            path = self._paths.get(record.video_key)
+            # Of what is here in part, the rest may still be asked for.
+            if path is not None and record.part is None:
+                self._asked[path] = asked[path]
+        self._scans |= {file: _identity(file) for file in self._store.glob("scan/*/*/*.json")}
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    stat = file.stat()
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _draft(folder: Path, name: str) -> bool:
+    """Whether a file that is being written lies in `folder`."""
+    return any(folder.glob(f".{name}*.tmp"))
+
+
+def _names(store: Path, kind: str) -> set[str]:
+    """The videos of which something of that kind is here, as the store names them."""
+    return {Path(file).stem for _, _, files in os.walk(store / kind) for file in files}
+
+
+def _count(store: Path, kind: str) -> int:
+    return sum(len(files) for _, _, files in os.walk(store / kind))
+
+
+def _records(store: Path) -> int:
+    return _count(store, "fetch") + _count(store, "scan") + _count(store, "length")

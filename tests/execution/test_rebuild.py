@@ -1,0 +1,491 @@
+"""videonet rebuild: the same data set elsewhere, and what is gone from the web or has changed."""
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from demo.behaviours import Redirect, Status
+from demo.server import VideoServer
+from demo.world import World
+from tests.curated import Ended, sentence, videonet
+from tests.curating import bytes_of, curate, frames_classified, outcomes_of
+from tests.locking import TARGETS, data_set, key_of, rewritten, verdict
+from videonet.cli.rebuild import show
+from videonet.curation.context import workbench
+from videonet.dataset.lock_file import NAME, read_lock, write_lock
+from videonet.dataset.rebuild_diff import SHOWN, Rebuilt, compared
+from videonet.dataset.verify import problems_of
+from videonet.execution.execute import execute
+from videonet.execution.rebuild import Rebuild, prepare_rebuild
+from videonet.pipelines.curate import curate as graph
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.withdrawal import Withdrawal
+from videonet.shards.writer import FORMATS
+from videonet.storage.dataset_dir import Output
+from videonet.storage.locks import exclusive_lock
+from videonet.storage.store import Store
+
+# Path of the file, which is the id too, and title.
+VIDEOS = [
+    ("valley.mp4", "Hot-air balloons over the valley"),
+    ("both.mp4", "A balloon first, then a sailboat"),
+    ("ten.mp4", "Ten seconds of mushroom"),
+    ("rain.ts", "Toadstools after the rain"),
+    ("regatta.mp4", "A yacht race in light wind"),
+    ("best.mp4", "The best balloon of the year"),
+]
+REJECTED = "best.mp4"
+KEPT = {path for path, _ in VIDEOS} - {REJECTED}
+SHARDS = 2
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished run, to be read only, and the server that has its videos."""
+
+    folder: Path
+    classes: Path
+    source: str
+    server: VideoServer
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def lock(self) -> Path:
+        return self.out / NAME
+
+
+@pytest.fixture(scope="module")
+def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    folder = tmp_path_factory.mktemp("made")
+    with VideoServer(world.files) as server:
+        rows = [f'{path},{server.url(path)},"{title}",\n' for path, title in VIDEOS]
+        (folder / "videos.csv").write_text("id,url,title,duration\n" + "".join(rows))
+        source = f"catalogue:{folder / 'videos.csv'}"
+        curate(source, world.classes, folder, shards=SHARDS)
+        yield Made(folder, world.classes, source, server)
+
+
+@dataclass(frozen=True)
+class Local:
+    """A finished run over a folder of two videos, to be read only."""
+
+    videos: Path
+    lock: Path
+
+
+@pytest.fixture(scope="module")
+def local(world: World, tmp_path_factory: pytest.TempPathFactory) -> Local:
+    folder = tmp_path_factory.mktemp("local")
+    videos = folder / "videos"
+    videos.mkdir()
+    for name, path in (("a balloon.mp4", "valley.mp4"), ("yacht.mp4", "regatta.mp4")):
+        shutil.copy(world.files / path, videos / name)
+    curate(f"folder:{videos}", world.classes, folder, shards=1)
+    return Local(videos, folder / "out" / NAME)
+
+
+def request_for(folder: Path, **options: Any) -> Rebuild:
+    given = {
+        "store": folder / "store",
+        "out": folder / "out",
+        "workers": 2,
+        "requests_per_second": 10_000.0,
+        "per_host": 8,
+    }
+    return Rebuild(**(given | options))
+
+
+def rebuild(lock: Path, folder: Path, **options: Any) -> Manifest:
+    """Run `videonet rebuild` in this process, with OUT `folder/out` and the store beside it."""
+    request = request_for(folder, **options)
+    with exclusive_lock(request.store, request.out):
+        manifest = execute(prepare_rebuild(request, read_lock(lock)), graph)
+    assert manifest is not None
+    return manifest
+
+
+def typed(lock: Path, folder: Path, *more: str | Path) -> Ended:
+    """The command as it is typed."""
+    folders = ("--store", folder / "store", "--out", folder / "out")
+    return videonet("rebuild", lock, *folders, "--requests-per-second", "1000", *more)
+
+
+def clips_of(out: Path) -> dict[str, str]:
+    """The sha256 of every shard."""
+    return {path: each for path, each in bytes_of(out).items() if path.startswith("clips/")}
+
+
+# All is there.
+
+
+@pytest.fixture(scope="module")
+def again(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete rebuild; what it asked of the server and the classifier is in it."""
+    folder = tmp_path_factory.mktemp("again")
+    before, seen = len(made.server.requests()), frames_classified()
+    rebuild(made.lock, folder)
+    asked = {each.path for each in made.server.requests()[before:]}
+    facts = {"asked": sorted(asked), "classified": frames_classified() - seen}
+    (folder / "facts.json").write_bytes(msgspec.json.encode(facts))
+    return folder
+
+
+def test_the_same_data_set_is_made_elsewhere_to_the_byte(made: Made, again: Path):
+    assert clips_of(again / "out") == clips_of(made.out)
+    assert problems_of(again / "out").problems == []
+    assert problems_of(again / "out").clips == len(KEPT)
+
+
+def test_kept_videos_alone_are_asked_for_and_nothing_is_classified(again: Path):
+    facts = msgspec.json.decode((again / "facts.json").read_bytes())
+    assert set(facts["asked"]) == KEPT
+    assert facts["classified"] == 0
+    assert not (again / "store" / "scan").exists()
+
+
+def test_the_manifest_says_the_same_settings_and_from_which_lock(made: Made, again: Path):
+    first, second = Output(made.out).manifest(), Output(again / "out").manifest()
+    assert first is not None
+    assert second is not None
+    lock = read_lock(made.lock)
+    assert second.settings == first.settings | {"lock": lock.sha256}
+    assert (second.versions, second.classifier) == (first.versions, first.classifier)
+    assert second.shards == first.shards
+    assert second.totals.candidates == second.totals.kept_videos == lock.videos == len(KEPT)
+    assert second.totals.verdicts.pairs == second.totals.verdicts.kept == len(KEPT) + 1
+
+
+def test_what_is_rebuilt_has_the_same_lock_file_again(made: Made, again: Path):
+    assert (again / "out" / NAME).read_bytes() == made.lock.read_bytes()
+
+
+def test_a_rerun_of_either_changes_nothing(made: Made, again: Path, tmp_path: Path):
+    shutil.copytree(made.folder, tmp_path / "made")
+    curate(made.source, made.classes, tmp_path / "made", shards=SHARDS)
+    assert (tmp_path / "made" / "out" / NAME).read_bytes() == made.lock.read_bytes()
+    shutil.copytree(again, tmp_path / "again")
+    before = len(made.server.requests())
+    ended = typed(made.lock, tmp_path / "again")
+    assert ended.code == 0, ended
+    assert "5 of 5 videos are here again." in ended.stdout
+    assert "4 of 4 shard files are the same to the byte." in ended.stdout
+    assert len(made.server.requests()) == before
+    assert bytes_of(tmp_path / "again" / "out") == bytes_of(again / "out")
+
+
+# Some is not.
+
+
+@pytest.fixture(scope="module")
+def holes(made: Made, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """A rebuild when one video is gone, one is another one, and one was withdrawn."""
+    folder = tmp_path_factory.mktemp("holes")
+    withdrawn = next(each for each in read_lock(made.lock).rows() if each.video_id == "ten.mp4")
+    store = Store(folder / "store")
+    store.prepare()
+    store.write_withdrawal(Withdrawal(video_key=withdrawn.video_key, video_id="ten.mp4"))
+    made.server.behaviours |= {"valley.mp4": Status(404), "rain.ts": Redirect("best.mp4")}
+    try:
+        return folder, typed(made.lock, folder)
+    finally:
+        made.server.behaviours.clear()
+
+
+def test_what_is_gone_and_what_has_changed_is_reported(made: Made, holes: tuple[Path, Ended]):
+    _, ended = holes
+    assert ended.code == 1
+    assert "2 of 5 videos are here again." in ended.stdout
+    assert "2 could not be had: 1 " in ended.stdout
+    assert "1 unavailable" in ended.stdout
+    assert "1 withdrawn" in ended.stdout
+    assert f"valley.mp4  {made.server.url('valley.mp4')}  unavailable: " in ended.stdout
+    assert "1 changed their bytes." in ended.stdout
+    assert f"rain.ts  {made.server.url('rain.ts')}  changed: sha256 " in ended.stdout
+
+
+def test_the_others_are_there_and_the_account_balances(made: Made, holes: tuple[Path, Ended]):
+    out = holes[0] / "out"
+    assert outcomes_of(out) == {
+        ("valley.mp4", "balloon"): (Outcome.FAILED, Reason.UNAVAILABLE),
+        ("rain.ts", "mushroom"): (Outcome.FAILED, Reason.CHANGED),
+        ("ten.mp4", "mushroom"): (Outcome.REJECTED, Reason.WITHDRAWN),
+        ("both.mp4", "balloon"): (Outcome.KEPT, None),
+        ("both.mp4", "sailboat"): (Outcome.KEPT, None),
+        ("regatta.mp4", "sailboat"): (Outcome.KEPT, None),
+    }
+    assert problems_of(out).problems == []
+    clips = {
+        root: [
+            clip
+            for file in sorted((root / "clips" / "parquet").iterdir())
+            for clip in FORMATS["parquet"].read(file)
+            if clip.clip_media_id in {"both.mp4", "regatta.mp4"}
+        ]
+        for root in (made.out, out)
+    }
+    assert clips[out] == clips[made.out]
+    assert clips[out]
+
+
+def test_what_was_fetched_and_deleted_before_an_interruption_has_changed_all_the_same(
+    made: Made, holes: tuple[Path, Ended], tmp_path: Path
+):
+    shutil.copytree(holes[0], tmp_path, dirs_exist_ok=True)
+    (tmp_path / "out" / "manifest.json").unlink()
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    assert len(made.server.requests()) == before
+    assert bytes_of(tmp_path / "out") == bytes_of(holes[0] / "out")
+
+
+def test_the_next_run_asks_for_what_had_changed_but_not_for_what_is_gone(
+    made: Made, again: Path, holes: tuple[Path, Ended], tmp_path: Path
+):
+    shutil.copytree(holes[0], tmp_path, dirs_exist_ok=True)
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    assert {each.path for each in made.server.requests()[before:]} == {"rain.ts"}
+    # The server has the right one again.
+    assert outcomes_of(tmp_path / "out")["rain.ts", "mushroom"] == (Outcome.KEPT, None)
+
+
+def test_where_most_are_gone_the_exit_code_says_so(made: Made, tmp_path: Path):
+    made.server.behaviours |= dict.fromkeys(KEPT, Status(410))
+    try:
+        ended = typed(made.lock, tmp_path)
+    finally:
+        made.server.behaviours.clear()
+    assert ended.code == 3
+    assert "0 of 5 videos are here again." in ended.stdout
+    assert "5 could not be had: 5 unavailable." in ended.stdout
+
+
+def test_of_many_the_first_are_shown_and_all_are_counted(tmp_path: Path):
+    names = sorted((f"{number:03}" for number in range(3 * SHOWN)), key=key_of)
+    manifest = data_set(tmp_path, {name: {0, 1} for name in names}, 1)
+    output = Output(tmp_path)
+    write_lock(output, manifest)
+    lock = read_lock(tmp_path / NAME)
+    rows = []
+    for number, name in enumerate(names):
+        reason = Reason.CHANGED if number % 2 else Reason.PRIVATE
+        failed = msgspec.structs.replace(verdict(name, TARGETS[0], Outcome.FAILED), reason=reason)
+        rows += [failed, msgspec.structs.replace(failed, target_id=TARGETS[1].target_id)]
+    output.write_verdicts(0, 1, rows)
+    rebuilt = compared(lock, output, manifest)
+    assert (rebuilt.videos, rebuilt.here) == (len(names), 0)
+    assert (rebuilt.gone, rebuilt.changed) == ({Reason.PRIVATE: 45}, 45)
+    assert [each.video_id for each in rebuilt.first_gone] == names[: 2 * SHOWN : 2]
+    assert [each.video_id for each in rebuilt.first_changed] == names[1 : 2 * SHOWN : 2]
+
+
+def cut_short(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a lock file in which the last clip of the longest video is missing."""
+    longest = max(rows, key=lambda row: len(row["clips"]))
+    return [row | {"clips": row["clips"][:-1]} if row is longest else row for row in rows]
+
+
+def shown(lock: Path, out: Path) -> tuple[Rebuilt, list[str]]:
+    """How much of what `lock` names is in a finished OUT, and how that is told."""
+    output = Output(out)
+    manifest = output.manifest()
+    assert manifest is not None
+    rebuilt, said = compared(read_lock(lock), output, manifest), io.StringIO()
+    show(Console(file=said, soft_wrap=True), out, rebuilt, [])
+    return rebuilt, said.getvalue().splitlines()
+
+
+def test_videos_that_were_cut_otherwise_are_told(made: Made, again: Path, tmp_path: Path):
+    lock = rewritten(Path(shutil.copy(made.lock, tmp_path / "lock")), cut_short)
+    rebuilt, said = shown(lock, again / "out")
+    assert (rebuilt.here, rebuilt.cut_otherwise, rebuilt.is_complete) == (len(KEPT), 1, False)
+    assert said[:2] == ["5 of 5 videos are here again.", "1 were cut otherwise."]
+    assert re.search(r"has (\d) clips, (\d) of them as locked; locked were \2$", said[2])
+
+
+def test_other_bytes_of_shards_count_unless_other_versions_wrote_them(
+    made: Made, again: Path, tmp_path: Path
+):
+    header = read_lock(made.lock).header
+    others = [msgspec.structs.replace(each, sha256="0" * 64) for each in header.shards[1:]]
+    shards = msgspec.json.encode([header.shards[0], *others])
+    lock = rewritten(Path(shutil.copy(made.lock, tmp_path / "lock")), shards=shards)
+    rebuilt, said = shown(lock, again / "out")
+    assert (rebuilt.has_all, rebuilt.is_complete) == (True, False)
+    assert said[1] == "1 of 4 shard files are the same to the byte."
+    assert said[2].startswith("3 shard files differ, though all videos and versions are the same")
+    versions = msgspec.json.encode(header.versions | {"pillow": "0.1\n[bold]"})
+    rebuilt, said = shown(rewritten(lock, versions=versions), again / "out")
+    assert rebuilt.is_complete
+    assert said[2].startswith("3 shard files differ: they were written with other versions (pillow")
+    assert said[2].endswith(" instead of 0.1 [bold]).")
+
+
+def test_what_a_store_remembers_of_bytes_that_it_has_no_more_is_not_believed(
+    made: Made, again: Path, tmp_path: Path
+):
+    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path / "store")
+    video = next(each for each in read_lock(made.lock).rows() if each.video_id == "ten.mp4")
+    fetched = store.fetch(video.video_key)
+    assert fetched is not None
+    store.delete(store.video(video.video_key))
+    store.write_fetch(msgspec.structs.replace(fetched, here=False, sha256="0" * 64, run_id="old"))
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    assert {each.path for each in made.server.requests()[before:]} == {"ten.mp4"}
+    assert clips_of(tmp_path / "out") == clips_of(made.out)
+
+
+# Local files.
+
+
+def test_local_files_are_found_below_another_folder_also_with_other_versions(
+    local: Local, tmp_path: Path
+):
+    lock = tmp_path / "elsewhere.parquet"
+    shutil.copy(local.lock, lock)
+    versions = read_lock(lock).header.versions | {"pillow": "0.1", "onnxruntime": "0.1"}
+    rewritten(lock, versions=msgspec.json.encode(versions))
+    moved = shutil.copytree(local.videos, tmp_path / "moved")
+    (moved / "yacht.mp4").unlink()
+    shutil.copy(moved / "a balloon.mp4", moved / "yacht.mp4")
+    ended = typed(lock, tmp_path, "--files-root", moved)
+    assert ended.code == 1
+    assert "1 of 2 videos are here again." in ended.stdout
+    assert "yacht.mp4  yacht.mp4  missing: yacht.mp4 has another content" in ended.stdout
+    (said,) = [line for line in ended.stderr.splitlines() if "other versions" in line]
+    assert "instead of 0.1. The bytes of clips may differ." in said
+    assert "onnxruntime" not in said
+
+
+def test_without_their_folder_local_files_are_refused_in_a_sentence(local: Local, tmp_path: Path):
+    lock = local.lock
+    assert "--files-root DIR" in sentence(typed(lock, tmp_path))
+    nowhere = tmp_path / "nowhere"
+    assert f"no folder {nowhere}" in sentence(typed(lock, tmp_path, "--files-root", nowhere))
+    inside = local.videos
+    said = sentence(
+        videonet(
+            *("rebuild", lock, "--files-root", inside),
+            *("--store", inside / "store", "--out", tmp_path / "out"),
+        )
+    )
+    assert "lies in the folder of videos" in said
+    shutil.rmtree(inside / "store")
+
+
+# What is refused.
+
+
+def test_what_is_no_lock_file_is_refused_before_anything_is_made(made: Made, tmp_path: Path):
+    assert "is a folder" in sentence(typed(made.out, tmp_path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_lock_file_in_the_place_of_the_new_one_is_refused(made: Made, tmp_path: Path):
+    (tmp_path / "out").mkdir()
+    lock = shutil.copy(made.lock, tmp_path / "out" / NAME)
+    assert "move it elsewhere" in sentence(typed(Path(lock), tmp_path))
+
+
+def test_over_the_folder_of_another_run_it_is_refused(made: Made, again: Path, tmp_path: Path):
+    shutil.copytree(made.folder, tmp_path / "made")
+    assert "made with other settings" in sentence(typed(made.lock, tmp_path / "made"))
+    shutil.copytree(again, tmp_path / "again")
+    other = rewritten(Path(shutil.copy(made.lock, tmp_path / "other")), versions=b"{}")
+    assert "another lock file" in sentence(typed(other, tmp_path / "again"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"formats": ["parquet", "film"]},
+        {"formats": []},
+        {"max_clips": "many"},
+        {"video_format": '{"exec": "true"}'},
+        {"formats": ["parquet", "parquet"]},
+        {"formats": ["tfrecord", "parquet"]},
+        {"max_clips": 0},
+        {"max_clips": -3},
+        {"frames": -1},
+        {"per_class": 0},
+        {"min_seconds": -0.5},
+        {"scan_key": "../../fetch"},
+        {"unheard_of\n": 1},
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be_used_are_refused(
+    made: Made, tmp_path: Path, changed: dict[str, Any]
+):
+    lock = Path(shutil.copy(made.lock, tmp_path / "lock"))
+    settings = read_lock(lock).header.settings | changed
+    rewritten(lock, settings=msgspec.json.encode(settings))
+    said = sentence(typed(lock, tmp_path))
+    assert said.startswith(f"videonet: The settings in the lock file {lock} cannot be used")
+    assert not (tmp_path / "out" / "targets.json").exists()
+
+
+def test_the_formats_that_were_downloaded_are_asked_for_again(made: Made, tmp_path: Path):
+    lock = Path(shutil.copy(made.lock, tmp_path / "lock"))
+    asked = {"format": "worst", "format_sort": ["res:480"]}
+    said = msgspec.json.encode(asked).decode()
+    settings = read_lock(lock).header.settings | {"video_format": said}
+    rewritten(lock, settings=msgspec.json.encode(settings))
+    request = request_for(tmp_path)
+    with exclusive_lock(request.store, request.out):
+        plan = prepare_rebuild(request, read_lock(lock))
+    assert plan.settings.video_format == said
+    assert workbench(plan).web.access.options == asked
+
+
+# Interrupted.
+
+
+def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
+    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
+    # What lies there when two videos were not fetched yet and no shard was begun.
+    for name in ("clips", "verdicts", "_state/shards"):
+        shutil.rmtree(tmp_path / "out" / name)
+    for name in ("manifest.json", NAME):
+        (tmp_path / "out" / name).unlink()
+    store = Store(tmp_path / "store")
+    open_ = [each for each in read_lock(made.lock).rows() if each.video_id[0] in "tr"][:2]
+    for video in open_:
+        store.delete(store.video(video.video_key))
+        for record in (tmp_path / "store" / "fetch").rglob("*.json"):
+            if video.video_key.encode() in record.read_bytes():
+                record.unlink()
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    asked = {each.path for each in made.server.requests()[before:]}
+    assert asked == {each.video_id for each in open_}
+    assert len(asked) == 2
+    assert bytes_of(tmp_path / "out") == bytes_of(again / "out")
+
+
+def test_killed_while_the_list_was_written_it_is_written_again(
+    made: Made, again: Path, tmp_path: Path
+):
+    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "out" / "manifest.json").unlink()
+    (tmp_path / "out" / "lookup.json").unlink()
+    file = next((tmp_path / "out" / "candidates").iterdir())
+    file.write_bytes(b"torn")
+    before = len(made.server.requests())
+    rebuild(made.lock, tmp_path)
+    assert len(made.server.requests()) == before
+    assert bytes_of(tmp_path / "out") == bytes_of(again / "out")

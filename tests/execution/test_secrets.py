@@ -1,0 +1,139 @@
+"""What a user gives so that a site answers is used, and appears nowhere."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import pyarrow.parquet as pq
+import pytest
+
+from demo.train_classifier import MODEL
+from tests.curated import VIDEONET
+from tests.fetch.forwarding import ForwardProxy
+from tests.site import CLASSES, Condition, SiteVideo, VideoSite, environment, shared_films
+from videonet.errors import UsageError
+from videonet.execution.prepare import Request, prepare
+from videonet.fetch.credentials import Access
+from videonet.pipelines.curate import curate as graph
+
+COOKIE = "c00k1e-planted-and-secret"
+PASSWORD = "pr0xy-planted-p@ssword"
+TOKEN = "t0ken-planted-in-a-header"
+ACCOUNT = "acc0unt-planted-password"
+SECRETS = (COOKIE, PASSWORD, "pr0xy-planted-p%40ssword", TOKEN, ACCOUNT)
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VideoSite]:
+    """A video that is kept, and some that fail in every way that brings an error text."""
+    film = shared_films(tmp_path_factory.getbasetemp())[("balloon",), 12]
+    troubles = [
+        Condition.AVAILABLE,
+        Condition.REMOVED,
+        Condition.MEDIA_FORBIDDEN,
+        Condition.MEDIA_GONE,
+        Condition.AGE_GATED,
+    ]
+    videos = [
+        SiteVideo(f"{index:011}", f"Balloon {index}", film, condition=each)
+        for index, each in enumerate(troubles)
+    ]
+    with VideoSite(videos) as site:
+        yield site
+
+
+def everything_in(folder: Path) -> Iterator[tuple[Path, str]]:
+    """All that lies in a folder, tables as text; videos and shards, which hold frames, as bytes."""
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            yield file, file.read_bytes().decode("latin-1")
+            if file.suffix == ".parquet":
+                yield file, str(pq.read_table(file).to_pylist())
+
+
+def test_no_secret_is_said_or_written_anywhere(tmp_path: Path, site: VideoSite):
+    (tmp_path / "classes.txt").write_text(CLASSES)
+    (tmp_path / "mine").mkdir()
+    cookies = tmp_path / "mine/cookies.txt"
+    fields = (".youtube.com", "TRUE", "/", "FALSE", "2147483647", "SID", COOKIE)
+    cookies.write_text("# Netscape HTTP Cookie File\n" + "\t".join(fields) + "\n")
+    with ForwardProxy() as proxy:
+        user = f"someone:{PASSWORD.replace('@', '%40')}"
+        command = [
+            *(VIDEONET, "curate", "--targets", tmp_path / "classes.txt", "--source", "youtube"),
+            *("--classifier", MODEL, "--store", tmp_path / "store", "--out", tmp_path / "out"),
+            *("--requests-per-second", "1000", "--search-patience", "1", "--cookies", cookies),
+            *("--proxy", f"http://{user}@{proxy.place}"),
+            # Nobody listens there: what goes wrong with it is an error text.
+            f"--proxy=http://{user}@127.0.0.1:9",
+            *("--user-agent", "Mozilla/5.0 (a test)"),
+            *("--yt-dlp-option", f'http_headers={{"X-Token": "Bearer {TOKEN}"}}'),
+            *("--yt-dlp-option", "username=someone"),
+            f"--yt-dlp-option=password={ACCOUNT}",
+        ]
+        ended = subprocess.run(
+            list(map(str, command)),
+            env=environment(site),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert proxy.seen
+    assert ended.returncode in (0, 3), ended.stderr
+    # All of it was used ...
+    pages = site.requests("page")
+    assert all(each.headers["X-Token"] == f"Bearer {TOKEN}" for each in pages)
+    assert all(COOKIE in each.headers["Cookie"] for each in pages)
+    assert all(each.headers["User-Agent"] == "Mozilla/5.0 (a test)" for each in pages)
+    # ... and none of it was told.
+    written = dict(everything_in(tmp_path / "out"))
+    assert tmp_path / "out/run.json" in written
+    assert "--proxy" in written[tmp_path / "out/run.json"]
+    texts = [
+        ("stdout", ended.stdout),
+        ("stderr", ended.stderr),
+        *everything_in(tmp_path / "out"),
+        *everything_in(tmp_path / "store"),
+    ]
+    for place, text in texts:
+        for secret in SECRETS:
+            assert secret not in text, (place, secret)
+
+
+@pytest.fixture
+def request_with_secrets(tmp_path: Path) -> Request:
+    (tmp_path / "classes.txt").write_text(CLASSES)
+    return Request(
+        targets=str(tmp_path / "classes.txt"),
+        source="youtube",
+        classifier=str(MODEL),
+        store=tmp_path / "store",
+        out=tmp_path / "out",
+        access=Access(
+            proxies=(f"http://someone:{PASSWORD}@127.0.0.1:9",),
+            options={"password": ACCOUNT, "username": "someone"},
+        ),
+    )
+
+
+def test_no_secret_is_in_a_plan_or_a_job_graph(request_with_secrets: Request):
+    plan = prepare(request_with_secrets)
+    assert not any(secret in plan.to_json().decode() for secret in SECRETS)
+    pipeline = beam.Pipeline()
+    graph(pipeline, plan)
+    # It pickles all that its stages hold, and an Access refuses to be pickled.
+    assert pipeline.to_runner_api().components.transforms
+    with pytest.raises(RuntimeError, match="holds secrets"):
+        pipeline | beam.Map(lambda _, access=request_with_secrets.access: access)
+
+
+def test_a_job_for_other_machines_is_not_given_secrets(request_with_secrets: Request):
+    elsewhere = Request(
+        **{
+            **{name: getattr(request_with_secrets, name) for name in Request.__dataclass_fields__},
+            "beam_options": ("--runner=DataflowRunner",),
+        }
+    )
+    with pytest.raises(UsageError, match=r"no job graph should carry.*VIDEONET_ACCESS"):
+        prepare(elsewhere)

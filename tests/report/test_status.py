@@ -1,0 +1,486 @@
+"""`videonet status`: the numbers are those of the run, while it goes on, when killed, and after."""
+
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from demo.behaviours import Hold
+from demo.behaviours import Status as Answers
+from demo.drawing import draw_video
+from demo.server import VideoServer
+from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
+from tests.curating import curate
+from videonet.cli.status import duration
+from videonet.curation.progress import Phase, costs_of, processes_of
+from videonet.report.status import MISSED, SILENCE, Status, status_of
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.run import Lookup
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+
+PATIENCE = 180  # seconds until something that should appear counts as missing
+
+# What each file is called in the catalogue. All show a balloon; one is not there.
+TITLES = {
+    "a.mp4": "a balloon",
+    "b.mp4": "a balloon",
+    "gone.mp4": "a balloon",
+    "c.mp4": "a yacht",
+    "held.mp4": "a balloon",
+    "held too.mp4": "a balloon",
+}
+HELD = ("held.mp4", "held too.mp4")
+
+# The moment at which the tests with counts of their own ask: however slow they are, it is later
+# than all that was written before.
+NOW = datetime.now(UTC) + timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A run that waits for two of six videos, is killed, goes on to its end, and is run again."""
+
+    out: Path
+    store: Store
+    # bytes of one video
+    video: int
+    # while it waits: asked as a program does, and by the command
+    waiting: Status
+    said: Ended
+    # just after it was killed, and a minute later
+    killed: Status
+    missed: Status
+    # when it went on to its end
+    manifest: Manifest
+    facts: dict[str, object]
+    finished: Status
+    counted: list[ProcessProgress]
+    costs: dict[str, StageCost]
+    # names of the runs of which there are counts, then and after the next run
+    runs: list[str]
+    runs_after: list[str]
+    next_costs: dict[str, StageCost]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("story")
+    out, store = folder / "out", Store(folder / "store")
+    (folder / "classes.txt").write_text("balloon\nsailboat: yacht\n")
+    (folder / "files").mkdir()
+    video = folder / "files" / "a.mp4"
+    draw_video(video, "balloon", 11, size=(96, 64))
+    for name in ("b.mp4", "c.mp4", *HELD):
+        shutil.copy(video, folder / "files" / name)
+    hold = threading.Event()
+    behaviours = {**dict.fromkeys(HELD, Hold(hold)), "gone.mp4": Answers(404)}
+    with VideoServer(folder / "files", behaviours) as server:
+        rows = [f"{name},{server.url(name)},{title}\n" for name, title in TITLES.items()]
+        (folder / "videos.csv").write_text("id,url,title\n" + "".join(rows))
+        source = f"catalogue:{folder / 'videos.csv'}"
+        typed = [VIDEONET, *arguments(folder), "--source", source, "--requests-per-second", "1000"]
+        run = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: (out / "run.json").exists() and status_of(out).done == 4)
+            waiting, said = status_of(out), videonet("status", out)
+        finally:
+            run.kill()
+            run.wait()
+        killed = status_of(out)
+        missed = status_of(out, now=datetime.now(UTC) + timedelta(minutes=1))
+        hold.set()
+        manifest = curate(source, folder / "classes.txt", folder)
+        told = {
+            "facts": json.loads((out / "run.json").read_bytes()),
+            "finished": status_of(out),
+            "runs": [Path(each).name for each in store.list("progress")],
+        }
+        run_id = told["runs"][0]
+        told |= {"counted": processes_of(store, run_id), "costs": costs_of(store, run_id)}
+        curate(source, folder / "classes.txt", folder)
+    (after,) = (Path(each).name for each in store.list("progress"))
+    return Story(
+        out=out,
+        store=store,
+        video=video.stat().st_size,
+        waiting=waiting,
+        said=said,
+        killed=killed,
+        missed=missed,
+        manifest=manifest,
+        runs_after=[after],
+        next_costs=costs_of(store, after),
+        **told,
+    )
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while not seen():
+        assert time.monotonic() < give_up, "what was waited for never appeared"
+        time.sleep(0.05)
+
+
+# A run, from beginning to end.
+
+
+def test_the_numbers_of_a_run_that_goes_on_are_right(story: Story):
+    seen = story.waiting
+    assert seen.phase is Phase.VIDEOS
+    assert (seen.pairs, seen.done, seen.kept) == (6, 4, 2)
+    assert (seen.rejected, seen.failed) == ({"no_top1_match": 1}, {"unavailable": 1})
+    assert (seen.targets, seen.processes) == (2, 1)
+    assert seen.silent is not None
+    assert seen.silent < PATIENCE
+
+
+def test_the_time_left_is_that_of_the_pairs_so_far(story: Story):
+    seen = story.waiting
+    assert seen.rate is not None
+    assert seen.seconds is not None
+    assert seen.rate >= 4 / seen.seconds
+    assert seen.seconds_left == pytest.approx(2 / seen.rate)
+
+
+def test_the_costs_of_a_run_that_goes_on_are_of_what_was_done(story: Story):
+    items = {name: cost.items for name, cost in story.waiting.stages.items()}
+    # The two that the server holds are being downloaded.
+    assert items == {"download": 4, "scan": 3, "measure": 2, "cut": 2}
+    sizes = {name: cost.bytes for name, cost in story.waiting.stages.items()}
+    assert (sizes["download"], sizes["scan"]) == (3 * story.video, 3 * story.video)
+    assert sizes["cut"] > 0
+
+
+def test_the_command_says_so(story: Story):
+    said = " ".join(story.said.stdout.split())
+    assert story.said.code == 0
+    assert said.startswith("looking at videos: 4 of 6, ")
+    assert "1 process at work" in said
+    for cells in ("2 │ kept", "1 │ rejected │ no_top1_match", "1 │ failed │ unavailable"):
+        assert cells in said
+    assert "download │ 4" in said
+
+
+def test_a_killed_run_is_missed_after_a_while(story: Story):
+    assert story.killed.done == story.missed.done == 4
+    assert story.missed.phase is Phase.INTERRUPTED
+    assert (story.missed.processes, story.missed.rate, story.missed.seconds_left) == (0, None, None)
+    assert story.missed.silent is not None
+    assert 60 <= story.missed.silent < 60 + PATIENCE
+
+
+def test_a_run_that_goes_on_counts_no_pair_twice(story: Story):
+    (counted,) = story.counted
+    verdicts = story.manifest.totals.verdicts
+    assert verdicts.pairs == 6
+    assert (counted.pairs, counted.kept) == (verdicts.pairs, verdicts.kept)
+    assert (counted.rejected, counted.failed) == (verdicts.rejected, verdicts.failed)
+
+
+def test_costs_outlive_a_kill_and_what_is_skipped_costs_nothing(story: Story):
+    items = {name: cost.items for name, cost in story.costs.items()}
+    shards = len(story.manifest.shards) // 2
+    assert items == {"download": 6, "scan": 5, "measure": 4, "cut": 4, "write": shards}
+    assert story.costs["download"].bytes == 5 * story.video
+    assert story.costs["write"].bytes == sum(each.bytes for each in story.manifest.shards)
+    for name, cost in story.waiting.stages.items():
+        assert story.costs[name].seconds >= cost.seconds
+
+
+def test_a_finished_run_shows_the_totals_of_its_manifest(story: Story):
+    seen, verdicts = story.finished, story.manifest.totals.verdicts
+    assert seen.phase is Phase.FINISHED
+    assert (seen.pairs, seen.done, seen.kept) == (verdicts.pairs, verdicts.pairs, verdicts.kept)
+    assert (seen.rejected, seen.failed) == (verdicts.rejected, verdicts.failed)
+    assert seen.stages == story.costs
+    assert seen.seconds is not None
+    assert seen.seconds > 0
+
+
+def test_a_run_keeps_its_costs_with_its_facts(story: Story):
+    assert msgspec.convert(story.facts["stages"], type=dict[str, StageCost]) == story.costs
+
+
+def test_the_next_run_forgets_the_counts_of_the_one_before_but_not_its_costs(story: Story):
+    assert len(story.runs) == len(story.runs_after) == 1
+    assert story.runs != story.runs_after
+    # Nothing was left to be done.
+    for name, cost in story.costs.items():
+        assert story.next_costs[name].items == cost.items
+        assert story.next_costs[name].bytes == cost.bytes
+        assert story.next_costs[name].seconds >= cost.seconds
+    assert story.next_costs.keys() == story.costs.keys()
+
+
+# What is asked of whom.
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curated_once(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def unfinished(curated: Curated, tmp_path: Path) -> Output:
+    """A copy of a data set as it is before its manifest: 5 pairs, and no process has counted."""
+    out = Path(shutil.copytree(curated.out, tmp_path / "out"))
+    (out / "manifest.json").unlink()
+    (tmp_path / "store" / "found").mkdir(parents=True)
+    return Output(out)
+
+
+def says(output: Output, name: str, ago: float, **counts: object) -> None:
+    """Let a process have said something `ago` seconds before NOW, into the store beside OUT."""
+    store = Store(output.root.parent / "store")
+    store.prepare()
+    plan = output.plan()
+    assert plan is not None
+    record = ProcessProgress(
+        process=name,
+        begun=(NOW - timedelta(seconds=ago + 100)).isoformat(),
+        updated=(NOW - timedelta(seconds=ago)).isoformat(),
+        **{
+            "searched": 0,
+            "pairs": 5,
+            "kept": 0,
+            "rejected": {},
+            "failed": {},
+            "recent_pairs": 0,
+            "recent_seconds": 0.0,
+            "stages": {},
+            **counts,
+        },
+    )
+    store.write(store.progress_name(plan.run_id, name), record.to_json())
+
+
+def write_store(output: Output, store: Path) -> None:
+    """Let the run have had its store there."""
+    facts = json.loads((output.root / "run.json").read_bytes())
+    output.write_run_facts({**facts, "plan": {**facts["plan"], "store": str(store)}})
+
+
+@contextmanager
+def watching(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> Iterator[None]:
+    """A terminal for a command in this process; `then` is done once it has shown something."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    def shown() -> str:
+        # What is kept up on a terminal stands between a command and its stdout.
+        stdout = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+        return stdout.getvalue() if isinstance(stdout, io.StringIO) else ""
+
+    def wait_and_do() -> None:
+        wait_for(lambda: "pairs" in shown() or "not begun" in shown())
+        then()
+
+    # Tests that run in the background ignore Ctrl-C, and so would the command.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread = threading.Thread(target=wait_and_do)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+
+
+def seen_in(output: Output) -> Status:
+    return status_of(output.root, output.root.parent / "store", NOW)
+
+
+def test_the_counts_of_all_processes_are_summed(unfinished: Output):
+    cost = StageCost(seconds=2.0, items=3, bytes=4)
+    says(unfinished, "a-1", 1, kept=1, rejected={"too_short": 1}, stages={"scan": cost})
+    says(unfinished, "b-1", 2, kept=1, rejected={"too_short": 1}, stages={"scan": cost})
+    # Kept of an attempt before: what it has decided does not count.
+    says(unfinished, "earlier", 3, kept=3, stages={"scan": cost})
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.processes) == (Phase.VIDEOS, 2)
+    assert (seen.done, seen.kept, seen.rejected) == (4, 2, {"too_short": 2})
+    assert seen.stages == {"scan": StageCost(seconds=6.0, items=9, bytes=12)}
+    assert (seen.silent, seen.seconds) == (1, 102)
+
+
+def test_the_rates_of_those_at_work_are_summed_and_say_how_long_the_rest_takes(unfinished: Output):
+    says(unfinished, "a-1", 1, kept=1, recent_pairs=1, recent_seconds=100.0)
+    says(unfinished, "b-1", 1, kept=2, recent_pairs=2, recent_seconds=50.0)
+    says(unfinished, "c-1", 1)
+    says(unfinished, "killed-1", SILENCE + 60, recent_pairs=1000, recent_seconds=1.0)
+    seen = seen_in(unfinished)
+    assert seen.rate == pytest.approx(1 / 100 + 2 / 50)
+    assert seen.seconds_left == pytest.approx(2 / 0.05)
+
+
+def test_without_a_verdict_of_late_nobody_knows_how_long_the_rest_takes(unfinished: Output):
+    says(unfinished, "a-1", 1, kept=3, recent_pairs=0, recent_seconds=180.0)
+    seen = seen_in(unfinished)
+    assert (seen.done, seen.rate, seen.seconds_left) == (3, None, None)
+
+
+def test_a_pair_that_two_workers_have_done_is_done_once(unfinished: Output):
+    for name in ("a-1", "b-1"):
+        says(unfinished, name, 1, kept=5)
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.done, seen.pairs) == (Phase.SHARDS, 5, 5)
+
+
+def test_until_there_is_a_list_titles_are_looked_at(unfinished: Output):
+    (unfinished.root / "lookup.json").unlink()
+    says(unfinished, "a-1", 1, searched=2, pairs=0)
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.searched, seen.targets) == (Phase.TITLES, 2, 3)
+    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    assert said.startswith("looking at titles: 2 of 3 classes searched\n")
+
+
+def test_a_list_without_pairs_leaves_shards_to_be_written(unfinished: Output):
+    lookup = unfinished.lookup()
+    assert isinstance(lookup, Lookup)
+    unfinished.write_lookup(msgspec.structs.replace(lookup, pairs=0))
+    says(unfinished, "a-1", 1, pairs=0)
+    assert seen_in(unfinished).phase is Phase.SHARDS
+
+
+def test_a_run_goes_on_while_one_process_lives(unfinished: Output):
+    says(unfinished, "a-1", SILENCE + 60, kept=1)
+    says(unfinished, "b-1", 1, kept=1)
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.processes, seen.done) == (Phase.VIDEOS, 1, 2)
+
+
+def test_a_run_without_a_sign_of_life_may_have_been_killed(unfinished: Output):
+    says(unfinished, "a-1", 3600 + 12 * 60, kept=3)
+    assert seen_in(unfinished).phase is Phase.INTERRUPTED
+    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    assert re.match(
+        "interrupted: 3 of 5\n"
+        "No sign of life for [0-9]+ min: it may have been killed; the same command goes on.\n",
+        said,
+    )
+
+
+def test_a_process_of_this_machine_that_is_not_there_is_missed_sooner(unfinished: Output):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ago = (MISSED + SILENCE) / 2
+    says(unfinished, f"{platform.node()}-{gone.pid}", ago)
+    assert seen_in(unfinished).phase is Phase.INTERRUPTED
+    says(unfinished, f"{platform.node()}-{os.getpid()}", ago)
+    assert seen_in(unfinished).phase is Phase.VIDEOS
+
+
+def test_a_run_of_which_nobody_has_heard_has_not_begun(unfinished: Output):
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.processes, seen.silent) == (Phase.NOT_BEGUN, 0, None)
+
+
+def test_the_counts_of_the_run_before_are_not_those_of_the_next(unfinished: Output):
+    says(unfinished, "a-1", 1, kept=5)
+    state = unfinished.run_state()
+    assert state is not None
+    unfinished.write_run_state(msgspec.structs.replace(state, run_id="b" * 32))
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.done, seen.stages) == (Phase.NOT_BEGUN, 0, {})
+
+
+def test_a_finished_data_set_needs_no_store(curated: Curated, tmp_path: Path):
+    seen = status_of(curated.out, tmp_path / "nowhere")
+    assert (seen.phase, seen.pairs, seen.kept, seen.seconds) == (Phase.FINISHED, 5, 4, None)
+    ended = videonet("status", curated.out, "--store", tmp_path / "nowhere")
+    assert ended.stdout.startswith("finished: 5 pairs of video and class\n")
+
+
+def test_a_run_needs_its_store(unfinished: Output, tmp_path: Path):
+    said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "nowhere"))
+    assert str(tmp_path / "nowhere") in said
+    assert "--store" in said
+
+
+def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: Output, tmp_path: Path):
+    says(unfinished, "a-1", 1, kept=3)
+    (tmp_path / "elsewhere").mkdir()
+    said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "elsewhere"))
+    assert f"{tmp_path / 'elsewhere'} is none" in said
+    assert "--store" in said
+
+
+def test_a_run_whose_store_was_moved_away_asks_where_it_is(unfinished: Output, tmp_path: Path):
+    (tmp_path / "moved").mkdir()
+    write_store(unfinished, tmp_path / "moved")
+    said = sentence(videonet("status", unfinished.root))
+    assert f"{tmp_path / 'moved'} is none" in said
+    # As a run that is just begun leaves it.
+    Store(tmp_path / "moved").prepare()
+    assert status_of(unfinished.root).phase is Phase.NOT_BEGUN
+
+
+def test_who_watches_sees_the_end(
+    unfinished: Output, curated: Curated, monkeypatch: pytest.MonkeyPatch
+):
+    manifest = Output(curated.out).manifest()
+    assert manifest is not None
+    with watching(monkeypatch, lambda: unfinished.write_manifest(manifest)):
+        ended = videonet(
+            "status", unfinished.root, "--store", unfinished.root.parent / "store", "--watch"
+        )
+    assert ended.code == 0
+    assert ended.stdout.index("not begun") < ended.stdout.index("finished: 5 pairs")
+
+
+def test_who_stops_watching_ends_without_a_word(
+    unfinished: Output, monkeypatch: pytest.MonkeyPatch
+):
+    says(unfinished, "a-1", 1, kept=3)
+    with watching(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
+        ended = videonet(
+            "status", unfinished.root, "--store", unfinished.root.parent / "store", "--watch"
+        )
+    assert (ended.code, ended.stderr) == (130, "")
+    assert "3 of 5" in ended.stdout
+    assert "Aborted" not in ended.stdout
+    assert "Traceback" not in ended.stdout
+
+
+def test_what_is_no_data_set_is_refused(tmp_path: Path):
+    assert f"{tmp_path} holds no data set" in sentence(videonet("status", tmp_path))
+
+
+def test_a_program_reads_it_as_json(curated: Curated):
+    ended = videonet("status", curated.out, "--json")
+    said = json.loads(ended.stdout)
+    assert (said["phase"], said["pairs"], said["kept"]) == ("finished", 5, 4)
+    assert said["stages"]["scan"]["items"] == 4
+    assert "one of them" in sentence(videonet("status", curated.out, "--json", "--watch"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.04, "0.04 s"),
+        (45.4, "45 s"),
+        (720, "12 min"),
+        (12_000, "3 h 20 min"),
+        (10_790, "3 h 0 min"),
+        (270_000, "3 d 3 h"),
+    ],
+)
+def test_a_time_is_in_the_units_that_one_would_say(seconds: float, said: str):
+    assert duration(seconds) == said

@@ -1,0 +1,274 @@
+"""store: whole results or none, found again by their names."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from videonet.errors import UsageError
+from videonet.schemas.fetch import Fetch, Length
+from videonet.schemas.reason import Reason
+from videonet.schemas.scan import Probe, Scan
+from videonet.storage.store import Store, digest
+
+FETCH = Fetch(
+    video_key="youtube:x",
+    here=True,
+    path=None,
+    sha256="ab",
+    bytes=3,
+    mtime_ns=None,
+    reason=None,
+    error=None,
+    declared_duration=None,
+    licence=None,
+    attempts=1,
+    run_id="run",
+)
+SCAN = Scan(
+    video_key="youtube:x",
+    sha256="ab",
+    reason=None,
+    error=None,
+    top1=(3, 1),
+    probability=(0.5, 0.25),
+    probe=Probe(
+        width=4,
+        height=2,
+        fps=None,
+        codec="h264",
+        pixel_format="yuv420p",
+        rotation=90,
+        container="mov",
+        video_streams=1,
+        audio_streams=0,
+    ),
+    phash=("0f",),
+    seconds=1.5,
+)
+LENGTH = Length(
+    video_key="youtube:x", sha256="ab", reason=None, error=None, numerator=1001, denominator=100
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    return store
+
+
+def files(store: Store) -> list[str]:
+    return sorted(
+        str(each.relative_to(store.root)) for each in store.root.rglob("*") if each.is_file()
+    )
+
+
+def test_what_was_written_is_read_again(store: Store):
+    store.write("a/b", b"first")
+    store.write("a/b", b"second")
+    assert store.read("a/b") == b"second"
+
+
+def test_there_is_nothing_under_a_name_that_was_never_written_or_was_deleted(store: Store):
+    store.write("a/b", b"x")
+    store.delete("a/b")
+    store.delete("never/there")
+    assert store.read("a/b") is None
+    assert store.read("never/there") is None
+
+
+def test_names_are_listed_in_alphabetical_order(store: Store):
+    for name in ("found/c", "found/a", "found/b", "other/x"):
+        store.write(name, b"")
+    assert list(store.list("found")) == ["found/a", "found/b", "found/c"]
+    assert list(store.list("nothing")) == []
+
+
+def test_a_record_of_each_kind_is_found_by_its_video(store: Store):
+    store.write_fetch(FETCH)
+    store.write_scan(SCAN, "k")
+    store.write_length(LENGTH)
+    assert store.fetch("youtube:x") == FETCH
+    assert store.scan("youtube:x", "k") == SCAN
+    assert store.length("youtube:x") == LENGTH
+
+
+def test_a_scan_by_another_classifier_or_of_another_video_is_not_there(store: Store):
+    store.write_scan(SCAN, "k")
+    assert store.scan("youtube:x", "other") is None
+    assert store.scan("youtube:y", "k") is None
+
+
+def test_another_store_over_the_same_folder_sees_the_same(store: Store):
+    store.write_fetch(FETCH)
+    again = Store(store.root)
+    again.prepare()
+    assert again.fetch("youtube:x") == FETCH
+
+
+def test_nothing_is_left_beside_what_was_written(store: Store):
+    store.write_fetch(FETCH)
+    store.write_thumbnail("youtube:x", b"jpeg")
+    name = digest("youtube:x")
+    assert files(store) == [
+        f"fetch/{name[:2]}/{name}.json",
+        f"thumbnail/{name[:2]}/{name}.jpg",
+    ]
+
+
+def test_keys_that_no_file_system_takes_have_a_place(store: Store):
+    for key in ("../../escape", "a/b", "c:\\d", "é" * 300, "\0"):
+        record = msgspec.structs.replace(FETCH, video_key=key)
+        store.write_fetch(record)
+        assert store.fetch(key) == record
+    assert all(each.startswith("fetch/") for each in files(store))
+    assert not (store.root.parent / "escape.json").exists()
+
+
+def test_a_reader_sees_the_old_or_the_new_bytes_and_never_a_part(store: Store):
+    versions = [bytes([number]) * 300_000 for number in range(2)]
+    store.write("a", versions[0])
+    done = threading.Event()
+
+    def read() -> set[bytes | None]:
+        seen = set()
+        while not done.is_set():
+            seen.add(store.read("a"))
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        for number in range(200):
+            store.write("a", versions[number % 2])
+        done.set()
+        seen = set().union(*(reader.result() for reader in readers))
+    assert seen <= set(versions)
+
+
+KILLED = """
+import sys, pathlib
+from videonet.store import Store
+store, data = Store(pathlib.Path(sys.argv[1])), bytes(1_000_000)
+print("begun", flush=True)
+while True:
+    store.write("a/b", data)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_the_whole_or_nothing(store: Store):
+    for _ in range(3):
+        command = [sys.executable, "-c", KILLED, str(store.root)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            while store.read("a/b") is None:
+                pass
+            process.kill()
+        assert store.read("a/b") == bytes(1_000_000)
+    store.prepare()
+    assert files(store) == ["a/b"]
+
+
+@settings(deadline=None)
+@given(torn=st.integers(0, len(FETCH.to_json()) - 1), noise=st.binary(max_size=4))
+def test_a_torn_record_counts_as_none(tmp_path_factory, torn, noise):
+    root = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))
+    store = Store(root)
+    store.prepare()
+    name = digest("youtube:x")
+    store.write(f"fetch/{name[:2]}/{name}.json", FETCH.to_json()[:torn] + noise)
+    assert store.fetch("youtube:x") in (None, FETCH)
+    store.write_fetch(FETCH)
+    assert store.fetch("youtube:x") == FETCH
+    shutil.rmtree(root)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"null",
+        b"\0" * 200,
+        b'{"video_key":"\xff"}',
+        FETCH.to_json().replace(b"attempts", b"tries"),
+        FETCH.to_json().replace(b'"here":true', b'"here":1'),
+        FETCH.to_json().replace(b'"reason":null', b'"reason":"boredom"'),
+    ],
+)
+def test_a_record_that_another_version_wrote_counts_as_none(store: Store, data: bytes):
+    name = digest("youtube:x")
+    store.write(f"fetch/{name[:2]}/{name}.json", data)
+    assert store.fetch("youtube:x") is None
+
+
+def test_prepare_clears_what_a_killed_run_left_and_nothing_else(store: Store):
+    store.write_fetch(FETCH)
+    store.temporary().write_bytes(b"half a video")
+    folder = store.temporary()
+    folder.mkdir()
+    (folder / "video.part").write_bytes(b"half")
+    store.prepare()
+    assert list((store.root / "tmp").iterdir()) == []
+    assert store.fetch("youtube:x") == FETCH
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/videonet"])
+def test_a_store_where_none_can_be_is_the_users_to_change(tmp_path: Path, place: str):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match="--store"):
+        Store(tmp_path / place).prepare()
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_a_store_of_someone_else_is_the_users_to_change():
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "store")
+        store.prepare()
+        for each in (Path(folder), store.root, store.root / "tmp"):
+            each.chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(UsageError, match="cannot be written"):
+                store.prepare()
+        finally:
+            os.seteuid(0)
+
+
+def test_a_local_file_is_moved_into_the_store_whole(store: Store, tmp_path: Path):
+    file = store.temporary()
+    file.write_bytes(b"video")
+    store.adopt(file, store.video("youtube:x"))
+    assert not file.exists()
+    assert store.file(FETCH).read_bytes() == b"video"
+
+
+def test_a_file_in_place_is_read_where_it_is(store: Store):
+    record = msgspec.structs.replace(FETCH, path="/data/a.mp4")
+    assert store.file(record) == Path("/data/a.mp4")
+
+
+def test_the_bytes_of_videos_are_counted_and_nothing_else(store: Store):
+    assert store.video_bytes() == 0
+    for key, size in (("a", 10), ("b", 200), ("c", 0)):
+        store.write(store.video(key), bytes(size))
+    store.write_fetch(FETCH)
+    store.temporary().write_bytes(bytes(5000))
+    assert store.video_bytes() == 210
+
+
+def test_a_failure_is_kept_with_its_reason(store: Store):
+    failed = msgspec.structs.replace(
+        FETCH, here=False, sha256=None, bytes=None, reason=Reason.NETWORK, error="gone"
+    )
+    store.write_fetch(failed)
+    assert store.fetch("youtube:x") == failed

@@ -1,0 +1,110 @@
+"""What the steps of a run share within one process: the store, the classifier, the disk budget."""
+
+import threading
+from pathlib import Path
+
+from videonet.classifier.model import Classifier, load_classifier
+from videonet.classifier.onnx_session import Device
+from videonet.curation.progress import Progress
+from videonet.curation.verdict import Limits
+from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.entrusted import access_of
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.rate_limit import Pace
+from videonet.fetch.ytdlp import Web
+from videonet.schemas.run import Plan
+from videonet.shards.layout import shard_of
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+from videonet.video.clips import ClipSettings
+
+_lock = threading.RLock()
+_workbenches: dict[Plan, "Workbench"] = {}
+_classifiers: dict[tuple[str, Device], Classifier] = {}
+
+
+class Knowledge:
+    """What verdicts are made of: a run's records, and its rules. To be read only."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.store = Store(Path(plan.store))
+        self.output = Output(Path(plan.out))
+        settings = plan.settings
+        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
+        self.clip_settings = ClipSettings(settings.max_clips)
+        self.cut_key = self.clip_settings.key
+        # by id, in the order of the run's list
+        self.targets = {target.target_id: target for target in self.output.targets()}
+        # keys of videos that nobody may have, as this store or this data set was told
+        self.withdrawn = frozenset(
+            each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
+        )
+
+    def is_in_shard(self, video_key: str, sha256: str) -> bool:
+        """Whether an earlier run over OUT has put the clips of this content into their shard."""
+        lookup = self.output.lookup()
+        if lookup is None:
+            return False
+        shard = self.output.shard_state(shard_of(video_key, lookup.shards))
+        if shard is None or shard.cut_key != self.cut_key:
+            return False
+        return shard.videos.get(video_key) == sha256 and self.output.has_any(shard.files)
+
+
+class Workbench(Knowledge):
+    """The tools of one run in one process, shared by all its threads."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        settings = plan.settings
+        self.fetch_limits = FetchLimits(
+            max_bytes=settings.max_bytes,
+            deadline=plan.deadline,
+            min_seconds=settings.min_seconds,
+            licence=settings.licence,
+        )
+        # A host that refuses is left alone for as long as 25 requests would have taken: 5 s at
+        # the usual pace.
+        pause = 25 / plan.requests_per_second
+        pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
+        self.web = Web(pace, access_of(plan.run_id), plan.downloads)
+        # What takes the processor does so here: so many at once, whoever asks.
+        self.computing = threading.Semaphore(plan.workers)
+        limit = plan.disk_budget
+        self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
+        self.progress = Progress(self.store, self.output, plan.run_id)
+        self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
+
+    def position(self, target_id: str) -> int:
+        """Where a target stands in the run's list, 0-based."""
+        return self._positions[target_id]
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier, opened when it is first needed."""
+        return open_classifier(self.plan.classifier, self.plan.device)
+
+
+def workbench(plan: Plan) -> Workbench:
+    """The workbench of this process for `plan`. The tools of an earlier run are put away."""
+    with _lock:
+        if plan not in _workbenches:
+            for bench in _workbenches.values():
+                bench.progress.end()
+            _workbenches.clear()
+            _workbenches[plan] = Workbench(plan)
+        return _workbenches[plan]
+
+
+def open_classifier(path_or_name: str, device: Device) -> Classifier:
+    """The classifier in this file, in one session a process. Raises UsageError.
+
+    The session works with one thread: scans run beside each other, and what a classifier answers
+    must not depend on how many there are.
+    """
+    with _lock:
+        key = (path_or_name, device)
+        if key not in _classifiers:
+            _classifiers[key] = load_classifier(path_or_name, threads=1, device=device)
+        return _classifiers[key]

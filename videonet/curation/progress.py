@@ -1,0 +1,395 @@
+"""How far a run is, and what its stages cost: counted by each of its processes, kept in the store.
+
+STORE/progress/<run>/<host>-<pid>.json   what a process has done since the run was last begun
+STORE/progress/<run>/earlier.json        what the stages cost before: of interrupted attempts
+
+So whoever can read the store can see how far a run is, on whatever runner. Nothing that a data
+set is made of depends on these counts.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from videonet import stop_signal
+from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.reason import Outcome
+from videonet.schemas.verdict import Verdict
+
+if TYPE_CHECKING:
+    from videonet.storage.dataset_dir import Output  # slow, and not needed for --help
+    from videonet.storage.store import Store
+
+# In the order in which a candidate goes through them.
+STAGES = ("search", "download", "scan", "measure", "cut", "write")
+
+# A process says how far it is this often while that changes, and this often if nothing does,
+# seconds.
+SAY_EVERY = 1.0
+SIGN_OF_LIFE = 5.0
+
+# How fast a run is, is how fast it was for so long, seconds: what was done before is soon skipped,
+# and would promise too much.
+RECENT = 180.0
+_SAMPLE_EVERY = 5.0
+
+_EARLIER = "earlier"
+
+
+class Phase(StrEnum):
+    """What a run is at."""
+
+    NOT_BEGUN = "not begun"
+    TITLES = "looking at titles"
+    VIDEOS = "looking at videos"
+    SHARDS = "writing shards"
+    INTERRUPTED = "interrupted"
+    FINISHED = "finished"
+
+
+def phase_of(pairs: int | None, done: int) -> Phase:
+    """What a run is at of whose `pairs` so many are `done`; None: they are not listed yet."""
+    if pairs is None:
+        return Phase.TITLES
+    return Phase.VIDEOS if done < pairs else Phase.SHARDS
+
+
+def done_in(progress: ProcessProgress) -> int:
+    """Pairs that have a verdict."""
+    return progress.kept + sum(progress.rejected.values()) + sum(progress.failed.values())
+
+
+def rate_of(processes: Iterable[ProcessProgress]) -> float | None:
+    """Pairs a second that processes decide together of late; None: none."""
+    rates = [
+        each.recent_pairs / each.recent_seconds
+        for each in processes
+        if each.recent_pairs and each.recent_seconds
+    ]
+    return sum(rates) if rates else None
+
+
+def seconds_left(done: int, pairs: int, rate: float | None) -> float | None:
+    """How long the rest of `pairs` will take at a `rate` of pairs a second; None: nobody knows."""
+    return (pairs - done) / rate if rate and done < pairs else None
+
+
+def processes_of(store: Store, run_id: str) -> list[ProcessProgress]:
+    """What each process has done since a run was last begun."""
+    return [each for each in store.progress(run_id) if each.process != _EARLIER]
+
+
+def costs_of(store: Store, run_id: str) -> dict[str, StageCost]:
+    """What each stage took, over all processes, attempts at a run, and runs before it over OUT."""
+    return _added(each.stages for each in store.progress(run_id))
+
+
+def begin_anew(store: Store, run_id: str, before: str | None = None) -> None:
+    """Of the earlier attempts at a run keep only what they cost: every pair is counted again.
+
+    So it is with `before`, the id of the run before over the same OUT: it is forgotten, but for
+    what it cost.
+    """
+    records = list(store.progress(run_id))
+    if before is not None:
+        records += store.progress(before)
+    if not records:
+        return
+    earlier = ProcessProgress(
+        process=_EARLIER,
+        begun=min(each.begun for each in records),
+        updated=max(each.updated for each in records),
+        searched=0,
+        pairs=0,
+        kept=0,
+        rejected={},
+        failed={},
+        recent_pairs=0,
+        recent_seconds=0.0,
+        stages=_added(each.stages for each in records),
+    )
+    store.write(store.progress_name(run_id, _EARLIER), earlier.to_json())
+    for each in processes_of(store, run_id):
+        store.delete(store.progress_name(run_id, each.process))
+    if before is not None:
+        store.forget_progress(before)
+
+
+@dataclass
+class Work:
+    """One piece of work while it goes on. Who does it adds the bytes that go through it."""
+
+    bytes: int = 0
+    items: int = 1
+
+
+class Progress:
+    """Counts what this process does of one run, for all its threads.
+
+    With `begin`, or else with the first thing that is counted, a thread begins to write the counts
+    to the store. It ends with `end`, when the run is finished, when the run was begun anew
+    elsewhere, or with the process.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        output: Output,
+        run_id: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` tells the time that passes between two verdicts, seconds."""
+        self._clock = clock
+        self._store = store
+        self._output = output
+        self._run_id = run_id
+        self._process = f"{platform.node()}-{os.getpid()}"
+        self._name = store.progress_name(run_id, self._process)
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._zero()
+
+    def begin(self) -> None:
+        """Count from zero, and keep the store informed."""
+        self.end()
+        with self._lock:
+            self._zero()
+            self._start()
+
+    def end(self) -> None:
+        """Write the counts for the last time; nothing is written after this."""
+        global _at_work
+        with self._lock:
+            thread, going_on = self._thread, not self._over.is_set()
+            self._over.set()
+        if thread is not None and going_on:
+            thread.join()
+            self._say()
+        if _at_work is self:
+            _at_work = None
+
+    def show_life(self) -> None:
+        """Keep the store informed from here on, though there may be nothing to count for long."""
+        with self._lock:
+            self._start()
+
+    # What is counted.
+
+    @contextmanager
+    def at_work(self, stage: str) -> Iterator[Work]:
+        """Count one piece of a stage's work: the time that it takes, and what is said of it.
+
+        Time spent waiting counts, such as for a site's turn; what the end of a run has called off
+        is no item.
+        """
+        work = Work()
+        self.show_life()
+        if stage != "search":
+            with self._changing():
+                self._look_back()
+        begin = time.monotonic()
+        try:
+            yield work
+        except stop_signal.Stopped:
+            work.items = 0
+            raise
+        finally:
+            with self._changing():
+                cost = self._stages[stage]
+                cost.seconds += time.monotonic() - begin
+                cost.items += work.items
+                cost.bytes += work.bytes
+
+    def searched(self) -> None:
+        """One more target was searched for."""
+        with self._changing():
+            self._searched += 1
+
+    def listed(self, pairs: int) -> None:
+        """The candidate list is complete and has so many pairs of candidate and target."""
+        with self._changing():
+            self._pairs = pairs
+            self._look_back()
+
+    def decided(self, verdicts: Iterable[Verdict]) -> None:
+        """So many more pairs have a verdict. It takes the place of one that was foreseen."""
+        with self._changing():
+            self._look_back()
+            for verdict in verdicts:
+                before = self._foreseen.pop((verdict.video_key, verdict.target_id), None)
+                if before is not None:
+                    self._outcomes[before] -= 1
+                self._outcomes[_kind(verdict)] += 1
+
+    def foreseen(self, verdicts: Iterable[Verdict]) -> None:
+        """So many more pairs are decided, though a later step will tell; it has nothing to do."""
+        with self._changing():
+            self._look_back()
+            for verdict in verdicts:
+                self._foreseen[verdict.video_key, verdict.target_id] = _kind(verdict)
+                self._outcomes[_kind(verdict)] += 1
+
+    def now(self) -> ProcessProgress:
+        """The counts as they are."""
+        with self._lock:
+            recent_pairs, recent_seconds = self._look_back() if self._samples else (0, 0.0)
+            return ProcessProgress(
+                process=self._process,
+                begun=self._begun,
+                updated=_timestamp(),
+                searched=self._searched,
+                pairs=self._pairs,
+                kept=self._outcomes[Outcome.KEPT, ""],
+                rejected=self._by_reason(Outcome.REJECTED),
+                failed=self._by_reason(Outcome.FAILED),
+                recent_pairs=recent_pairs,
+                recent_seconds=round(recent_seconds, 3),
+                stages={
+                    name: StageCost(
+                        seconds=round(cost.seconds, 3), items=cost.items, bytes=cost.bytes
+                    )
+                    for name, cost in self._stages.items()
+                    if cost.seconds
+                },
+            )
+
+    # How the store is kept informed.
+
+    def _zero(self) -> None:
+        self._begun = _timestamp()
+        self._searched = self._pairs = 0
+        self._outcomes: Counter[_Kind] = Counter()
+        # by video and target
+        self._foreseen: dict[tuple[str, str], _Kind] = {}
+        # moments, seconds, and pairs that had a verdict then; the first as videos are first seen
+        self._samples: deque[tuple[float, int]] = deque()
+        self._stages = {name: _Cost() for name in STAGES}
+        self._over.clear()
+        self._thread = None
+        self._changed = True
+        self._said = False
+
+    def _start(self) -> None:
+        """Have a thread write the counts, unless there was one. The lock is held."""
+        global _at_work
+        if self._thread is None:
+            _at_work = self
+            self._thread = threading.Thread(
+                target=self._keep_saying, name="videonet-progress", daemon=True
+            )
+            self._thread.start()
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock:
+            self._start()
+            self._changed = True
+            yield
+
+    def _look_back(self) -> tuple[int, float]:
+        """Pairs that were decided of late, and in how many seconds. The lock is held."""
+        now, done = self._clock(), self._outcomes.total()
+        if not self._samples or now - self._samples[-1][0] >= _SAMPLE_EVERY:
+            self._samples.append((now, done))
+        # From the last moment that is that long ago, or from the first.
+        while len(self._samples) > 1 and self._samples[1][0] <= now - RECENT:
+            self._samples.popleft()
+        begun, before = self._samples[0]
+        return done - before, now - begun
+
+    def _keep_saying(self) -> None:
+        going_on = self._say()
+        said = time.monotonic()
+        while going_on and not self._over.wait(SAY_EVERY):
+            # On a cluster nobody tells a process that the run is finished.
+            finished = self._output.manifest() is not None
+            if finished or self._changed or time.monotonic() - said >= SIGN_OF_LIFE:
+                going_on = self._say() and not finished
+                said = time.monotonic()
+
+    def _say(self) -> bool:
+        """Write the counts; False, and nothing is written, where what was said is gone.
+
+        Somebody has begun the run anew then, or another one over OUT, and no longer asks for it.
+        """
+        # What cannot be written now will be the next time; no run fails for its counters.
+        with suppress(OSError):
+            if self._said and self._store.read(self._name) is None:
+                return False
+            self._changed = False
+            self._store.write(self._name, self.now().to_json())
+            self._said = True
+        return True
+
+    def _by_reason(self, outcome: Outcome) -> dict[str, int]:
+        counts = self._outcomes.items()
+        return dict(sorted((reason, n) for (each, reason), n in counts if each is outcome and n))
+
+
+def of_this_process() -> Progress | None:
+    """The counts of the run that this process is at work on; None: of none."""
+    return _at_work
+
+
+_at_work: Progress | None = None
+
+
+# Outcome and reason, "" for none.
+_Kind = tuple[Outcome, str]
+
+
+def _kind(verdict: Verdict) -> _Kind:
+    return verdict.outcome, verdict.reason.value if verdict.reason else ""
+
+
+@dataclass
+class _Cost:
+    """A stage's cost while it grows; see `videonet.schemas.progress.StageCost`."""
+
+    seconds: float = 0.0
+    items: int = 0
+    bytes: int = 0
+
+
+def _added(costs: Iterable[Mapping[str, StageCost]]) -> dict[str, StageCost]:
+    """The sums, in the order of the stages."""
+    by_stage: dict[str, list[StageCost]] = {name: [] for name in STAGES}
+    for each in costs:
+        for name, cost in each.items():
+            by_stage.setdefault(name, []).append(cost)
+    return {
+        name: StageCost(
+            seconds=round(sum(each.seconds for each in parts), 3),
+            items=sum(each.items for each in parts),
+            bytes=sum(each.bytes for each in parts),
+        )
+        for name, parts in by_stage.items()
+        if parts
+    }
+
+
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def duration(seconds: float) -> str:
+    """A time in the units that one would say it in, such as "45 s" or "3 h 20 min"."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 99.5:
+        return f"{seconds:.2g} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{hours // 24} d {hours % 24} h"

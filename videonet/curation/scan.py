@@ -1,0 +1,98 @@
+"""What a classifier sees in the first frames of a video, whatever the video was looked up for."""
+
+import hashlib
+import json
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import imagehash
+import msgspec
+from PIL import Image
+
+from videonet.classifier.model import Classifier
+from videonet.schemas.scan import Scan
+from videonet.text import shortened
+from videonet.video import thumbnails
+from videonet.video.decode import VideoError, first_frames
+
+# Probabilities are stored rounded: the last digits differ between machines.
+PROBABILITY_DIGITS = 4
+
+# To be raised with every change to this code, or to the decoder's, that changes what is seen.
+SCAN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """A scan and what was seen on the way."""
+
+    scan: Scan
+    # JPEG of a few frames side by side, see `videonet.video.thumbnails`
+    thumbnail: bytes | None
+
+
+def scan_key(classifier: Classifier, frames: int) -> str:
+    """Name under which scans are stored: another classifier or setting has another."""
+    depends = {
+        "version": SCAN_VERSION,
+        "classifier": classifier.sha256,
+        **classifier.settings,
+        "frames": frames,
+        "digits": PROBABILITY_DIGITS,
+    }
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def scan_video(
+    source: Path | BinaryIO,
+    video_key: str,
+    sha256: str,
+    classifier: Classifier,
+    frames: int,
+    looked_for: Iterable[Collection[int]] = (),
+) -> Scanned:
+    """Classify the first `frames` frames of `source`, whose content is `sha256`.
+
+    `source` is a path, or a readable, seekable binary file object, which stays open. The scan is
+    the same whatever the video was looked up for. The thumbnail shows besides, for each of the sets
+    of outputs `looked_for`, the frame that confirms it best.
+    """
+    begin = time.monotonic()
+    empty = Scan(
+        video_key=video_key,
+        sha256=sha256,
+        reason=None,
+        error=None,
+        top1=(),
+        probability=(),
+        probe=None,
+        phash=(),
+        seconds=0.0,
+    )
+    try:
+        first = first_frames(source, frames, classifier.resize, classifier.crop)
+    except VideoError as error:
+        failed = msgspec.structs.replace(empty, reason=error.reason, error=shortened(str(error)))
+        return Scanned(failed, None)
+    top1, probability = classifier.classify(first.images)
+    shown = thumbnails.spread(len(first.images))
+    scan = msgspec.structs.replace(
+        empty,
+        top1=tuple(top1.tolist()),
+        probability=tuple(round(float(each), PROBABILITY_DIGITS) for each in probability),
+        probe=first.probe,
+        phash=tuple(str(imagehash.phash(Image.fromarray(first.images[i]))) for i in shown),
+        seconds=round(time.monotonic() - begin, 3),
+    )
+    best = [_best(scan, outputs) for outputs in looked_for]
+    shown += [frame for frame in best if frame is not None]
+    return Scanned(scan, thumbnails.strip(first.images, shown))
+
+
+def _best(scan: Scan, outputs: Collection[int]) -> int | None:
+    """Index of the frame whose top-1 is one of `outputs` and is the most probable, if any is."""
+    matching = [i for i, output in enumerate(scan.top1) if output in outputs]
+    return max(matching, key=lambda i: scan.probability[i], default=None)

@@ -1,0 +1,245 @@
+"""Kept, rejected or failed, and why: a function of what was seen, and of nothing else.
+
+The rules are tried in one order, and the first that applies decides, so that a reason never
+depends on chance, on what else was fetched, or on what an earlier run already knew.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from videonet.fetch.limits import is_too_short
+from videonet.licence import is_creative_commons
+from videonet.schemas.candidate import Candidate, Match
+from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.scan import Scan
+from videonet.schemas.settings import Licence
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a kept video must keep to."""
+
+    # shortest, seconds
+    min_seconds: float
+    # largest, bytes
+    max_bytes: int
+    licence: Licence = Licence.ANY
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that is known of a candidate so far; None: not known yet."""
+
+    fetch: Fetch | None = None
+    scan: Scan | None = None
+    length: Length | None = None
+    cut: Cut | None = None
+    # whether the whole file can be read, or is cut already
+    whole: bool = False
+    # whether a part of it can be read that may show the first frames
+    part: bool = False
+    # whether somebody asked for it to be taken out of all data sets
+    withdrawn: bool = False
+    # whether its content is known from today: its bytes are here, or this run has fetched them
+    current: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An outcome and its reason; `error` is the original text of a failure."""
+
+    outcome: Outcome
+    reason: Reason | None = None
+    error: str | None = None
+
+
+KEPT = Decision(Outcome.KEPT)
+
+
+def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> Decision | None:
+    """What becomes of a candidate for one target; None: more must be seen."""
+    if seen.withdrawn:
+        return because(Reason.WITHDRAWN)
+    if candidate.sha256 is not None:
+        return _as_locked(candidate.sha256, seen)
+    if is_too_short(declared_duration(candidate, seen.fetch), limits.min_seconds):
+        return because(Reason.TOO_SHORT)
+    if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, seen.fetch):
+        return because(Reason.LICENCE)
+    size = seen.fetch.bytes if seen.fetch else None
+    if size is not None and size > limits.max_bytes:
+        return because(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
+    if seen.scan is None:
+        # A download that broke off may have brought the first frames.
+        return _streamed(candidate) or (None if seen.part else _failure(seen.fetch))
+    if seen.scan.reason is not None:
+        return because(seen.scan.reason, seen.scan.error)
+    if not matching_frames(seen.scan, target):
+        return because(Reason.NO_TOP1_MATCH)
+    # A length is known only of a file that was whole once, whether or not it is still here.
+    if seen.length is not None:
+        if seen.length.reason is not None:
+            return because(seen.length.reason, seen.length.error)
+        # The decimal that was written: as a float, 2.56 is a little more than 2.56.
+        if seconds(seen.length) < Fraction(str(limits.min_seconds)):
+            return because(Reason.TOO_SHORT)
+    if not seen.whole:
+        return _failure(seen.fetch)
+    return None if seen.length is None else _as_cut(seen.cut)
+
+
+def declared_duration(candidate: Candidate, fetch: Fetch | None) -> float | None:
+    """The length that the source states, else the video's page, seconds."""
+    if candidate.duration is not None or fetch is None:
+        return candidate.duration
+    return fetch.declared_duration
+
+
+def stated_licence(candidate: Candidate, fetch: Fetch | None) -> str | None:
+    """The licence that the source states, else the video's page: "" if neither, None: not known."""
+    return candidate.licence or (fetch.licence if fetch else None)
+
+
+def matching_frames(scan: Scan, target: Target) -> list[int]:
+    """Indices of the frames whose top-1 class confirms the target, ascending."""
+    accepted = frozenset(target.outputs)
+    return [index for index, top1 in enumerate(scan.top1) if top1 in accepted]
+
+
+def seconds(length: Length) -> Fraction:
+    """A measured length, exactly."""
+    return Fraction(length.numerator, length.denominator)
+
+
+def because(reason: Reason, error: str | None = None) -> Decision:
+    """The decision that a reason stands for."""
+    return Decision(reason.outcome, reason, error)
+
+
+def account(
+    candidate: Candidate,
+    match: Match,
+    target: Target,
+    seen: Seen,
+    decision: Decision,
+    classifier: str,
+) -> Verdict:
+    """The row that says what became of one pair of candidate and target, and all that was seen.
+
+    `classifier` is the sha256 of the classifier file.
+    """
+    scan, fetch, length = seen.scan, seen.fetch, seen.length
+    frames = matching_frames(scan, target) if scan else []
+    best = max(frames, key=lambda i: scan.probability[i], default=None) if scan else None
+    shown = _most_seen(scan) if scan else None
+    probe = scan.probe if scan else None
+    return Verdict(
+        video_id=candidate.video_id,
+        video_key=candidate.video_key,
+        target_id=target.target_id,
+        wnid=target.wnid,
+        url=candidate.url,
+        title=match.title or candidate.title,
+        matched_names=match.names,
+        source=candidate.source,
+        query=match.query,
+        rank=match.rank,
+        channel=candidate.channel,
+        licence=stated_licence(candidate, fetch) or None,
+        declared_duration=declared_duration(candidate, fetch),
+        outcome=decision.outcome,
+        reason=decision.reason,
+        error=decision.error,
+        attempts=fetch.attempts if fetch else 0,
+        frames_scanned=len(scan.top1) if scan else None,
+        frames_matched=len(frames) if scan else None,
+        first_match=frames[0] if frames else None,
+        best_match=best,
+        best_probability=scan.probability[best] if scan and best is not None else None,
+        seen=shown.output if shown else None,
+        seen_frames=shown.frames if shown else None,
+        seen_probability=shown.probability if shown else None,
+        duration=float(seconds(length)) if length and length.reason is None else None,
+        width=probe.width if probe else None,
+        height=probe.height if probe else None,
+        fps=probe.fps if probe else None,
+        codec=probe.codec if probe else None,
+        bytes=fetch.bytes if fetch else None,
+        sha256=fetch.sha256 if fetch else None,
+        clips=seen.cut.clips if seen.cut and decision.outcome is Outcome.KEPT else 0,
+        classifier=classifier,
+    )
+
+
+class _Shown(NamedTuple):
+    """A class that the classifier saw."""
+
+    output: int
+    frames: int
+    # the highest
+    probability: float
+
+
+def _most_seen(scan: Scan) -> _Shown | None:
+    """The top-1 class of most frames; of several, the one that was seen first."""
+    commonest = Counter(scan.top1).most_common(1)
+    if not commonest:
+        return None
+    output, frames = commonest[0]
+    seen = zip(scan.top1, scan.probability, strict=True)
+    return _Shown(output, frames, max(each for top1, each in seen if top1 == output))
+
+
+def _as_locked(sha256: str, seen: Seen) -> Decision | None:
+    """What becomes of a video that was judged elsewhere, and is to be had again with that content.
+
+    It needs no scan; its length is measured to cut it in the same places. That it was another one
+    when an earlier run fetched it says nothing of today.
+    """
+    content = seen.fetch.sha256 if seen.fetch else None
+    if content is not None and content != sha256:
+        if not seen.current:
+            return _failure(seen.fetch)
+        return because(Reason.CHANGED, f"sha256 {content[:12]}..., locked was {sha256[:12]}...")
+    if not seen.whole:
+        return _failure(seen.fetch)
+    if seen.length is None:
+        return None
+    if seen.length.reason is not None:
+        return because(seen.length.reason, seen.length.error)
+    return _as_cut(seen.cut)
+
+
+def _as_cut(cut: Cut | None) -> Decision | None:
+    """The decision on a video for which all else speaks."""
+    if cut is None:
+        return None
+    return KEPT if cut.reason is None else because(cut.reason, cut.error)
+
+
+def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:
+    """Whether a licence is stated that is not Creative Commons, or nobody states any."""
+    licence = stated_licence(candidate, fetch)
+    return licence is not None and not is_creative_commons(licence)
+
+
+def _streamed(candidate: Candidate) -> Decision | None:
+    """What the source says of a stream that has not ended."""
+    match candidate.live_status:
+        case "is_live":
+            return because(Reason.LIVE, "still being streamed, says the source")
+        case "is_upcoming":
+            return because(Reason.UPCOMING, "not streamed yet, says the source")
+        case _:
+            return None
+
+
+def _failure(fetch: Fetch | None) -> Decision | None:
+    if fetch is None or fetch.reason is None:
+        return None
+    return because(fetch.reason, fetch.error)

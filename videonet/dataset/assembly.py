@@ -1,0 +1,188 @@
+"""One shard of the data set: the clips of its kept videos, and the verdicts on its candidates."""
+
+import hashlib
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from videonet.curation.context import Workbench
+from videonet.curation.steps import WAITING
+from videonet.files import sha256_of
+from videonet.schemas.clip import Clip
+from videonet.schemas.lock_file import Span
+from videonet.schemas.manifest import Shard
+from videonet.schemas.reason import Outcome
+from videonet.schemas.run import ShardState
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.shards.writer import FORMATS, write_shard
+from videonet.storage.dataset_dir import Output
+from videonet.video.clips import DATASET, ClipOrigin, labelled
+
+
+class AccountError(Exception):
+    """Candidates and verdicts do not match: something was lost or counted twice."""
+
+
+class Member(NamedTuple):
+    """A kept video of a shard."""
+
+    origin: ClipOrigin
+    # content that was cut
+    sha256: str
+    clips: int
+
+
+def finish_shard(
+    bench: Workbench, index: int, shards: int, verdicts: Iterable[Verdict]
+) -> tuple[Shard, ...]:
+    """Put the clips of the kept videos into shard `index`, unless they are there already.
+
+    `verdicts` are all those on the shard's candidates, in any order; they are written beside.
+    Returns the shard's files. Raises AccountError if the verdicts are not exactly one for each
+    pair in the candidate list.
+    """
+    ordered = sorted(verdicts, key=lambda each: (each.video_key, bench.position(each.target_id)))
+    _balance(bench.output, index, shards, ordered)
+    members = members_of(ordered, tuple(bench.targets.values()))
+    files = _files(bench, index, shards, members)
+    bench.output.write_verdicts(index, shards, ordered)
+    for member in members:
+        bench.store.delete(bench.store.clips(member.origin.video_key, bench.cut_key))
+    return files
+
+
+def members_of(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> list[Member]:
+    """The kept videos of a shard, in the order of their keys.
+
+    `verdicts` are all those on its candidates, by key and then by position in `targets`, the run's
+    list. Raises AccountError.
+    """
+    positions = {target.target_id: place for place, target in enumerate(targets)}
+    kept = (verdict for verdict in verdicts if verdict.outcome is Outcome.KEPT)
+    members = []
+    for key, rows in itertools.groupby(kept, key=lambda each: each.video_key):
+        first, *more = rows
+        if first.sha256 is None:
+            raise AccountError(f"{key} is kept, but its content is unknown.")
+        labels = tuple(positions[each.target_id] for each in (first, *more))
+        origin = ClipOrigin(
+            dataset=DATASET,
+            video_key=key,
+            video_id=first.video_id,
+            url=first.url,
+            labels=labels,
+            names=tuple(targets[place].name for place in labels),
+        )
+        members.append(Member(origin, first.sha256, first.clips))
+    return members
+
+
+def digest_of(cut_key: str, formats: Sequence[str], shards: int, members: Sequence[Member]) -> str:
+    """Hex sha256 of all that the bytes of a shard depend on; `shards` is how many there are."""
+    parts = [cut_key, formats, shards, members]
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
+
+
+def intact_clips(output: Output, files: Sequence[Shard]) -> Iterator[Clip]:
+    """The clips of the first file that is what it was; a damaged one is deleted."""
+    for file in files:
+        path = output.root / file.path
+        if path.is_file():
+            if sha256_of(path) == file.sha256:
+                return FORMATS[file.path.rpartition(".")[2]].read(path)
+            path.unlink()
+    return iter(())
+
+
+class Spans:
+    """Where the clips of a shard begin and end, written down while they pass to its files."""
+
+    def __init__(self) -> None:
+        self._spans: defaultdict[str, list[Span]] = defaultdict(list)
+
+    def of(self, clips: Iterable[Clip]) -> Iterator[Clip]:
+        """The same clips, one by one."""
+        for clip in clips:
+            span = Span(begin=clip.clip_start_timestamp, end=clip.clip_end_timestamp)
+            self._spans[clip.example_id.rpartition("#")[0]].append(span)
+            yield clip
+
+    def noted(self) -> dict[str, tuple[Span, ...]]:
+        """Those of the clips that have passed, by video_key."""
+        return {key: tuple(spans) for key, spans in self._spans.items()}
+
+
+def _balance(output: Output, index: int, shards: int, verdicts: Sequence[Verdict]) -> None:
+    listed = [
+        (candidate.video_key, match.target_id)
+        for candidate in output.candidates(index, shards)
+        for match in candidate.matches
+    ]
+    judged = [(verdict.video_key, verdict.target_id) for verdict in verdicts]
+    if sorted(listed) != sorted(judged):
+        missing, extra = set(listed) - set(judged), set(judged) - set(listed)
+        raise AccountError(
+            f"Shard {index} has {len(listed)} pairs of candidate and target but {len(judged)} "
+            f"verdicts; without one: {sorted(missing)[:3]}, not asked for: {sorted(extra)[:3]}."
+        )
+
+
+def _files(
+    bench: Workbench, index: int, shards: int, members: Sequence[Member]
+) -> tuple[Shard, ...]:
+    """The shard's files: as they are, if they were made of the same, else written."""
+    formats = bench.plan.settings.formats
+    digest = digest_of(bench.cut_key, formats, shards, members)
+    before = bench.output.shard_state(index)
+    if before and before.digest == digest and bench.output.are_there(before.files):
+        return before.files
+    written = _Written(bench, before if before and before.cut_key == bench.cut_key else None)
+    spans = Spans()
+    clips = spans.of(clip for member in members for clip in _clips(bench, member, written))
+    files = tuple(write_shard(bench.output.root, index, shards, formats, clips))
+    state = ShardState(
+        digest=digest,
+        cut_key=bench.cut_key,
+        files=files,
+        videos={member.origin.video_key: member.sha256 for member in members},
+        spans=spans.noted(),
+    )
+    bench.output.write_shard_state(index, state)
+    return state.files
+
+
+def _clips(bench: Workbench, member: Member, written: "_Written") -> Iterator[Clip]:
+    """The clips of one video: those that wait in the store, or those of the shard before."""
+    key = member.origin.video_key
+    waiting = bench.store.root / bench.store.clips(key, bench.cut_key)
+    clips = WAITING.read(waiting) if waiting.exists() else written.clips(member)
+    number = 0
+    for clip in clips:
+        number += 1
+        yield labelled(clip, member.origin)
+    if number != member.clips:
+        # Or the next run would take them for what they should be.
+        waiting.unlink(missing_ok=True)
+        raise AccountError(
+            f"{key} has {number} clips where {member.clips} are due; run again to cut it anew."
+        )
+
+
+class _Written:
+    """The clips that an earlier version of the shard holds, for videos whose bytes are gone."""
+
+    def __init__(self, bench: Workbench, state: ShardState | None) -> None:
+        self._videos = state.videos if state else {}
+        self._clips = iter(()) if state is None else intact_clips(bench.output, state.files)
+
+    def clips(self, member: Member) -> Iterator[Clip]:
+        """The clips of `member`; members are asked for in the order of their keys."""
+        key = member.origin.video_key
+        if self._videos.get(key) != member.sha256:
+            return iter(())
+        own = (clip for clip in self._clips if clip.example_id.rpartition("#")[0] == key)
+        return itertools.islice(own, member.clips)

@@ -1,0 +1,268 @@
+"""The lock file of a data set: every kept video with its address and content, and all settings.
+
+Rows are in the order of their shards, and of video_key within a shard: so it is written and read
+shard by shard, however large the data set is.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videonet.dataset.locked_videos import locked_videos
+from videonet.errors import UsageError
+from videonet.files import drafted, sha256_of
+from videonet.schemas.lock_file import LockedVideo, LockHeader
+from videonet.schemas.manifest import Manifest
+from videonet.schemas.record import arrow_schema
+from videonet.schemas.target import Target
+from videonet.shards.layout import shard_of, shard_path
+from videonet.sources.source import Row
+from videonet.sources.video_key import video_key
+from videonet.storage.dataset_dir import Output
+from videonet.text import as_shown
+
+NAME = "videos.lock.parquet"
+
+VERSION = 1
+
+# In front of each field of the header among the file's metadata.
+_PREFIX = "videonet."
+
+_ROWS_AT_ONCE = 5_000
+
+# More than any data set has: the published one's would be 20,000.
+MOST_SHARDS = 1_000_000
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file that was opened. Its rows are read when they are asked for."""
+
+    file: Path
+    # of the whole file
+    sha256: str
+    header: LockHeader
+    # rows
+    videos: int
+
+    @property
+    def shards(self) -> int:
+        """How many shards the data set has, each in all its formats."""
+        shards = self.header.settings.get("shards")
+        if type(shards) is not int or not 1 <= shards <= MOST_SHARDS:
+            raise _damaged(
+                self.file, f"it does not say how many shards there are, 1 to {MOST_SHARDS:,}"
+            )
+        return shards
+
+    def rows(self) -> Iterator[LockedVideo]:
+        """The videos, in order.
+
+        Whoever wrote the file, each is named after where it is. Raises UsageError for a file that
+        was damaged, or says of the data set or of a video what cannot be.
+        """
+        shards = self.shards
+        if why := _wrong_with_header(self.header, shards):
+            raise _damaged(self.file, why)
+        last = (-1, "")
+        try:
+            with pq.ParquetFile(
+                self.file, page_checksum_verification=True, pre_buffer=False
+            ) as table:
+                for batch in table.iter_batches(_ROWS_AT_ONCE):
+                    for video in map(LockedVideo.from_row, batch.to_pylist()):
+                        place = (shard_of(video.video_key, shards), video.video_key)
+                        if place <= last:
+                            raise _damaged(self.file, f"{video.video_key} is not in its place")
+                        if why := _wrong_with(video, self.header.targets):
+                            raise _damaged(self.file, f"{video.video_key} {why}")
+                        last = place
+                        yield video
+        except (pa.ArrowException, msgspec.MsgspecError, OSError, ValueError) as error:
+            raise _damaged(self.file, error) from error
+
+
+def write_lock(output: Output, manifest: Manifest) -> None:
+    """Write OUT/videos.lock.parquet from the verdicts and shards that `manifest` accounts for.
+
+    Equal data sets have equal lock files. Raises UsageError for a file of OUT that cannot be read.
+    """
+    schema, header = arrow_schema(LockedVideo), _header(output, manifest)
+    with (
+        drafted(output.root / NAME) as draft,
+        pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as table,
+    ):
+        videos = locked_videos(output, manifest, header.targets, from_clips=False)
+        while rows := [each.to_row() for each in itertools.islice(videos, _ROWS_AT_ONCE)]:
+            table.write_table(pa.Table.from_pylist(rows, schema))
+        table.add_key_value_metadata(
+            {f"{_PREFIX}{name}": _json(getattr(header, name)) for name in header.__struct_fields__}
+        )
+
+
+def read_lock(path: Path) -> Lock:
+    """A lock file and what it says of its data set. Raises UsageError if it is none."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give the file {NAME} of a data set.")
+    try:
+        sha256 = sha256_of(path)
+        with pq.ParquetFile(path) as table:
+            metadata, names = table.metadata.metadata or {}, table.schema_arrow.names
+            videos = table.metadata.num_rows
+    except pa.ArrowException as error:
+        raise UsageError(
+            f"{path} is no lock file, or was cut short: it is not Parquet "
+            f"({_one_line(error)}); give the file {NAME} of a data set."
+        ) from error
+    except OSError as error:
+        why = error.strerror or _one_line(error)
+        raise UsageError(
+            f"The lock file {path} cannot be read ({why}); give the file {NAME} of a data set."
+        ) from error
+    return Lock(path, sha256, _header_in(path, metadata, names), videos)
+
+
+def problems_of_lock(output: Output, manifest: Manifest) -> Iterator[str]:
+    """What is wrong with the lock file of a data set whose shards and verdicts are sound."""
+    try:
+        lock = read_lock(output.root / NAME)
+        due = _header(output, manifest)
+        if lock.header != due:
+            names = [
+                name
+                for name in due.__struct_fields__
+                if getattr(due, name) != getattr(lock.header, name)
+            ]
+            yield f"{NAME} is of another data set: its {' and '.join(names)} differ."
+            return
+        videos = locked_videos(output, manifest, due.targets, from_clips=True)
+        for locked, kept in itertools.zip_longest(lock.rows(), videos):
+            if locked != kept:
+                first = kept or locked
+                assert first is not None, "not both have ended"
+                yield f"{NAME} and the verdicts differ, first on {first.video_key}."
+                return
+    except UsageError as error:
+        yield str(error)
+    except (pa.ArrowException, msgspec.MsgspecError, OSError) as error:
+        yield f"{NAME} cannot be compared with what it is of: {_one_line(error)}."
+
+
+def _header(output: Output, manifest: Manifest) -> LockHeader:
+    try:
+        targets, labels = output.targets(), output.labels()
+    except (msgspec.MsgspecError, OSError) as error:
+        raise UsageError(
+            f"targets.json or labels.json of {output.root} cannot be read ({_one_line(error)}); "
+            "the command that made the data set writes them again."
+        ) from error
+    return LockHeader(
+        version=VERSION,
+        dataset=manifest.dataset,
+        # What is made from a lock file has the same one again.
+        settings={name: value for name, value in manifest.settings.items() if name != "lock"},
+        versions=manifest.versions,
+        classifier=manifest.classifier,
+        targets=targets,
+        labels=labels,
+        shards=manifest.shards,
+    )
+
+
+def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -> LockHeader:
+    try:
+        fields = {
+            key.decode().removeprefix(_PREFIX): msgspec.Raw(value)
+            for key, value in metadata.items()
+            if key.startswith(_PREFIX.encode())
+        }
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if "version" not in fields:
+        raise UsageError(
+            f"{path} is Parquet, but no lock file: what videonet says of a data set is missing "
+            f"from its metadata. Give the file {NAME} as a run wrote it."
+        )
+    try:
+        version = msgspec.json.decode(fields["version"])
+        if version != VERSION:
+            raise UsageError(
+                f"{path} is a lock file of version {version}, and this videonet reads version "
+                f"{VERSION}; use the videonet that wrote it."
+            )
+        header = LockHeader.from_json(msgspec.json.encode(fields))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise _damaged(path, error) from error
+    if names != arrow_schema(LockedVideo).names:
+        raise _damaged(path, f"its columns are {', '.join(names)}")
+    return header
+
+
+def _wrong_with_header(header: LockHeader, shards: int) -> str | None:
+    """What a file says of its data set that cannot be; None: nothing."""
+    if len(header.labels) != header.classifier.outputs:
+        return f"{len(header.labels)} labels for {header.classifier.outputs} outputs"
+    if len({each.target_id for each in header.targets}) != len(header.targets):
+        return "a target is there twice"
+    formats = header.settings.get("formats")
+    names = formats if isinstance(formats, list) else []
+    paths = {each.path for each in header.shards}
+    due = (shard_path(name, index, shards) for name in names for index in range(shards))
+    if not len(header.shards) == len(paths) == shards * len(names) or not paths.issuperset(due):
+        return f"it does not list the files of its {shards:,} shards"
+    return None
+
+
+def _wrong_with(video: LockedVideo, targets: Sequence[Target]) -> str | None:
+    """What a file says of a video that cannot be; None: nothing."""
+    if not _SHA256.fullmatch(video.sha256):
+        return f"has the sha256 {video.sha256!r}"
+    if not _is_its_key(video):
+        return f"is not what {video.url!r} is called"
+    labels = video.labels
+    if not labels or list(labels) != sorted(set(labels)):
+        return f"has the labels {list(labels)}"
+    if labels[0] < 0 or labels[-1] >= len(targets):
+        return "has an unknown target"
+    own = [targets[place] for place in labels]
+    asked = [match.target_id for match in video.matches]
+    if asked != [each.target_id for each in own] or list(video.names) != [e.name for e in own]:
+        return "is for other targets than its labels say"
+    return None
+
+
+def _is_its_key(video: LockedVideo) -> bool:
+    """Whether a video has the name that a run would give it.
+
+    The store keeps it under this name. Were it believed, a file could put one video in the place
+    of another, or bring one back that was withdrawn.
+    """
+    kind, _, content = video.video_key.partition(":")
+    if kind == "sha256":
+        return content == video.sha256 and "://" not in video.url
+    if not video.url.lower().startswith(("http://", "https://")):
+        return False
+    try:
+        return video_key(Row(0, video.video_id, video.url, None, video.title)) == video.video_key
+    except UsageError:
+        return False
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value, order="deterministic")
+
+
+def _one_line(error: BaseException) -> str:
+    return as_shown(str(error))
+
+
+def _damaged(path: Path, why: object) -> UsageError:
+    return UsageError(f"The lock file {path} is damaged ({as_shown(str(why))}); get it again.")

@@ -1,0 +1,148 @@
+"""The kept videos of a data set as a lock file lists them: from its verdicts and its clips.
+
+In the order of their shards, and of video_key within a shard.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videonet.dataset.manifest import formats_of
+from videonet.errors import UsageError
+from videonet.schemas.candidate import Match
+from videonet.schemas.lock_file import LockedVideo, Span
+from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.reason import Outcome
+from videonet.schemas.target import Target
+from videonet.shards.layout import shard_path
+from videonet.shards.writer import FORMATS
+from videonet.storage.dataset_dir import Output
+
+_ROWS_AT_ONCE = 5_000
+
+_COLUMNS = [
+    *("video_key", "video_id", "url", "sha256", "bytes", "duration", "target_id"),
+    *("matched_names", "title", "query", "rank", "channel", "licence", "source"),
+    "declared_duration",
+]
+
+
+def locked_videos(
+    output: Output, manifest: Manifest, targets: Sequence[Target], *, from_clips: bool
+) -> Iterator[LockedVideo]:
+    """The kept videos of the data set that `manifest` accounts for.
+
+    Where each clip begins and ends is what was noted when its shard was written, unless nothing
+    was; with `from_clips` it is read from the clips themselves, which may take hours. Raises
+    UsageError for a file that cannot be read.
+    """
+    shards, formats = manifest.settings["shards"], formats_of(manifest)
+    assert isinstance(shards, int), "the schema of the manifest's settings"
+    positions = {target.target_id: place for place, target in enumerate(targets)}
+    files = {each.path: each for each in manifest.shards}
+    for index in range(shards):
+        kept = _kept(output, index, shards)
+        spans: Mapping[str, Sequence[Span]] = {}
+        if kept:
+            paths = [shard_path(name, index, shards) for name in formats]
+            noted = None if from_clips else _noted(output, index, [files.get(p) for p in paths])
+            spans = _read(output, formats, index, shards) if noted is None else noted
+        for key, rows in itertools.groupby(kept, key=lambda row: row["video_key"]):
+            yield _video(list(rows), positions, targets, spans.get(key, ()))
+
+
+def _kept(output: Output, index: int, shards: int) -> list[dict[str, Any]]:
+    """The verdicts of a shard that keep a video: by video_key, then in the order of the targets."""
+    file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
+    kept = [("outcome", "=", Outcome.KEPT.value)]
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(file, columns=_COLUMNS, filters=kept).to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+    return rows
+
+
+def _video(
+    rows: Sequence[dict[str, Any]],
+    positions: dict[str, int],
+    targets: Sequence[Target],
+    clips: Sequence[Span],
+) -> LockedVideo:
+    first = rows[0]
+    labels = tuple(positions[row["target_id"]] for row in rows)
+    return LockedVideo(
+        video_key=first["video_key"],
+        video_id=first["video_id"],
+        url=first["url"],
+        sha256=first["sha256"],
+        bytes=first["bytes"],
+        duration=first["duration"],
+        labels=labels,
+        names=tuple(targets[place].name for place in labels),
+        matches=tuple(
+            Match(
+                target_id=row["target_id"],
+                names=tuple(row["matched_names"]),
+                title=None if row["title"] == first["title"] else row["title"],
+                query=row["query"],
+                rank=row["rank"],
+            )
+            for row in rows
+        ),
+        title=first["title"],
+        channel=first["channel"],
+        licence=first["licence"],
+        source=first["source"],
+        declared_duration=first["declared_duration"],
+        clips=tuple(clips),
+    )
+
+
+def _noted(
+    output: Output, index: int, files: Sequence[Shard | None]
+) -> Mapping[str, Sequence[Span]] | None:
+    """The spans that were noted when just these files were written; None: none were."""
+    state = output.shard_state(index)
+    return state.spans if state and list(state.files) == list(files) else None
+
+
+def _read(
+    output: Output, formats: Sequence[str], index: int, shards: int
+) -> Mapping[str, Sequence[Span]]:
+    """The spans of the clips in a shard, by video_key. Raises UsageError."""
+    clips: defaultdict[str, list[Span]] = defaultdict(list)
+    # The frames, nearly all of its bytes, need not be read of a Parquet file.
+    name = "parquet" if "parquet" in formats else formats[0]
+    file = output.root / shard_path(name, index, shards)
+    try:
+        for example_id, begin, end in (_columns if name == "parquet" else _whole)(file):
+            clips[example_id.rpartition("#")[0]].append(Span(begin=begin, end=end))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(file, error) from error
+    return clips
+
+
+def _columns(file: Path) -> Iterator[tuple[str, int, int]]:
+    """What each clip is called, and its begin and end in microseconds."""
+    columns = ["example_id", "clip_start_timestamp", "clip_end_timestamp"]
+    with pq.ParquetFile(file, page_checksum_verification=True) as table:
+        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
+
+
+def _whole(file: Path) -> Iterator[tuple[str, int, int]]:
+    """Likewise, of a format that is read clip by clip."""
+    for clip in FORMATS[file.suffix[1:]].read(file):
+        yield clip.example_id, clip.clip_start_timestamp, clip.clip_end_timestamp
+
+
+def _unreadable(file: Path, error: BaseException) -> UsageError:
+    return UsageError(
+        f"{file} is damaged ({' '.join(str(error).split())}). Delete it; the same command writes "
+        "it again."
+    )

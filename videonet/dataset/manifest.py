@@ -1,0 +1,183 @@
+"""The account of a whole run: what is in the shards, and what became of every candidate."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from videonet.curation.context import workbench
+from videonet.dataset.assembly import AccountError
+from videonet.schemas.manifest import Counts, Manifest, Shard, Totals
+from videonet.schemas.reason import Outcome
+from videonet.schemas.run import Lookup, Plan
+from videonet.schemas.verdict import Verdict
+from videonet.sources.search import searched_site
+from videonet.versions import versions
+from videonet.video.clips import DATASET
+
+VERSION = 1
+
+# What is counted: pairs by target, outcome and reason, and sizes under names of their own.
+Key = tuple[str, str, str]
+_CANDIDATES: Key = ("", "candidates", "")
+_KEPT_VIDEOS: Key = ("", "kept_videos", "")
+_WITHOUT_CLIP: Key = ("", "kept_without_clip", "")
+_CLIPS: Key = ("", "clips", "")
+
+
+def _source(source: str) -> str:
+    """A source as a manifest names it: a search as it was typed, of others no paths."""
+    return source if searched_site(source) else source.partition(":")[0]
+
+
+def tally(verdicts: Iterable[Verdict]) -> Counter[Key]:
+    """How many verdicts of each kind there are, and of how many videos and clips."""
+    counts: Counter[Key] = Counter()
+    clips: dict[str, int] = {}
+    candidates = set()
+    for verdict in verdicts:
+        # Plain text: an enum has no deterministic encoding as a key in Beam.
+        reason = verdict.reason.value if verdict.reason else ""
+        counts[verdict.target_id, verdict.outcome.value, reason] += 1
+        candidates.add(verdict.video_key)
+        if verdict.outcome is Outcome.KEPT:
+            clips[verdict.video_key] = verdict.clips
+    counts[_CANDIDATES] = len(candidates)
+    counts[_KEPT_VIDEOS] = len(clips)
+    counts[_WITHOUT_CLIP] = sum(number == 0 for number in clips.values())
+    counts[_CLIPS] = sum(clips.values())
+    return counts
+
+
+# Columns of a verdict table that are counted.
+COUNTED = ["video_key", "target_id", "outcome", "reason", "clips"]
+
+
+def tally_table(verdicts: pa.Table) -> Counter[Key]:
+    """What `tally` says of the same verdicts, in a table that has the columns COUNTED.
+
+    Column by column: thousands of shards are counted in seconds.
+    """
+    counts: Counter[Key] = Counter()
+    by_kind = verdicts.group_by(["target_id", "outcome", "reason"]).aggregate([([], "count_all")])
+    for row in by_kind.to_pylist():
+        counts[row["target_id"], row["outcome"], row["reason"] or ""] = row["count_all"]
+    kept = verdicts.filter(pc.field("outcome") == Outcome.KEPT.value)
+    clips = kept.group_by("video_key").aggregate([("clips", "max")])["clips_max"].to_pylist()
+    counts[_CANDIDATES] = pc.count_distinct(verdicts["video_key"]).as_py()
+    counts[_KEPT_VIDEOS] = len(clips)
+    counts[_WITHOUT_CLIP] = clips.count(0)
+    counts[_CLIPS] = sum(clips)
+    return counts
+
+
+def manifest_of(
+    plan: Plan, lookup: Lookup, files: Iterable[Shard], counts: Mapping[Key, int]
+) -> Manifest:
+    """The manifest of a run. Raises AccountError if its accounts do not balance."""
+    settings = plan.settings
+    targets = workbench(plan).targets
+    return Manifest(
+        version=VERSION,
+        dataset=DATASET,
+        settings={
+            "source": _source(settings.source),
+            "targets": settings.targets,
+            "per_class": settings.per_class,
+            "min_seconds": settings.min_seconds,
+            "frames": settings.frames,
+            "max_clips": settings.max_clips,
+            "formats": list(settings.formats),
+            "shards": lookup.shards,
+            "max_bytes": settings.max_bytes,
+            "licence": settings.licence,
+            "video_format": settings.video_format,
+            "modifiers": list(settings.modifiers),
+            "search_patience": settings.search_patience,
+            "lock": settings.lock,
+            "scan_key": settings.scan_key,
+        },
+        versions=versions(),
+        classifier=settings.classifier,
+        **_account(targets, settings.formats, lookup, files, counts),
+    )
+
+
+def counted_anew(
+    manifest: Manifest, lookup: Lookup, files: Iterable[Shard], counts: Mapping[Key, int]
+) -> Manifest:
+    """The manifest of the same data set with other shards and verdicts. Raises AccountError.
+
+    The versions stay those with which its videos were judged and cut.
+    """
+    account = _account(manifest.targets, formats_of(manifest), lookup, files, counts)
+    return msgspec.structs.replace(manifest, **account)
+
+
+def formats_of(manifest: Manifest) -> list[str]:
+    """The formats that a data set has its shards in."""
+    formats = manifest.settings["formats"]
+    assert isinstance(formats, list), "the schema of the manifest's settings"
+    return formats
+
+
+def totals_of(counts: Mapping[Key, int], titles: int, targets: Sequence[str]) -> Totals:
+    """The sizes of a data set whose list of candidates came from that many titles."""
+    return Totals(
+        titles=titles,
+        candidates=counts.get(_CANDIDATES, 0),
+        kept_videos=counts.get(_KEPT_VIDEOS, 0),
+        kept_without_clip=counts.get(_WITHOUT_CLIP, 0),
+        clips=counts.get(_CLIPS, 0),
+        verdicts=counts_of(counts, targets),
+    )
+
+
+def counts_of(counts: Mapping[Key, int], targets: Sequence[str]) -> Counts:
+    """The verdicts on these targets, by outcome and reason."""
+    wanted = frozenset(targets)
+    by_outcome: dict[Outcome, Counter[str]] = {outcome: Counter() for outcome in Outcome}
+    for (target, outcome, reason), number in counts.items():
+        if target in wanted:
+            by_outcome[Outcome(outcome)][reason] += number
+    return Counts(
+        pairs=sum(each.total() for each in by_outcome.values()),
+        kept=by_outcome[Outcome.KEPT].total(),
+        rejected=dict(sorted(by_outcome[Outcome.REJECTED].items())),
+        failed=dict(sorted(by_outcome[Outcome.FAILED].items())),
+    )
+
+
+def _account(
+    targets: Iterable[str],
+    formats: Sequence[str],
+    lookup: Lookup,
+    files: Iterable[Shard],
+    counts: Mapping[Key, int],
+) -> dict[str, Any]:
+    """The fields of a manifest that say what there is. Raises AccountError."""
+    by_target = {target: counts_of(counts, [target]) for target in targets}
+    totals = totals_of(counts, lookup.titles, list(by_target))
+    shards = tuple(sorted(files, key=lambda each: each.path))
+    _balance(formats, lookup, totals, shards)
+    return {"totals": totals, "targets": by_target, "shards": shards}
+
+
+def _balance(
+    formats: Sequence[str], lookup: Lookup, totals: Totals, shards: Sequence[Shard]
+) -> None:
+    accounts = {
+        "pairs of candidate and target": (lookup.pairs, totals.verdicts.pairs),
+        "candidates": (lookup.candidates, totals.candidates),
+        "shards": (lookup.shards * len(formats), len(shards)),
+        "clips": (
+            totals.clips * len(formats),
+            sum(shard.rows for shard in shards),
+        ),
+    }
+    for name, (expected, counted) in accounts.items():
+        if expected != counted:
+            raise AccountError(f"The accounts do not balance: {expected} {name}, {counted} found.")

@@ -1,0 +1,138 @@
+"""One shard again, without videos that were withdrawn.
+
+What is left is copied as it is, whichever versions cut it: nothing is decoded.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from videonet.dataset.assembly import Member, Spans, digest_of, intact_clips, members_of
+from videonet.dataset.manifest import formats_of
+from videonet.errors import UsageError
+from videonet.files import sha256_of, sync
+from videonet.schemas.clip import Clip
+from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.run import ShardState
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.shards.layout import shard_path
+from videonet.shards.writer import write_shard
+from videonet.storage.dataset_dir import Output
+
+# Where its files lie until it is written down what they are: below OUT, so that they can be moved.
+STAGED = "_state/withdrawing"
+
+
+class Change(NamedTuple):
+    """What became of one shard."""
+
+    verdicts: int
+    clips: int
+    rewritten: bool
+
+
+def rewrite_shard(
+    output: Output, manifest: Manifest, shards: int, index: int, gone: frozenset[str]
+) -> Change:
+    """Write shard `index` of `shards` without the videos `gone`, and the verdicts on them."""
+    targets, formats = output.targets(), formats_of(manifest)
+    before = list(output.verdicts(index, shards))
+    verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
+    old = output.shard_state(index) or _published(manifest, shards, index, before, targets)
+    # An earlier call may have been killed just before.
+    settle(output, old.files)
+    state = old
+    if not gone.isdisjoint(old.videos):
+        members = members_of(verdicts, targets)
+        spans = Spans()
+        clips = spans.of(_clips_of(output, old.files, members))
+        files = tuple(write_shard(output.root / STAGED, index, shards, formats, clips))
+        state = ShardState(
+            digest=digest_of(old.cut_key, formats, shards, members),
+            cut_key=old.cut_key,
+            files=files,
+            videos={each.origin.video_key: each.sha256 for each in members},
+            spans=spans.noted(),
+        )
+        # Before the files are in their places, so that whoever goes on from here knows them.
+        output.write_shard_state(index, state)
+        settle(output, state.files)
+    output.write_verdicts(index, shards, verdicts)
+    clips_before = {each.video_key: each.clips for each in before if each.video_key in gone}
+    return Change(
+        verdicts=sum(one != other for one, other in zip(before, verdicts, strict=True)),
+        clips=sum(clips_before.values()),
+        rewritten=state is not old,
+    )
+
+
+def files_of(output: Output, manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
+    """The files of shard `index` of `shards`, as they are now."""
+    state = output.shard_state(index)
+    return state.files if state else _listed(manifest, shards, index)
+
+
+def _withdrawn(verdict: Verdict) -> Verdict:
+    """The verdict on a video that nobody may have, as a run would decide it.
+
+    What the source said of it and what was measured stay: the account of the candidates must
+    still show what was asked for, and what was taken out.
+    """
+    return msgspec.structs.replace(
+        verdict, outcome=Outcome.REJECTED, reason=Reason.WITHDRAWN, error=None, clips=0
+    )
+
+
+def _published(
+    manifest: Manifest,
+    shards: int,
+    index: int,
+    verdicts: Sequence[Verdict],
+    targets: Sequence[Target],
+) -> ShardState:
+    """What a shard was made of, for an OUT whose `_state` was not handed on with it."""
+    formats = formats_of(manifest)
+    members = members_of(verdicts, targets)
+    return ShardState(
+        digest=digest_of("", formats, shards, members),
+        cut_key="",  # how it was cut is not known: a run over OUT cuts anew, as it would without
+        files=_listed(manifest, shards, index),
+        videos={each.origin.video_key: each.sha256 for each in members},
+    )
+
+
+def _clips_of(output: Output, files: Sequence[Shard], members: Sequence[Member]) -> Iterator[Clip]:
+    """The clips of these videos, as an intact file of their shard has them. Raises UsageError."""
+    due = Counter({each.origin.video_key: each.clips for each in members})
+    for clip in intact_clips(output, files):
+        key = clip.example_id.rpartition("#")[0]
+        if key in due:
+            due[key] -= 1
+            yield clip
+    missing = sorted(key for key, number in due.items() if number)
+    if missing:
+        raise UsageError(
+            f"No file of the shard {' or '.join(each.path for each in files)} is whole, so that "
+            f"clips of {len(missing)} other videos are missing, such as {missing[0]}. What was to "
+            "be withdrawn is refused from now on; the videonet curate command that made "
+            f"{output.root} writes the shard anew without it."
+        )
+
+
+def settle(output: Output, files: Sequence[Shard]) -> None:
+    """Move those of a shard's files that are staged to their places."""
+    for file in files:
+        staged, place = output.root / STAGED / file.path, output.root / file.path
+        if staged.is_file() and sha256_of(staged) == file.sha256:
+            staged.replace(place)
+            sync(place.parent)
+
+
+def _listed(manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
+    """The files of a shard, as the manifest lists them."""
+    paths = {shard_path(name, index, shards) for name in formats_of(manifest)}
+    return tuple(each for each in manifest.shards if each.path in paths)

@@ -1,0 +1,286 @@
+"""Whether a data set is what its manifest says: every byte, every clip and every account."""
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pyarrow as pa
+import simplejpeg
+
+from videonet.dataset.lock_file import problems_of_lock
+from videonet.dataset.manifest import Key, counts_of, formats_of, tally, totals_of
+from videonet.errors import UsageError
+from videonet.files import sha256_of
+from videonet.schemas.clip import Clip
+from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.reason import Outcome
+from videonet.schemas.run import Lookup
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.shards.layout import shard_path
+from videonet.shards.writer import FORMATS
+from videonet.storage.dataset_dir import Output
+
+
+@dataclass
+class Findings:
+    """What was looked at, and what is wrong with it: one sentence each."""
+
+    problems: list[str] = field(default_factory=list)
+    shards: int = 0
+    clips: int = 0
+    frames: int = 0
+    pairs: int = 0
+
+
+def problems_of(out: Path) -> Findings:
+    """Look at all of OUT. Raises UsageError where there is no finished data set."""
+    output = Output(out)
+    manifest, lookup = output.manifest(), output.lookup()
+    if manifest is None or lookup is None:
+        raise UsageError(
+            f"{out} holds no finished data set (manifest.json or lookup.json is missing or "
+            "damaged); give the --out of a finished run."
+        )
+    try:
+        targets = output.targets()
+        output.labels()  # the lock file repeats them
+        withdrawn = {each.video_key for each in output.withdrawals()}
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            f"targets.json, labels.json or withdrawn.json of {out} cannot be read: {error}."
+        ) from error
+    findings = Findings(pairs=manifest.totals.verdicts.pairs)
+    _check_files(output, manifest, lookup, findings)
+    sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
+    counts: Counter[Key] = Counter()
+    for index in range(lookup.shards):
+        verdicts = _checked_verdicts(output, lookup.shards, index, findings)
+        expected = None if verdicts is None else _expected(verdicts, targets)
+        _check_clips(output, manifest, lookup.shards, index, sound, expected, findings)
+        for key in sorted(withdrawn.intersection(expected or ())):
+            findings.problems.append(f"{key} was withdrawn and is kept; withdraw it again.")
+        counts.update(tally(verdicts or []))
+    _check_counts(manifest, lookup, counts, findings)
+    if not findings.problems:
+        # It repeats the rest: whatever is wrong there would be said twice.
+        findings.problems.extend(problems_of_lock(output, manifest))
+    return findings
+
+
+def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: Findings) -> None:
+    """Whether the manifest lists what must be there, and nothing else lies beside it.
+
+    A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
+    """
+    formats = formats_of(manifest)
+    due = {
+        shard_path(name, index, lookup.shards) for name in formats for index in range(lookup.shards)
+    }
+    tables = {
+        f"{kind}/{kind}-{index:05d}-of-{lookup.shards:05d}.parquet"
+        for kind in ("candidates", "verdicts")
+        for index in range(lookup.shards)
+    }
+    listed = {shard.path for shard in manifest.shards}
+    for path in sorted(due - listed):
+        findings.problems.append(f"{path} is not in the manifest.")
+    there = {
+        file.relative_to(output.root).as_posix()
+        for place in ("clips/*/*", "candidates/*", "verdicts/*")
+        for file in output.root.glob(place)
+        if not file.name.startswith(".")
+    }
+    for path in sorted((there | listed) - due - tables):
+        findings.problems.append(f"{path} is no file of this data set.")
+
+
+def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
+    """Whether a file has the bytes that the manifest names."""
+    findings.shards += 1
+    file = output.root / shard.path
+    if not file.is_file():
+        findings.problems.append(f"{shard.path} is missing.")
+        return False
+    sha256, size = sha256_of(file), file.stat().st_size
+    if (sha256, size) != (shard.sha256, shard.bytes):
+        findings.problems.append(
+            f"{shard.path} was changed: {size} bytes with sha256 {sha256[:12]}..., "
+            f"the manifest has {shard.bytes} with {shard.sha256[:12]}...."
+        )
+        return False
+    return True
+
+
+class _Due(NamedTuple):
+    """What the verdicts on a kept video say of its clips."""
+
+    clips: int
+    # positions in the target list, ascending, and the names there
+    labels: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[str, _Due]:
+    """The clips that must be in a shard, by video_key."""
+    positions = {target.target_id: position for position, target in enumerate(targets)}
+    kept: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.outcome is Outcome.KEPT and verdict.target_id in positions:
+            kept[verdict.video_key].append(verdict)
+    due = {}
+    for key, rows in kept.items():
+        labels = tuple(sorted(positions[row.target_id] for row in rows))
+        names = tuple(targets[position].name for position in labels)
+        due[key] = _Due(max(row.clips for row in rows), labels, names)
+    return due
+
+
+def _check_clips(
+    output: Output,
+    manifest: Manifest,
+    shards: int,
+    index: int,
+    sound: list[Shard],
+    expected: Mapping[str, _Due] | None,
+    findings: Findings,
+) -> None:
+    """Every clip of a shard decodes and is due, the formats agree, the rows are as many as stated.
+
+    `expected` is None where the verdicts cannot be read.
+    """
+    paths = {name: shard_path(name, index, shards) for name in formats_of(manifest)}
+    by_path = {shard.path: shard for shard in sound}
+    readable = [name for name in paths if paths[name] in by_path]
+    if not readable:
+        return
+    reading = [_Reading(output, name, paths[name], findings) for name in readable]
+    where = paths[readable[0]]
+    found: Counter[str] = Counter()
+    for number, clips in enumerate(itertools.zip_longest(*reading)):
+        first = clips[0]
+        # Of a file that breaks off, the clips that are missing are not missed one by one.
+        whole = [clip for clip, each in zip(clips, reading, strict=True) if not each.is_damaged]
+        if any(clip != whole[0] for clip in whole):
+            names = " and ".join(paths[name] for name in readable)
+            findings.problems.append(f"Clip {number} differs between {names}.")
+        if first is not None:
+            _check_frames(first, where, findings)
+            if expected is not None:
+                _check_labels(first, where, expected, found, findings)
+    for name, each in zip(readable, reading, strict=True):
+        stated = by_path[paths[name]].rows
+        if stated != each.rows and not each.is_damaged:
+            findings.problems.append(f"{paths[name]} has {each.rows} clips, {stated} are stated.")
+    if expected is None or reading[0].is_damaged:
+        return
+    for key, due in expected.items():
+        if found[key] != due.clips:
+            findings.problems.append(
+                f"{key} has {found[key]} clips in {where}, its verdict says {due.clips}."
+            )
+
+
+def _check_labels(
+    clip: Clip,
+    path: str,
+    expected: Mapping[str, _Due],
+    found: Counter[str],
+    findings: Findings,
+) -> None:
+    """A clip is the next one of a kept video, and labelled with what that was kept for."""
+    key, _, number = clip.example_id.rpartition("#")
+    where = f"Clip {clip.example_id} in {path}"
+    due = expected.get(key)
+    if due is None:
+        findings.problems.append(f"{where} is of a video that was not kept.")
+        return
+    if number != str(found[key]):
+        findings.problems.append(f"{where} stands where {key}#{found[key]} is due.")
+    found[key] += 1
+    labels = (clip.clip_label_index, clip.clip_label_string, clip.clip_label_text)
+    if labels != (due.labels, due.names, due.names):
+        findings.problems.append(
+            f"{where} is labelled {clip.clip_label_index} {clip.clip_label_string}, its verdicts "
+            f"say {due.labels} {due.names}."
+        )
+
+
+class _Reading:
+    """The clips of one file, until it turns out to be damaged."""
+
+    def __init__(self, output: Output, format_name: str, path: str, findings: Findings) -> None:
+        self.rows = 0
+        self.is_damaged = False
+        self._clips = FORMATS[format_name].read(output.root / path)
+        self._path = path
+        self._findings = findings
+
+    def __iter__(self) -> Iterator[Clip]:
+        try:
+            for clip in self._clips:
+                self.rows += 1
+                yield clip
+        except (UsageError, msgspec.MsgspecError) as error:
+            self.is_damaged = True
+            self._findings.problems.append(f"{self._path} cannot be read: {error}")
+
+
+def _check_frames(clip: Clip, path: str, findings: Findings) -> None:
+    findings.clips += 1
+    findings.frames += len(clip.image_encoded)
+    where = f"Clip {clip.example_id} in {path}"
+    size = (clip.image_height, clip.image_width)
+    for number, jpeg in enumerate(clip.image_encoded):
+        try:
+            image = simplejpeg.decode_jpeg(jpeg, colorspace="RGB")
+        except ValueError as error:
+            findings.problems.append(f"{where}: frame {number} cannot be decoded ({error}).")
+            continue
+        if image.shape[:2] != size:
+            findings.problems.append(f"{where}: frame {number} is {image.shape[:2]}, not {size}.")
+    times = clip.image_timestamp
+    if len(times) != len(clip.image_encoded):
+        findings.problems.append(f"{where} has {len(times)} times for its frames.")
+    if any(later <= earlier for earlier, later in itertools.pairwise(times)):
+        findings.problems.append(f"{where} has times that do not increase.")
+
+
+def _checked_verdicts(
+    output: Output, shards: int, index: int, findings: Findings
+) -> list[Verdict] | None:
+    """The verdicts of a shard: one for each pair in the candidate list."""
+    try:
+        verdicts = list(output.verdicts(index, shards))
+        listed = Counter(
+            (candidate.video_key, match.target_id)
+            for candidate in output.candidates(index, shards)
+            for match in candidate.matches
+        )
+    except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
+        findings.problems.append(f"The accounts of shard {index} cannot be read: {error}.")
+        return None
+    judged = Counter((verdict.video_key, verdict.target_id) for verdict in verdicts)
+    for pair in listed - judged:
+        findings.problems.append(f"Candidate {pair[0]} for {pair[1]} has no verdict.")
+    for pair in judged - listed:
+        findings.problems.append(f"The verdict on {pair[0]} for {pair[1]} is one too many.")
+    return verdicts
+
+
+def _check_counts(
+    manifest: Manifest, lookup: Lookup, counts: Counter[Key], findings: Findings
+) -> None:
+    """There are as many verdicts, videos and clips as stated."""
+    for target, stated in manifest.targets.items():
+        if counts_of(counts, [target]) != stated:
+            findings.problems.append(f"The verdicts on {target} are not as many as stated.")
+    totals = totals_of(counts, lookup.titles, list(manifest.targets))
+    for name in totals.__struct_fields__:
+        counted, said = getattr(totals, name), getattr(manifest.totals, name)
+        if counted != said:
+            findings.problems.append(f"The total of {name} is {counted}, {said} is stated.")

@@ -1,0 +1,279 @@
+"""Videos are taken out of a data set, such as when their makers want it, and never come back.
+
+In an order that leaves a video refused whenever this is killed, and lets the same call go on: first
+the refusal, then the store forgets the video, then come shards and verdicts, at last the manifest.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+
+from videonet.dataset.assembly import AccountError, intact_clips
+from videonet.dataset.finish import finish
+from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
+from videonet.dataset.shard_rewrite import STAGED, Change, files_of, rewrite_shard, settle
+from videonet.errors import UsageError
+from videonet.files import draft_of
+from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.reason import Reason
+from videonet.schemas.record import arrow_schema
+from videonet.schemas.run import Lookup
+from videonet.schemas.verdict import Verdict
+from videonet.schemas.withdrawal import Withdrawal
+from videonet.shards.layout import shard_of, shard_path
+from videonet.shards.writer import FORMATS, write_shard
+from videonet.storage.dataset_dir import Output
+from videonet.storage.locks import exclusive_lock
+from videonet.storage.store import Store
+
+
+@dataclass(frozen=True)
+class TakenOut:
+    """What was done, this time."""
+
+    # all videos that were named, in the order of their keys
+    videos: tuple[Withdrawal, ...]
+    # of them, the keys of those that no earlier call had taken out already
+    new: frozenset[str]
+    verdicts: int
+    clips: int
+    # shards that were written anew, each in all formats, and how many OUT has
+    rewritten: int
+    shards: int
+    # whether OUT/report, which may show the videos, was deleted
+    report: bool
+    # whether OUT is the whole result of a run; if not, the run that goes on leaves the videos out
+    finished: bool
+    # the store that refuses the videos now, too; None: none was found that can be written
+    store: Path | None
+    # the store that OUT names, if it is there and cannot be written
+    unwritable: Path | None
+    # files that were read where they are and are not the store's to delete
+    in_place: tuple[Path, ...]
+
+
+def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenOut:
+    """Take all videos with these ids, the source's or ours, out of OUT; no run takes them again.
+
+    Of an id that several videos share, all are meant. `store` is the one that OUT was made from;
+    None: the one that OUT names, if it is there and can be written. Raises UsageError, before
+    anything is changed, for an id that OUT does not know, where a run is at work, or where OUT has
+    no candidate list yet; and for files that are damaged or cannot be written.
+    """
+    output = Output(out.absolute())
+    _listed(output)
+    known = _store(output, store)
+    with ExitStack() as held:
+        held.enter_context(exclusive_lock(out))
+        unwritable: Path | None = None
+        if known and not _taken(held, known, given=store is not None):
+            unwritable = known.root
+            known = None
+        try:
+            return _withdraw(output, known, ids, unwritable)
+        except (OSError, pa.ArrowException, msgspec.MsgspecError, AccountError) as error:
+            raise UsageError(
+                f"{out} could not be changed as a whole: {error}. 'videonet verify' says what is "
+                "wrong with it; once that is mended, the same command goes on."
+            ) from error
+
+
+def _withdraw(
+    output: Output, store: Store | None, ids: Sequence[str], unwritable: Path | None
+) -> TakenOut:
+    lookup, manifest = _listed(output), output.manifest()
+    videos = _named(output, ids)
+    before = output.withdrawals()
+    refused = {each.video_key: each for each in (*before, *videos)}
+    if store is not None:
+        for video in videos:
+            store.write_withdrawal(video)
+    output.write_withdrawals(refused.values())
+    in_place = tuple(_forget(store, videos)) if store else ()
+
+    # Those of earlier calls as well: one may have been killed.
+    gone = frozenset(refused)
+    left = _left(output, gone)
+    new = gone.difference(each.video_key for each in before) | left
+    report = bool(new) and output.delete_report()
+    if manifest is not None:
+        changes = [
+            rewrite_shard(output, manifest, lookup.shards, index, gone)
+            for index in sorted({shard_of(key, lookup.shards) for key in left})
+        ]
+        _account_anew(output, manifest, lookup)
+    else:
+        # A run that was killed while it finished has written them already.
+        output.delete_descriptions()
+        changes = [
+            _strip_shard(output, lookup.shards, index, gone)
+            for index in sorted({shard_of(key, lookup.shards) for key in gone})
+        ]
+    shutil.rmtree(output.root / STAGED, ignore_errors=True)
+    return TakenOut(
+        videos=videos,
+        new=new.intersection(each.video_key for each in videos),
+        verdicts=sum(each.verdicts for each in changes),
+        clips=sum(each.clips for each in changes),
+        rewritten=sum(each.rewritten for each in changes),
+        shards=lookup.shards,
+        report=report,
+        finished=manifest is not None,
+        store=store.root if store else None,
+        unwritable=unwritable,
+        in_place=in_place,
+    )
+
+
+# What is meant.
+
+
+def _listed(output: Output) -> Lookup:
+    """What says that the candidate list of OUT is complete. Raises UsageError."""
+    lookup = output.lookup()
+    if lookup is None:
+        raise UsageError(
+            f"{output.root} holds no data set with a complete candidate list (lookup.json is "
+            "missing or damaged); give the --out of a run, and finish that run first if it was "
+            "interrupted."
+        )
+    return lookup
+
+
+def _store(output: Output, given: Path | None) -> Store | None:
+    """The store that OUT was made from. Raises UsageError if there is none where it is said to be.
+
+    Without being told, it may have been moved, or be on another machine.
+    """
+    if given is not None:
+        store = Store(given)
+        if not store.is_there():
+            raise UsageError(
+                f"--store {given} holds no store; give the --store of the run that made "
+                f"{output.root}, or leave it out."
+            )
+        return store
+    plan = output.plan()
+    named = Store(Path(plan.store)) if plan else None
+    try:
+        return named if named and named.is_there() else None
+    except PermissionError:  # of a folder above it
+        return None
+
+
+def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:
+    """Take a store for us alone, until `held` ends; whether it can be written.
+
+    Raises UsageError where a run is at work in it, and, for a store that was given, where it cannot
+    be written. Otherwise that is no reason to leave a video in OUT.
+    """
+    try:
+        held.enter_context(exclusive_lock(store.root))
+        store.prepare()
+    except UsageError as error:
+        if given or isinstance(error.__cause__, filelock.Timeout):
+            raise
+        return False
+    return True
+
+
+def _named(output: Output, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
+    """The candidates with these ids, in the order of their keys. Raises UsageError."""
+    wanted = pa.array(ids, pa.string())
+    table = pa.dataset.dataset(output.root / "candidates", format="parquet").to_table(
+        columns=["video_key", "video_id"],
+        filter=pc.field("video_key").isin(wanted) | pc.field("video_id").isin(wanted),
+    )
+    videos = sorted(map(Withdrawal.from_row, table.to_pylist()), key=lambda each: each.video_key)
+    known = {each.video_id for each in videos} | {each.video_key for each in videos}
+    unknown = [each for each in ids if each not in known]
+    if unknown:
+        raise UsageError(
+            f"{output.root} knows no video {' or '.join(map(repr, unknown))}; give what stands "
+            "under video_id or video_key in its verdicts. Nothing was changed."
+        )
+    return tuple(videos)
+
+
+def _left(output: Output, gone: frozenset[str]) -> frozenset[str]:
+    """Of these videos, those on which a verdict says anything but that they are withdrawn."""
+    if not output.verdict_folder.is_dir():
+        return frozenset()
+    reason = pc.field("reason")
+    # Without a schema, a folder without a file has no columns.
+    schema = arrow_schema(Verdict)
+    table = pa.dataset.dataset(output.verdict_folder, schema=schema, format="parquet").to_table(
+        columns=["video_key"],
+        filter=pc.field("video_key").isin(pa.array(sorted(gone), pa.string()))
+        & (reason.is_null() | (reason != Reason.WITHDRAWN.value)),
+    )
+    return frozenset(table["video_key"].to_pylist())
+
+
+# What is done.
+
+
+def _forget(store: Store, videos: Sequence[Withdrawal]) -> Iterator[Path]:
+    """Delete what the store has of these videos; the files that are there and not the store's."""
+    for video in videos:
+        store.forget(video.video_key)
+        fetched = store.fetch(video.video_key)
+        if fetched and fetched.path and Path(fetched.path).is_file():
+            yield Path(fetched.path)
+
+
+def _strip_shard(output: Output, shards: int, index: int, gone: frozenset[str]) -> Change:
+    """Take videos out of a shard of an OUT that is not finished; its verdicts stay as they are.
+
+    The run that goes on takes the clips of the other videos from it, as from any earlier version.
+    """
+    state = output.shard_state(index)
+    files = state.files if state else ()
+    settle(output, files)
+    accounted = {file.path for file in files if output.are_there([file])}
+    for name in FORMATS:
+        path = shard_path(name, index, shards)
+        draft_of(output.root / path).unlink(missing_ok=True)
+        if path not in accounted:
+            # A killed run wrote it last, and nothing says whose clips are in it.
+            (output.root / path).unlink(missing_ok=True)
+    if state is None or gone.isdisjoint(state.videos):
+        return Change(verdicts=0, clips=0, rewritten=False)
+
+    clips = intact_clips(output, files)
+    others = {key: sha256 for key, sha256 in state.videos.items() if key not in gone}
+    whole = output.has_any(files)
+    if whole:
+        formats = [file.path.rpartition(".")[2] for file in files]
+        kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)
+        files = tuple(write_shard(output.root / STAGED, index, shards, formats, kept))
+    spans = state.spans and {key: each for key, each in state.spans.items() if key not in gone}
+    # No digest: the run that goes on knows the shard's verdicts, and writes it once more.
+    output.write_shard_state(
+        index, msgspec.structs.replace(state, digest="", files=files, videos=others, spans=spans)
+    )
+    settle(output, files)
+    return Change(verdicts=0, clips=state.files[0].rows - files[0].rows, rewritten=whole)
+
+
+def _account_anew(output: Output, manifest: Manifest, lookup: Lookup) -> None:
+    """Write the manifest, and what is written with it, if they are to say something else."""
+    counts: Counter[Key] = Counter()
+    folder = pa.dataset.dataset(output.verdict_folder, format="parquet")
+    for fragment in folder.get_fragments():
+        counts.update(tally_table(fragment.to_table(columns=COUNTED)))
+    files: list[Shard] = []
+    for index in range(lookup.shards):
+        files += files_of(output, manifest, lookup.shards, index)
+    new = counted_anew(manifest, lookup, files, counts)
+    if new != manifest:
+        finish(output, new)

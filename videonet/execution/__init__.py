@@ -1,0 +1,1 @@
+"""One curation, from what was asked for to its exit code."""

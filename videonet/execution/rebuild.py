@@ -1,0 +1,181 @@
+"""A data set made again from its lock file: nothing is searched for, and nothing is classified.
+
+The lock file's videos become the candidate list of an ordinary run, each with the content that it
+must have; from there on it is the same pipeline.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from videonet.dataset.lock_file import NAME, Lock
+from videonet.errors import UsageError
+from videonet.execution.prepare import Means, make_plan, prepared_store, video_format
+from videonet.fetch.credentials import Access
+from videonet.fetch.options import options_of
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.lock_file import LockedVideo
+from videonet.schemas.run import Lookup, Plan
+from videonet.schemas.settings import Settings
+from videonet.shards.layout import shard_of
+from videonet.shards.writer import FORMATS
+from videonet.storage.dataset_dir import Output
+from videonet.text import as_shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuild(Means):
+    """What was asked for; see `videonet rebuild --help`."""
+
+    # folder of the videos that were local files
+    files_root: Path | None = None
+
+
+def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
+    """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
+    if lock.file.resolve() == (request.out / NAME).resolve():
+        raise UsageError(
+            f"{lock.file} lies where the rebuilt data set has its own; move it elsewhere, or "
+            "choose another --out."
+        )
+    settings, access = _settings(lock, request)
+    root = _root(lock, request.files_root)
+    request = dataclasses.replace(request, access=access)
+    store = prepared_store(request, root, local=True)
+    settings = msgspec.structs.replace(settings, files_root=root and str(root))
+    plan = make_plan(request, settings, store)
+    output = Output(Path(plan.out))
+    output.write_targets(lock.header.targets)
+    output.write_labels(lock.header.labels)
+    if not plan.listed:
+        _list(output, lock, settings.files_root)
+    return msgspec.structs.replace(plan, listed=True, shards=lock.shards)
+
+
+def _settings(lock: Lock, request: Rebuild) -> tuple[Settings, Access]:
+    """The settings that the data set was made with, and access that asks for the same formats."""
+    header = lock.header
+    said = header.settings.get("video_format")
+    try:
+        asked = msgspec.json.decode(said, type=_FormatsAsked) if isinstance(said, str) else None
+        given = options_of(_options(asked) if asked else ())
+        access = dataclasses.replace(request.access, options={**given, **request.access.options})
+        settings = msgspec.convert(
+            {
+                **header.settings,
+                "files_root": None,
+                "lock": lock.sha256,
+                "classifier": msgspec.to_builtins(header.classifier),
+                "video_format": video_format(access),
+            },
+            Settings,
+        )
+        _check(settings)
+    except (msgspec.MsgspecError, UsageError) as error:
+        raise UsageError(
+            f"The settings in the lock file {lock.file} cannot be used ({as_shown(str(error))}); "
+            "use the videonet that wrote it."
+        ) from error
+    return settings, access
+
+
+def _check(settings: Settings) -> None:
+    """Raise UsageError for settings that no run would have taken."""
+    unknown = set(settings.formats) - set(FORMATS)
+    if unknown or not settings.formats:
+        raise UsageError(f"there is no format {' or '.join(sorted(unknown)) or 'given'}")
+    if list(settings.formats) != sorted(set(settings.formats)):
+        raise UsageError("a format is given twice, or they are not in order")
+    if not settings.scan_key.isalnum():
+        raise UsageError(f"scan_key is {settings.scan_key!r}")
+    least = {"per_class": 1, "frames": 1, "max_clips": 1, "max_bytes": 1, "min_seconds": 0}
+    for name, bound in least.items():
+        if getattr(settings, name) < bound:
+            raise UsageError(f"{name} is {getattr(settings, name)}, and at least {bound} is needed")
+
+
+class _FormatsAsked(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What `Settings.video_format` may say: nothing else is taken from a stranger's file."""
+
+    format: str | None = None
+    format_sort: list[str] | None = None
+
+
+def _options(asked: _FormatsAsked) -> Iterator[str]:
+    for name, value in msgspec.to_builtins(asked).items():
+        yield f"{name}={msgspec.json.encode(value).decode()}"
+
+
+def _root(lock: Lock, files_root: Path | None) -> Path | None:
+    """The folder of local files, absolute; None if there are none.
+
+    Reads the whole lock file, so that a damaged one is refused before anything is done. Raises
+    UsageError.
+    """
+    local = None
+    for video in lock.rows():
+        if local is None and _is_local(video):
+            local = as_shown(video.url)
+    if local is None:
+        return None
+    if files_root is None:
+        raise UsageError(
+            f"{lock.file} has videos that were local files, such as {local}; say with "
+            "--files-root DIR in which folder they lie."
+        )
+    if not files_root.is_dir():
+        raise UsageError(f"There is no folder {files_root}, given with --files-root.")
+    return files_root.absolute()
+
+
+def _is_local(video: LockedVideo) -> bool:
+    return video.video_key.startswith("sha256:")
+
+
+def _list(output: Output, lock: Lock, root: str | None) -> None:
+    """Write the candidate list: the videos of the lock file, shard by shard."""
+    videos = pairs = 0
+    matched = Counter({target.target_id: 0 for target in lock.header.targets})
+    rows = lock.rows()
+    row = next(rows, None)
+    for index in range(lock.shards):
+        candidates = []
+        while row is not None and shard_of(row.video_key, lock.shards) == index:
+            candidates.append(_candidate(row, root))
+            row = next(rows, None)
+        output.write_candidates(index, lock.shards, candidates)
+        for candidate in candidates:
+            matched.update(match.target_id for match in candidate.matches)
+            pairs += len(candidate.matches)
+        videos += len(candidates)
+    output.write_lookup(
+        Lookup(
+            titles=0,
+            candidates=videos,
+            pairs=pairs,
+            shards=lock.shards,
+            matched=dict(matched),
+            searches=(),
+        )
+    )
+
+
+def _candidate(video: LockedVideo, root: str | None) -> Candidate:
+    return Candidate(
+        video_key=video.video_key,
+        video_id=video.video_id,
+        url=video.url,
+        root=root if _is_local(video) else None,
+        title=video.title,
+        duration=video.declared_duration,
+        channel=video.channel,
+        licence=video.licence,
+        live_status=None,
+        source=video.source,
+        sha256=video.sha256,
+        matches=video.matches,
+    )

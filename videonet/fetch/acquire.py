@@ -1,0 +1,292 @@
+"""What is here of a video, and how it comes here: as a `Fetch` record, whatever happens.
+
+A local file is not copied: the record says where it is.
+"""
+
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from videonet.fetch.attempt import Download
+from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.failure import FetchError, too_large
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.redaction import error_text
+from videonet.fetch.sparse_file import PartFile, digest_of
+from videonet.fetch.ytdlp import Web
+from videonet.files import below, sha256_of
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.fetch import Fetch, Part
+from videonet.schemas.reason import Policy, Reason
+from videonet.storage.store import Store
+from videonet.video.decode import VideoError, probe
+
+# What a page said was refused by the settings of an earlier run; those of this one decide first.
+_REFUSED_FOR_THE_RUN = frozenset({Reason.TOO_SHORT, Reason.LICENCE})
+
+# Where a download ended for one of these, what has come of it by then is of no use: for others,
+# its first frames may be there, and decide before what happened to the rest.
+_OF_NO_USE = frozenset({Reason.TOO_LARGE, Reason.NOT_A_VIDEO, Reason.UNDECODABLE, Reason.DISK_FULL})
+
+
+def fetch(
+    candidate: Candidate,
+    store: Store,
+    budget: DiskBudget,
+    limits: FetchLimits,
+    web: Web,
+    run_id: str,
+    frames: int | None = None,
+) -> Fetch:
+    """Make the file of `candidate` readable, and record in the store how that went.
+
+    With `frames`, so much of it as that many first frames need, if the server gives parts; what is
+    then missing comes with the next call without it. Otherwise the whole file.
+    """
+    before = store.fetch(candidate.video_key)
+    record = Fetch(
+        video_key=candidate.video_key,
+        here=False,
+        path=None,
+        sha256=before.sha256 if before else None,
+        bytes=before.bytes if before else None,
+        mtime_ns=None,
+        reason=None,
+        error=None,
+        declared_duration=before.declared_duration if before else None,
+        licence=before.licence if before else None,
+        attempts=before.attempts if before else 0,
+        run_id=run_id,
+        part=before.part if before else None,
+    )
+    if candidate.root is not None:
+        record = _in_place(record, candidate.root, candidate.url, limits)
+    elif _is_web(candidate.url):
+        record = _downloaded(record, candidate, store, budget, limits, web, frames)
+    else:
+        refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.url}")
+        record = _failed(record, refused)
+    store.write_fetch(record)
+    return record
+
+
+def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
+    """Whether an attempt may help: never after a permanent failure, once a run after another.
+
+    What was too large for an earlier limit is tried again under one that it keeps to.
+    """
+    if before is None or before.reason is None or before.reason in _REFUSED_FOR_THE_RUN:
+        return True
+    if before.reason is Reason.DISK_FULL:
+        # No run is finished without them.
+        return True
+    if before.reason is Reason.TOO_LARGE:
+        return before.bytes is not None and before.bytes <= max_bytes
+    return before.reason.policy is not Policy.NEVER and before.run_id != run_id
+
+
+def is_here(fetch: Fetch | None, store: Store) -> bool:
+    """Whether the file that `fetch` speaks of can be read, and was not changed since."""
+    if fetch is None or not fetch.here:
+        return False
+    try:
+        stat = store.file(fetch).stat()
+    except OSError:
+        return False
+    return stat.st_size == fetch.bytes and fetch.mtime_ns in (None, stat.st_mtime_ns)
+
+
+def part_here(fetch: Fetch | None, store: Store) -> PartFile | None:
+    """What is here of a video that is not here as a whole."""
+    if fetch is None or fetch.part is None:
+        return None
+    path = store.root / store.part(fetch.video_key)
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None
+    return PartFile.opened(path, fetch.part) if size == fetch.part.size else None
+
+
+def intact_part(fetch: Fetch | None, store: Store) -> PartFile | None:
+    """What is here of a video, if it is what its record says, to the byte.
+
+    It may not be, where a process was killed between the two.
+    """
+    part = part_here(fetch, store)
+    if part is None or fetch is None or fetch.part is None:
+        return None
+    return part if digest_of(part.path, part.spans) == fetch.part.sha256 else None
+
+
+def release(fetch: Fetch, store: Store) -> int:
+    """Delete the store's own copy of a video, or of a part of it; the room that made, bytes."""
+    part = part_here(fetch, store)
+    if part is not None:
+        store.delete(store.part(fetch.video_key))
+        return part.size
+    if not fetch.here or fetch.path is not None:
+        return 0
+    store.delete(store.video(fetch.video_key))
+    store.write_fetch(msgspec.structs.replace(fetch, here=False))
+    return fetch.bytes or 0
+
+
+def _is_web(url: str) -> bool:
+    """Whether `url` is for the web: yt-dlp would also read ftp, and search where it sees words."""
+    try:
+        return urlsplit(url).scheme in {"http", "https"}
+    except ValueError:
+        return False
+
+
+def _in_place(record: Fetch, root: str, path: str, limits: FetchLimits) -> Fetch:
+    """The record of a local file, which stays where it is: `path` below `root`."""
+    try:
+        file = below(root, path)
+        if file is None:
+            raise FetchError(Reason.BAD_ADDRESS, f"{path} is not below {root}")
+        if file.exists() and not file.is_file():
+            raise FetchError(Reason.NOT_A_VIDEO, "no regular file")
+        stat = file.stat()
+        if stat.st_size > limits.max_bytes:
+            raise too_large(stat.st_size, limits.max_bytes)
+        sha256 = sha256_of(file)
+        kind, _, content = record.video_key.partition(":")
+        if kind == "sha256" and content != sha256:
+            raise FetchError(Reason.MISSING, f"{path} has another content than when it was found")
+        _must_be_a_video(file)
+    except OSError as error:
+        return _failed(record, FetchError(Reason.MISSING, error.strerror or str(error)))
+    except FetchError as error:
+        return _failed(record, error)
+    return msgspec.structs.replace(
+        record,
+        here=True,
+        path=str(file),
+        sha256=sha256,
+        bytes=stat.st_size,
+        licence="",
+        mtime_ns=stat.st_mtime_ns,
+    )
+
+
+def _downloaded(
+    record: Fetch,
+    candidate: Candidate,
+    store: Store,
+    budget: DiskBudget,
+    limits: FetchLimits,
+    web: Web,
+    frames: int | None,
+) -> Fetch:
+    """The record of a file that was downloaded into the store, whole or in part."""
+    folder = store.temporary()
+    folder.mkdir()
+    before = intact_part(record, store)
+    if before is None:
+        budget.give_back(_without_part(record.video_key, store))
+    download = Download(candidate, folder, budget, limits, web, before, frames)
+    kept = 0
+    try:
+        try:
+            download.run()
+        finally:
+            if before is not None and download.part is not before:
+                # The server has another file by now.
+                record = msgspec.structs.replace(record, part=None)
+        if download.part is not None and not download.part.whole:
+            record, kept = _kept_in_part(record, download.part, store)
+        else:
+            continued = before is not None and download.part is before
+            record = _kept_whole(record, download, store, continued=continued)
+            kept = record.bytes or 0
+    except FetchError as error:
+        record = _failed(record, error)
+        if error.reason in _OF_NO_USE:
+            store.delete(store.part(record.video_key))
+        else:
+            record, kept = _kept_what_came(record, download, store)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        budget.give_back(download.taken - kept)
+    # Bringing the rest is no attempt of its own, unless it fails.
+    attempts = download.attempts - (before is not None and record.reason is None)
+    return msgspec.structs.replace(
+        record,
+        attempts=record.attempts + attempts,
+        declared_duration=download.declared_duration or record.declared_duration,
+        licence=record.licence if download.licence is None else download.licence,
+    )
+
+
+def _without_part(video_key: str, store: Store) -> int:
+    """Delete what is here of a video in part, though no record speaks of it; the room it took."""
+    name = store.part(video_key)
+    try:
+        size = (store.root / name).stat().st_size
+    except FileNotFoundError:
+        return 0
+    store.delete(name)
+    return size
+
+
+def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, int]:
+    """The record of a file that is now here in part, and the room that it takes."""
+    described = part.part()
+    store.adopt(part.path, store.part(record.video_key))
+    # Whether it is still the file that was whole once cannot be told from a part of it.
+    record = msgspec.structs.replace(record, sha256=None, bytes=part.size, part=described)
+    return record, part.size
+
+
+def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: bool) -> Fetch:
+    """The record of a file that is now here as a whole. Raises FetchError if it is no video."""
+    file = download.file if download.part is None else download.part.path
+    if download.part is None:
+        _must_be_a_video(file)
+    size, sha256 = file.stat().st_size, sha256_of(file)
+    part = record.part
+    if part is not None and not continued and not _has(file, part):
+        # What was seen of it before was seen of another file.
+        part = None
+    store.adopt(file, store.video(record.video_key))
+    return msgspec.structs.replace(record, here=True, sha256=sha256, bytes=size, part=part)
+
+
+def _kept_what_came(record: Fetch, download: Download, store: Store) -> tuple[Fetch, int]:
+    """The record of a download that broke off, and the room that is taken: it may be enough."""
+    part = download.part
+    if part is None and download.announced is not None:
+        part = PartFile.broken_off(download.partial_file, download.announced)
+    if part is None or not part.spans:
+        return record, 0
+    if part.path == store.root / store.part(record.video_key):
+        if record.part is not None and not record.part.enough:
+            # More of it is here than when that was found.
+            return msgspec.structs.replace(record, part=part.part()), part.size
+        return record, part.size
+    if record.part is not None or record.sha256 is not None:
+        # Of a file that was seen before, what was seen says more.
+        return record, 0
+    return _kept_in_part(record, part, store)
+
+
+def _has(file: Path, part: Part) -> bool:
+    """Whether a whole file has those bytes of which a part was made."""
+    return file.stat().st_size == part.size and digest_of(file, part.spans) == part.sha256
+
+
+def _failed(record: Fetch, error: FetchError) -> Fetch:
+    size = record.bytes if error.size is None else error.size
+    text = error_text(str(error))
+    return msgspec.structs.replace(record, reason=error.reason, error=text, bytes=size)
+
+
+def _must_be_a_video(file: Path) -> None:
+    try:
+        probe(file)
+    except VideoError as error:
+        raise FetchError(error.reason, str(error)) from error

@@ -1,0 +1,249 @@
+"""Attempts at one url, through yt-dlp, repeated within one deadline."""
+
+import math
+from contextlib import ExitStack, nullcontext, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from videonet import stop_signal
+from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.failure import FetchError, NotAskedError, too_large
+from videonet.fetch.formats import smallest_format
+from videonet.fetch.http_range import NotInPartsError, Opening, RemoteFile, can_be_asked_in_parts
+from videonet.fetch.limits import FetchLimits, is_too_short
+from videonet.fetch.rate_limit import host_of
+from videonet.fetch.sparse_file import PartFile, PartReader
+from videonet.fetch.ytdlp import Clock, Session, Web, repeatedly
+from videonet.licence import is_creative_commons
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.reason import Reason
+from videonet.schemas.settings import Licence
+from videonet.text import encodable
+from videonet.video.decode import VideoError, read_first_frames
+
+# Longest wait for one of a host's connections: others of this run hold them, and each has its own
+# deadline, seconds.
+_QUEUE = math.inf
+
+# What records keep of a licence, characters.
+_NOTE_LENGTH = 200
+
+# Of streams like these, a page may state the length so far.
+_PROVISIONAL = frozenset({"is_live", "is_upcoming", "post_live"})
+
+
+class _NoRoomError(FetchError):
+    """There is no room for so many more bytes by now."""
+
+    def __init__(self, needed: int, likely: int) -> None:
+        super().__init__(Reason.DISK_FULL, f"no room for {needed} more bytes in the budget")
+        self.needed, self.likely = needed, likely
+
+
+class Download:
+    """The attempts at one url, and what they share: a partial file, a deadline, room on disk."""
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        folder: Path,
+        budget: DiskBudget,
+        limits: FetchLimits,
+        web: Web,
+        part: PartFile | None = None,
+        frames: int | None = None,
+    ) -> None:
+        """`part` is what is here of the file, to go on from; its size is taken from the budget.
+
+        With `frames`, what so many first frames need is enough; without, the whole file is.
+        """
+        self.attempts = 0
+        # bytes taken from the budget: room is made for all of a file, so that what was begun can
+        # be finished
+        self.taken = part.size if part else 0
+        # what is here of the file, if it is fetched in parts
+        self.part = part
+        # what is here of it, or all of it, if it is not
+        self.file = folder / "video"
+        # bytes of the file, as the server says; None: not yet
+        self.announced: int | None = None
+        # what the video's page says, once it has answered: length in seconds, and licence
+        self.declared_duration: float | None = None
+        self.licence: str | None = None
+        self._frames = frames
+        # whether it is to be fetched in parts, as far as one knows by now
+        self._in_parts = part is not None or frames is not None
+        self._refusal: FetchError | None = None
+        self._candidate = candidate
+        self._folder = folder
+        self._budget = budget
+        self._limits = limits
+        self._web = web
+        self._clock: Clock | None = None
+
+    @property
+    def partial_file(self) -> Path:
+        """What yt-dlp has downloaded so far, where it has not come to an end."""
+        return self.file.with_name(self.file.name + ".part")
+
+    def run(self) -> None:
+        """Fetch what is needed: `part` has it, and if that is None, `file` is the whole.
+
+        Raises FetchError when attempts or time are used up, Stopped when the run is to end.
+        """
+        while True:
+            try:
+                self._run()
+            except _NoRoomError as none:
+                # Who waits for room holds nothing that those who could make room wait for; what
+                # its server has answered by then is asked for again.
+                assert self._clock is not None
+                room = none.likely
+                if not self._budget.take(room, 0):
+                    room = none.needed
+                    if not self._budget.take(room, self._clock.left):
+                        self.attempts += 1
+                        raise
+                self.taken += room
+            else:
+                return
+
+    def _run(self) -> None:
+        host = host_of(self._candidate.url)
+        with ExitStack() as stack:
+            # What is here in part keeps room from others until it is decided.
+            waiting = nullcontext() if self.taken else self._budget.aside()
+            with waiting:
+                stack.enter_context(self._web.politeness.download(host, _QUEUE))
+                stack.enter_context(self._web.downloads)
+            self._clock = self._clock or Clock(self._limits.deadline)
+            repeatedly(self._limits)(self._attempt)
+
+    def _attempt(self) -> None:
+        stop_signal.check()
+        assert self._clock is not None
+        self.attempts += 1
+        missing = () if self.part is None else next(self.part.holes(), ())
+        opening = Opening(*missing) if self._in_parts else None
+        take = self._take if self._in_parts else None
+        session = Session(self._web, self._clock, self._limits, self._options(), opening, take)
+        try:
+            with session, session.outcome():
+                session.extract_info(self._candidate.url, download=True)
+                if self._refusal is not None:
+                    raise self._refusal
+        except NotAskedError:
+            self.attempts -= not session.asked
+            raise
+        except _NoRoomError:
+            self.attempts -= 1
+            raise
+        if self.part is None and not self.file.exists():
+            raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
+
+    def _take(self, session: Session, info: dict[str, Any]) -> bool:
+        """Fetch what is needed in parts; False if that cannot be."""
+        opening = session.opening
+        assert opening is not None
+        if (
+            self._in_parts
+            and info["url"] not in opening.refused
+            and can_be_asked_in_parts(info, session.params)
+        ):
+            remote = RemoteFile(session, info, self.part, self._begun, self._arrived, opening)
+            with suppress(NotInPartsError):
+                if self._frames is None:
+                    remote.fill_all()
+                else:
+                    self._read(remote, self._frames)
+                self.part = remote.part
+                return True
+        self._in_parts = False
+        if self.part is not None:
+            self.part.path.unlink(missing_ok=True)
+            self.part = None
+        return False
+
+    def _read(self, remote: RemoteFile, frames: int) -> None:
+        """Have the first frames read, so that all that they need is here."""
+        with PartReader(remote.part, remote.fill) as reader:
+            try:
+                read_first_frames(cast("BinaryIO", reader), frames, remote.foresee)
+            except VideoError as error:
+                raise FetchError(error.reason, str(error)) from error
+            finally:
+                if reader.failure is not None:
+                    raise reader.failure
+
+    def _begun(self, size: int, validator: str | None) -> PartFile:
+        self.part = PartFile.begun(self._folder / "part", size, validator)
+        return self.part
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            # The file alone: no side files, no fix-ups that need an ffmpeg.
+            "outtmpl": {"default": str(self.file).replace("%", "%%")},
+            "format": smallest_format,
+            "noplaylist": True,
+            "playlist_items": "1",
+            "updatetime": False,
+            "fixup": "never",
+            # A video with a hole in it must not count as whole.
+            "skip_unavailable_fragments": False,
+            "hls_prefer_native": True,
+            "match_filter": self._look,
+            "progress_hooks": [self._check],
+        }
+
+    def _look(self, info: dict[str, Any], *, incomplete: bool) -> str | None:
+        """yt-dlp asks this before it downloads: why not, if what the page says is enough."""
+        if incomplete is True:
+            # An entry of a list, of which only its own page says more.
+            return None
+        if info.get("requested_formats"):
+            # They come one by one, to be merged.
+            self._in_parts = False
+        self.licence = encodable(str(info.get("license") or ""))[:_NOTE_LENGTH]
+        if info.get("live_status") not in _PROVISIONAL:
+            self.declared_duration = info.get("duration") or None
+        self._refusal = self._refused(info)
+        # An exception would come back without what it says.
+        return None if self._refusal is None else str(self._refusal)
+
+    def _refused(self, info: dict[str, Any]) -> FetchError | None:
+        if info.get("live_status") == "is_upcoming":
+            return FetchError(Reason.UPCOMING, "not streamed yet")
+        if info.get("is_live") or info.get("live_status") == "is_live":
+            return FetchError(Reason.LIVE, "still being streamed")
+        # What the source said of these goes before what the page says, as in the verdict.
+        duration = self._candidate.duration
+        if duration is None:
+            duration = self.declared_duration
+        if is_too_short(duration, self._limits.min_seconds):
+            return FetchError(Reason.TOO_SHORT, f"said to last {duration:g} s")
+        licence = self._candidate.licence or self.licence
+        if self._limits.licence is Licence.CC and not is_creative_commons(licence):
+            return FetchError(Reason.LICENCE, licence or "no licence stated")
+        return None
+
+    def _check(self, progress: dict[str, Any]) -> None:
+        """Called by yt-dlp for every block."""
+        self.announced = int(progress.get("total_bytes") or 0) or None
+        self._arrived(int(progress.get("downloaded_bytes") or 0), self.announced or 0)
+
+    def _arrived(self, so_far: int, announced: int) -> None:
+        """Stop a download that breaks a limit, or for which there is no room by now."""
+        stop_signal.check()
+        assert self._clock is not None
+        if self._clock.left <= 0:
+            raise FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
+        expected = max(so_far, announced)
+        if expected > self._limits.max_bytes:
+            raise too_large(expected, self._limits.max_bytes)
+        wanted = expected - self.taken
+        if wanted > 0:
+            if not self._budget.take(wanted, 0):
+                # Of a size that nobody announced, twice as much, so that it is not waited for
+                # again soon.
+                raise _NoRoomError(wanted, wanted if announced else max(wanted, self.taken))
+            self.taken = expected

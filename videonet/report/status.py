@@ -1,0 +1,180 @@
+"""How far a run is, asked from anywhere: from a few small files in OUT and in its store."""
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from videonet.curation import progress
+from videonet.curation.progress import Phase
+from videonet.errors import UsageError
+from videonet.schemas.manifest import Counts
+from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.run import Plan
+from videonet.storage.dataset_dir import Output
+from videonet.storage.store import Store
+
+# Of a process that has shown no sign of life for so long it is said that it may have been killed,
+# seconds; one of this machine that is not there any more is missed sooner.
+SILENCE = 30.0
+MISSED = 2 * progress.SIGN_OF_LIFE
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of the run of a folder OUT."""
+
+    phase: Phase
+    # targets of the run, and those that a site was searched for
+    targets: int
+    searched: int
+    # pairs of candidate and target, and those that have a verdict; 0 until they are listed
+    pairs: int
+    done: int
+    kept: int
+    # by reason
+    rejected: dict[str, int]
+    failed: dict[str, int]
+    # pairs a second of late, and seconds until all have a verdict; None: nobody knows
+    rate: float | None
+    seconds_left: float | None
+    # from when the run was last begun until now, or until its end; None: nobody knows
+    seconds: float | None
+    # those at work, and when any last showed a sign of life, seconds ago; None: never
+    processes: int
+    silent: float | None
+    # by name of the stage, over all attempts at the run
+    stages: dict[str, StageCost]
+
+
+def status_of(out: Path, store: Path | None = None, now: datetime | None = None) -> Status:
+    """How far the run over `out` is at this moment, or at `now`.
+
+    `store` is where its store lies by now, if not where it was for the run. Raises UsageError
+    where there is no run, or where its store is not to be found.
+    """
+    output, now = Output(out), now or datetime.now(UTC)
+    plan, state, manifest = output.plan(), output.run_state(), output.manifest()
+    if plan is None and state is None and manifest is None:
+        raise UsageError(
+            f"{out} holds no data set, and none is being made there (run.json is missing); give "
+            "the --out of a curation."
+        )
+    if plan is not None and state is not None and state.run_id != plan.run_id:
+        # What was begun is the run before; the next one is prepared.
+        plan = None
+    if plan is not None and manifest is None:
+        _require_store(plan, store)
+    processes, stages = _told(plan, store)
+    lookup = output.lookup()
+    counts = manifest.totals.verdicts if manifest else _summed(processes)
+    pairs = counts.pairs if manifest else lookup.pairs if lookup else None
+    # On a cluster, what a lost worker had done is done, and counted, again.
+    done = counts.pairs if pairs is None else min(counts.pairs, pairs)
+    silences = [_seconds(each.updated, now) for each in processes]
+    begun = max((_seconds(each.begun, now) for each in processes), default=None)
+    silent = min(silences, default=None)
+    at_work = [
+        each for each, ago in zip(processes, silences, strict=True) if not _is_gone(each, ago)
+    ]
+    if manifest is not None:
+        phase = Phase.FINISHED
+    elif not processes:
+        phase = Phase.NOT_BEGUN
+    elif not at_work:
+        phase = Phase.INTERRUPTED
+    else:
+        phase = progress.phase_of(pairs, done)
+    goes_on = phase not in (Phase.FINISHED, Phase.INTERRUPTED)
+    rate = progress.rate_of(at_work) if phase is Phase.VIDEOS else None
+    return Status(
+        phase=phase,
+        targets=_targets(output),
+        searched=sum(each.searched for each in processes),
+        pairs=pairs or 0,
+        done=done,
+        kept=counts.kept,
+        rejected=counts.rejected,
+        failed=counts.failed,
+        rate=rate,
+        seconds_left=progress.seconds_left(done, pairs or 0, rate),
+        seconds=begun if goes_on or begun is None or silent is None else begun - silent,
+        processes=len(at_work) if goes_on else 0,
+        silent=silent,
+        stages=stages,
+    )
+
+
+def _require_store(plan: Plan, store: Path | None) -> None:
+    """Raise UsageError where no store lies at `store`, or where the run had its own."""
+    folder = store or Path(plan.store)
+    if Store(folder).is_there() or (folder / "progress" / plan.run_id).is_dir():
+        return
+    # The run itself has made its store ready before it was begun, and nothing came into it yet.
+    if store is None and (folder / "tmp").is_dir():
+        return
+    raise UsageError(
+        f"The run keeps its counts in its store, and {folder} is none; say where that store lies "
+        "with --store."
+    )
+
+
+def _told(
+    plan: Plan | None, store: Path | None
+) -> tuple[list[ProcessProgress], dict[str, StageCost]]:
+    """What the processes of a run have told its store, and what its stages took."""
+    if plan is None:
+        return [], {}
+    kept = Store(store or Path(plan.store))
+    return progress.processes_of(kept, plan.run_id), progress.costs_of(kept, plan.run_id)
+
+
+def _summed(processes: Iterable[ProcessProgress]) -> Counts:
+    """What all processes have decided."""
+    kept = 0
+    rejected: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for each in processes:
+        kept += each.kept
+        rejected.update(each.rejected)
+        failed.update(each.failed)
+    return Counts(
+        pairs=kept + rejected.total() + failed.total(),
+        kept=kept,
+        rejected=dict(sorted(rejected.items())),
+        failed=dict(sorted(failed.items())),
+    )
+
+
+def _is_gone(process: ProcessProgress, silent: float) -> bool:
+    host, _, pid = process.process.rpartition("-")
+    here = host == platform.node() and pid.isdigit()
+    return silent > SILENCE or (silent > MISSED and here and not _is_there(int(pid)))
+
+
+def _is_there(pid: int) -> bool:
+    """Whether this machine has a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _seconds(timestamp: str, now: datetime) -> float:
+    """How long ago it was. The clocks of two machines may differ a little."""
+    return max(0.0, (now - datetime.fromisoformat(timestamp)).total_seconds())
+
+
+def _targets(output: Output) -> int:
+    try:
+        return len(output.targets())
+    except (OSError, msgspec.DecodeError):
+        return 0

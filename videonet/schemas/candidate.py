@@ -1,0 +1,65 @@
+"""Videos before anything of them was fetched: what a source said, and what was asked for."""
+
+from videonet.schemas.record import Record
+
+
+class Sighting(Record, frozen=True, kw_only=True):
+    """What a source said of one video, once. The store keeps all sightings of a video."""
+
+    # ours: "youtube:ID", "url:<sha256 of the canonical url>" or "sha256:<of the content>"
+    video_key: str
+    # what the source calls it
+    video_id: str
+    # where it is: http(s) url, or the path below `root`
+    url: str
+    # folder that a local `url` is relative to; None for http(s)
+    root: str | None
+    # at most 1,000 characters
+    title: str
+    # declared length, seconds
+    duration: float | None
+    channel: str | None
+    licence: str | None
+    # "is_live" or "is_upcoming" where the site said so in the run that asked it; None: not known
+    live_status: str | None
+    # kind of source that found it: "catalogue", "folder", ...
+    source: str
+    # what was asked of the source; None where it was read through
+    query: str | None
+    # 0-based position in the source's order
+    rank: int
+
+
+class Match(Record, frozen=True, kw_only=True):
+    """Why a candidate is one for this target."""
+
+    target_id: str
+    # names and synonyms found in the title
+    names: tuple[str, ...]
+    # the title they were found in; None: the candidate's own
+    title: str | None
+    query: str | None
+    # 0-based position of that title in the source's order
+    rank: int
+
+
+class Candidate(Record, frozen=True, kw_only=True):
+    """A video that is to be looked at once, for one or more targets."""
+
+    video_key: str
+    video_id: str
+    url: str
+    root: str | None
+    # the first title it was found with, at most 1,000 characters
+    title: str
+    # declared length, seconds
+    duration: float | None
+    channel: str | None
+    licence: str | None
+    # as in its first sighting
+    live_status: str | None
+    source: str
+    # content that a lock file asks for; None: whatever is there
+    sha256: str | None
+    # one a target, in the order of the run's target list
+    matches: tuple[Match, ...]

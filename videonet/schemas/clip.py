@@ -1,0 +1,40 @@
+"""One training example: a stretch of a kept video as JPEG frames at a fixed rate.
+
+The names are MediaSequence's, with "/" for the first underscore-separated words: the column
+`clip_label_index` is the TFRecord key `clip/label/index`.
+"""
+
+from videonet.schemas.record import Record
+
+
+class Clip(Record, frozen=True, kw_only=True):
+    """One row of a Parquet shard, one SequenceExample of a TFRecord shard."""
+
+    # "<video_key>#<index of the clip in its video>"
+    example_id: str
+    example_dataset_name: str
+    # http(s) url, or path below the folder that was given
+    clip_data_path: str
+    # the source's id of the video
+    clip_media_id: str
+    # times of the first and just after the last frame within the video, microseconds
+    clip_start_timestamp: int
+    clip_end_timestamp: int
+    # positions in the run's target list, ascending, and the names at those positions
+    clip_label_index: tuple[int, ...]
+    clip_label_string: tuple[str, ...]
+    clip_label_text: tuple[str, ...]
+    # "jpeg"
+    image_format: str
+    # pixels
+    image_height: int
+    image_width: int
+    image_channels: int
+    # "RGB"
+    image_colorspace: str
+    # ticks per second; a frame that two ticks show is stored once
+    image_frame_rate: float
+    # one JPEG a frame
+    image_encoded: tuple[bytes, ...]
+    # the frames' own times, microseconds, strictly increasing
+    image_timestamp: tuple[int, ...]

@@ -1,0 +1,39 @@
+"""How far a run is, and what its stages cost: counted by each of its processes while it goes on."""
+
+from videonet.schemas.record import Record
+
+
+class StageCost(Record, frozen=True, kw_only=True):
+    """What one stage took so far. Threads work beside each other: their seconds are summed."""
+
+    # spent at work, seconds of all threads
+    seconds: float
+    # candidates, targets or shards that were worked on; what was done before does not count
+    items: int
+    # bytes that went through it: asked of the web, read, or written
+    bytes: int
+
+
+class ProcessProgress(Record, frozen=True, kw_only=True):
+    """STORE/progress/<run>/<process>.json: what one process has done of a run."""
+
+    # "<host>-<pid>"
+    process: str
+    # UTC, ISO 8601: when the process began, and when it last said anything
+    begun: str
+    updated: str
+    # targets that were searched for, where a site is searched
+    searched: int
+    # pairs of candidate and target in the whole run; 0 until the candidate list is complete
+    pairs: int
+    # pairs that have a verdict
+    kept: int
+    # by reason
+    rejected: dict[str, int]
+    failed: dict[str, int]
+    # of these pairs, those that were decided in the last `recent_seconds`: a few minutes, or less
+    # where the process has not looked at videos for so long; both 0 until it does
+    recent_pairs: int
+    recent_seconds: float
+    # by name of the stage: "search", "download", "scan", "measure", "cut", "write"
+    stages: dict[str, StageCost]

@@ -1,0 +1,87 @@
+"""A run, and what OUT remembers of it between runs."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from videonet.schemas.lock_file import Span
+from videonet.schemas.manifest import Shard
+from videonet.schemas.record import Record
+from videonet.schemas.search import Search
+from videonet.schemas.settings import Keep, Settings
+
+# Names in the store are made of it: what a stranger's file says must be one.
+RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+
+
+class Plan(Record, frozen=True, kw_only=True):
+    """A run: the settings, and what differs from machine to machine without changing a byte."""
+
+    settings: Settings
+    run_id: str
+    # absolute paths
+    store: str
+    out: str
+    # path of the classifier file
+    classifier: str
+    device: Literal["cpu", "cuda"]
+    keep: Keep
+    # most bytes of downloaded videos in the store at once
+    disk_budget: int | None
+    # videos scanned or cut at once
+    workers: int
+    # videos downloaded at once
+    downloads: int
+    # longest time for one candidate, seconds
+    deadline: float
+    # most that one host is asked: requests a second, and downloads at once
+    requests_per_second: float
+    per_host: int
+    # whether searches that earlier runs made are made again
+    refresh_search: bool
+    # number of shards, where an earlier run over OUT fixed it
+    shards: int | None
+    # whether the candidate list of an interrupted run is there to go on from
+    listed: bool
+    # whether Beam runs in this process: no element is moved between machines then
+    local: bool
+
+
+class RunState(Record, frozen=True, kw_only=True):
+    """OUT/_state/run.json: the run that OUT belongs to, finished or not."""
+
+    settings: Settings
+    run_id: RunId
+    # number of shards, where an earlier run over OUT fixed it
+    shards: int | None
+
+
+class Lookup(Record, frozen=True, kw_only=True):
+    """OUT/lookup.json: what looking for titles brought. Written last, so the list is complete."""
+
+    # titles looked at
+    titles: int
+    # distinct videos, and pairs of video and target
+    candidates: int
+    pairs: int
+    # number of shards, and of files of the candidate list
+    shards: int
+    # distinct videos with a matching title by target_id, also beyond the quota
+    matched: dict[str, int]
+    # one a target, in the order of the run's target list; empty where nothing was searched
+    searches: tuple[Search, ...]
+
+
+class ShardState(Record, frozen=True, kw_only=True):
+    """OUT/_state/shards/<index>.json: a finished shard, and what it was made of."""
+
+    # of all that its bytes depend on
+    digest: str
+    # name under which the store keeps clips that were cut in this way
+    cut_key: str
+    files: tuple[Shard, ...]
+    # content of each video whose clips are in it, by video_key
+    videos: dict[str, str]
+    # where the clips of each video begin and end, by video_key, so that nobody has to read the
+    # files again for it; None: not known
+    spans: dict[str, tuple[Span, ...]] | None = None

@@ -1,0 +1,42 @@
+"""What the classifier saw in the first frames of a video."""
+
+from videonet.schemas.reason import Reason
+from videonet.schemas.record import Record
+
+
+class Probe(Record, frozen=True, kw_only=True):
+    """What the container says of the video stream that was read."""
+
+    # as shown, rotation applied; pixels
+    width: int
+    height: int
+    # average frames per second
+    fps: float | None
+    codec: str
+    pixel_format: str
+    # clockwise turn that was applied, degrees
+    rotation: int
+    container: str
+    video_streams: int
+    audio_streams: int
+
+
+class Scan(Record, frozen=True, kw_only=True):
+    """Top-1 class of each of the first frames, whatever the video was looked up for."""
+
+    video_key: str
+    # content that was scanned: of the whole file, or of the part of it that was here
+    sha256: str
+    # why the frames could not be had; None when they could
+    reason: Reason | None
+    # original error text, at most 300 characters
+    error: str | None
+    # classifier output with the highest score, one a frame in presentation order
+    top1: tuple[int, ...]
+    # its softmax probability, rounded to 4 digits
+    probability: tuple[float, ...]
+    probe: Probe | None
+    # perceptual hash (64 bit, hex) of each thumbnail frame
+    phash: tuple[str, ...]
+    # time spent decoding and classifying, seconds
+    seconds: float

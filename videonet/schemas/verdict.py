@@ -1,0 +1,59 @@
+"""The account of one pair of candidate and target. Every pair has exactly one."""
+
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.record import Record
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """One row of OUT/verdicts/*.parquet."""
+
+    video_id: str
+    video_key: str
+    target_id: str
+    wnid: str | None
+    # http(s) url, or path below the folder that was given
+    url: str
+    title: str
+    # names and synonyms of the target found in the title
+    matched_names: tuple[str, ...]
+    source: str
+    query: str | None
+    rank: int
+    channel: str | None
+    licence: str | None
+    # what the source said, seconds
+    declared_duration: float | None
+    outcome: Outcome
+    # None when kept
+    reason: Reason | None
+    # original error text, at most 300 characters
+    error: str | None
+    # attempts made at it so far, over all runs
+    attempts: int
+    # frames looked at, and how many of them have an accepted top-1 class
+    frames_scanned: int | None
+    frames_matched: int | None
+    # 0-based index of the first matching frame
+    first_match: int | None
+    # 0-based index of the matching frame with the highest probability, and that probability
+    best_match: int | None
+    best_probability: float | None
+    # classifier output that is the top-1 of most frames, of how many, and at most how probable:
+    # what the video shows to the classifier, whatever it was looked up for
+    seen: int | None
+    seen_frames: int | None
+    seen_probability: float | None
+    # measured length, seconds; known for videos that passed the classifier
+    duration: float | None
+    # as shown, pixels
+    width: int | None
+    height: int | None
+    fps: float | None
+    codec: str | None
+    # of the whole file; the server's word for it, and no sha256, where less was fetched
+    bytes: int | None
+    sha256: str | None
+    # clips of this video in the shards
+    clips: int
+    # sha256 of the classifier file
+    classifier: str

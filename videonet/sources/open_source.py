@@ -1,0 +1,30 @@
+"""From what the user typed after --source to a source."""
+
+from pathlib import Path
+
+from videonet.errors import UsageError
+from videonet.sources.catalogue import Catalogue
+from videonet.sources.folder import Folder
+from videonet.sources.known_videos import Found
+from videonet.sources.source import Source
+from videonet.storage.store import Store
+
+
+def open_source(spec: str, store: Store, files_root: Path | None) -> Source:
+    """The source that `spec` names. Raises UsageError for one that there is not.
+
+    Searches are asked target by target, see `videonet.sources.search`; all others are read.
+    """
+    kind, _, place = spec.partition(":")
+    match kind:
+        case "catalogue" if place:
+            return Catalogue(Path(place), files_root)
+        case "folder" if place:
+            return Folder(Path(place))
+        case "store" if not place:
+            return Found(store)
+        case _:
+            raise UsageError(
+                f"There is no source {spec!r}; use youtube, search:PREFIX, catalogue:FILE, "
+                "folder:DIR or store."
+            )

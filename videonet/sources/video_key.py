@@ -1,0 +1,69 @@
+"""One name for one video, whoever found it: the key under which the store keeps it."""
+
+import functools
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import yarl
+from yt_dlp.extractor import get_info_extractor
+
+from videonet.errors import UsageError
+from videonet.files import below, sha256_of
+from videonet.sources.source import Row
+
+
+def video_key(row: Row) -> str:
+    """`youtube:ID`, `url:<sha256 of the canonical url>` or `sha256:<of a local file's content>`.
+
+    A local file that cannot or may not be read is named after its path; fetching it says what is
+    wrong. Raises UsageError for a row without an id or url, and for a local file where no folder
+    of such was given.
+    """
+    if row.video_key is not None:
+        return row.video_key
+    if not row.video_id or not row.url:
+        raise UsageError(
+            f"Row {row.rank + 1} lacks {'a url' if row.video_id else 'an id'}: it has the id "
+            f"{row.video_id!r}, the url {row.url!r} and the title {row.title!r:.200}."
+        )
+    if row.root is not None:
+        file = below(row.root, row.url)
+        if file is not None and file.is_file():
+            with suppress(OSError):
+                return f"sha256:{sha256_of(file)}"
+        return f"url:{_hash(os.path.normpath(Path(row.root) / row.url))}"
+    if "://" not in row.url:
+        raise UsageError(
+            f"Row {row.rank + 1} gives {row.url!r}, which is no http(s) url; "
+            "if it is a local file, say with --files-root DIR which folder it lies in."
+        )
+    url = canonical(row.url)
+    youtube = _youtube_id(url)
+    return f"youtube:{youtube}" if youtube else f"url:{_hash(url)}"
+
+
+def canonical(url: str) -> str:
+    """`url` with its host in lower case, without default port, dot segments and fragment."""
+    try:
+        parsed = yarl.URL(url)
+        return f"{parsed.origin()}{parsed.raw_path_qs}"
+    except (ValueError, IndexError):  # yarl raises the second for "//:"
+        return url
+
+
+def _youtube_id(url: str) -> str | None:
+    """The id of a video of YouTube's, also where it is named within a playlist."""
+    found: str | None = _youtube().get_temp_id(url) if "youtu" in url else None
+    return found
+
+
+@functools.cache
+def _youtube() -> Any:
+    return get_info_extractor("Youtube")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

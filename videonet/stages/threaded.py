@@ -1,0 +1,81 @@
+"""What the stages have in common: a plan, threads, and outputs with names."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.window import GlobalWindows
+
+from videonet.curation.context import Workbench, workbench
+from videonet.schemas.run import Lookup, Plan
+
+# Outputs of a stage.
+MAIN = "main"
+VERDICTS = "verdicts"
+COUNTS = "counts"
+
+
+class Stage(beam.PTransform):
+    """A stage of the run that `plan` describes.
+
+    What goes in and comes out stands in each stage's docstring; Beam reads the annotations of
+    `expand` as type hints, and knows none for more than one collection.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+    def spread(self, elements: PCollection, name: str) -> PCollection:
+        """Let other machines take up `elements`. In one process that would only be a barrier."""
+        return elements if self.plan.local else elements | name >> beam.Reshuffle()
+
+
+class InThreads(beam.DoFn):
+    """Runs a function on many elements at once, in this process, with a bounded number ahead.
+
+    What is finished goes on while the rest is being worked on, so that stages that follow each
+    other without a shuffle overlap: the next one scans what this one has downloaded so far.
+    """
+
+    def __init__(
+        self, plan: Plan, work: Callable[[Workbench, Any], Iterable[Any]], threads: int
+    ) -> None:
+        self._plan, self._work, self._threads = plan, work, threads
+
+    def setup(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads)
+        self._running: set[Future[Iterable[Any]]] = set()
+
+    def process(self, element: Any) -> Iterator[Any]:
+        # Two for each thread: one that it works on, one that it finds when it is done.
+        while len(self._running) >= 2 * self._threads:
+            yield from self._finished()
+        self._running.add(self._pool.submit(self._work, workbench(self._plan), element))
+
+    def finish_bundle(self) -> Iterator[Any]:
+        while self._running:
+            for result in self._finished():
+                if isinstance(result, TaggedOutput):
+                    windowed = GlobalWindows.windowed_value(result.value)
+                    yield TaggedOutput(result.tag, windowed)
+                else:
+                    yield GlobalWindows.windowed_value(result)
+
+    def teardown(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _finished(self) -> Iterator[Any]:
+        done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield from future.result()
+
+
+def complete_list(plan: Plan) -> Lookup:
+    """What looking for titles brought; by now it must be there."""
+    found = workbench(plan).output.lookup()
+    if found is None:
+        raise FileNotFoundError(f"the candidate list in {plan.out} is gone")
+    return found

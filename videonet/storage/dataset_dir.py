@@ -1,0 +1,290 @@
+"""The folder OUT: what lies where in it, and how its tables are written and read.
+
+OUT/targets.json                    the targets, resolved
+OUT/labels.json                     what the classifier's outputs stand for
+OUT/lookup.json                     how many titles were looked at, and matched
+OUT/candidates/*.parquet            the candidate list
+OUT/verdicts/*.parquet              one row a pair of candidate and target
+OUT/clips/parquet, clips/tfrecord   the shards
+OUT/manifest.json                   what the data set is, to the byte
+OUT/README.md                       the same for people: the data card
+OUT/videos.lock.parquet             what is needed to make the data set again elsewhere
+OUT/report/                         a page to look at, where somebody asked for one
+OUT/run.json                        when and on what machine it was made
+OUT/withdrawn.json                  videos that were taken out, if any were
+OUT/_state/                         what a run needs to go on after an interruption
+"""
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videonet.errors import UsageError
+from videonet.files import drafted
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.label import Label
+from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.progress import StageCost
+from videonet.schemas.record import Record, arrow_schema
+from videonet.schemas.run import Lookup, Plan, RunState, ShardState
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.schemas.withdrawal import Withdrawal
+from videonet.shards.layout import shard_path
+from videonet.shards.writer import FORMATS
+
+R = TypeVar("R", bound=Record)
+
+_ROWS_AT_ONCE = 1_000
+
+# As a run is given one: names in the store are made of it, and run.json may be a stranger's.
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+# How a read ends where a file, or its folder, is not there.
+_NOTHING = (FileNotFoundError, NotADirectoryError)
+
+
+class Output:
+    """Reads and writes what lies in one folder OUT. Every file appears whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def clips(self) -> Path:
+        """Folder of the shards."""
+        return self.root / "clips"
+
+    @property
+    def verdict_folder(self) -> Path:
+        """Folder of the verdict tables."""
+        return self.root / "verdicts"
+
+    # Single records.
+
+    def run_state(self) -> RunState | None:
+        """The run that this folder belongs to."""
+        return self._read("_state/run.json", RunState)
+
+    def write_run_state(self, state: RunState) -> None:
+        """Say which run this folder belongs to from now on."""
+        self._write("_state/run.json", state.to_json())
+
+    def lookup(self) -> Lookup | None:
+        """What looking for titles brought; None: the candidate list is not complete."""
+        return self._read("lookup.json", Lookup)
+
+    def write_lookup(self, lookup: Lookup) -> None:
+        """Say that the candidate list is complete."""
+        self._write("lookup.json", _readable(lookup))
+
+    def manifest(self) -> Manifest | None:
+        """The manifest of a finished run."""
+        return self._read("manifest.json", Manifest)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Finish the run."""
+        self._write("manifest.json", _readable(manifest))
+
+    def targets(self) -> tuple[Target, ...]:
+        """The run's targets, in order."""
+        data = (self.root / "targets.json").read_bytes()
+        return msgspec.json.decode(data, type=tuple[Target, ...])
+
+    def write_targets(self, targets: tuple[Target, ...]) -> None:
+        """Keep the run's targets."""
+        self._write("targets.json", _readable(targets))
+
+    def labels(self) -> tuple[Label, ...]:
+        """What the classifier's outputs stand for."""
+        data = (self.root / "labels.json").read_bytes()
+        return msgspec.json.decode(data, type=tuple[Label, ...])
+
+    def write_labels(self, labels: Sequence[Label]) -> None:
+        """Keep what the classifier's outputs stand for."""
+        self._write("labels.json", msgspec.json.encode(labels, order="deterministic"))
+
+    def withdrawals(self) -> tuple[Withdrawal, ...]:
+        """The videos that were taken out, in the order of their keys. Raises UsageError."""
+        try:
+            data = (self.root / "withdrawn.json").read_bytes()
+        except _NOTHING:
+            return ()
+        try:
+            return msgspec.json.decode(data, type=tuple[Withdrawal, ...])
+        except msgspec.DecodeError as error:
+            raise UsageError(
+                f"{self.root}/withdrawn.json is damaged ({error}): it names videos that may not "
+                "come back. Restore it, or delete it and withdraw those videos again."
+            ) from error
+
+    def write_withdrawals(self, withdrawals: Iterable[Withdrawal]) -> None:
+        """Say which videos this data set may not have."""
+        ordered = sorted(withdrawals, key=lambda each: each.video_key)
+        self._write("withdrawn.json", _readable(ordered))
+
+    def shard_state(self, index: int) -> ShardState | None:
+        """What a finished shard was made of; None also for what names other files than its own."""
+        state = self._read(f"_state/shards/{index:05d}.json", ShardState)
+        return state if state and _are_of_shard(index, state.files) else None
+
+    def write_shard_state(self, index: int, state: ShardState) -> None:
+        """Say that a shard is finished."""
+        self._write(f"_state/shards/{index:05d}.json", state.to_json())
+
+    def write_run_facts(self, facts: dict[str, object]) -> None:
+        """Keep what depends on the clock and the machine."""
+        self._write("run.json", _readable(facts))
+
+    def plan(self) -> Plan | None:
+        """The run that is at work here, or was the last one; None: none was yet."""
+        try:
+            facts = msgspec.json.decode((self.root / "run.json").read_bytes())
+            plan = msgspec.convert(facts["plan"], type=Plan)
+        except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
+            return None
+        return plan if _RUN_ID.fullmatch(plan.run_id) else None
+
+    def stages(self) -> dict[str, StageCost]:
+        """What the stages took by the end of the last run; empty while one goes on."""
+        try:
+            facts = msgspec.json.decode((self.root / "run.json").read_bytes())
+            return msgspec.convert(facts.get("stages", {}), type=dict[str, StageCost])
+        except (OSError, msgspec.MsgspecError, AttributeError):
+            return {}
+
+    def are_there(self, files: Iterable[Shard]) -> bool:
+        """Whether all these files are there, with their sizes."""
+        return all(map(self._is_there, files))
+
+    def has_any(self, files: Iterable[Shard]) -> bool:
+        """Whether at least one of these files, which hold the same clips, is there."""
+        return any(map(self._is_there, files))
+
+    def _is_there(self, file: Shard) -> bool:
+        path = self.root / file.path
+        return path.is_file() and path.stat().st_size == file.bytes
+
+    def complain(self, error: UsageError) -> None:
+        """Keep the sentence of a UsageError: Beam hands on no exceptions, only their traces."""
+        self._write("_state/complaint.txt", str(error).encode())
+
+    def complaint(self) -> str | None:
+        """The sentence that the run stopped with; it is forgotten now."""
+        try:
+            text = (self.root / "_state/complaint.txt").read_text()
+        except _NOTHING:
+            return None
+        (self.root / "_state/complaint.txt").unlink()
+        return text
+
+    def begin_anew(self) -> None:
+        """Forget that a run was finished; what it made stays and is taken up again.
+
+        What describes its data set goes with its manifest, which is the last to go: a killed call
+        is made again as long as that is there.
+        """
+        (self.root / "lookup.json").unlink(missing_ok=True)
+        self.delete_descriptions()
+        self.delete_report()
+        (self.root / "manifest.json").unlink(missing_ok=True)
+
+    def delete_descriptions(self) -> None:
+        """Delete the lock file and the data card, which name videos as the manifest counts them."""
+        for name in ("videos.lock.parquet", "README.md"):
+            (self.root / name).unlink(missing_ok=True)
+
+    def delete_report(self) -> bool:
+        """Delete the page to look at; whether there was one."""
+        report = self.root / "report"
+        if not report.is_dir():
+            return False
+        shutil.rmtree(report)
+        return True
+
+    def has_finished_shards(self) -> bool:
+        """Whether a run has made anything here that depends on its settings."""
+        return any((self.root / "_state/shards").glob("*.json"))
+
+    def clear_listing(self, shards: int | None) -> None:
+        """Delete what was written of a candidate list that was never completed.
+
+        With it goes what belongs to a list of another number of shards than `shards`, or to any
+        if that is not known: a folder is opened as a whole, and must not mix two lists.
+        """
+        others = [*self.verdict_folder.glob("*-of-*"), *self.clips.glob("*/*-of-*")]
+        if shards is None:
+            others += (self.root / "_state/shards").glob("*.json")
+        else:
+            others = [file for file in others if f"-of-{shards:05d}." not in file.name]
+        for file in (*(self.root / "candidates").glob("*-of-*"), *others):
+            file.unlink(missing_ok=True)
+
+    # Tables, a file a shard.
+
+    def candidates(self, index: int, shards: int) -> Iterator[Candidate]:
+        """The candidates whose clips would go to a shard, in the order of their keys."""
+        return _rows(self._table("candidates", index, shards), Candidate)
+
+    def write_candidates(self, index: int, shards: int, rows: Iterable[Candidate]) -> None:
+        """Write one file of the candidate list."""
+        ordered = sorted(rows, key=lambda each: each.video_key)
+        self._write_table(self._table("candidates", index, shards), ordered, Candidate)
+
+    def verdicts(self, index: int, shards: int) -> Iterator[Verdict]:
+        """The verdicts on the candidates of a shard."""
+        return _rows(self._table("verdicts", index, shards), Verdict)
+
+    def write_verdicts(self, index: int, shards: int, rows: Iterable[Verdict]) -> None:
+        """Write the verdicts on the candidates of a shard, in the order given."""
+        self._write_table(self._table("verdicts", index, shards), list(rows), Verdict)
+
+    def _table(self, kind: str, index: int, shards: int) -> Path:
+        return self.root / kind / f"{kind}-{index:05d}-of-{shards:05d}.parquet"
+
+    def _read(self, name: str, kind: type[R]) -> R | None:
+        try:
+            return kind.from_json((self.root / name).read_bytes())
+        except (*_NOTHING, msgspec.DecodeError):
+            return None
+
+    def _write(self, name: str, data: bytes) -> None:
+        with drafted(self.root / name) as draft:
+            draft.write_bytes(data)
+
+    def _write_table(self, file: Path, rows: list[R], kind: type[R]) -> None:
+        schema = arrow_schema(kind)
+        with drafted(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
+            for start in range(0, len(rows), _ROWS_AT_ONCE):
+                batch = [row.to_row() for row in rows[start : start + _ROWS_AT_ONCE]]
+                table.write_batch(pa.RecordBatch.from_pylist(batch, schema))
+
+
+def _rows(file: Path, kind: type[R]) -> Iterator[R]:
+    with pq.ParquetFile(file) as table:
+        for batch in table.iter_batches(_ROWS_AT_ONCE):
+            for row in batch.to_pylist():
+                yield kind.from_row(row)
+
+
+def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:
+    """Whether these are paths of shard `index`, of whatever number of shards, and there are any.
+
+    `_state` may be a stranger's, and what it names is overwritten and deleted.
+    """
+    numbers = [re.search(r"-of-([0-9]{5,9})\.", file.path) for file in files]
+    return bool(files) and all(
+        number is not None
+        and file.path in [shard_path(name, index, int(number[1])) for name in FORMATS]
+        for file, number in zip(files, numbers, strict=True)
+    )
+
+
+def _readable(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"

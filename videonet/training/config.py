@@ -1,0 +1,328 @@
+"""The settings of a training run: what each means, and how files and command lines give them.
+
+The defaults are the paper's experiment (VITO, Parthasarathy et al. 2023), which the file
+`configs/vito_resnet50.toml` spells out. Another file says only in what it differs.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, structs
+
+from videonet.errors import UsageError
+from videonet.training.settings import check_name, converted, nearest, shown
+
+_Positive = Annotated[float, Meta(gt=0)]
+_Count = Annotated[int, Meta(ge=1)]
+# Steps between two times that something is done; 0: never.
+_Every = Annotated[int, Meta(ge=0)]
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One [table] of a configuration file."""
+
+
+class Data(_Table, frozen=True):
+    """Which clips are seen, and how they are read."""
+
+    # how many clips of a video a pass over the data takes: one, so that long videos do not
+    # dominate, or all of them
+    clips_per_video: Literal["one", "all"] = "one"
+    # clips in an epoch, whatever the data set holds: ImageNet has so many images, and schedules
+    # are known in its epochs
+    examples_per_epoch: _Count = 1_280_000
+    # shards that are open at a time, and whose rows are mixed: each is a mixture of all videos, but
+    # the same ones each time. NOTE: ours: in the published size those of 128 are two batches.
+    shuffle_shards: _Count = 128
+    # processes of each rank that read and decode; 0: the rank does it itself
+    workers: Annotated[int, Meta(ge=0)] = 8
+    # share of the videos that is never trained on, chosen by a hash of video_key
+    held_out: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+
+
+class Views(_Table, frozen=True):
+    """Which frames of a clip are the views of one example."""
+
+    # augmentation of each view, in order; so many views there are
+    recipes: Annotated[tuple[Literal["A1", "A2"], ...], Meta(min_length=2)] = ("A1", "A2", "A1")
+    # how moments of the window are drawn: each uniformly, at a fixed distance, one from each equal
+    # part, or one moment for all views (MoCLR)
+    sampling: Literal["marginal", "delta", "uniform", "same"] = "marginal"
+    # length T of the window, seconds: 32 frames at 12.5 a second. A clip is never longer than 10.24
+    window_seconds: Annotated[float, Meta(gt=0, le=10.24)] = 2.56
+    # distance of one view from the next with "delta" sampling, seconds.
+    # NOTE: our choice, a quarter of the window, so that three views span half of it.
+    delta_seconds: _Positive = 0.64
+
+
+class Augmentation(_Table, frozen=True):
+    """What is done to a frame, as far as it is a setting; the rest is in `augmentation.py`."""
+
+    # height and width of what the network sees, pixels; below 32, the stride of the last stage of
+    # ResNet and Swin, that stage has no whole position left
+    size: Annotated[int, Meta(ge=32)] = 224
+    # smallest share of the frame's area that a crop takes: VITO's; BYOL and MoCLR have 0.08
+    crop_from: Annotated[float, Meta(gt=0, le=1)] = 0.4
+
+
+class Backbone(_Table, frozen=True):
+    """The network whose features are learnt."""
+
+    # any model of timm that has feature stages
+    name: Annotated[str, Meta(pattern=r"\A[\w.:/-]+\Z")] = "resnet50"
+    # stages, counted from the last, whose features are pooled (VITO: two): of ResNet-50 those of
+    # 1024 and 2048 channels
+    scales: Literal[1, 2] = 2
+
+
+class Pooling(_Table, frozen=True):
+    """How the features of a stage become one vector."""
+
+    kind: Literal["attention", "average"] = "attention"
+    # channels of the attention MLP between its two 1x1 layers.
+    # NOTE: not published. Ours: half of the 1024 channels of the finer stage of ResNet-50, to whose
+    # 37 M parameters, with the projector's, it adds 1.6 M.
+    hidden: _Count = 512
+
+
+class Projector(_Table, frozen=True):
+    """Linear - batch norm - ReLU - linear, of BYOL's widths (Grill et al. 2020)."""
+
+    # channels
+    hidden: _Count = 4096
+    out: _Count = 256
+
+
+class Loss(_Table, frozen=True):
+    """InfoNCE between the views."""
+
+    # NOTE: not published. SimCLR (Chen et al. 2020) found 0.1 best for l2-normalised projections.
+    temperature: _Positive = 0.1
+    # what a view is held against: the same view of other videos, or all views of them
+    negatives: Literal["view", "all_views"] = "view"
+
+
+class Target(_Table, frozen=True):
+    """The network that follows the one that learns."""
+
+    # of its moving average, at the first step; by cosine to 1 at the last: BYOL's for 300 epochs
+    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.99
+
+
+class Optimizer(_Table, frozen=True):
+    """How the weights are changed: BYOL's values for 300 epochs."""
+
+    # lars, or adamw for transformers
+    name: Literal["lars", "adamw"] = "lars"
+    # highest learning rate for a batch of 256 clips; it grows in proportion to the batch
+    base_lr: _Positive = 0.3
+    # not of biases and norms
+    weight_decay: Annotated[float, Meta(ge=0)] = 1e-6
+    # of LARS: step length relative to the length of a layer's weights
+    trust_coefficient: _Positive = 1e-3
+    # decay of the mean gradient; of AdamW the first of its two
+    momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
+    # epochs in which the learning rate rises from 0; then it falls by cosine
+    warmup_epochs: Annotated[float, Meta(ge=0)] = 10.0
+
+
+class Train(_Table, frozen=True):
+    """How long, how much at a time, and on what."""
+
+    # of data.examples_per_epoch clips each.
+    # NOTE: ours: the length for which BYOL has this learning rate, weight decay and momentum.
+    epochs: _Positive = 300.0
+    # clips a step, of all ranks together; one alone would have no negatives. NOTE: ours: BYOL's.
+    batch: Annotated[int, Meta(ge=2)] = 4096
+    # of the weights, the order of the clips, the views and the augmentations
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    # auto: a GPU if there is one
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    # of the network's passes; weights and loss are float32 in any case
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    # store images with their channels last, which is faster for convolutions on GPUs
+    channels_last: bool = True
+    # torch.compile: minutes at the start, faster afterwards
+    compile: bool = False
+
+
+class Log(_Table, frozen=True):
+    """What a run leaves behind, and how often, in steps."""
+
+    # a line of log.jsonl
+    every: _Count = 50
+    checkpoint_every: _Count = 500
+    # newest checkpoints that stay
+    keep_last: _Count = 3
+    # checkpoints after a multiple of so many steps stay too
+    keep_every: _Every = 10_000
+    # frames with their attention masks
+    picture_every: _Every = 1_000
+    # nearest-neighbour retrieval on the held-out videos
+    retrieval_every: _Every = 0
+
+
+class Config(_Table, frozen=True):
+    """All settings of a run."""
+
+    data: Data = Data()
+    views: Views = Views()
+    augmentation: Augmentation = Augmentation()
+    backbone: Backbone = Backbone()
+    pooling: Pooling = Pooling()
+    projector: Projector = Projector()
+    loss: Loss = Loss()
+    target: Target = Target()
+    optimizer: Optimizer = Optimizer()
+    train: Train = Train()
+    log: Log = Log()
+
+
+# Each table by its name, and the type of each setting by its full name, "optimizer.base_lr".
+_TABLES: dict[str, Any] = {table.name: table.type for table in structs.fields(Config)}
+_TYPES: dict[str, Any] = {
+    f"{table}.{field.name}": field.type
+    for table, kind in _TABLES.items()
+    for field in structs.fields(kind)
+}
+
+
+def names() -> tuple[str, ...]:
+    """The configurations that come with the package, in alphabetical order."""
+    files = (file.name for file in resources.files(__package__).joinpath("configs").iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
+
+
+def load(name_or_path: str, settings: Sequence[str] = ()) -> Config:
+    """The configuration of a name or a .toml file, changed by settings: "optimizer.base_lr=0.2".
+
+    Raises UsageError for what is unknown, of the wrong type, or does not go together.
+    """
+    given = _of_file(name_or_path)
+    for setting in settings:
+        given |= _of_setting(setting)
+    return _config(given)
+
+
+def as_dict(config: Config) -> dict[str, dict[str, Any]]:
+    """All settings by table and name, as plain Python values."""
+    tables: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
+    return tables
+
+
+def from_dict(tables: Mapping[str, Any]) -> Config:
+    """The configuration that `as_dict` gave. Raises UsageError as `load` does."""
+    return _config(_flat(tables, "The stored configuration"))
+
+
+def to_toml(config: Config) -> str:
+    """All settings as a file that `load` reads."""
+    # Strings, numbers, booleans and lists of strings are written in TOML as in JSON.
+    return "\n".join(
+        f"[{table}]\n" + "".join(f"{name} = {shown(value)}\n" for name, value in fields.items())
+        for table, fields in as_dict(config).items()
+    )
+
+
+def _of_file(name_or_path: str) -> dict[str, Any]:
+    """The settings of a file and of those that it is based on, by full name."""
+    try:
+        if name_or_path.endswith(".toml"):
+            text = Path(name_or_path).read_text(encoding="utf-8")
+        else:
+            text = _built_in(name_or_path)
+        document = tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"The configuration {name_or_path} cannot be read: {reason}.") from error
+    base = document.pop("base", None)
+    if base is None:
+        return _flat(document, name_or_path)
+    if not isinstance(base, str) or base.endswith(".toml"):
+        raise UsageError(
+            f"{name_or_path} has base = {shown(base)}; it must be one of {', '.join(names())}."
+        )
+    return _of_file(base) | _flat(document, name_or_path)
+
+
+def _built_in(name: str) -> str:
+    """The text of a configuration that comes with the package."""
+    if name not in names():
+        raise UsageError(
+            f"There is no configuration {name}; the nearest is {nearest(name, names())}. There "
+            f"are {', '.join(names())}, and files of your own whose names end in .toml."
+        )
+    configs = resources.files(__package__).joinpath("configs")
+    return configs.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _of_setting(setting: str) -> dict[str, Any]:
+    """One setting as it is typed, by its full name. A value that is no TOML is a text."""
+    name, equals, text = (part.strip() for part in setting.partition("="))
+    if not (name and equals):
+        raise UsageError(
+            f"--set {setting} is no setting with its value, such as --set optimizer.base_lr=0.2."
+        )
+    check_name(name, _TYPES, "--set")
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        read = {}
+    return {name: read["value"] if len(read) == 1 else text}
+
+
+def _flat(tables: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The same settings by full name. Raises UsageError for a name that there is not."""
+    flat: dict[str, Any] = {}
+    for table, fields in tables.items():
+        if isinstance(fields, Mapping) and (fields or table in _TABLES):
+            flat |= {f"{table}.{name}": value for name, value in fields.items()}
+        else:
+            flat[table] = fields
+    for name in flat:
+        check_name(name, _TYPES, where)
+    return flat
+
+
+def _config(given: Mapping[str, Any]) -> Config:
+    """The configuration of these settings, by full name; all others have their defaults."""
+    tables: dict[str, dict[str, Any]] = {table: {} for table in _TABLES}
+    for full_name, value in given.items():
+        table, _, name = full_name.partition(".")
+        tables[table][name] = converted(full_name, value, _TYPES[full_name])
+    config = Config(**{table: _TABLES[table](**fields) for table, fields in tables.items()})
+    _check_together(config)
+    return config
+
+
+def _check_together(config: Config) -> None:
+    """Raise UsageError for settings that are right by themselves, and not together."""
+    views, data, train = config.views, config.data, config.train
+    span = (len(views.recipes) - 1) * views.delta_seconds
+    if views.sampling == "delta" and span >= views.window_seconds:
+        raise UsageError(
+            f"{len(views.recipes)} views that are views.delta_seconds = {views.delta_seconds} "
+            f"apart span {span:g} s; it must be less than views.window_seconds = "
+            f"{views.window_seconds}."
+        )
+    examples = train.epochs * data.examples_per_epoch
+    if examples < train.batch:
+        raise UsageError(
+            f"train.epochs = {train.epochs} of data.examples_per_epoch = {data.examples_per_epoch} "
+            f"are {examples:g} clips, less than one train.batch = {train.batch}; train for longer, "
+            f"or in smaller batches."
+        )
+    if config.optimizer.warmup_epochs >= train.epochs:
+        raise UsageError(
+            f"optimizer.warmup_epochs is {config.optimizer.warmup_epochs}; it must be less than "
+            f"train.epochs = {train.epochs}, or the learning rate never reaches its peak."
+        )
+    if config.log.retrieval_every and not data.held_out:
+        raise UsageError(
+            f"log.retrieval_every is {config.log.retrieval_every}, and there are no held-out "
+            f"videos to search; set data.held_out, to 0.05 for example."
+        )

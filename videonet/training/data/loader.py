@@ -1,0 +1,226 @@
+"""Batches of frames for the trainer, decoded from the shards while it computes.
+
+Everything about an example derives from the seed and its position in the stream (`sampling`), so
+there is no state to keep: to go on after step s is to begin with step s + 1.
+"""
+
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, get_worker_info
+
+from videonet.errors import UsageError
+from videonet.training import config
+from videonet.training.data.dataset import Dataset
+from videonet.training.data.memory import Recycled, SharedRing
+from videonet.training.data.reading import Draw, Frame, Reader
+from videonet.training.data.sampling import EXAMPLES, HELD_OUT, Stream, generator_of, positions_of
+from videonet.training.data.temporal_sampling import Span, moments, window
+
+# Batches that a worker makes before the first of them is asked for.
+_AHEAD = 2
+
+# Shards that stay open beside those of a block: those of the next one, where a batch is of both.
+_MORE_SHARDS = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples of one rank: V views of each of N clips."""
+
+    # uint8 [V, N, H, W, 3], RGB, padded with zeros below and on the right
+    frames: Tensor
+    # int64 [N, 2]: height and width, pixels; all views of a clip have the same
+    sizes: Tensor
+    # int64 [N]: number of the video within the data set
+    videos: Tensor
+    # int64 [N]: position in the stream of examples
+    examples: Tensor
+
+    def pin_memory(self) -> "Batch":
+        """The same in memory that a GPU can copy from; DataLoader calls this."""
+        return Batch(**{each.name: getattr(self, each.name).pin_memory() for each in fields(self)})
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Two frames of each of N videos that are held out: an early one and a late one."""
+
+    # uint8 [2, N, H, W, 3], RGB, padded with zeros below and on the right
+    frames: Tensor
+    # int64 [2, N, 2]: height and width, pixels
+    sizes: Tensor
+    # int64 [N]: number of the video within the data set
+    videos: Tensor
+    # of each video, positions in the run's target list, ascending
+    labels: tuple[tuple[int, ...], ...]
+
+
+def batches(
+    dataset: Dataset,
+    views: config.Views,
+    data: config.Data,
+    *,
+    batch: int,
+    rank: int = 0,
+    ranks: int = 1,
+    seed: int,
+    first_step: int = 0,
+    steps: int,
+    pin_memory: bool = False,
+) -> Iterator[Batch]:
+    """One batch a step, for steps `first_step` to `steps` - 1, in their order.
+
+    `batch` counts the clips of all `ranks` together; each rank is given its equal part of N. With
+    `data.workers` processes, each makes whole batches, two ahead, and hands them over in shared
+    memory: /dev/shm must hold three for each worker, 1 MB a clip of three 455 x 256 frames.
+
+    Raises UsageError where `batch` is no multiple of `ranks`, and, when it comes to it, where a
+    clip is damaged.
+    """
+    positions_of(first_step, batch, rank, ranks)
+    with warnings.catch_warnings():
+        # More workers than cores are as good as fewer.
+        warnings.filterwarnings("ignore", "This DataLoader will create")
+        made: DataLoader[Batch | UsageError] = DataLoader(
+            _Steps(dataset, views, data, batch, rank, ranks, seed),
+            sampler=range(first_step, steps),
+            batch_size=None,
+            num_workers=data.workers,
+            prefetch_factor=_AHEAD if data.workers else None,
+            pin_memory=pin_memory,
+            # Its own: it would draw from PyTorch's global one, and so change what comes after.
+            generator=torch.Generator(),
+        )
+    # Now, so that the workers are at work when the first batch is asked for.
+    return _taken_over(iter(made), data.workers)
+
+
+def held_out_frames(dataset: Dataset, seed: int, at_once: int = 64) -> Iterator[Moments]:
+    """Two frames of each video that is held out, `at_once` videos at a time, in their order.
+
+    One is shown at a uniform moment of the first third of the video's clips, the other of the last
+    third. Raises UsageError where no video is held out, or a clip is damaged.
+    """
+    held = np.flatnonzero(dataset.held_out)
+    if not len(held):
+        raise UsageError(
+            f"No video of {dataset.out} is held out; set data.held_out to a greater share."
+        )
+    # The clips of a video follow each other, in their own order.
+    rows = np.argsort(dataset.videos, kind="stable")
+    begins, ends = (np.searchsorted(dataset.videos, held, side, rows) for side in ("left", "right"))
+    reader = Reader(dataset, _MORE_SHARDS, Recycled())
+    for first in range(0, len(held), at_once):
+        clips, labels = [], []
+        part = slice(first, first + at_once)
+        for video, begin, end in zip(held[part], begins[part], ends[part], strict=True):
+            early, late = generator_of(seed, HELD_OUT, int(video)).random(2)
+            thirds = (early / 3, (2 + late) / 3)
+            clips.append([_shown(reader, rows[begin:end], share) for share in thirds])
+            labels.append(reader.labels(int(rows[begin])))
+        frames, sizes = reader.decoded(clips)
+        yield Moments(frames, sizes, torch.from_numpy(held[part]), tuple(labels))
+
+
+def _shown(reader: Reader, rows: NDArray[np.int64], share: float) -> Frame:
+    """The frame of a video at a share of its clips, 0 to 1, which count as equally long."""
+    clip, within = divmod(share * len(rows), 1)
+    (frame,) = reader.frames(
+        int(rows[int(clip)]), lambda span: [span.begin + int(within * (span.end - span.begin))]
+    )
+    return frame
+
+
+def _taken_over(made: Iterator[Batch | UsageError], workers: int) -> Iterator[Batch]:
+    """What workers made, in memory of this process: they use theirs again.
+
+    A worker has `_AHEAD` batches on the way at most, and is given the next to make when one of them
+    is received. The one before that was copied by then, so a place more in its ring is enough.
+    """
+    memory = Recycled()
+    # Memory that is kept need not be mapped again.
+    mapped: deque[Tensor] = deque(maxlen=(_AHEAD + 1) * workers)
+    for batch in made:
+        if isinstance(batch, UsageError):
+            # The error keeps what this function has: without it, workers end as they should.
+            del made
+            # Raised here, it comes without the worker's traceback.
+            raise batch
+        if not batch.frames.is_shared():  # type: ignore[no-untyped-call]
+            # Made by this process, or copied to pinned memory.
+            yield batch
+            continue
+        mapped.append(batch.frames)
+        frames = memory.empty(*batch.frames.shape)
+        yield replace(batch, frames=frames.copy_(batch.frames))
+
+
+class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
+    """Item s is the batch of step s, which a worker of DataLoader makes on one thread."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        views: config.Views,
+        data: config.Data,
+        batch: int,
+        rank: int,
+        ranks: int,
+        seed: int,
+    ) -> None:
+        self._dataset, self._views, self._seed = dataset, views, seed
+        self._part = batch, rank, ranks
+        self._open_files = data.shuffle_shards + _MORE_SHARDS
+        rows = dataset.training_rows()
+        self._stream = Stream(
+            rows,
+            dataset.videos[rows],
+            dataset.shard[rows],
+            clips_per_video=data.clips_per_video,
+            shuffle_shards=data.shuffle_shards,
+            seed=seed,
+        )
+
+    @cached_property
+    def _reader(self) -> Reader:
+        # Made by each worker when it begins: open files cannot be handed over.
+        memory = SharedRing(_AHEAD + 1) if get_worker_info() else Recycled()
+        return Reader(self._dataset, self._open_files, memory)
+
+    def __getitem__(self, step: int) -> Batch | UsageError:
+        examples = positions_of(step, *self._part)
+        rows = self._stream.at(examples)
+        try:
+            frames, sizes = self._reader.decoded(
+                [
+                    self._reader.frames(row, self._drawing(example))
+                    for row, example in zip(rows.tolist(), examples, strict=True)
+                ]
+            )
+        except UsageError as error:
+            return error
+        return Batch(
+            frames=frames,
+            sizes=sizes[0],
+            videos=torch.from_numpy(self._dataset.videos[rows]),
+            examples=torch.arange(examples.start, examples.stop),
+        )
+
+    def _drawing(self, example: int) -> Draw:
+        """How the moments of an example's views are drawn."""
+        views, generator = self._views, generator_of(self._seed, EXAMPLES, example)
+
+        def draw(span: Span) -> Sequence[int]:
+            seen = window(span, generator, views.window_seconds)
+            count = len(views.recipes)
+            return moments(views.sampling, seen, generator, count, views.delta_seconds)
+
+        return draw

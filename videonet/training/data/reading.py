@@ -1,0 +1,186 @@
+"""Frames of single clips, out of the shards into tensors: only those that are used."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import simplejpeg
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from videonet.errors import UsageError
+from videonet.shards.parquet import SCHEMA
+from videonet.training.data.dataset import Dataset, example_id
+from videonet.training.data.memory import Recycled, SharedRing
+from videonet.training.data.parquet_pages import OtherLayoutError, places_of
+from videonet.training.data.temporal_sampling import Span, frames_at, span_between
+
+# Longest side of a frame that is kept, in short sides: of a longer one the middle.
+# NOTE: not of the paper. The frames of a batch share one tensor, so a single banner of 256 x 16,000
+# pixels would make it thirty times as large. A crop of at most 4:3 that has at least 0.4 of the
+# area fits into no frame longer than 10:3 anyway.
+LONGEST = 4
+
+# Height and width of a JPEG are numbers of 16 bits.
+_LARGEST_JPEG = 2**16 - 1
+
+_COLUMNS = ["clip_end_timestamp", "image_height", "image_width", "image_timestamp"]
+
+# Which moments of a clip are wanted, once it is known when it begins and ends: microseconds.
+Draw = Callable[[Span], Sequence[int]]
+
+
+class Frame(NamedTuple):
+    """A frame that was found and not yet read."""
+
+    # of the clip, in the data set
+    row: int
+    # position within the clip
+    number: int
+    # gives the JPEG
+    read: Callable[[], bytes]
+    # as the clip says, pixels
+    height: int
+    width: int
+
+
+class Reader:
+    """Reads the clips of a data set. Keeps the `open_files` shards open that it read last.
+
+    `memory` gives tensors to decode into.
+    """
+
+    def __init__(self, dataset: Dataset, open_files: int, memory: Recycled | SharedRing) -> None:
+        self._dataset = dataset
+        self._memory = memory
+        self._opened = lru_cache(open_files)(self._open)
+
+    def frames(self, row: int, draw: Draw) -> list[Frame]:
+        """The frames of a clip that are shown at the moments that are drawn. Raises UsageError."""
+        with self._damage_named(row):
+            shard, group = self._place(row)
+            end, height, width, times = shard.columns(group, _COLUMNS)
+            if not 0 < min(height, width) <= max(height, width) <= _LARGEST_JPEG:
+                raise ValueError(f"its frames are said to be of {height, width} pixels")
+            wanted = frames_at(times, draw(span_between(times[0], end)))
+            return [
+                Frame(row, number, read, height, width)
+                for number, read in zip(wanted, shard.jpegs(group, wanted, len(times)), strict=True)
+            ]
+
+    def labels(self, row: int) -> tuple[int, ...]:
+        """Positions in the target list of what a clip was kept for. Raises UsageError."""
+        with self._damage_named(row):
+            shard, group = self._place(row)
+            return tuple(shard.columns(group, ["clip_label_index"])[0])
+
+    def decoded(self, clips: Sequence[Sequence[Frame]]) -> tuple[Tensor, Tensor]:
+        """V frames of each of N clips: uint8 [V, N, H, W, 3], and their sizes, int64 [V, N, 2].
+
+        RGB, padded with zeros below and on the right. Raises UsageError where a frame is damaged.
+        """
+        stored = np.array([[clip[view][3:] for clip in clips] for view in range(len(clips[0]))])
+        sizes = np.minimum(stored, LONGEST * stored[..., ::-1])
+        frames = self._memory.empty(*sizes.shape[:2], *sizes.max(axis=(0, 1)).tolist(), 3)
+        pixels = frames.numpy()
+        for place, clip in enumerate(clips):
+            for view, frame in enumerate(clip):
+                earlier = [other[:2] for other in clip[:view]]
+                if frame[:2] in earlier:
+                    pixels[view, place] = pixels[earlier.index(frame[:2]), place]
+                    continue
+                with self._damage_named(frame.row):
+                    _decode(frame, sizes[view, place].tolist(), pixels[view, place])
+        return frames, torch.from_numpy(sizes)
+
+    def damaged(self, row: int, what: object) -> UsageError:
+        """What is said of a clip that cannot be used."""
+        dataset = self._dataset
+        return UsageError(
+            f"{dataset.file(row)}: clip {dataset.example_ids[row]} is damaged ({what}); "
+            f"`videonet verify {dataset.out}` finds all that is."
+        )
+
+    def _open(self, shard: int) -> "_Shard":
+        return _Shard(self._dataset.out / self._dataset.shards[shard])
+
+    def _place(self, row: int) -> tuple["_Shard", int]:
+        """The open shard of a row, and its row group there."""
+        shard = self._opened(int(self._dataset.shard[row]))
+        group = int(self._dataset.row_group[row])
+        found = example_id(shard.footer, group)
+        if found != self._dataset.example_ids[row].as_py():
+            raise ValueError(f"{found} stands in its place")
+        return shard, group
+
+    @contextmanager
+    def _damage_named(self, row: int) -> Iterator[None]:
+        # ValueError is of simplejpeg and of PyArrow, IndexError of what is not there.
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError, IndexError) as error:
+            if isinstance(error, OSError) and error.errno:
+                # Nothing is wrong with the clip: too many open files, a disk that is gone.
+                file = self._dataset.file(row)
+                raise UsageError(f"{file} cannot be read ({os.strerror(error.errno)}).") from error
+            raise self.damaged(row, error) from error
+
+
+class _Shard:
+    """An open file. Here alone files are read."""
+
+    def __init__(self, path: Path) -> None:
+        # Not mapped into memory: the faults on the way to a frame cost more than these reads.
+        self._parquet = pq.ParquetFile(path, pre_buffer=False)
+        self._file = path.open("rb", buffering=0)
+        self._read = partial(os.pread, self._file.fileno())
+        self.footer = self._parquet.metadata
+
+    def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[Callable[[], bytes]]:
+        """What reads each of these frames of a clip that has so many."""
+        # Every column of a clip is one column of the file.
+        column = self.footer.row_group(group).column(SCHEMA.get_field_index("image_encoded"))
+        count = max(wanted) + 1
+        self._announce(column.data_page_offset, column.total_compressed_size * count // frames)
+        try:
+            places = places_of(self._read, column, count)
+            return [partial(self._read, *places[number]) for number in wanted]
+        except OtherLayoutError:
+            # Arrow reads whatever is Parquet.
+            (jpegs,) = self.columns(group, ["image_encoded"])
+            return [partial(jpegs.__getitem__, number) for number in wanted]
+
+    def columns(self, group: int, names: list[str]) -> list[Any]:
+        """The values of these columns, in this order."""
+        table = self._parquet.read_row_group(group, columns=names, use_threads=False)
+        return [table[name][0].as_py() for name in names]
+
+    def _announce(self, offset: int, length: int) -> None:
+        """Have the system fetch this much at once: reading it bit by bit, a disk is slow."""
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            os.posix_fadvise(self._file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+
+
+def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> None:
+    """Decode a frame into `pixels`, [H, W, 3]; of one that is larger than `size` the middle."""
+    # Where it is as wide as the batch, its rows follow each other there without a gap.
+    straight = frame.width == size[1] == pixels.shape[1] and frame.height == size[0]
+    image = simplejpeg.decode_jpeg(
+        frame.read(), colorspace="RGB", buffer=pixels if straight else None
+    )
+    found = image.shape[:2]
+    if found != (frame.height, frame.width):
+        raise ValueError(f"a frame of {found} pixels in a clip of {frame.height, frame.width}")
+    if not straight:
+        height, width = size
+        top, left = (frame.height - height) // 2, (frame.width - width) // 2
+        pixels[:height, :width] = image[top : top + height, left : left + width]
+        pixels[:height, width:] = 0
+    pixels[size[0] :] = 0

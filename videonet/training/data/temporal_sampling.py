@@ -1,0 +1,125 @@
+"""Which frames of a clip the trainer looks at: a window of the clip, and moments of it.
+
+`moments` draws them by one of four schemes: `marginal` is VITO's (Parthasarathy et al. 2023),
+`delta` and `uniform` are what it is compared with, `same` is the one image of MoCLR (Tian et al.
+2021).
+
+Times are microseconds. A frame is shown from its own time until the next frame's, so a clip that
+stores a frame once where two ticks show it is sampled as it would be seen.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from videonet.schemas.clip import Clip
+
+# A clip holds ticks of so many seconds at most, as curation cuts it (`videonet/clips.py`). A frame
+# that has been shown since long before the first tick must not make it longer.
+CLIP_SECONDS = 10.24
+
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time: from `begin` to before `end`, microseconds."""
+
+    begin: int
+    end: int
+
+
+def span_of(clip: Clip) -> Span:
+    """The time that a clip shows."""
+    return span_between(clip.clip_start_timestamp, clip.clip_end_timestamp)
+
+
+def span_between(begin: int, end: int) -> Span:
+    """The time that a clip shows whose first frame begins, and whose last one ends, then."""
+    return Span(max(begin, end - round(CLIP_SECONDS * _MICROSECONDS)), end)
+
+
+def window(span: Span, generator: np.random.Generator, seconds: float) -> Span:
+    """A stretch of `seconds` at a uniform position; all of a span that is no longer than that."""
+    length = round(seconds * _MICROSECONDS)
+    room = span.end - span.begin - length
+    if room <= 0:
+        return span
+    begin = span.begin + int(generator.integers(room, endpoint=True))
+    return Span(begin, begin + length)
+
+
+def moments(
+    sampling: str,
+    window: Span,
+    generator: np.random.Generator,
+    count: int,
+    delta_seconds: float,
+) -> tuple[int, ...]:
+    """The moments of `count` views within a window, by one of the schemes below, given by name.
+
+    Raises ValueError for another name.
+    """
+    match sampling:
+        case "marginal":
+            return marginal(window, generator, count)
+        case "delta":
+            return delta(window, generator, count, delta_seconds)
+        case "uniform":
+            return uniform(window, generator, count)
+        case "same":
+            return same(window, generator, count)
+    raise ValueError(f"no way of sampling is called {sampling!r}")
+
+
+def marginal(window: Span, generator: np.random.Generator, count: int) -> tuple[int, ...]:
+    """So many times within a window, each drawn independently and uniformly. In no order.
+
+    VITO's own scheme.
+    """
+    return tuple(generator.integers(window.begin, window.end, count).tolist())
+
+
+def delta(
+    window: Span,
+    generator: np.random.Generator,
+    count: int,
+    delta_seconds: float,
+) -> tuple[int, ...]:
+    """Times that follow each other at a fixed distance; the first is uniform so that all fit.
+
+    NOTE: in a window that is too short for them they are as far apart as it allows. Such a
+    window is the whole of a short clip, which would be no example at all otherwise.
+    """
+    longest = window.end - window.begin - 1
+    apart = round(delta_seconds * _MICROSECONDS)
+    if count > 1:
+        apart = min(apart, longest // (count - 1))
+    room = longest - apart * (count - 1)
+    first = window.begin + int(generator.integers(room, endpoint=True))
+    return tuple(first + place * apart for place in range(count))
+
+
+def uniform(window: Span, generator: np.random.Generator, count: int) -> tuple[int, ...]:
+    """One uniform time in each of `count` equal chunks of the window, in their order."""
+    length = window.end - window.begin
+    # In units of a microsecond / count, of which every chunk has `length`, however short it is.
+    drawn = generator.integers(length, size=count).tolist()
+    return tuple(
+        window.begin + (place * length + within) // count for place, within in enumerate(drawn)
+    )
+
+
+def same(window: Span, generator: np.random.Generator, count: int) -> tuple[int, ...]:
+    """One uniform time for all views, which then differ by augmentation alone: MoCLR's images."""
+    return marginal(window, generator, 1) * count
+
+
+def frames_at(times: Sequence[int], moments: Sequence[int]) -> tuple[int, ...]:
+    """Index of the frame that is shown at each moment: the last one at or before it.
+
+    `times` are the frames' own, strictly increasing. Before the first frame the first one counts.
+    """
+    return tuple(max(bisect_right(times, moment) - 1, 0) for moment in moments)

@@ -1,0 +1,98 @@
+"""What is asked of a network while it is trained, without training anything on its features."""
+
+from itertools import islice
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from videonet.errors import UsageError
+from videonet.training.attention_picture import at_rest, middle
+from videonet.training.augment.augmentation import normalised
+from videonet.training.config import Config
+from videonet.training.data.dataset import Dataset
+from videonet.training.data.loader import batches, held_out_frames
+from videonet.training.models.network import Network
+from videonet.training.retrieval import knn_accuracy, same_video_retrieval
+
+# Neighbours that vote for the class of a frame.
+# NOTE: ours. Instance discrimination (Wu et al. 2018) takes 200 of ImageNet's 1.28 M images; of
+# the few frames that are held out, so many would be of all classes.
+NEIGHBOURS = 10
+
+# Most videos that are searched, and how many are embedded at a time.
+# NOTE: ours. All frames are compared with all others, and other ranks wait meanwhile: of 2,048
+# videos that is 64 MB, and a minute of decoding on one core.
+MOST, AT_ONCE = 2_048, 64
+
+# Fewer leave nothing that could be taken for the other.
+FEWEST = 2
+
+# Frames in a picture, each of another video or window.
+FRAMES = 6
+
+
+def retrieval(network: Network, dataset: Dataset, config: Config) -> dict[str, float]:
+    """Nearest-neighbour retrieval on the held-out videos, shares 0 to 1.
+
+    `same_video`: does a frame of one third of a video find the frame of another third among those
+    of all videos? `same_class`: do its nearest neighbours in other videos have its class? (Of a
+    video kept for several classes, the first counts.)
+    """
+    features, labels, videos = embeddings_of_held_out(network, dataset, config)
+    both = torch.cat((features[0], features[1]))
+    return {
+        "same_video": same_video_retrieval(features[0], features[1]),
+        "same_class": knn_accuracy(both, labels.repeat(2), videos.repeat(2), NEIGHBOURS),
+    }
+
+
+def check_searchable(dataset: Dataset) -> None:
+    """Raise UsageError unless there are videos to search."""
+    held = int(dataset.held_out.sum())
+    if held < FEWEST:
+        raise UsageError(
+            f"{held} of the {len(dataset.held_out)} videos of {dataset.out} are held out, and "
+            f"log.retrieval_every needs at least {FEWEST}; set data.held_out to a greater share."
+        )
+
+
+def embeddings_of_held_out(
+    network: Network, dataset: Dataset, config: Config
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Embeddings of two moments of each held-out video, float [2, n, D]; class and video, int [n].
+
+    Of the middle of each frame, augmented in no way, with the running statistics of batch norms.
+    """
+    features: list[torch.Tensor] = []
+    labels: list[int] = []
+    videos: list[torch.Tensor] = []
+    device = next(network.parameters()).device
+    parts = islice(held_out_frames(dataset, config.train.seed, AT_ONCE), MOST // AT_ONCE)
+    with at_rest(network):
+        for part in parts:
+            frames = [
+                torch.from_numpy(middle(frame[:height, :width].numpy(), config.augmentation.size))
+                for moment, sizes in zip(part.frames, part.sizes.tolist(), strict=True)
+                for frame, (height, width) in zip(moment, sizes, strict=True)
+            ]
+            images = torch.stack(frames).permute(0, 3, 1, 2).float().to(device) / 255
+            found = network.embedding(normalised(images)).float().cpu()
+            features.append(found.view(2, -1, found.shape[1]))
+            labels.extend(label[0] for label in part.labels)
+            videos.append(part.videos)
+    return torch.cat(features, dim=1), torch.tensor(labels), torch.cat(videos)
+
+
+def frames_to_show(dataset: Dataset, config: Config) -> list[NDArray[np.uint8]]:
+    """A frame of each of a few clips, always the same for a seed: uint8 [H, W, 3]."""
+    here = msgspec.structs.replace(config.data, workers=0)
+    first = batches(
+        dataset, config.views, here, batch=FRAMES, seed=config.train.seed, first_step=0, steps=1
+    )
+    (shown,) = first
+    return [
+        frame[:height, :width].numpy()
+        for frame, (height, width) in zip(shown.frames[0], shown.sizes.tolist(), strict=True)
+    ]

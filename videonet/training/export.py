@@ -1,0 +1,209 @@
+"""The backbone of a trained network as a file that others read: a timm checkpoint, or ONNX.
+
+It is the online network's: the target network is there to be learned from (Grill et al. 2020,
+section 3). Its pooling and projector stay behind; what others call the features of the backbone are
+those that timm gives for num_classes=0, the last stage pooled as the architecture itself has it.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+import timm
+import torch
+from torch import Tensor, nn
+
+from videonet.errors import UsageError
+from videonet.files import drafted, sha256_of
+from videonet.training import checkpoint
+from videonet.training.augment.augmentation import MEAN, STD
+from videonet.training.models.network import Network
+
+# Names within the ONNX file.
+INPUT = "images"
+OUTPUT = "features"
+
+# Largest difference between ONNX Runtime and PyTorch, as a part of the largest feature. Both add in
+# float32, in other orders: random weights of ResNet-50 and Swin-S differ by 4e-7 at most.
+TOLERANCE = 1e-4
+
+_PREFIX = "backbone."
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written, and what of."""
+
+    file: Path
+    # hex
+    sha256: str
+    # timm's name
+    backbone: str
+    # that the network was trained for
+    steps: int
+    # what timm needs to make it
+    arguments: dict[str, Any]
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The newest checkpoint of a run. Raises UsageError if it has none."""
+    newest = checkpoint.newest(run)
+    if newest is None:
+        raise UsageError(
+            f"{run} has no checkpoint to export: give the folder that `videonet train --out` "
+            f"writes to, once its first checkpoint is there."
+        )
+    return newest
+
+
+def file_of(run: Path, trained: Path, suffix: str) -> Path:
+    """Where the backbone of the checkpoint `trained` goes, if nothing else is asked for."""
+    return run / "export" / f"{trained.stem}{suffix}"
+
+
+def export_timm(trained: Path, file: Path) -> Exported:
+    """Write the backbone's weights to `file`, as timm's `checkpoint_path` takes them.
+
+    The file is a state dict under timm's names (for ResNets these are torchvision's too), float32,
+    and nothing else, so that `torch.load(file, weights_only=True)` gives what any
+    `load_state_dict` takes. The same weights give the same bytes. Raises UsageError.
+    """
+    # timm would take another format by other names, such as .safetensors.
+    _require(file, ".pth")
+    found = checkpoint.load(trained)
+    _backbone(found, trained)  # or what is written would not load
+    # To a stream: a file's name would be part of its bytes.
+    packed = io.BytesIO()
+    torch.save(_weights(found, trained), packed)
+    return _written(packed.getvalue(), found, file)
+
+
+def export_onnx(trained: Path, file: Path) -> Exported:
+    """Write the backbone to `file` as an ONNX model that ONNX Runtime computes as PyTorch does.
+
+    `images`: float32 [N, 3, size, size], RGB, less ImageNet's mean by its standard deviation, any
+    N; `size` is that of training. `features`: float32 [N, C], the last stage pooled as timm does
+    for num_classes=0, batch norm by its running statistics. Where the weights come from is in the
+    metadata. Raises UsageError, also if the two do not agree.
+    """
+    _require(file, ".onnx")
+    found = checkpoint.load(trained)
+    backbone, size = _backbone(found, trained).eval(), _size(found)
+    program = torch.onnx.export(
+        backbone,
+        # A batch of one would be taken for a constant.
+        (torch.zeros(2, 3, size, size),),
+        dynamo=True,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim("N")},),
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    _describe(model, found)
+    content = model.SerializeToString()
+    check_agreement(content, backbone, size)
+    return _written(content, found, file)
+
+
+def check_agreement(model: bytes, backbone: nn.Module, size: int) -> None:
+    """Raise UsageError if ONNX Runtime and PyTorch find other features in the same images.
+
+    `size` is the images' height and width, pixels. The backbone is in eval mode.
+    """
+    # Of another number than those that the model was traced with.
+    images = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    computed = torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
+    with torch.no_grad():
+        expected = backbone(images)
+    difference = float((computed - expected).abs().max() / expected.abs().max())
+    if not difference <= TOLERANCE:
+        raise UsageError(
+            f"ONNX Runtime {onnxruntime.__version__} and PyTorch {torch.__version__} disagree on "
+            f"the exported model by {difference:.1e} of the largest feature, where {TOLERANCE:.0e} "
+            f"is allowed, so nothing was written; export --to timm instead."
+        )
+
+
+def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
+    """The backbone that a checkpoint holds, as timm makes it for num_classes=0."""
+    name, scales = (found["config"]["backbone"][key] for key in ("name", "scales"))
+    # Only the backbone is wanted of it.
+    backbone = Network(
+        name, scales, "average", 1, projector_hidden=1, projection=1, image_size=_size(found)
+    ).backbone
+    try:
+        backbone.load_state_dict(_weights(found, trained))
+    except RuntimeError as error:
+        raise UsageError(
+            f"The weights in {trained} are not those of {name} as the installed timm "
+            f"{timm.__version__} makes it; install the version that the checkpoint names: "
+            f"timm {found.get('versions', {}).get('timm', 'of the time')}."
+        ) from error
+    return backbone
+
+
+def _weights(found: dict[str, Any], trained: Path) -> dict[str, Tensor]:
+    """The weights of the backbone, by timm's names, in the plain order of memory."""
+    weights = {
+        key.removeprefix(_PREFIX): value.clone(memory_format=torch.contiguous_format)
+        for key, value in found["online"].items()
+        if key.startswith(_PREFIX)
+    }
+    if not weights:
+        raise UsageError(
+            f"{trained} holds no weights of a backbone; give a checkpoint that `videonet train` "
+            f"wrote."
+        )
+    return weights
+
+
+def _size(found: dict[str, Any]) -> int:
+    return int(found["config"]["augmentation"]["size"])
+
+
+def _describe(model: onnx.ModelProto, found: dict[str, Any]) -> None:
+    """Say in the model where it comes from, and nothing of the machine that wrote it."""
+    for each in (*model.graph.node, *model.graph.value_info, *model.graph.input):
+        each.ClearField("metadata_props")  # stack traces, with paths
+    model.doc_string = (
+        f"{INPUT}: RGB in [0, 1], less the mean {MEAN}, by the standard deviation {STD}; "
+        f"{OUTPUT}: the last stage, pooled as timm does for num_classes=0"
+    )
+    facts = {
+        "backbone": found["config"]["backbone"]["name"],
+        "config": json.dumps(found["config"], sort_keys=True),
+        "steps": str(found["step"]),
+        "manifest_sha256": found["manifest_sha256"],
+    }
+    onnx.helper.set_model_props(model, facts)
+
+
+def _written(content: bytes, found: dict[str, Any], file: Path) -> Exported:
+    try:
+        with drafted(file) as draft:
+            draft.write_bytes(content)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written ({error.strerror}); name another file with --out."
+        ) from error
+    name, size = found["config"]["backbone"]["name"], _size(found)
+    arguments: dict[str, Any] = {"num_classes": 0}
+    usual = timm.get_pretrained_cfg(name)
+    if usual and usual.fixed_input_size and usual.input_size[-1] != size:
+        arguments["img_size"] = size
+    return Exported(file, sha256_of(file), name, found["step"], arguments)
+
+
+def _require(file: Path, suffix: str) -> None:
+    if file.suffix != suffix:
+        raise UsageError(
+            f"{file} does not end with {suffix}, by which others know what it holds; name another "
+            f"file with --out."
+        )

@@ -1,0 +1,264 @@
+"""What a training run says of itself: RUN/log.jsonl, TensorBoard's files, pictures, the terminal.
+
+A step's number is how many steps are done, as in the names of checkpoints. The journal of a run
+that was killed and went on is that of a run that was never killed: what was said after the
+checkpoint is said again, and not kept twice. So whatever belongs to a step must be said before its
+checkpoint is written.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import msgspec
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Column
+from torch import Tensor
+
+from videonet.curation.progress import duration
+from videonet.errors import UsageError
+from videonet.files import drafted
+
+# Seconds between lines where there is no terminal, as elsewhere in `videonet`.
+SAY_EVERY = 30.0
+
+
+class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
+    """A line of log.jsonl: one step, and how fast it went since the line before."""
+
+    # steps done
+    step: int
+    # of this step alone, the mean over all ranks
+    loss: float
+    learning_rate: float
+    target_momentum: float
+    # a step's, in the mean; of which the loop waited for its batch (a GPU may have had work left)
+    seconds: float
+    seconds_waiting: float
+    # of all ranks
+    images_per_second: float
+
+
+class EvaluationLine(msgspec.Struct, frozen=True, tag_field="kind", tag="evaluation"):
+    """A line of log.jsonl: what an evaluation found."""
+
+    # steps done
+    step: int
+    name: str
+    # numbers by name; or more such
+    values: dict[str, Any]
+
+
+Line = StepLine | EvaluationLine
+
+
+def lines_of(run: Path) -> list[Line]:
+    """What a run has written to its log, in order. A line that was cut short is left out."""
+    try:
+        written = (run / "log.jsonl").read_bytes()
+    except FileNotFoundError:
+        return []
+    decoder = msgspec.json.Decoder(Line)
+    found: list[Line] = []
+    for line in written.splitlines():
+        with suppress(msgspec.DecodeError):
+            found.append(decoder.decode(line))
+    return found
+
+
+def finite(step: int, loss: Tensor) -> float:
+    """The loss as a number; waits for the device. Raises UsageError if it is none."""
+    value = float(loss)
+    if not math.isfinite(value):
+        raise UsageError(
+            f"The loss is {value} at step {step:,}, so training cannot go on; begin anew, in "
+            f"another --out, with a lower optimizer.base_lr."
+        )
+    return value
+
+
+class Journal:
+    """The journal of a run; of its ranks only the first keeps one. A context manager.
+
+    `resumed_at` is the step of the checkpoint that the run goes on from, 0 if it begins; `steps` is
+    the last one's number. `clock` tells seconds.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        *,
+        resumed_at: int,
+        steps: int,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._run, self._resumed_at, self._clock = run, resumed_at, clock
+        self._stack = ExitStack()
+        self._terminal = _Terminal(console or Console(quiet=True), resumed_at, steps)
+        self._last = resumed_at
+
+    def __enter__(self) -> Self:
+        """Take back what was said after the checkpoint, and begin; the first step starts now."""
+        with ExitStack() as stack:
+            self._log = stack.enter_context(_log(self._run, self._resumed_at))
+            self._board = _board(self._run / "tensorboard", self._resumed_at)
+            if self._board is not None:
+                stack.callback(self._board.close)
+            stack.enter_context(self._terminal.bar)
+            self._stack = stack.pop_all()
+        self._begun = self._clock()
+        self._aside = 0.0
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the line on the terminal and close the files."""
+        self._stack.close()
+
+    def step(
+        self,
+        step: int,
+        *,
+        loss: Tensor,
+        learning_rate: float,
+        target_momentum: float,
+        images: int,
+        waited: float,
+    ) -> None:
+        """Write a line. Raises UsageError if the loss is no number.
+
+        To be called every so many steps only, for it waits until the device has computed the loss.
+        `loss` is a scalar; `images` are those of one step of all ranks; `waited` is how long the
+        steps since the last call (or the beginning) waited for their batches, seconds in all.
+        """
+        value = finite(step, loss)
+        now = self._clock()
+        steps = step - self._last
+        seconds = (now - self._begun - self._aside) / steps
+        line = StepLine(
+            step=step,
+            loss=value,
+            learning_rate=learning_rate,
+            target_momentum=target_momentum,
+            seconds=seconds,
+            seconds_waiting=waited / steps,
+            images_per_second=images / seconds,
+        )
+        self._last, self._begun, self._aside = step, now, 0.0
+        scalars = msgspec.structs.asdict(line)
+        del scalars["step"]
+        self._write(line, scalars)
+        self._terminal.step(line)
+
+    def evaluation(self, step: int, name: str, values: Mapping[str, Any]) -> None:
+        """Write down what an evaluation found: numbers by name, or more such mappings."""
+        self._write(EvaluationLine(step, name, dict(values)), {name: values})
+        found = ", ".join(f"{key} {value:.4g}" for key, value in _flat(values))
+        self._terminal.say(f"step {step:,}, {name}: {found}")
+
+    def picture(self, step: int, image: Image.Image) -> None:
+        """Keep a picture of the attention after so many steps, RGB."""
+        with drafted(self._run / "pictures" / f"attention-{step:08d}.png") as draft:
+            image.save(draft, "PNG")
+        if self._board is not None:
+            self._board.add_image("attention", np.asarray(image), step, dataformats="HWC")
+            self._board.flush()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Do not count the time inside as training's: evaluations, pictures, checkpoints."""
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self._aside += self._clock() - begun
+
+    def _write(self, line: Line, scalars: Mapping[str, Any]) -> None:
+        self._log.write(msgspec.json.encode(line) + b"\n")
+        self._log.flush()
+        if self._board is not None:
+            for name, value in _flat(scalars):
+                self._board.add_scalar(name, value, line.step)
+            self._board.flush()
+
+
+class _Terminal:
+    """How far a run is: a line that is kept up on a terminal, plain lines now and then elsewhere.
+
+    `bar` is to be entered.
+    """
+
+    def __init__(self, console: Console, done: int, steps: int) -> None:
+        self._console, self._steps = console, steps
+        self._said = -math.inf
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=10),
+            MofNCompleteColumn(),
+            # All room that is left, which may not be enough.
+            TextColumn("{task.fields[said]}", table_column=Column(no_wrap=True, ratio=1)),
+            console=console,
+            expand=True,
+            transient=True,
+            disable=not console.is_terminal,
+            refresh_per_second=2,
+        )
+        self._task = self.bar.add_task("step", total=steps, completed=done, said="")
+
+    def step(self, line: StepLine) -> None:
+        """Say it, unless another was said a moment ago and this one is not the last."""
+        left = (self._steps - line.step) * line.seconds
+        said = f"loss {line.loss:.3f}, {line.images_per_second:,.0f} images/s"
+        if left:
+            said += f", about {duration(left)} left"
+        said += f", {line.seconds_waiting / line.seconds:.0%} waiting for data"
+        now = time.monotonic()
+        if self._console.is_terminal:
+            self.bar.update(self._task, completed=line.step, said=said)
+        elif now - self._said >= SAY_EVERY or not left:
+            self._said = now
+            self.say(f"step {line.step:,} of {self._steps:,}: {said}")
+
+    def say(self, text: str) -> None:
+        """A line that stays; on a terminal above the one that is kept up."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _log(run: Path, resumed_at: int) -> BinaryIO:
+    """The log, open for more lines, without those that were written after `resumed_at`."""
+    file = run / "log.jsonl"
+    kept = [line for line in lines_of(run) if line.step <= resumed_at]
+    with drafted(file) as draft:
+        draft.write_bytes(msgspec.json.Encoder().encode_lines(kept))
+    return file.open("ab")
+
+
+def _board(folder: Path, resumed_at: int) -> Any:
+    """What writes TensorBoard's files; None if it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    # What was written after the checkpoint is not shown.
+    return SummaryWriter(folder, purge_step=resumed_at + 1)
+
+
+def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, float]]:
+    """All numbers, by their names with those of the mappings that they are in."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{within}{name}/")
+        else:
+            yield f"{within}{name}", value

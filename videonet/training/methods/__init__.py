@@ -1,0 +1,1 @@
+"""What a method computes from the features of views."""

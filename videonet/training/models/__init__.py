@@ -1,0 +1,1 @@
+"""Backbones, and the heads that a method puts on them."""

@@ -1,0 +1,284 @@
+"""Trains VITO on the clips of a data set: the experiment from top to bottom.
+
+    videonet train --data OUT --out RUN --config vito_resnet50
+    torchrun --nproc-per-node=8 -m videonet.training.train --data OUT --out RUN \
+        --config vito_resnet50
+
+The method is that of Parthasarathy et al. 2023: three frames of a window of 2.56 s, augmented each
+in its own way (`views`, `augmentation`); a backbone whose last two stages are pooled by attention,
+and a projector (`network`); a second such network that follows the first as a moving average
+(`target`); and a contrastive loss between the frames of one video and those of all others (`loss`).
+"""
+
+import time
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from rich.console import Console
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from videonet.errors import UsageError
+from videonet.files import drafted
+from videonet.training import checkpoint, evaluation
+from videonet.training.attention_picture import attention_of
+from videonet.training.augment.augmentation import RECIPES, augmented
+from videonet.training.config import Config, as_dict, to_toml
+from videonet.training.data.dataset import open_dataset
+from videonet.training.data.loader import batches
+from videonet.training.data.to_device import to_device
+from videonet.training.distributed import joined, mean_over_ranks, said_by_first
+from videonet.training.logger import Journal
+from videonet.training.methods.ema import target_of, update
+from videonet.training.methods.vito import vito_loss
+from videonet.training.models.network import Network, PerView
+from videonet.training.models.sync_batchnorm import synchronised
+from videonet.training.optimizer import (
+    learning_rate,
+    optimizer_of,
+    peak_learning_rate,
+    set_learning_rate,
+    target_momentum,
+)
+
+
+def train(config: Config, data: Path, run: Path, console: Console | None = None) -> Path:
+    """Train on the data set in `data`, from the newest checkpoint in `run` on if there is one.
+
+    Returns the last checkpoint. Raises UsageError if the data set or the run cannot be used.
+    """
+    with ExitStack() as stack:
+        # ------------------------------------------------------------------ the processes
+        ranks = stack.enter_context(joined(config.train.device))
+        writes = ranks.rank == 0
+        console = console if writes and console else Console(quiet=True)
+
+        # ------------------------------------------------------------------ the data
+        dataset = open_dataset(data, held_out=config.data.held_out)
+        if config.log.retrieval_every:
+            evaluation.check_searchable(dataset)
+        if writes:
+            _take(run, data, stack)
+        batch = config.train.batch
+        steps = steps_in(config.train.epochs, config)
+        warmup = steps_in(config.optimizer.warmup_epochs, config)
+
+        # ------------------------------------------------------------------ the networks
+        torch.manual_seed(config.train.seed)
+        layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
+        online = network_of(config).to(memory_format=layout).to(ranks.device)
+        synchronised(online, ranks.device.type)
+        target = target_of(online)
+
+        # ------------------------------------------------------------------ the optimiser
+        optimizer = optimizer_of(config.optimizer, online)
+        peak = peak_learning_rate(config.optimizer.base_lr, batch)
+
+        # ------------------------------------------------------------------ going on
+        done = said_by_first(checkpoint.newest_step(run) if writes else 0)
+        if done:
+            found = checkpoint.load(checkpoint.path_of(run, done))
+            checkpoint.check_goes_on(found, run, as_dict(config), dataset.manifest_sha256)
+            online.load_state_dict(found["online"])
+            target.load_state_dict(found["target"])
+            optimizer.load_state_dict(found["optimizer"])
+            console.print(f"goes on after step {done:,} of {steps:,}")
+            if found["ranks"] != ranks.count:
+                console.print(
+                    f"with {ranks.count} ranks, {found['ranks']} before: the clips and moments are "
+                    "the same, the augmentations are not"
+                )
+            del found
+        if done >= steps:
+            return checkpoint.path_of(run, done)
+
+        console.print(
+            f"{len(dataset.training_rows()):,} clips of {(~dataset.held_out).sum():,} videos, "
+            f"{batch:,} a step for {steps:,} steps, with {config.backbone.name} on {ranks}"
+        )
+
+        # ------------------------------------------------------------------ the passes
+        learner: nn.Module = PerView(online)
+        follower = PerView(target)
+        if config.train.compile:
+            learner.compile()
+            follower.compile()
+        if ranks.count > 1:
+            learner = DistributedDataParallel(
+                learner,
+                broadcast_buffers=False,
+                gradient_as_bucket_view=True,
+                # After its first step it would sum gradients in another order, and a run that goes
+                # on would not: on a CPU the two are to be alike to the last bit.
+                find_unused_parameters=ranks.device.type == "cpu",
+            )
+
+        # ------------------------------------------------------------------ the loop
+        journal = None
+        pictured = None
+        if writes:
+            with drafted(run / "config.toml") as draft:
+                draft.write_text(to_toml(config), encoding="utf-8")
+            journal = stack.enter_context(
+                Journal(run, resumed_at=done, steps=steps, console=console)
+            )
+            if config.log.picture_every:
+                pictured = evaluation.frames_to_show(dataset, config)
+        precision = torch.autocast(
+            ranks.device.type, torch.bfloat16, enabled=config.train.precision == "bfloat16"
+        )
+        examples = batches(
+            dataset,
+            config.views,
+            config.data,
+            batch=batch,
+            rank=ranks.rank,
+            ranks=ranks.count,
+            seed=config.train.seed,
+            first_step=done,
+            steps=steps,
+            pin_memory=ranks.device.type == "cuda",
+        )
+        clips = to_device(examples, ranks.device)
+        waited = 0.0
+        for step in range(done, steps):
+            asked = time.perf_counter()
+            given = next(clips)
+            waited += time.perf_counter() - asked
+
+            # Views. What a step draws depends on its number alone, wherever a run began.
+            random = _random(config.train.seed, step, ranks.rank)
+            views = [
+                augmented(
+                    frames,
+                    given.sizes,
+                    RECIPES[recipe],
+                    random,
+                    size=config.augmentation.size,
+                    crop_from=config.augmentation.crop_from,
+                ).to(memory_format=layout)
+                for frames, recipe in zip(given.frames, config.views.recipes, strict=True)
+            ]
+
+            # Projections, and the loss of the one network towards the other.
+            with precision:
+                with torch.no_grad():
+                    targets = follower(views)
+                projections = learner(views)
+            loss = vito_loss(
+                projections,
+                targets,
+                given.videos,
+                temperature=config.loss.temperature,
+                negatives=config.loss.negatives,
+            )
+
+            # A step of the one, and a smaller one of the other after it.
+            rate = learning_rate(step, steps, warmup, peak)
+            momentum = target_momentum(step, steps, config.target.momentum)
+            set_learning_rate(optimizer, rate)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            update(target, online, momentum)
+            done = step + 1
+            # So that the next batch finds their memory free.
+            del given, views, targets, projections
+
+            # What is left of it.
+            if _due(done, config.log.every, steps):
+                mean = mean_over_ranks(loss)
+                if journal is not None:
+                    journal.step(
+                        done,
+                        loss=mean,
+                        learning_rate=rate,
+                        target_momentum=momentum,
+                        images=batch * len(config.views.recipes),
+                        waited=waited,
+                    )
+                waited = 0.0
+            if journal is None:
+                continue
+            with journal.aside():
+                if _due(done, config.log.retrieval_every, steps):
+                    shares = evaluation.retrieval(online, dataset, config)
+                    journal.evaluation(done, "retrieval", shares)
+                if pictured is not None and _due(done, config.log.picture_every, steps):
+                    picture = attention_of(online, pictured, config.augmentation.size)
+                    if picture is not None:
+                        journal.picture(done, picture)
+                if _due(done, config.log.checkpoint_every, steps):
+                    checkpoint.check_finite(online, done)
+                    state: dict[str, Any] = {
+                        "config": as_dict(config),
+                        "step": done,
+                        "ranks": ranks.count,
+                        "online": online.state_dict(),
+                        "target": target.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "manifest_sha256": dataset.manifest_sha256,
+                        "versions": checkpoint.versions(),
+                    }
+                    checkpoint.save(run, state, config.log.keep_last, config.log.keep_every)
+        return checkpoint.path_of(run, steps)
+
+
+def network_of(config: Config) -> Network:
+    """The network that a configuration describes, with the weights that it begins with."""
+    return Network(
+        config.backbone.name,
+        scales=config.backbone.scales,
+        pooling=config.pooling.kind,
+        pooling_hidden=config.pooling.hidden,
+        projector_hidden=config.projector.hidden,
+        projection=config.projector.out,
+        image_size=config.augmentation.size,
+    )
+
+
+def _random(seed: int, step: int, rank: int) -> torch.Generator:
+    """The random numbers of one step of one rank; those of layers such as dropout as well."""
+    words = np.random.SeedSequence((seed, step, rank)).generate_state(2, np.uint64)
+    torch.manual_seed(int(words[0] >> np.uint64(1)))
+    return torch.Generator().manual_seed(int(words[1] >> np.uint64(1)))
+
+
+def steps_in(epochs: float, config: Config) -> int:
+    """Whole steps in so many epochs, which are counted in examples, whatever the data set."""
+    exact = Fraction(str(epochs)) * config.data.examples_per_epoch / config.train.batch
+    return int(exact)
+
+
+def _due(done: int, every: int, steps: int) -> bool:
+    """Whether something that happens every so many steps, and at the end, happens now. 0: never."""
+    return bool(every) and (done % every == 0 or done == steps)
+
+
+def _take(run: Path, data: Path, stack: ExitStack) -> None:
+    """Make the folder of the run, and keep others from training in it. Raises UsageError."""
+    if run.resolve().is_relative_to(data.resolve()):
+        raise UsageError(f"{run} is in the data set {data}; give an --out of its own.")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(FileLock(run / ".lock", timeout=0))
+        checkpoint.clear_drafts(run)
+    except Timeout:
+        raise UsageError(
+            f"Another process trains in {run} at this moment; wait for it, or give another --out."
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{run} cannot be written to ({error.strerror}); give another --out."
+        ) from error
+
+
+if __name__ == "__main__":
+    from videonet.cli import train_by_itself
+
+    train_by_itself()

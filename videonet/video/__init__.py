@@ -1,0 +1,1 @@
+"""From the bytes of a video to frames and clips."""
