@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from benchmarks.long_videos import CLASSES, LongVideo, write
 from demo.train_classifier import MODEL
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.targets.imagenet1k import imagenet1k_senses
 
 VIDEONET = Path(sys.executable).with_name("videonet")
@@ -137,7 +137,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
 
 def verdicts_of(folder: Path) -> Verdicts:
     """What `curate` decided, run in this folder."""
-    output = Output(folder / "out")
+    output = DatasetDir(folder / "out")
     lookup = output.lookup()
     assert lookup is not None
     return {

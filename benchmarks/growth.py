@@ -36,7 +36,7 @@ from rich.table import Table
 from benchmarks.serving import serving
 from demo.drawing import draw_video
 from demo.train_classifier import MODEL
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 SIZES = (100, 1_000, 10_000)
 
@@ -101,7 +101,7 @@ class Report(msgspec.Struct, frozen=True):
     rows: tuple[Measured, ...]
 
 
-class Seen(NamedTuple):
+class Evidence(NamedTuple):
     """The processes of a run at one moment."""
 
     resident: int
@@ -196,7 +196,7 @@ def measure(videos: Sequence[Video], candidates: int, folder: Path, startup: flo
         if process.returncode:
             said.seek(0)
             raise SystemExit(f"{said.read()}\nthe run failed with exit code {process.returncode}")
-    manifest = Output(out).manifest()
+    manifest = DatasetDir(out).manifest()
     assert manifest is not None
     counts = manifest.totals.verdicts
     (store_bytes, store_files), (out_bytes, out_files) = map(size_of, (store, out))
@@ -222,10 +222,10 @@ def measure(videos: Sequence[Video], candidates: int, folder: Path, startup: flo
     )
 
 
-def watched(process: subprocess.Popen[bytes]) -> tuple[list[Seen], resource.struct_rusage]:
+def watched(process: subprocess.Popen[bytes]) -> tuple[list[Evidence], resource.struct_rusage]:
     """What was seen of a process and its children until it ended, and what it took."""
     main = psutil.Process(process.pid)
-    seen: list[Seen] = []
+    seen: list[Evidence] = []
     while True:
         ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         if ended:
@@ -235,13 +235,13 @@ def watched(process: subprocess.Popen[bytes]) -> tuple[list[Seen], resource.stru
         time.sleep(PAUSE)
 
 
-def look_at(processes: Sequence[psutil.Process]) -> Seen:
+def look_at(processes: Sequence[psutil.Process]) -> Evidence:
     """All of them together."""
-    seen = Seen(0, 0, 0)
+    seen = Evidence(0, 0, 0)
     for each in processes:
         with suppress(psutil.Error), each.oneshot():
-            now = Seen(each.memory_info().rss, each.num_fds(), each.num_threads())
-            seen = Seen(*map(sum, zip(seen, now, strict=True)))
+            now = Evidence(each.memory_info().rss, each.num_fds(), each.num_threads())
+            seen = Evidence(*map(sum, zip(seen, now, strict=True)))
     return seen
 
 
@@ -251,7 +251,7 @@ def size_of(folder: Path) -> tuple[int, int]:
     return sum(sizes), len(sizes)
 
 
-def parts_of(seen: Sequence[Seen], parts: int) -> list[Sequence[Seen]]:
+def parts_of(seen: Sequence[Evidence], parts: int) -> list[Sequence[Evidence]]:
     """As many stretches of the same time."""
     bounds = [len(seen) * part // parts for part in range(parts + 1)]
     return [seen[begin:end] for begin, end in pairwise(bounds)]

@@ -29,7 +29,7 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import SHARD_BYTES, number_of_shards, shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.targets.resolve import resolve_targets
@@ -54,7 +54,7 @@ _FRAMES = 100
 
 def make_data_set(folder: Path, rows: int) -> None:
     """Write `folder`/out with so many verdicts on ImageNet-1k's classes, and `folder`/store."""
-    output, store = Output(folder / "out"), Store(folder / "store")
+    output, store = DatasetDir(folder / "out"), Store(folder / "store")
     labels = imagenet1k_labels()
     targets = resolve_targets("imagenet1k", labels)
     # Every twentieth row is the video of the row before, for another class.
@@ -70,7 +70,7 @@ def make_data_set(folder: Path, rows: int) -> None:
 
 
 def _write_verdicts(
-    output: Output, targets: Sequence[Target], rows: int, shards: int
+    output: DatasetDir, targets: Sequence[Target], rows: int, shards: int
 ) -> Counter[Key]:
     """Write the tables of verdicts; how many there are of each kind."""
     schema = arrow_schema(Verdict)
@@ -190,7 +190,7 @@ order by row
 """  # noqa: S608  # constants of this file
 
 
-def _write_thumbnails(output: Output, store: Store) -> None:
+def _write_thumbnails(output: DatasetDir, store: Store) -> None:
     """Put a strip of frames into the store for each video that a report has a picture of."""
     scenes = [Scene(kind, (224, 224), kind) for kind in KINDS]
     films = [

@@ -46,7 +46,7 @@ from benchmarks.curating import (
 from benchmarks.long_videos import planned
 from benchmarks.overlap import BYTES_PER_SECOND, DELAY
 from benchmarks.serving import Served, serving
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 CONNECTIONS = 8
 """At once, of `videonet` and of the script that fetches ahead."""
@@ -238,7 +238,7 @@ def looked_up(job: Job, folder: Path) -> Wanted:
     """What the titles name. The script is told; `videonet` looks at them in every run."""
     # Said to be too short, none is looked at.
     curate(replace(job, declared=1), folder, None)
-    outputs = {each.target_id: each.outputs for each in Output(folder / "out").targets()}
+    outputs = {each.target_id: each.outputs for each in DatasetDir(folder / "out").targets()}
     wanted: Wanted = {}
     for video, target in verdicts_of(folder):
         wanted.setdefault(video, {})[target] = outputs[target]

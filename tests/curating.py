@@ -12,7 +12,7 @@ from videonet.pipelines.curate import curate as graph
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 
 
@@ -36,7 +36,7 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
 
 def verdicts_of(out: Path) -> list[Verdict]:
     """All verdicts in OUT."""
-    output = Output(out)
+    output = DatasetDir(out)
     lookup = output.lookup()
     assert lookup is not None
     return [row for index in range(lookup.shards) for row in output.verdicts(index, lookup.shards)]

@@ -18,7 +18,7 @@ from videonet.shards.layout import shard_of
 from videonet.shards.writer import write_shard
 from videonet.sources.source import Row
 from videonet.sources.video_key import video_key
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 TARGETS = tuple(
     Target(target_id=name, name=name, synonyms=(), wnid=None, outputs=(0,), senses=())
@@ -81,7 +81,7 @@ def data_set(root: Path, kept: dict[str, set[int]], shards: int) -> Manifest:
 
     `kept` has what the videos are called in their urls.
     """
-    output = Output(root)
+    output = DatasetDir(root)
     output.write_targets(TARGETS)
     output.write_labels([Label(wnid=None, name="dog")])
     files: list[Shard] = []

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.curated import Curated
 from tests.curating import curate, verdicts_of
-from videonet.dataset.verify import problems_of
+from videonet.dataset.verify import verify
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
@@ -78,4 +78,4 @@ def times(out: Path, shard: int) -> dict[str, int]:
 
 
 def assert_sound(out: Path) -> None:
-    assert problems_of(out).problems == []
+    assert verify(out).problems == []

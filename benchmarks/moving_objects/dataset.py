@@ -19,7 +19,7 @@ from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Totals
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import write_shard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.versions import clip_versions
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS
 
@@ -44,7 +44,7 @@ def write_dataset(
         files += write_shard(out, index, shards, ["parquet"], clips)
     names = list(KINDS)
     by_kind = {name: len(range(place, videos, len(names))) for place, name in enumerate(names)}
-    output = Output(out)
+    output = DatasetDir(out)
     output.write_targets(tuple(_target(place, name) for place, name in enumerate(names)))
     output.write_manifest(
         Manifest(

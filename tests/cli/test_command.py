@@ -14,10 +14,10 @@ from demo.odd_files import write_noise
 from demo.train_classifier import MODEL
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from videonet.cli import curate_with_beam_options
-from videonet.dataset.verify import problems_of
+from videonet.dataset.verify import verify
 from videonet.execution.prepare import Request, prepare
 from videonet.schemas.reason import Reason
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -180,9 +180,9 @@ def test_settings_may_change_until_there_is_a_candidate_list(asked: list[str], t
     # A request that is found wrong while titles are read: nothing was made with its settings.
     source = catalogue(tmp_path, "id,url,title", "a,a.mp4,A balloon")
     sentence(videonet(*asked, "--source", source, "--shards", "3"))
-    before = Output(tmp_path / "out").run_state()
+    before = DatasetDir(tmp_path / "out").run_state()
     assert videonet(*asked, "--shards", "2").code == 3
-    after = Output(tmp_path / "out").run_state()
+    after = DatasetDir(tmp_path / "out").run_state()
     assert before is not None
     assert after is not None
     assert (before.settings.shards, after.settings.shards) == (3, 2)
@@ -216,7 +216,7 @@ def test_what_an_interrupted_listing_left_does_not_mix_with_the_next(
     assert videonet(*asked, "--shards", "2").code == 3
     assert not list(out.glob("*/**/*-of-00003*"))
     assert (out / "clips/notes.txt").exists()
-    assert problems_of(out).problems == []
+    assert verify(out).problems == []
 
 
 @pytest.mark.parametrize("option", ["--store", "--out"])
@@ -385,7 +385,7 @@ def test_options_of_beam_are_taken_among_ours_and_ours_as_beam_writes_them(
     assert "There is no format 'avi'" in said
     ended = as_beam_main(*asked[1:], "--per_class=2", "--runner=DirectRunner")
     assert ended.code == 3
-    state = Output(tmp_path / "out").run_state()
+    state = DatasetDir(tmp_path / "out").run_state()
     assert state is not None
     assert state.settings.per_class == 2
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from videonet.curation.candidate_list import (
     TITLE_LENGTH,
-    Found,
+    TitleHit,
     candidate,
     candidates,
     found,
@@ -37,7 +37,7 @@ def row(rank: int, title: str, url: str = "", video_id: str = "", **changes: obj
     return Row(rank, video_id or url, url, None, title, **changes)
 
 
-def finds_of(*rows: Row) -> list[Found]:
+def finds_of(*rows: Row) -> list[TitleHit]:
     """What the titles of these rows bring; the url is the key."""
     return [
         find
@@ -46,11 +46,11 @@ def finds_of(*rows: Row) -> list[Found]:
     ]
 
 
-def for_target(finds: Sequence[Found], target_id: str) -> list[Found]:
+def for_target(finds: Sequence[TitleHit], target_id: str) -> list[TitleHit]:
     return [find for find in finds if find.match.target_id == target_id]
 
 
-def urls(finds: Sequence[Found]) -> list[str]:
+def urls(finds: Sequence[TitleHit]) -> list[str]:
     return [find.sighting.url.rpartition("/")[2] for find in finds]
 
 
@@ -135,11 +135,11 @@ def test_the_same_id_with_the_same_url_is_one_video():
     assert one_url_each(finds) == finds
 
 
-def made(finds: Sequence[Found]) -> Candidate:
+def made(finds: Sequence[TitleHit]) -> Candidate:
     return candidate(finds, TARGETS.index)
 
 
-def everything(finds: Iterable[Found]) -> list[Candidate]:
+def everything(finds: Iterable[TitleHit]) -> list[Candidate]:
     return candidates(finds, TARGETS.index)
 
 
@@ -199,7 +199,7 @@ def test_the_result_does_not_depend_on_the_order_in_which_finds_arrive(
         for rank, (title, name, duration) in enumerate(cells)
     ]
 
-    def result(finds: list[Found]) -> object:
+    def result(finds: list[TitleHit]) -> object:
         quotas = {target: within_quota(for_target(finds, target), per_class) for target in TARGETS}
         taken = [find for group, _ in quotas.values() for find in group]
         shuffled = chance.sample(taken, len(taken))

@@ -22,7 +22,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 PATIENCE = 60  # seconds until something that should appear counts as missing
@@ -42,12 +42,12 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Output:
-    return Output(tmp_path / "out")
+def output(tmp_path: Path) -> DatasetDir:
+    return DatasetDir(tmp_path / "out")
 
 
 @pytest.fixture
-def counts(store: Store, output: Output) -> Iterator[Progress]:
+def counts(store: Store, output: DatasetDir) -> Iterator[Progress]:
     counts = Progress(store, output, RUN)
     yield counts
     counts.end()
@@ -193,7 +193,7 @@ def test_time_left_is_that_of_the_rest_at_the_rate():
 
 
 def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
-    store: Store, output: Output, curated: Curated
+    store: Store, output: DatasetDir, curated: Curated
 ):
     verdict, clock = verdicts_of(curated.out)[0], Clock()
     counts = Progress(store, output, RUN, clock)
@@ -212,7 +212,7 @@ def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
 
 
 def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
-    store: Store, output: Output, curated: Curated
+    store: Store, output: DatasetDir, curated: Curated
 ):
     verdict, clock = verdicts_of(curated.out)[0], Clock()
     counts = Progress(store, output, RUN, clock)
@@ -228,7 +228,7 @@ def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
 
 
 def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
-    store: Store, output: Output, curated: Curated
+    store: Store, output: DatasetDir, curated: Curated
 ):
     verdict, clock = verdicts_of(curated.out)[0], Clock()
     counts = Progress(store, output, RUN, clock)
@@ -240,7 +240,7 @@ def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
 
 
 def test_a_run_that_decides_nothing_any_more_has_no_rate(
-    store: Store, output: Output, curated: Curated
+    store: Store, output: DatasetDir, curated: Curated
 ):
     clock = Clock()
     counts = Progress(store, output, RUN, clock)
@@ -314,11 +314,11 @@ def test_a_process_whose_file_was_taken_away_writes_none_again(counts: Progress,
 
 @pytest.mark.usefixtures("quickly")
 def test_a_worker_that_nobody_tells_of_the_end_sees_it(
-    counts: Progress, store: Store, output: Output, curated: Curated
+    counts: Progress, store: Store, output: DatasetDir, curated: Curated
 ):
     counts.listed(5)
     wait_for(lambda: bool(processes_of(store, RUN)))
-    manifest = Output(curated.out).manifest()
+    manifest = DatasetDir(curated.out).manifest()
     assert isinstance(manifest, Manifest)
     output.write_manifest(manifest)
     wait_for(lambda: not are_saying())
@@ -336,7 +336,7 @@ def test_a_run_that_begins_again_in_the_same_process_counts_from_zero(
         assert said(store).searched == searches
 
 
-def test_counts_that_cannot_be_written_stop_nobody(tmp_path: Path, output: Output):
+def test_counts_that_cannot_be_written_stop_nobody(tmp_path: Path, output: DatasetDir):
     (tmp_path / "store").write_text("no folder")
     counts = Progress(Store(tmp_path / "store"), output, RUN)
     counts.begin()

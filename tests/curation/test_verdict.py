@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from videonet.curation.verdict import (
     KEPT,
     Decision,
+    Evidence,
     Limits,
-    Seen,
-    account,
-    because,
     decide,
+    decision_for,
     matching_frames,
     seconds,
+    verdict_row,
 )
 from videonet.fetch.limits import is_too_short
 from videonet.schemas.candidate import Candidate, Match
@@ -89,9 +89,9 @@ MEASURED = Length(
     video_key="youtube:x", sha256="ab", reason=None, error=None, numerator=1001, denominator=100
 )
 CUT = Cut(video_key="youtube:x", sha256="ab", reason=None, error=None, clips=1)
-SEEN = Seen(FETCHED, SCANNED, MEASURED, CUT, whole=True)
+SEEN = Evidence(FETCHED, SCANNED, MEASURED, CUT, whole=True)
 
-FAILURES = [reason for reason in Reason if because(reason).outcome is Outcome.FAILED]
+FAILURES = [reason for reason in Reason if decision_for(reason).outcome is Outcome.FAILED]
 
 
 def declared(duration: float | None) -> Candidate:
@@ -121,7 +121,7 @@ def length_of(length: Fraction) -> Length:
 MAX_BYTES = 5000
 
 
-def judged(seen: Seen, duration: float | None = None, minimum: float = 10) -> Decision | None:
+def judged(seen: Evidence, duration: float | None = None, minimum: float = 10) -> Decision | None:
     return decide(declared(duration), TARGET, seen, Limits(minimum, MAX_BYTES))
 
 
@@ -136,7 +136,7 @@ def page_said(licence: str | None = None, duration: float | None = None) -> Fetc
     return msgspec.structs.replace(FETCHED, licence=licence, declared_duration=duration)
 
 
-def judged_for_cc(candidate: Candidate, seen: Seen) -> Decision | None:
+def judged_for_cc(candidate: Candidate, seen: Evidence) -> Decision | None:
     return decide(candidate, TARGET, seen, Limits(10, MAX_BYTES, Licence.CC))
 
 
@@ -145,26 +145,26 @@ OTHERWISE_LICENSED = Decision(Outcome.REJECTED, Reason.LICENCE)
 
 def test_a_source_that_states_another_licence_is_believed_where_one_is_asked_for():
     others = msgspec.structs.replace(CANDIDATE, licence="All rights reserved")
-    assert judged_for_cc(others, Seen()) == OTHERWISE_LICENSED
+    assert judged_for_cc(others, Evidence()) == OTHERWISE_LICENSED
     assert judged_for_cc(others, SEEN) == OTHERWISE_LICENSED
-    assert judged_for_cc(CANDIDATE, Seen()) is None
+    assert judged_for_cc(CANDIDATE, Evidence()) is None
     assert judged_for_cc(CANDIDATE, SEEN) == KEPT
     assert decide(others, TARGET, SEEN, Limits(10, MAX_BYTES)) == KEPT
 
 
 def test_where_the_source_states_no_licence_the_page_of_the_video_is_asked():
     unknown = without_licence()
-    assert judged_for_cc(unknown, Seen()) is None
-    assert judged_for_cc(unknown, Seen(page_said(None))) is None
-    assert judged_for_cc(unknown, Seen(page_said(""))) == OTHERWISE_LICENSED
-    assert judged_for_cc(unknown, Seen(page_said("Standard"))) == OTHERWISE_LICENSED
-    assert judged_for_cc(unknown, Seen(page_said("CC-BY-4.0"))) is None
+    assert judged_for_cc(unknown, Evidence()) is None
+    assert judged_for_cc(unknown, Evidence(page_said(None))) is None
+    assert judged_for_cc(unknown, Evidence(page_said(""))) == OTHERWISE_LICENSED
+    assert judged_for_cc(unknown, Evidence(page_said("Standard"))) == OTHERWISE_LICENSED
+    assert judged_for_cc(unknown, Evidence(page_said("CC-BY-4.0"))) is None
     gone = failed_fetch(Reason.UNAVAILABLE)
-    assert judged_for_cc(unknown, Seen(gone)) == because(Reason.UNAVAILABLE, "it broke")
+    assert judged_for_cc(unknown, Evidence(gone)) == decision_for(Reason.UNAVAILABLE, "it broke")
 
 
 def test_where_the_source_states_no_length_the_page_of_the_video_is_asked():
-    short = Seen(page_said(duration=8.0), SCANNED, MEASURED, CUT, whole=True)
+    short = Evidence(page_said(duration=8.0), SCANNED, MEASURED, CUT, whole=True)
     assert judged(short) == Decision(Outcome.REJECTED, Reason.TOO_SHORT)
     assert judged(short, duration=12.0) == KEPT
 
@@ -173,7 +173,7 @@ def test_where_the_source_states_no_length_the_page_of_the_video_is_asked():
     ("live_status", "reason"), [("is_live", Reason.LIVE), ("is_upcoming", Reason.UPCOMING)]
 )
 def test_a_stream_that_has_not_ended_is_not_asked_for(live_status: str, reason: Reason):
-    decision = decide(without_licence(live_status), TARGET, Seen(), Limits(10, MAX_BYTES))
+    decision = decide(without_licence(live_status), TARGET, Evidence(), Limits(10, MAX_BYTES))
     assert decision is not None
     assert (decision.outcome, decision.reason) == (Outcome.FAILED, reason)
     # Once its frames have been seen it has ended, whatever was said before.
@@ -182,16 +182,16 @@ def test_a_stream_that_has_not_ended_is_not_asked_for(live_status: str, reason: 
 
 @pytest.mark.parametrize("live_status", [None, "was_live", "not_live", "post_live"])
 def test_what_is_no_stream_any_more_needs_to_be_looked_at(live_status: str | None):
-    assert decide(without_licence(live_status), TARGET, Seen(), Limits(10, MAX_BYTES)) is None
+    assert decide(without_licence(live_status), TARGET, Evidence(), Limits(10, MAX_BYTES)) is None
 
 
 def test_a_file_above_the_size_limit_is_too_large_whatever_it_shows():
     large = msgspec.structs.replace(FETCHED, bytes=MAX_BYTES + 1)
-    decision = judged(Seen(fetch=large, scan=SCANNED, length=MEASURED, cut=CUT, whole=True))
+    decision = judged(Evidence(fetch=large, scan=SCANNED, length=MEASURED, cut=CUT, whole=True))
     assert decision is not None
     assert (decision.outcome, decision.reason) == (Outcome.FAILED, Reason.TOO_LARGE)
     exact = msgspec.structs.replace(FETCHED, bytes=MAX_BYTES)
-    assert judged(Seen(fetch=exact, scan=SCANNED, length=MEASURED, cut=CUT, whole=True)) == KEPT
+    assert judged(Evidence(fetch=exact, scan=SCANNED, length=MEASURED, cut=CUT, whole=True)) == KEPT
 
 
 def test_a_video_that_matches_and_is_long_enough_is_kept():
@@ -199,7 +199,7 @@ def test_a_video_that_matches_and_is_long_enough_is_kept():
 
 
 def test_one_matching_frame_is_enough():
-    assert judged(Seen(FETCHED, scan_of(*[3] * 99, 152), MEASURED, CUT, whole=True)) == KEPT
+    assert judged(Evidence(FETCHED, scan_of(*[3] * 99, 152), MEASURED, CUT, whole=True)) == KEPT
 
 
 @pytest.mark.parametrize(
@@ -209,69 +209,69 @@ def test_one_matching_frame_is_enough():
 def test_a_declared_length_more_than_a_second_below_the_minimum_is_believed(duration, short):
     assert is_too_short(duration, 10) == short
     rejected = Decision(Outcome.REJECTED, Reason.TOO_SHORT)
-    assert judged(Seen(), duration) == (rejected if short else None)
+    assert judged(Evidence(), duration) == (rejected if short else None)
     assert judged(SEEN, duration) == (rejected if short else KEPT)
 
 
 def test_a_video_of_which_nothing_is_known_needs_to_be_looked_at():
-    assert judged(Seen()) is None
-    assert judged(Seen(fetch=FETCHED, whole=True)) is None
-    assert judged(Seen(fetch=FETCHED, scan=SCANNED, whole=True)) is None
-    assert judged(Seen(FETCHED, SCANNED, MEASURED, whole=True)) is None
+    assert judged(Evidence()) is None
+    assert judged(Evidence(fetch=FETCHED, whole=True)) is None
+    assert judged(Evidence(fetch=FETCHED, scan=SCANNED, whole=True)) is None
+    assert judged(Evidence(FETCHED, SCANNED, MEASURED, whole=True)) is None
 
 
 @pytest.mark.parametrize("reason", FAILURES)
 def test_a_video_that_cannot_be_fetched_has_failed_with_that_reason(reason):
-    decision = judged(Seen(fetch=failed_fetch(reason)))
+    decision = judged(Evidence(fetch=failed_fetch(reason)))
     assert decision == Decision(Outcome.FAILED, reason, "it broke")
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_A_VIDEO, Reason.UNDECODABLE])
 def test_a_video_whose_first_frames_cannot_be_had_has_failed(reason):
-    decision = judged(Seen(FETCHED, failed_scan(reason), MEASURED, CUT, whole=True))
+    decision = judged(Evidence(FETCHED, failed_scan(reason), MEASURED, CUT, whole=True))
     assert decision == Decision(Outcome.FAILED, reason, "bad frame")
 
 
 def test_a_video_in_which_no_frame_shows_the_class_is_rejected():
-    decision = judged(Seen(FETCHED, scan_of(3, 150, 153), MEASURED, CUT, whole=True))
+    decision = judged(Evidence(FETCHED, scan_of(3, 150, 153), MEASURED, CUT, whole=True))
     assert decision == Decision(Outcome.REJECTED, Reason.NO_TOP1_MATCH)
 
 
 @pytest.mark.parametrize("reason", FAILURES)
 def test_a_matching_video_of_which_the_rest_cannot_be_fetched_has_failed(reason):
-    decision = judged(Seen(fetch=failed_fetch(reason), scan=SCANNED))
+    decision = judged(Evidence(fetch=failed_fetch(reason), scan=SCANNED))
     assert decision == Decision(Outcome.FAILED, reason, "it broke")
 
 
 def test_a_matching_video_whose_bytes_are_gone_needs_to_be_fetched_again():
     released = msgspec.structs.replace(FETCHED, here=False)
-    assert judged(Seen(fetch=released, scan=SCANNED, length=MEASURED)) is None
+    assert judged(Evidence(fetch=released, scan=SCANNED, length=MEASURED)) is None
 
 
 def test_a_matching_video_that_cannot_be_measured_has_failed():
     length = msgspec.structs.replace(MEASURED, reason=Reason.UNDECODABLE, error="no packets")
-    decision = judged(Seen(FETCHED, SCANNED, length, CUT, whole=True))
+    decision = judged(Evidence(FETCHED, SCANNED, length, CUT, whole=True))
     assert decision == Decision(Outcome.FAILED, Reason.UNDECODABLE, "no packets")
 
 
 def test_a_video_under_ten_seconds_is_rejected():
     short = length_of(Fraction(10) - Fraction(1, 90_000))
-    decision = judged(Seen(FETCHED, SCANNED, short, CUT, whole=True))
+    decision = judged(Evidence(FETCHED, SCANNED, short, CUT, whole=True))
     assert decision == Decision(Outcome.REJECTED, Reason.TOO_SHORT)
 
 
 def test_a_video_of_exactly_ten_seconds_is_kept():
-    assert judged(Seen(FETCHED, SCANNED, length_of(Fraction(10)), CUT, whole=True)) == KEPT
+    assert judged(Evidence(FETCHED, SCANNED, length_of(Fraction(10)), CUT, whole=True)) == KEPT
 
 
 @given(st.integers(0, 100_000))
 def test_a_video_of_exactly_the_minimum_is_kept_whatever_the_minimum(hundredths):
     """2.56 as a float is a little more than 2.56, and 1.1 and 9.99 are too."""
-    exact = Seen(FETCHED, SCANNED, length_of(Fraction(hundredths, 100)), CUT, whole=True)
+    exact = Evidence(FETCHED, SCANNED, length_of(Fraction(hundredths, 100)), CUT, whole=True)
     assert judged(exact, minimum=hundredths / 100) == KEPT
     below = Fraction(hundredths, 100) - Fraction(1, 1_000_000)
-    short = Seen(FETCHED, SCANNED, length_of(below), CUT, whole=True)
-    assert judged(short, minimum=hundredths / 100) == because(Reason.TOO_SHORT)
+    short = Evidence(FETCHED, SCANNED, length_of(below), CUT, whole=True)
+    assert judged(short, minimum=hundredths / 100) == decision_for(Reason.TOO_SHORT)
 
 
 # All rules together.
@@ -291,31 +291,31 @@ lengths = st.sampled_from(
 durations = st.sampled_from([None, 3.0, 9.5, 12.0])
 
 
-@given(duration=st.just(3.0), seens=st.tuples(*[st.builds(Seen, fetches, scans, lengths)] * 2))
+@given(duration=st.just(3.0), seens=st.tuples(*[st.builds(Evidence, fetches, scans, lengths)] * 2))
 def test_what_the_source_declares_decides_whatever_is_seen(duration, seens):
-    assert {judged(each, duration) for each in seens} == {because(Reason.TOO_SHORT)}
+    assert {judged(each, duration) for each in seens} == {decision_for(Reason.TOO_SHORT)}
 
 
 @given(scans.filter(lambda scan: scan and scan.reason), fetches, lengths, st.booleans(), durations)
 def test_frames_that_cannot_be_had_decide_whatever_comes_later(
     scan, fetch, length, whole, duration
 ):
-    decision = judged(Seen(fetch, scan, length, CUT, whole), duration)
+    decision = judged(Evidence(fetch, scan, length, CUT, whole), duration)
     declared_first = duration == 3.0
     assert decision.reason is (Reason.TOO_SHORT if declared_first else scan.reason)
 
 
 @given(fetches, lengths, st.booleans())
 def test_frames_that_do_not_match_decide_whatever_may_be_wrong_with_the_rest(fetch, length, whole):
-    seen = Seen(fetch, scan_of(3, 4), length, CUT, whole)
-    assert judged(seen) == because(Reason.NO_TOP1_MATCH)
+    seen = Evidence(fetch, scan_of(3, 4), length, CUT, whole)
+    assert judged(seen) == decision_for(Reason.NO_TOP1_MATCH)
 
 
 @given(st.sampled_from(FAILURES), st.booleans())
 def test_a_fetch_that_failed_counts_for_nothing_once_the_whole_is_here(reason, short):
     length = length_of(Fraction(9 if short else 11))
-    decision = judged(Seen(failed_fetch(reason), SCANNED, length, CUT, whole=True))
-    assert decision == (because(Reason.TOO_SHORT) if short else KEPT)
+    decision = judged(Evidence(failed_fetch(reason), SCANNED, length, CUT, whole=True))
+    assert decision == (decision_for(Reason.TOO_SHORT) if short else KEPT)
 
 
 @given(
@@ -327,9 +327,12 @@ def test_a_fetch_that_failed_counts_for_nothing_once_the_whole_is_here(reason, s
 def test_a_decision_stays_when_more_is_seen(duration, fetch, scan, length):
     """Steps see more and more of a video: its fetch, its frames, its length."""
     whole = fetch.reason is None
-    stages = [Seen(), Seen(fetch, whole=whole)]
+    stages = [Evidence(), Evidence(fetch, whole=whole)]
     if whole:
-        stages += [Seen(fetch, scan, whole=True), Seen(fetch, scan, length, CUT, whole=True)]
+        stages += [
+            Evidence(fetch, scan, whole=True),
+            Evidence(fetch, scan, length, CUT, whole=True),
+        ]
     decisions = [judged(seen, duration) for seen in stages]
     first = next(each for each in decisions if each is not None)
     assert all(each == first for each in decisions[decisions.index(first) :])
@@ -338,7 +341,7 @@ def test_a_decision_stays_when_more_is_seen(duration, fetch, scan, length):
 
 @given(fetch=fetches, scan=scans, length=lengths, whole=st.booleans(), duration=durations)
 def test_only_a_matching_long_and_whole_video_is_kept(fetch, scan, length, whole, duration):
-    kept = judged(Seen(fetch, scan, length, CUT, whole), duration) == KEPT
+    kept = judged(Evidence(fetch, scan, length, CUT, whole), duration) == KEPT
     assert kept == (
         duration != 3.0 and scan == scan_of(151) and length == length_of(Fraction(11)) and whole
     )
@@ -348,7 +351,7 @@ def test_only_a_matching_long_and_whole_video_is_kept(fetch, scan, length, whole
 def test_every_reason_has_its_outcome(reason):
     rejections = {Reason.TOO_SHORT, Reason.NO_TOP1_MATCH, Reason.LICENCE, Reason.WITHDRAWN}
     outcome = Outcome.REJECTED if reason in rejections else Outcome.FAILED
-    assert because(reason, "text") == Decision(outcome, reason, "text")
+    assert decision_for(reason, "text") == Decision(outcome, reason, "text")
 
 
 # The account.
@@ -364,7 +367,7 @@ def test_a_length_is_exact():
 
 
 def test_the_account_says_all_that_was_seen():
-    verdict = account(declared(12.0), MATCH, TARGET, SEEN, KEPT, "c1a551f1e4")
+    verdict = verdict_row(declared(12.0), MATCH, TARGET, SEEN, KEPT, "c1a551f1e4")
     assert msgspec.json.decode(verdict.to_json()) == {
         "video_id": "x",
         "video_key": "youtube:x",
@@ -404,8 +407,8 @@ def test_the_account_says_all_that_was_seen():
 
 
 def test_the_account_of_a_video_that_was_never_seen_has_no_numbers():
-    decision = because(Reason.TOO_SHORT)
-    verdict = account(declared(3.0), MATCH, TARGET, Seen(), decision, "c")
+    decision = decision_for(Reason.TOO_SHORT)
+    verdict = verdict_row(declared(3.0), MATCH, TARGET, Evidence(), decision, "c")
     assert (verdict.outcome, verdict.reason) == (Outcome.REJECTED, Reason.TOO_SHORT)
     assert verdict.attempts == verdict.clips == 0
     unknown = (
@@ -417,23 +420,23 @@ def test_the_account_of_a_video_that_was_never_seen_has_no_numbers():
 
 
 def test_the_account_of_a_failure_has_its_text():
-    decision = because(Reason.NETWORK, "connection reset")
-    seen = Seen(fetch=failed_fetch(Reason.NETWORK))
-    verdict = account(CANDIDATE, MATCH, TARGET, seen, decision, "c")
+    decision = decision_for(Reason.NETWORK, "connection reset")
+    seen = Evidence(fetch=failed_fetch(Reason.NETWORK))
+    verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, decision, "c")
     assert (verdict.outcome, verdict.error) == (Outcome.FAILED, "connection reset")
     assert verdict.attempts == 2
 
 
 def test_the_account_of_frames_that_do_not_match_names_none():
-    seen = Seen(FETCHED, scan_of(3, 4), whole=True)
-    verdict = account(CANDIDATE, MATCH, TARGET, seen, because(Reason.NO_TOP1_MATCH), "c")
+    seen = Evidence(FETCHED, scan_of(3, 4), whole=True)
+    verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, decision_for(Reason.NO_TOP1_MATCH), "c")
     assert (verdict.frames_scanned, verdict.frames_matched) == (2, 0)
     assert verdict.first_match is verdict.best_probability is verdict.duration is None
 
 
 def test_a_length_that_could_not_be_measured_is_not_in_the_account():
     length = msgspec.structs.replace(MEASURED, reason=Reason.UNDECODABLE, error="no packets")
-    seen = Seen(FETCHED, SCANNED, length, CUT, whole=True)
-    verdict = account(CANDIDATE, MATCH, TARGET, seen, judged(seen), "c")
+    seen = Evidence(FETCHED, SCANNED, length, CUT, whole=True)
+    verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, judged(seen), "c")
     assert verdict.duration is None
     assert verdict.reason is Reason.UNDECODABLE

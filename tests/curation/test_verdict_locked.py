@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.curation.verdict import KEPT, Decision, Limits, Seen, account, because, decide
+from videonet.curation.verdict import (
+    KEPT,
+    Decision,
+    Evidence,
+    Limits,
+    decide,
+    decision_for,
+    verdict_row,
+)
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
@@ -79,7 +87,7 @@ def failed_fetch(reason: Reason, sha256: str | None = None) -> Fetch:
     )
 
 
-def judged(seen: Seen, limits: Limits = LIMITS) -> Decision | None:
+def judged(seen: Evidence, limits: Limits = LIMITS) -> Decision | None:
     decisions = {decide(CANDIDATE, target, seen, limits) for target in TARGETS}
     (decision,) = decisions
     return decision
@@ -89,24 +97,24 @@ def judged(seen: Seen, limits: Limits = LIMITS) -> Decision | None:
 
 
 def test_a_locked_video_that_is_here_and_cut_is_kept_without_a_scan():
-    assert judged(Seen(FETCHED, None, MEASURED, CUT, whole=True)) == KEPT
+    assert judged(Evidence(FETCHED, None, MEASURED, CUT, whole=True)) == KEPT
 
 
 def test_a_locked_video_is_open_until_it_is_fetched_measured_and_cut():
-    assert judged(Seen()) is None
-    assert judged(Seen(FETCHED, whole=True)) is None
-    assert judged(Seen(FETCHED, None, MEASURED, whole=True)) is None
+    assert judged(Evidence()) is None
+    assert judged(Evidence(FETCHED, whole=True)) is None
+    assert judged(Evidence(FETCHED, None, MEASURED, whole=True)) is None
 
 
 def test_a_locked_video_whose_bytes_were_deleted_is_fetched_again():
     gone = msgspec.structs.replace(FETCHED, here=False)
-    assert judged(Seen(gone, None, MEASURED)) is None
+    assert judged(Evidence(gone, None, MEASURED)) is None
 
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_locked_video_with_other_bytes_has_changed_and_the_error_names_both(whole: bool):
     other = msgspec.structs.replace(FETCHED, sha256=OTHER)
-    decision = judged(Seen(other, None, MEASURED, CUT, whole=whole, current=True))
+    decision = judged(Evidence(other, None, MEASURED, CUT, whole=whole, current=True))
     assert decision is not None
     assert (decision.outcome, decision.reason) == (Outcome.FAILED, Reason.CHANGED)
     assert OTHER[:12] in (decision.error or "")
@@ -115,39 +123,41 @@ def test_a_locked_video_with_other_bytes_has_changed_and_the_error_names_both(wh
 
 def test_that_it_was_another_one_long_ago_says_nothing_of_today():
     other = msgspec.structs.replace(FETCHED, here=False, sha256=OTHER)
-    assert judged(Seen(other, None, MEASURED)) is None
+    assert judged(Evidence(other, None, MEASURED)) is None
     gone = failed_fetch(Reason.UNAVAILABLE, OTHER)
-    assert judged(Seen(gone, None, MEASURED)) == because(Reason.UNAVAILABLE, "it broke")
+    assert judged(Evidence(gone, None, MEASURED)) == decision_for(Reason.UNAVAILABLE, "it broke")
 
 
 @pytest.mark.parametrize(
     "reason", [Reason.UNAVAILABLE, Reason.PRIVATE, Reason.RATE_LIMITED, Reason.TOO_LARGE]
 )
 def test_a_locked_video_that_cannot_be_fetched_fails_for_that_reason(reason: Reason):
-    assert judged(Seen(failed_fetch(reason))) == because(reason, "it broke")
-    assert judged(Seen(failed_fetch(reason, LOCKED), None, MEASURED)) == because(reason, "it broke")
+    assert judged(Evidence(failed_fetch(reason))) == decision_for(reason, "it broke")
+    assert judged(Evidence(failed_fetch(reason, LOCKED), None, MEASURED)) == decision_for(
+        reason, "it broke"
+    )
 
 
 def test_clips_of_the_locked_content_are_enough_where_its_file_cannot_be_fetched_again():
-    seen = Seen(failed_fetch(Reason.UNAVAILABLE, LOCKED), None, MEASURED, CUT, whole=True)
+    seen = Evidence(failed_fetch(Reason.UNAVAILABLE, LOCKED), None, MEASURED, CUT, whole=True)
     assert judged(seen) == KEPT
 
 
 def test_what_was_judged_elsewhere_is_not_judged_again():
     # No class, too short, too large, not Creative Commons, and a stream, says the source.
     short = msgspec.structs.replace(MEASURED, numerator=3)
-    seen = Seen(FETCHED, SCANNED, short, CUT, whole=True)
+    seen = Evidence(FETCHED, SCANNED, short, CUT, whole=True)
     strict = Limits(min_seconds=10, max_bytes=1000, licence=Licence.CC)
     assert judged(seen, strict) == KEPT
 
 
 def test_a_locked_video_that_cannot_be_measured_or_cut_here_fails_with_that_text():
     unmeasured = msgspec.structs.replace(MEASURED, reason=Reason.UNDECODABLE, error="no packet")
-    broken = because(Reason.UNDECODABLE, "no packet")
-    assert judged(Seen(FETCHED, None, unmeasured, None, whole=True)) == broken
+    broken = decision_for(Reason.UNDECODABLE, "no packet")
+    assert judged(Evidence(FETCHED, None, unmeasured, None, whole=True)) == broken
     uncut = msgspec.structs.replace(CUT, reason=Reason.UNDECODABLE, error="bad frame")
-    broken = because(Reason.UNDECODABLE, "bad frame")
-    assert judged(Seen(FETCHED, None, MEASURED, uncut, whole=True)) == broken
+    broken = decision_for(Reason.UNDECODABLE, "bad frame")
+    assert judged(Evidence(FETCHED, None, MEASURED, uncut, whole=True)) == broken
 
 
 fetches = st.one_of(
@@ -164,7 +174,7 @@ fetches = st.one_of(
     ),
 )
 sights = st.builds(
-    Seen,
+    Evidence,
     fetch=fetches,
     length=st.sampled_from([None, MEASURED]),
     cut=st.sampled_from([None, CUT]),
@@ -175,13 +185,13 @@ sights = st.builds(
 
 
 @given(sights)
-def test_a_scan_has_no_say_in_what_becomes_of_a_locked_video(seen: Seen):
+def test_a_scan_has_no_say_in_what_becomes_of_a_locked_video(seen: Evidence):
     scanned = dataclasses.replace(seen, scan=SCANNED)
     assert judged(scanned) == judged(seen)
 
 
 @given(sights)
-def test_only_the_locked_content_is_ever_kept(seen: Seen):
+def test_only_the_locked_content_is_ever_kept(seen: Evidence):
     if judged(seen) == KEPT:
         assert seen.whole
         assert seen.fetch is not None
@@ -189,8 +199,8 @@ def test_only_the_locked_content_is_ever_kept(seen: Seen):
 
 
 def test_the_verdict_on_a_locked_video_counts_its_clips_and_says_nothing_of_frames():
-    seen = Seen(FETCHED, None, MEASURED, CUT, whole=True)
-    row = account(CANDIDATE, CANDIDATE.matches[0], TARGETS[0], seen, KEPT, "0" * 64)
+    seen = Evidence(FETCHED, None, MEASURED, CUT, whole=True)
+    row = verdict_row(CANDIDATE, CANDIDATE.matches[0], TARGETS[0], seen, KEPT, "0" * 64)
     assert (row.outcome, row.clips, row.sha256, row.duration) == (Outcome.KEPT, 1, LOCKED, 12.0)
     assert (row.frames_scanned, row.first_match, row.seen) == (None, None, None)
 
@@ -201,24 +211,26 @@ EVERYTHING = list(
     itertools.product(
         (FOUND, CANDIDATE),
         (
-            Seen(),
-            Seen(failed_fetch(Reason.NETWORK)),
-            Seen(msgspec.structs.replace(FETCHED, sha256=OTHER), whole=True),
-            Seen(FETCHED, SCANNED, MEASURED, CUT, whole=True),
+            Evidence(),
+            Evidence(failed_fetch(Reason.NETWORK)),
+            Evidence(msgspec.structs.replace(FETCHED, sha256=OTHER), whole=True),
+            Evidence(FETCHED, SCANNED, MEASURED, CUT, whole=True),
         ),
     )
 )
 
 
 @pytest.mark.parametrize(("candidate", "seen"), EVERYTHING)
-def test_a_withdrawn_video_is_rejected_whatever_else_is_known(candidate: Candidate, seen: Seen):
-    withdrawn = Seen(seen.fetch, seen.scan, seen.length, seen.cut, whole=seen.whole, withdrawn=True)
+def test_a_withdrawn_video_is_rejected_whatever_else_is_known(candidate: Candidate, seen: Evidence):
+    withdrawn = Evidence(
+        seen.fetch, seen.scan, seen.length, seen.cut, whole=seen.whole, withdrawn=True
+    )
     for target in TARGETS:
         decision = decide(candidate, target, withdrawn, LIMITS)
         assert decision == Decision(Outcome.REJECTED, Reason.WITHDRAWN)
 
 
 def test_a_withdrawn_video_has_no_clips_in_its_verdict():
-    seen = Seen(FETCHED, SCANNED, MEASURED, CUT, whole=True, withdrawn=True)
-    decision = because(Reason.WITHDRAWN)
-    assert account(FOUND, FOUND.matches[0], TARGETS[0], seen, decision, "0" * 64).clips == 0
+    seen = Evidence(FETCHED, SCANNED, MEASURED, CUT, whole=True, withdrawn=True)
+    decision = decision_for(Reason.WITHDRAWN)
+    assert verdict_row(FOUND, FOUND.matches[0], TARGETS[0], seen, decision, "0" * 64).clips == 0

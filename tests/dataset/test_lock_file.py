@@ -17,7 +17,7 @@ from tests.curating import verdicts_of
 from tests.locking import TARGETS, data_set, key_of, rewritten, url_of
 from videonet.dataset.lock_file import NAME, read_lock, write_lock
 from videonet.dataset.shard_rewrite import rewrite_shard
-from videonet.dataset.verify import problems_of
+from videonet.dataset.verify import verify
 from videonet.errors import UsageError
 from videonet.files import sha256_of
 from videonet.schemas.lock_file import LockedVideo
@@ -26,7 +26,7 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.record import arrow_schema
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def out(curated: Curated, tmp_path: Path) -> Path:
 
 
 def manifest_in(out: Path) -> Manifest:
-    manifest = Output(out).manifest()
+    manifest = DatasetDir(out).manifest()
     assert manifest is not None
     return manifest
 
@@ -81,8 +81,8 @@ def test_its_spans_are_the_clips(curated: Curated):
 
 def test_its_header_is_what_the_data_set_was_made_with(curated: Curated):
     header, manifest = read_lock(curated.out / NAME).header, manifest_in(curated.out)
-    assert header.targets == Output(curated.out).targets()
-    assert header.labels == Output(curated.out).labels()
+    assert header.targets == DatasetDir(curated.out).targets()
+    assert header.labels == DatasetDir(curated.out).labels()
     assert header.settings == {
         name: value for name, value in manifest.settings.items() if name != "lock"
     }
@@ -111,7 +111,7 @@ def test_no_path_of_this_machine_is_in_it(curated: Curated):
 def test_equal_data_sets_have_equal_lock_files(out: Path):
     before = (out / NAME).read_bytes()
     manifest = manifest_in(out)
-    write_lock(Output(out), manifest)
+    write_lock(DatasetDir(out), manifest)
     assert (out / NAME).read_bytes() == before
 
 
@@ -119,7 +119,7 @@ def test_where_clips_begin_and_end_is_not_read_again_from_the_clips(out: Path):
     before = (out / NAME).read_bytes()
     for file in (out / "clips").glob("*/*"):
         file.write_bytes(b"")
-    write_lock(Output(out), manifest_in(out))
+    write_lock(DatasetDir(out), manifest_in(out))
     assert (out / NAME).read_bytes() == before
 
 
@@ -136,24 +136,24 @@ def test_what_was_noted_of_other_files_or_never_is_read_from_the_clips(out: Path
         shards=tuple(each for each in manifest.shards if each.path.endswith(format_name)),
     )
     for index in range(2):
-        state = Output(out).shard_state(index)
+        state = DatasetDir(out).shard_state(index)
         assert state is not None
         # Were it believed, the lock file would have no spans; without `files` it is of nothing.
-        Output(out).write_shard_state(index, msgspec.structs.replace(state, spans={}))
-    write_lock(Output(out), manifest)
+        DatasetDir(out).write_shard_state(index, msgspec.structs.replace(state, spans={}))
+    write_lock(DatasetDir(out), manifest)
     assert list(read_lock(out / NAME).rows()) == before
     for index in range(2):
-        state = Output(out).shard_state(index)
+        state = DatasetDir(out).shard_state(index)
         assert state is not None
         own = tuple(each for each in state.files if each.path.endswith(format_name))
         unnoted = msgspec.structs.replace(state, files=own, spans=None)
-        Output(out).write_shard_state(index, unnoted)
-    write_lock(Output(out), manifest)
+        DatasetDir(out).write_shard_state(index, unnoted)
+    write_lock(DatasetDir(out), manifest)
     assert list(read_lock(out / NAME).rows()) == before
 
 
 def test_it_is_noted_also_when_a_video_is_taken_out_of_a_shard(out: Path):
-    output, videos = Output(out), list(read_lock(out / NAME).rows())
+    output, videos = DatasetDir(out), list(read_lock(out / NAME).rows())
     gone, *others = videos
     index = shard_of(gone.video_key, 2)
     rewrite_shard(output, manifest_in(out), 2, index, frozenset({gone.video_key}))
@@ -167,7 +167,7 @@ def test_it_is_noted_also_when_a_video_is_taken_out_of_a_shard(out: Path):
 
 
 def test_verify_looks_at_the_clips_and_not_at_what_was_noted(out: Path):
-    output = Output(out)
+    output = DatasetDir(out)
     for index in range(2):
         state = output.shard_state(index)
         assert state is not None
@@ -184,7 +184,7 @@ def test_a_damaged_list_ends_in_a_sentence(out: Path, name: str):
         if damage is not None:
             (out / name).write_bytes(damage)
         with pytest.raises(UsageError, match=r"targets.json or labels.json of .* cannot be read"):
-            write_lock(Output(out), manifest_in(out))
+            write_lock(DatasetDir(out), manifest_in(out))
         ended = videonet("verify", out)
         assert ended.code == 2, ended
         assert "labels.json" in ended.stderr
@@ -197,7 +197,7 @@ def test_a_shard_that_cannot_be_read_is_named_and_the_lock_file_stays(out: Path)
         file.write_bytes(file.read_bytes()[:-9])
     shutil.rmtree(out / "_state")
     with pytest.raises(UsageError, match=r"clips-0000\d-of-00002.parquet is damaged"):
-        write_lock(Output(out), manifest_in(out))
+        write_lock(DatasetDir(out), manifest_in(out))
     assert (out / NAME).read_bytes() == before
 
 
@@ -215,7 +215,7 @@ def test_whatever_is_kept_comes_back_shard_by_shard_in_the_order_of_keys(
 ):
     shutil.rmtree(tmp_path / "made", ignore_errors=True)
     manifest = data_set(tmp_path / "made", kept, shards)
-    write_lock(Output(tmp_path / "made"), manifest)
+    write_lock(DatasetDir(tmp_path / "made"), manifest)
     lock = read_lock(tmp_path / "made" / NAME)
     videos = list(lock.rows())
     assert {each.video_key: set(each.labels) for each in videos} == {
@@ -311,7 +311,7 @@ def test_a_header_that_is_not_as_it_should_be_is_refused(
 def test_a_row_that_says_what_cannot_be_is_refused(
     tmp_path: Path, changes: dict[str, Any], why: str
 ):
-    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
     refused(rewritten(tmp_path / NAME, lambda rows: [rows[0] | changes]), why)
 
 
@@ -338,12 +338,12 @@ def test_a_row_that_says_what_cannot_be_is_refused(
     ids=str,
 )
 def test_no_video_may_go_by_the_name_of_another(tmp_path: Path, changes: dict[str, Any]):
-    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
     refused(rewritten(tmp_path / NAME, lambda rows: [rows[0] | changes]), "is not what .* is call")
 
 
 def test_a_video_of_youtube_goes_by_its_id_whatever_its_url_looks_like(tmp_path: Path):
-    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
     for url in ("https://youtu.be/abcdefghijk", "https://www.youtube.com/watch?v=abcdefghijk&t=9"):
         changes = {"video_key": "youtube:abcdefghijk", "url": url}
         rewritten(tmp_path / NAME, lambda rows, new=changes: [rows[0] | new])
@@ -352,7 +352,7 @@ def test_a_video_of_youtube_goes_by_its_id_whatever_its_url_looks_like(tmp_path:
 
 
 def test_what_a_strangers_file_says_cannot_steer_the_terminal(tmp_path: Path):
-    write_lock(Output(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
+    write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
     rewritten(tmp_path / NAME, lambda rows: [rows[0] | {"video_key": "a\x1b[2J\nb"}])
     with pytest.raises(UsageError) as error:
         list(read_lock(tmp_path / NAME).rows())
@@ -380,7 +380,7 @@ def test_other_columns_are_refused(out: Path):
 
 
 def problem(out: Path, like: str) -> None:
-    (found,) = problems_of(out).problems
+    (found,) = verify(out).problems
     assert re.search(like, found), found
 
 

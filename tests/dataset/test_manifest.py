@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.curated import curated_once
 from tests.curating import verdicts_of
-from videonet.curation.verdict import because
+from videonet.curation.verdict import decision_for
 from videonet.dataset.manifest import COUNTED, tally, tally_table
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import arrow_schema
@@ -41,7 +41,7 @@ def test_verdicts_are_counted_in_a_table_as_one_by_one(
             template,
             video_key=key,
             target_id=target,
-            outcome=because(reason).outcome if reason else Outcome.KEPT,
+            outcome=decision_for(reason).outcome if reason else Outcome.KEPT,
             reason=reason,
             clips=0 if reason else clips[key],
         )

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from tests.curated import Curated, curated_once, sentence, videonet
-from videonet.dataset.verify import problems_of
+from videonet.dataset.verify import verify
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 SHARDS = 2
 
@@ -34,7 +34,7 @@ def out(curated: Curated, tmp_path: Path) -> Path:
 
 def problem(out: Path, like: str) -> None:
     """Fails unless the command ends with 1 and names this and nothing else."""
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert len(problems) == 1, problems
     assert re.search(like, problems[0]), problems
     ended = videonet("verify", out)
@@ -45,7 +45,7 @@ def problem(out: Path, like: str) -> None:
 
 def full_shard(out: Path) -> int:
     """Index of a shard with clips in it."""
-    output = Output(out)
+    output = DatasetDir(out)
     return next(
         index for index in range(SHARDS) if any(row.clips for row in output.verdicts(index, SHARDS))
     )
@@ -53,7 +53,7 @@ def full_shard(out: Path) -> int:
 
 def kept_video(out: Path, labels: int = 1) -> tuple[int, Verdict]:
     """A video that was kept for so many targets, and the index of its shard."""
-    output = Output(out)
+    output = DatasetDir(out)
     for index in range(SHARDS):
         kept = [row for row in output.verdicts(index, SHARDS) if row.outcome is Outcome.KEPT]
         for row in kept:
@@ -64,7 +64,7 @@ def kept_video(out: Path, labels: int = 1) -> tuple[int, Verdict]:
 
 def restate(out: Path, path: str, **stated: int) -> None:
     """Make the manifest say what a file's bytes are now, and whatever else is given."""
-    output = Output(out)
+    output = DatasetDir(out)
     manifest = output.manifest()
     data = (out / path).read_bytes()
     facts = {"sha256": sha256(data).hexdigest(), "bytes": len(data), **stated}
@@ -94,12 +94,12 @@ def rewrite_clips(
 def rewrite_verdicts(
     out: Path, index: int, change: Callable[[list[Verdict]], list[Verdict]]
 ) -> None:
-    output = Output(out)
+    output = DatasetDir(out)
     output.write_verdicts(index, SHARDS, change(list(output.verdicts(index, SHARDS))))
 
 
 def test_a_fresh_data_set_is_sound(curated: Curated):
-    found = problems_of(curated.out)
+    found = verify(curated.out)
     assert found.problems == []
     assert (found.shards, found.clips, found.pairs) == (2 * SHARDS, 4, 5)
     # 10.24 s and 5.76 s of one video, 10.24 s of two others, at 12.5 frames a second.
@@ -145,7 +145,7 @@ def test_a_missing_shard_is_found(out: Path, format_name: str):
 
 
 def test_a_shard_that_the_manifest_forgot_is_found(out: Path):
-    output = Output(out)
+    output = DatasetDir(out)
     manifest = output.manifest()
     gone, *shards = manifest.shards
     output.write_manifest(msgspec.structs.replace(manifest, shards=tuple(shards)))
@@ -174,7 +174,7 @@ def test_a_size_that_the_manifest_has_wrong_is_found(out: Path):
 
 def test_a_hidden_draft_is_no_problem(out: Path):
     (out / "clips/parquet/.clips-00000-of-00002.parquet.tmp").write_bytes(b"PAR1 torn")
-    assert problems_of(out).problems == []
+    assert verify(out).problems == []
 
 
 # Clips.
@@ -274,7 +274,7 @@ def test_a_clip_that_is_there_twice_is_found(out: Path):
         return [*clips, first]
 
     rewrite_clips(out, index, twice)
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert re.search(f"#0 in .* stands where {kept.video_key}#{kept.clips} is due", problems[0])
     assert re.search(
         f"has {kept.clips + 1} clips in .*, its verdict says {kept.clips}", problems[1]
@@ -314,7 +314,7 @@ def test_a_verdict_that_says_another_number_of_clips_is_found(out: Path):
         return [msgspec.structs.replace(row, clips=9) if row == kept else row for row in rows]
 
     rewrite_verdicts(out, index, more)
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert f"{kept.video_key} has {kept.clips} clips in" in problems[0]
     assert problems[1].startswith("The total of clips is ")
     assert len(problems) == 2
@@ -326,7 +326,7 @@ def test_a_verdict_that_says_another_number_of_clips_is_found(out: Path):
 def test_a_verdict_that_was_removed_is_found(out: Path):
     index, kept = kept_video(out)
     rewrite_verdicts(out, index, lambda rows: [row for row in rows if row != kept])
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert f"Candidate {kept.video_key} for {kept.target_id} has no verdict." in problems
     assert f"The verdicts on {kept.target_id} are not as many as stated." in problems
 
@@ -338,7 +338,7 @@ def test_a_verdict_that_was_added_is_found(out: Path, target: str):
     rewrite_verdicts(
         out, full_shard(out), lambda rows: [*rows, msgspec.structs.replace(rows[0], **extra)]
     )
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert f"The verdict on youtube:extra for {target} is one too many." in problems
     assert "The total of candidates is 5, 4 is stated." in problems
 
@@ -346,7 +346,7 @@ def test_a_verdict_that_was_added_is_found(out: Path, target: str):
 def test_a_verdict_that_is_there_twice_is_found(out: Path):
     index, kept = kept_video(out)
     rewrite_verdicts(out, index, lambda rows: [*rows, kept])
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert f"The verdict on {kept.video_key} for {kept.target_id} is one too many." in problems
 
 
@@ -358,7 +358,7 @@ def test_a_changed_outcome_is_found(out: Path):
         return [msgspec.structs.replace(row, **rejected) if row == kept else row for row in rows]
 
     rewrite_verdicts(out, index, change)
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert f"The verdicts on {kept.target_id} are not as many as stated." in problems
     assert any("is of a video that was not kept" in each for each in problems)
 
@@ -374,7 +374,7 @@ def test_a_changed_reason_is_found(out: Path):
 
     for index in range(SHARDS):
         rewrite_verdicts(out, index, change)
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert problems[0] == "The verdicts on mushroom are not as many as stated."
     assert problems[1].startswith("The total of verdicts is ")
     assert len(problems) == 2
@@ -388,7 +388,7 @@ def test_accounts_that_cannot_be_read_are_named(out: Path, kind: str, damage: st
         file.unlink()
     else:
         file.write_bytes(file.read_bytes()[:-20])
-    problems = problems_of(out).problems
+    problems = verify(out).problems
     assert problems[0].startswith("The accounts of shard 0 cannot be read: ")
     assert videonet("verify", out).code == 1
 

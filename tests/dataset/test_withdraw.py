@@ -24,7 +24,7 @@ from tests.withdrawing import (
     times,
     tree,
 )
-from videonet.dataset.verify import problems_of
+from videonet.dataset.verify import verify
 from videonet.dataset.withdraw import withdraw
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
@@ -32,7 +32,7 @@ from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
 
@@ -61,7 +61,7 @@ def test_a_withdrawn_video_is_in_no_shard_and_its_verdicts_say_so(copy: Curated)
     assert clips_of(copy.out, verdict.video_key) == {}
     assert clips_of(copy.out, other.video_key) == others
     assert outcomes(copy.out, verdict.video_key) == {OUT_OF_ALL}
-    manifest = Output(copy.out).manifest()
+    manifest = DatasetDir(copy.out).manifest()
     assert manifest is not None
     assert manifest.totals.verdicts.rejected[Reason.WITHDRAWN] == 1
     assert_sound(copy.out)
@@ -125,7 +125,7 @@ def test_a_candidate_that_was_not_kept_can_be_withdrawn_and_no_shard_changes(cop
 def test_a_data_set_from_which_all_videos_are_withdrawn_has_valid_empty_shards(copy: Curated):
     keys = sorted({each.video_key for each in verdicts_of(copy.out)})
     withdraw(copy.out, keys, copy.store)
-    manifest = Output(copy.out).manifest()
+    manifest = DatasetDir(copy.out).manifest()
     assert manifest is not None
     assert [shard.rows for shard in manifest.shards] == [0] * SHARDS * len(FORMATS)
     assert (manifest.totals.clips, manifest.totals.verdicts.kept) == (0, 0)
@@ -135,7 +135,7 @@ def test_a_data_set_from_which_all_videos_are_withdrawn_has_valid_empty_shards(c
 
 
 def test_of_an_id_that_several_videos_share_all_are_withdrawn_and_named(copy: Curated):
-    output, (one, other) = Output(copy.out), kept_beside_others(copy.out)
+    output, (one, other) = DatasetDir(copy.out), kept_beside_others(copy.out)
     index = shard_of(one.video_key, SHARDS)
 
     def shared(rows: Any) -> list[Any]:
@@ -400,10 +400,10 @@ def test_a_shard_without_a_whole_file_is_named_and_the_curation_mends_it(
 def test_a_withdrawn_video_that_is_still_there_is_found_by_verify(copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
     refusal = Withdrawal(video_key=verdict.video_key, video_id=verdict.video_id)
-    Output(copy.out).write_withdrawals([refusal])
+    DatasetDir(copy.out).write_withdrawals([refusal])
     assert (
         f"{verdict.video_key} was withdrawn and is kept; withdraw it again."
-        in problems_of(copy.out).problems
+        in verify(copy.out).problems
     )
 
 

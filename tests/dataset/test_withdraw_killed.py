@@ -15,7 +15,7 @@ import pytest
 from tests.curated import Curated, curated_once
 from tests.dataset.test_withdraw import OUT_OF_ALL, assert_sound, kept_beside_others, outcomes, tree
 from videonet.dataset.withdraw import withdraw
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 
@@ -115,12 +115,12 @@ def test_killed_at_any_moment_after_the_refusal_the_next_withdrawal_completes_it
     curated: Curated, killed: list[Killed], tmp_path: Path
 ):
     video, other = kept_beside_others(curated.out)
-    *interrupted, done = (each for each in killed if Output(each.out).withdrawals())
+    *interrupted, done = (each for each in killed if DatasetDir(each.out).withdrawals())
     whole = Path(shutil.copytree(done.out, tmp_path / "whole"))
     withdraw(whole, [other.video_id], Path(shutil.copytree(done.store, tmp_path / "store")))
     assert_sound(whole)
     assert {video.video_key, other.video_key} == {
-        each.video_key for each in Output(whole).withdrawals()
+        each.video_key for each in DatasetDir(whole).withdrawals()
     }
     for number, each in enumerate(interrupted):
         out = Path(shutil.copytree(each.out, tmp_path / f"{number}/out"))

@@ -22,7 +22,7 @@ from tests.withdrawing import (
 from videonet.dataset.withdraw import withdraw
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 
@@ -38,7 +38,7 @@ def copy(curated: Curated, tmp_path: Path) -> Curated:
 
 def unfinished(copy: Curated) -> None:
     """As a run over a finished OUT leaves it that is killed once it has its candidate list."""
-    output = Output(copy.out)
+    output = DatasetDir(copy.out)
     lookup = output.lookup()
     assert lookup is not None
     output.begin_anew()
@@ -125,7 +125,7 @@ def test_killed_before_the_files_of_an_unfinished_shard_are_in_place_the_next_ca
     withdraw(copy.out, [verdict.video_id], copy.store)
     assert tree(copy.out) == done
     assert clips_of(copy.out, verdict.video_key) == {}
-    state = Output(copy.out).shard_state(shard_of(verdict.video_key, SHARDS))
+    state = DatasetDir(copy.out).shard_state(shard_of(verdict.video_key, SHARDS))
     assert state is not None
     assert verdict.video_key not in state.to_json().decode()
 
@@ -149,7 +149,7 @@ def test_a_run_that_was_killed_before_its_first_verdicts_is_no_hindrance(
 ):
     verdict, _ = kept_beside_others(copy.out)
     unfinished(copy)
-    for file in Output(copy.out).verdict_folder.iterdir():
+    for file in DatasetDir(copy.out).verdict_folder.iterdir():
         file.unlink()
     withdraw(copy.out, [verdict.video_id], copy.store)
     assert clips_of(copy.out, verdict.video_key) == {}

@@ -19,10 +19,10 @@ from tests.curated import Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
 from tests.locking import TARGETS, data_set, key_of, rewritten, verdict
 from videonet.cli.rebuild import show
-from videonet.curation.context import workbench
+from videonet.curation.context import run_context
 from videonet.dataset.lock_file import NAME, read_lock, write_lock
 from videonet.dataset.rebuild_diff import SHOWN, Rebuilt, compared
-from videonet.dataset.verify import problems_of
+from videonet.dataset.verify import verify
 from videonet.execution.execute import execute
 from videonet.execution.rebuild import Rebuild, prepare_rebuild
 from videonet.pipelines.curate import curate as graph
@@ -30,7 +30,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
 
@@ -144,8 +144,8 @@ def again(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_same_data_set_is_made_elsewhere_to_the_byte(made: Made, again: Path):
     assert clips_of(again / "out") == clips_of(made.out)
-    assert problems_of(again / "out").problems == []
-    assert problems_of(again / "out").clips == len(KEPT)
+    assert verify(again / "out").problems == []
+    assert verify(again / "out").clips == len(KEPT)
 
 
 def test_kept_videos_alone_are_asked_for_and_nothing_is_classified(again: Path):
@@ -156,7 +156,7 @@ def test_kept_videos_alone_are_asked_for_and_nothing_is_classified(again: Path):
 
 
 def test_the_manifest_says_the_same_settings_and_from_which_lock(made: Made, again: Path):
-    first, second = Output(made.out).manifest(), Output(again / "out").manifest()
+    first, second = DatasetDir(made.out).manifest(), DatasetDir(again / "out").manifest()
     assert first is not None
     assert second is not None
     lock = read_lock(made.lock)
@@ -225,7 +225,7 @@ def test_the_others_are_there_and_the_account_balances(made: Made, holes: tuple[
         ("both.mp4", "sailboat"): (Outcome.KEPT, None),
         ("regatta.mp4", "sailboat"): (Outcome.KEPT, None),
     }
-    assert problems_of(out).problems == []
+    assert verify(out).problems == []
     clips = {
         root: [
             clip
@@ -275,7 +275,7 @@ def test_where_most_are_gone_the_exit_code_says_so(made: Made, tmp_path: Path):
 def test_of_many_the_first_are_shown_and_all_are_counted(tmp_path: Path):
     names = sorted((f"{number:03}" for number in range(3 * SHOWN)), key=key_of)
     manifest = data_set(tmp_path, {name: {0, 1} for name in names}, 1)
-    output = Output(tmp_path)
+    output = DatasetDir(tmp_path)
     write_lock(output, manifest)
     lock = read_lock(tmp_path / NAME)
     rows = []
@@ -299,7 +299,7 @@ def cut_short(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def shown(lock: Path, out: Path) -> tuple[Rebuilt, list[str]]:
     """How much of what `lock` names is in a finished OUT, and how that is told."""
-    output = Output(out)
+    output = DatasetDir(out)
     manifest = output.manifest()
     assert manifest is not None
     rebuilt, said = compared(read_lock(lock), output, manifest), io.StringIO()
@@ -449,7 +449,7 @@ def test_the_formats_that_were_downloaded_are_asked_for_again(made: Made, tmp_pa
     with exclusive_lock(request.store, request.out):
         plan = prepare_rebuild(request, read_lock(lock))
     assert plan.settings.video_format == said
-    assert workbench(plan).web.access.options == asked
+    assert run_context(plan).web.access.options == asked
 
 
 # Interrupted.

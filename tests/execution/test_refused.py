@@ -23,7 +23,7 @@ from tests.site.videos import NAMES
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Licence
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 # Ten pauses, each twice as long as the one before, are seconds then.
 QUICK = ("--requests-per-second", "10000", "--per-host", "2", "--downloads", "2")
@@ -164,7 +164,7 @@ def test_a_class_that_is_not_full_is_reported_name_by_name(folder: Path, videos:
         ended = videonet(*typed(folder, "--per-class", "5"))
     assert "The quota of 5 videos was not filled for 4 of 4 classes." in said(ended)
     assert "Searches that found fewer than 5 videos" in said(ended)
-    lookup = Output(folder / "out").lookup()
+    lookup = DatasetDir(folder / "out").lookup()
     assert lookup is not None
     search = next(each for each in lookup.searches if each.target_id == "balloon")
     assert search.end == "nothing new"

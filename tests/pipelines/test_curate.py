@@ -21,7 +21,7 @@ from videonet.errors import UsageError
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 # A refusal may be one of the moment: the next run asks again.
@@ -95,7 +95,7 @@ def test_an_anti_join_of_candidates_and_verdicts_is_empty(first: Path):
 
 
 def test_the_manifest_counts_what_the_verdicts_say(first: Path):
-    manifest = Output(first / "out").manifest()
+    manifest = DatasetDir(first / "out").manifest()
     assert manifest is not None
     by_outcome = Counter(outcome for outcome, _ in EXPECTED.values())
     totals = manifest.totals.verdicts
@@ -107,7 +107,7 @@ def test_the_manifest_counts_what_the_verdicts_say(first: Path):
 
 def test_both_formats_hold_the_same_clips_with_the_labels_of_the_verdicts(first: Path):
     out = first / "out"
-    names = [target.name for target in Output(out).targets()]
+    names = [target.name for target in DatasetDir(out).targets()]
     clips = {
         name: [
             clip for file in sorted((out / "clips" / name).iterdir()) for clip in reader.read(file)

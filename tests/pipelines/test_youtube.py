@@ -20,7 +20,7 @@ from tests.site import (
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 COUNT = 1_130  # videos, of which a good thousand have titles that name a class
 
@@ -84,7 +84,7 @@ def test_every_condition_of_the_site_is_among_them(world: World):
 
 
 def test_the_accounts_balance(world: World):
-    lookup = Output(world.out).lookup()
+    lookup = DatasetDir(world.out).lookup()
     assert lookup is not None
     for manifest in (world.first, world.second):
         counts = manifest.totals.verdicts

@@ -23,7 +23,7 @@ from videonet.report.gathering import facts_of
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def reasons(verdicts: Sequence[Verdict], outcome: Outcome) -> dict[str, int]:
 
 def assert_counts_are_plain(facts: Facts, out: Path) -> None:
     """All that is counted on the page, against a loop over the verdicts."""
-    lookup = Output(out).lookup()
+    lookup = DatasetDir(out).lookup()
     assert lookup is not None
     verdicts = verdicts_of(out)
     assert facts.funnel == counted(verdicts, lookup.titles, sum(lookup.matched.values()))
@@ -129,7 +129,7 @@ def test_the_numbers_of_a_small_data_set_are_those_of_its_verdicts(curated: Cura
 
 
 def test_classes_and_names_stand_in_the_order_of_the_class_list(demo: Path):
-    facts, targets = facts_of(demo, None), Output(demo).targets()
+    facts, targets = facts_of(demo, None), DatasetDir(demo).targets()
     assert [row.target_id for row in facts.classes] == [each.target_id for each in targets]
     assert [(name.target_id, name.name) for name in facts.names] == [
         (each.target_id, name) for each in targets for name in (each.name, *each.synonyms)
@@ -138,7 +138,7 @@ def test_classes_and_names_stand_in_the_order_of_the_class_list(demo: Path):
 
 def test_the_summary_says_how_much_there_is(curated: Curated):
     facts = facts_of(curated.out, None)
-    manifest = Output(curated.out).manifest()
+    manifest = DatasetDir(curated.out).manifest()
     assert manifest is not None
     shards = [each for each in manifest.shards if each.path.startswith("clips/parquet")]
     assert facts.clip_bytes == sum(each.bytes for each in shards)

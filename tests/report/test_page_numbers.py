@@ -15,7 +15,7 @@ from videonet.report.gathering import facts_of
 from videonet.report.page import page_of
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_every_outcome_and_reason_is_counted(page: Chrome, verdicts: list[Verdic
 def test_every_step_of_the_funnel_is_counted(
     page: Chrome, curated: Curated, verdicts: list[Verdict]
 ):
-    lookup = Output(curated.out).lookup()
+    lookup = DatasetDir(curated.out).lookup()
     assert lookup is not None
     matching = [each for each in verdicts if each.frames_matched]
     kept = [each for each in verdicts if each.outcome is Outcome.KEPT]

@@ -20,7 +20,7 @@ from videonet.report.facts import Picture
 from videonet.report.pictures import Pictures, drawn_kept, pictures
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.video.thumbnails import HEIGHT, strip
 
@@ -57,13 +57,15 @@ def seen(number: int, target: int, *, kept: bool = True, best: int = 33) -> Verd
     )
 
 
-def out_of(folder: Path, rows: Sequence[Verdict], *, classes: int = 3, shards: int = 1) -> Output:
+def out_of(
+    folder: Path, rows: Sequence[Verdict], *, classes: int = 3, shards: int = 1
+) -> DatasetDir:
     targets = [target(f"class {index}", target_id=f"n{index}") for index in range(classes)]
     labels = [f"thing {index}, stuff" for index in range(classes + 1)]
-    return Output(write(folder, targets, rows, labels=labels, shards=shards))
+    return DatasetDir(write(folder, targets, rows, labels=labels, shards=shards))
 
 
-def shown(output: Output, store: Store, limit: int = 300) -> Pictures:
+def shown(output: DatasetDir, store: Store, limit: int = 300) -> Pictures:
     with open_account(output, {"per_class": 5000, "min_seconds": 10.0}) as account:
         return pictures(account, store, limit)
 
@@ -81,7 +83,7 @@ def image(picture: Picture) -> Image.Image:
 
 def test_of_a_small_data_set_all_kept_and_all_mistaken_videos_are_shown(curated: Curated):
     verdicts = {(each.video_key, each.target_id): each for each in verdicts_of(curated.out)}
-    sheets = shown(Output(curated.out), Store(curated.store))
+    sheets = shown(DatasetDir(curated.out), Store(curated.store))
     expected = {pair for pair, each in verdicts.items() if each.outcome is Outcome.KEPT}
     assert {(each.video_key, each.target_id) for each in sheets.kept} == expected
     for each in sheets.kept:

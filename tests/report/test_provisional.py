@@ -17,7 +17,7 @@ from videonet.report.provisional import Provisional, provisional
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 
@@ -27,16 +27,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 
 @pytest.fixture
-def out(finished: Curated, tmp_path: Path) -> Output:
+def out(finished: Curated, tmp_path: Path) -> DatasetDir:
     """OUT of a run that was stopped just before its shards were written."""
     shutil.copytree(finished.out, tmp_path / "out")
     (tmp_path / "out" / "manifest.json").unlink()
     shutil.rmtree(tmp_path / "out" / "verdicts")
-    return Output(tmp_path / "out")
+    return DatasetDir(tmp_path / "out")
 
 
 def of(run: Provisional) -> list[Verdict]:
-    return list(Output(run.verdict_folder.parent).verdicts(0, 1))
+    return list(DatasetDir(run.verdict_folder.parent).verdicts(0, 1))
 
 
 def test_verdicts_that_are_known_during_a_run_are_those_that_it_ends_with(
@@ -60,7 +60,7 @@ def test_verdicts_that_are_known_during_a_run_are_those_that_it_ends_with(
         def look() -> None:
             while not over.wait(0.05):
                 try:
-                    known = provisional(Output(tmp_path / "out"), None, tmp_path / "looked")
+                    known = provisional(DatasetDir(tmp_path / "out"), None, tmp_path / "looked")
                 except (UsageError, FileNotFoundError):
                     continue  # nothing is there yet
                 if known.decided == len(titles):
@@ -90,7 +90,7 @@ def test_verdicts_that_are_known_during_a_run_are_those_that_it_ends_with(
 
 
 def test_of_a_run_that_lacks_only_its_last_step_all_is_known(
-    finished: Curated, out: Output, tmp_path: Path
+    finished: Curated, out: DatasetDir, tmp_path: Path
 ):
     known = provisional(out, None, tmp_path / "looked")
     assert known.decided == known.pairs == len(verdicts_of(finished.out))
@@ -100,7 +100,7 @@ def test_of_a_run_that_lacks_only_its_last_step_all_is_known(
 
 
 def test_looking_writes_nothing_to_out_or_to_the_store(
-    finished: Curated, out: Output, tmp_path: Path
+    finished: Curated, out: DatasetDir, tmp_path: Path
 ):
     store = tmp_path / "store"
     shutil.copytree(finished.store, store)
@@ -124,7 +124,7 @@ def every(folder: Path) -> list[Path]:
     ],
 )
 def test_a_failure_that_this_run_is_still_to_try_again_is_no_verdict(
-    out: Output, tmp_path: Path, reason: Reason | None, of_this_run: bool, is_known: bool
+    out: DatasetDir, tmp_path: Path, reason: Reason | None, of_this_run: bool, is_known: bool
 ):
     store = Store(tmp_path / "store")
     store.prepare()
@@ -156,7 +156,7 @@ def test_a_failure_that_this_run_is_still_to_try_again_is_no_verdict(
 
 
 def test_of_many_candidates_the_first_few_are_looked_at_and_the_state_says_so(
-    finished: Curated, out: Output, tmp_path: Path
+    finished: Curated, out: DatasetDir, tmp_path: Path
 ):
     known = provisional(out, None, tmp_path / "looked", most=3)
     assert known.sampled
@@ -167,7 +167,7 @@ def test_of_many_candidates_the_first_few_are_looked_at_and_the_state_says_so(
     assert known.state == f"not finished: {pairs} have a verdict, in a sample of 3 of 4 videos"
 
 
-def test_what_is_missing_is_said_in_a_sentence(out: Output, tmp_path: Path):
+def test_what_is_missing_is_said_in_a_sentence(out: DatasetDir, tmp_path: Path):
     with pytest.raises(UsageError, match=r"nowhere is not here.*--store"):
         provisional(out, Store(tmp_path / "nowhere"), tmp_path / "looked")
     (out.root / "lookup.json").unlink()

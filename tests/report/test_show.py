@@ -22,7 +22,7 @@ from videonet.report.video_sheet.video_view import Exhibit, Moment, exhibit, fil
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of, shard_path
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 BOTH, LONG, NOT_ONE = (
     "a balloon and a sailboat.mp4",
@@ -52,7 +52,7 @@ def verdict_of(out: Path, video_id: str) -> Verdict:
 
 def rewrite(out: Path, which: str, **changes: object) -> None:
     """Say something else in all verdicts on a video."""
-    output = Output(out)
+    output = DatasetDir(out)
     lookup = output.lookup()
     assert lookup is not None
     for index in range(lookup.shards):

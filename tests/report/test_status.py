@@ -32,7 +32,7 @@ from videonet.report.status import MISSED, SILENCE, Status, status_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.run import Lookup
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 PATIENCE = 180  # seconds until something that should appear counts as missing
@@ -238,15 +238,15 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 
 @pytest.fixture
-def unfinished(curated: Curated, tmp_path: Path) -> Output:
+def unfinished(curated: Curated, tmp_path: Path) -> DatasetDir:
     """A copy of a data set as it is before its manifest: 5 pairs, and no process has counted."""
     out = Path(shutil.copytree(curated.out, tmp_path / "out"))
     (out / "manifest.json").unlink()
     (tmp_path / "store" / "found").mkdir(parents=True)
-    return Output(out)
+    return DatasetDir(out)
 
 
-def says(output: Output, name: str, ago: float, **counts: object) -> None:
+def says(output: DatasetDir, name: str, ago: float, **counts: object) -> None:
     """Let a process have said something `ago` seconds before NOW, into the store beside OUT."""
     store = Store(output.root.parent / "store")
     store.prepare()
@@ -271,7 +271,7 @@ def says(output: Output, name: str, ago: float, **counts: object) -> None:
     store.write(store.progress_name(plan.run_id, name), record.to_json())
 
 
-def write_store(output: Output, store: Path) -> None:
+def write_store(output: DatasetDir, store: Path) -> None:
     """Let the run have had its store there."""
     facts = json.loads((output.root / "run.json").read_bytes())
     output.write_run_facts({**facts, "plan": {**facts["plan"], "store": str(store)}})
@@ -302,11 +302,11 @@ def watching(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> Ite
         signal.signal(signal.SIGINT, before)
 
 
-def seen_in(output: Output) -> Status:
+def seen_in(output: DatasetDir) -> Status:
     return status_of(output.root, output.root.parent / "store", NOW)
 
 
-def test_the_counts_of_all_processes_are_summed(unfinished: Output):
+def test_the_counts_of_all_processes_are_summed(unfinished: DatasetDir):
     cost = StageCost(seconds=2.0, items=3, bytes=4)
     says(unfinished, "a-1", 1, kept=1, rejected={"too_short": 1}, stages={"scan": cost})
     says(unfinished, "b-1", 2, kept=1, rejected={"too_short": 1}, stages={"scan": cost})
@@ -319,7 +319,9 @@ def test_the_counts_of_all_processes_are_summed(unfinished: Output):
     assert (seen.silent, seen.seconds) == (1, 102)
 
 
-def test_the_rates_of_those_at_work_are_summed_and_say_how_long_the_rest_takes(unfinished: Output):
+def test_the_rates_of_those_at_work_are_summed_and_say_how_long_the_rest_takes(
+    unfinished: DatasetDir,
+):
     says(unfinished, "a-1", 1, kept=1, recent_pairs=1, recent_seconds=100.0)
     says(unfinished, "b-1", 1, kept=2, recent_pairs=2, recent_seconds=50.0)
     says(unfinished, "c-1", 1)
@@ -329,20 +331,20 @@ def test_the_rates_of_those_at_work_are_summed_and_say_how_long_the_rest_takes(u
     assert seen.seconds_left == pytest.approx(2 / 0.05)
 
 
-def test_without_a_verdict_of_late_nobody_knows_how_long_the_rest_takes(unfinished: Output):
+def test_without_a_verdict_of_late_nobody_knows_how_long_the_rest_takes(unfinished: DatasetDir):
     says(unfinished, "a-1", 1, kept=3, recent_pairs=0, recent_seconds=180.0)
     seen = seen_in(unfinished)
     assert (seen.done, seen.rate, seen.seconds_left) == (3, None, None)
 
 
-def test_a_pair_that_two_workers_have_done_is_done_once(unfinished: Output):
+def test_a_pair_that_two_workers_have_done_is_done_once(unfinished: DatasetDir):
     for name in ("a-1", "b-1"):
         says(unfinished, name, 1, kept=5)
     seen = seen_in(unfinished)
     assert (seen.phase, seen.done, seen.pairs) == (Phase.SHARDS, 5, 5)
 
 
-def test_until_there_is_a_list_titles_are_looked_at(unfinished: Output):
+def test_until_there_is_a_list_titles_are_looked_at(unfinished: DatasetDir):
     (unfinished.root / "lookup.json").unlink()
     says(unfinished, "a-1", 1, searched=2, pairs=0)
     seen = seen_in(unfinished)
@@ -351,7 +353,7 @@ def test_until_there_is_a_list_titles_are_looked_at(unfinished: Output):
     assert said.startswith("looking at titles: 2 of 3 classes searched\n")
 
 
-def test_a_list_without_pairs_leaves_shards_to_be_written(unfinished: Output):
+def test_a_list_without_pairs_leaves_shards_to_be_written(unfinished: DatasetDir):
     lookup = unfinished.lookup()
     assert isinstance(lookup, Lookup)
     unfinished.write_lookup(msgspec.structs.replace(lookup, pairs=0))
@@ -359,14 +361,14 @@ def test_a_list_without_pairs_leaves_shards_to_be_written(unfinished: Output):
     assert seen_in(unfinished).phase is Phase.SHARDS
 
 
-def test_a_run_goes_on_while_one_process_lives(unfinished: Output):
+def test_a_run_goes_on_while_one_process_lives(unfinished: DatasetDir):
     says(unfinished, "a-1", SILENCE + 60, kept=1)
     says(unfinished, "b-1", 1, kept=1)
     seen = seen_in(unfinished)
     assert (seen.phase, seen.processes, seen.done) == (Phase.VIDEOS, 1, 2)
 
 
-def test_a_run_without_a_sign_of_life_may_have_been_killed(unfinished: Output):
+def test_a_run_without_a_sign_of_life_may_have_been_killed(unfinished: DatasetDir):
     says(unfinished, "a-1", 3600 + 12 * 60, kept=3)
     assert seen_in(unfinished).phase is Phase.INTERRUPTED
     said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
@@ -377,7 +379,7 @@ def test_a_run_without_a_sign_of_life_may_have_been_killed(unfinished: Output):
     )
 
 
-def test_a_process_of_this_machine_that_is_not_there_is_missed_sooner(unfinished: Output):
+def test_a_process_of_this_machine_that_is_not_there_is_missed_sooner(unfinished: DatasetDir):
     gone = subprocess.Popen(["true"])
     gone.wait()
     ago = (MISSED + SILENCE) / 2
@@ -387,12 +389,12 @@ def test_a_process_of_this_machine_that_is_not_there_is_missed_sooner(unfinished
     assert seen_in(unfinished).phase is Phase.VIDEOS
 
 
-def test_a_run_of_which_nobody_has_heard_has_not_begun(unfinished: Output):
+def test_a_run_of_which_nobody_has_heard_has_not_begun(unfinished: DatasetDir):
     seen = seen_in(unfinished)
     assert (seen.phase, seen.processes, seen.silent) == (Phase.NOT_BEGUN, 0, None)
 
 
-def test_the_counts_of_the_run_before_are_not_those_of_the_next(unfinished: Output):
+def test_the_counts_of_the_run_before_are_not_those_of_the_next(unfinished: DatasetDir):
     says(unfinished, "a-1", 1, kept=5)
     state = unfinished.run_state()
     assert state is not None
@@ -408,13 +410,13 @@ def test_a_finished_data_set_needs_no_store(curated: Curated, tmp_path: Path):
     assert ended.stdout.startswith("finished: 5 pairs of video and class\n")
 
 
-def test_a_run_needs_its_store(unfinished: Output, tmp_path: Path):
+def test_a_run_needs_its_store(unfinished: DatasetDir, tmp_path: Path):
     said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "nowhere"))
     assert str(tmp_path / "nowhere") in said
     assert "--store" in said
 
 
-def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: Output, tmp_path: Path):
+def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: DatasetDir, tmp_path: Path):
     says(unfinished, "a-1", 1, kept=3)
     (tmp_path / "elsewhere").mkdir()
     said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "elsewhere"))
@@ -422,7 +424,7 @@ def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: Output, tmp_
     assert "--store" in said
 
 
-def test_a_run_whose_store_was_moved_away_asks_where_it_is(unfinished: Output, tmp_path: Path):
+def test_a_run_whose_store_was_moved_away_asks_where_it_is(unfinished: DatasetDir, tmp_path: Path):
     (tmp_path / "moved").mkdir()
     write_store(unfinished, tmp_path / "moved")
     said = sentence(videonet("status", unfinished.root))
@@ -433,9 +435,9 @@ def test_a_run_whose_store_was_moved_away_asks_where_it_is(unfinished: Output, t
 
 
 def test_who_watches_sees_the_end(
-    unfinished: Output, curated: Curated, monkeypatch: pytest.MonkeyPatch
+    unfinished: DatasetDir, curated: Curated, monkeypatch: pytest.MonkeyPatch
 ):
-    manifest = Output(curated.out).manifest()
+    manifest = DatasetDir(curated.out).manifest()
     assert manifest is not None
     with watching(monkeypatch, lambda: unfinished.write_manifest(manifest)):
         ended = videonet(
@@ -446,7 +448,7 @@ def test_who_watches_sees_the_end(
 
 
 def test_who_stops_watching_ends_without_a_word(
-    unfinished: Output, monkeypatch: pytest.MonkeyPatch
+    unfinished: DatasetDir, monkeypatch: pytest.MonkeyPatch
 ):
     says(unfinished, "a-1", 1, kept=3)
     with watching(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):

@@ -13,7 +13,7 @@ from videonet.schemas.run import Lookup
 from videonet.schemas.search import Search
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 SETTINGS: dict[str, Any] = {
     "source": "catalogue",
@@ -71,7 +71,7 @@ def write(
     shards: int = 1,
 ) -> Path:
     """OUT with these verdicts, spread over so many tables; its folder."""
-    output = Output(folder)
+    output = DatasetDir(folder)
     output.write_targets(tuple(targets))
     output.write_labels([Label(wnid=None, name=name) for name in labels])
     for index in range(shards):

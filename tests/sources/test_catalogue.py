@@ -18,7 +18,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.sources.catalogue import REQUIRED, Catalogue
 from videonet.sources.source import BATCH_ROWS, Row
 from videonet.sources.video_key import video_key
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
 TITLE = 'The "best", of cats'
@@ -386,7 +386,7 @@ def test_the_candidate_list_of_a_run_is_a_catalogue(tmp_path: Path):
         "source": "youtube",
         "matches": (),
     }
-    Output(tmp_path).write_candidates(0, 1, [Candidate(**fields)])
+    DatasetDir(tmp_path).write_candidates(0, 1, [Candidate(**fields)])
     (row,) = rows_of(tmp_path / "candidates")
     assert (row.video_id, row.title, row.duration, row.licence) == (
         *("abcdefghijk", "A cat"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Sighting
-from videonet.sources.known_videos import Found, remember
+from videonet.sources.known_videos import KnownVideos, remember
 from videonet.sources.source import Row
 from videonet.storage.store import Store
 
@@ -40,7 +40,7 @@ def new_store(folder: Path) -> Store:
 
 
 def rows_of(store: Store) -> list[Row]:
-    source = Found(store)
+    source = KnownVideos(store)
     source.check()
     return [row for batch in source.batches() for row in batch]
 
@@ -150,7 +150,7 @@ def test_nothing_half_written_is_left_in_the_store(tmp_path: Path):
 def test_an_empty_store_is_refused(tmp_path: Path):
     store = new_store(tmp_path)
     with pytest.raises(UsageError, match="knows no videos yet; fill it with a run") as caught:
-        Found(store).check()
+        KnownVideos(store).check()
     assert str(store.root) in str(caught.value)
 
 

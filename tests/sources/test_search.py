@@ -23,7 +23,7 @@ from videonet.schemas.search import Answer, Search
 from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.search import DATES, YOUTUBE, LookUp, Query, Site, rounds, searched_site
-from videonet.sources.search_cache import Asked
+from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Row
 from videonet.storage.store import Store
 
@@ -69,7 +69,7 @@ def ask(tmp_path: Path) -> "Callable[..., tuple[list[Row], Search]]":
     ) -> tuple[list[Row], Search]:
         limits = FetchLimits(deadline=30, attempts=2, wait=0.01, longest_wait=0.02)
         web = Web(pace or Pace(requests_per_second=1000))
-        asked = Asked(prefix, store, web, limits, run, refresh)
+        asked = SearchContext(prefix, store, web, limits, run, refresh)
         titles = matcher([target])
         search = LookUp(lambda title: bool(titles.match(title)), per_class, patience)
         end = search.run(rounds(target, modifiers, prefix), asked.answers)

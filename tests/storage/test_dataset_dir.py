@@ -22,7 +22,7 @@ from videonet.schemas.settings import Keep
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +70,11 @@ def verdict(key: str = "youtube:a", **changes: object) -> Verdict:
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Output:
-    return Output(tmp_path / "out")
+def output(tmp_path: Path) -> DatasetDir:
+    return DatasetDir(tmp_path / "out")
 
 
-def files_of(output: Output) -> list[str]:
+def files_of(output: DatasetDir) -> list[str]:
     """All files of OUT, hidden ones too."""
     files = (Path(place, name) for place, _, names in os.walk(output.root) for name in names)
     return sorted(file.relative_to(output.root).as_posix() for file in files)
@@ -83,7 +83,7 @@ def files_of(output: Output) -> list[str]:
 # Tables.
 
 
-def test_verdicts_come_back_as_they_were_written_and_in_their_order(output: Output):
+def test_verdicts_come_back_as_they_were_written_and_in_their_order(output: DatasetDir):
     rows = [
         verdict("youtube:b"),
         verdict(
@@ -103,18 +103,18 @@ def test_verdicts_come_back_as_they_were_written_and_in_their_order(output: Outp
     assert list(output.verdicts(0, 2)) == rows
 
 
-def test_candidates_come_back_in_the_order_of_their_keys(output: Output):
+def test_candidates_come_back_in_the_order_of_their_keys(output: DatasetDir):
     output.write_candidates(1, 2, [candidate("youtube:b"), candidate("youtube:a")])
     assert list(output.candidates(1, 2)) == [candidate("youtube:a"), candidate("youtube:b")]
 
 
-def test_tables_longer_than_one_batch_come_back_whole(output: Output):
+def test_tables_longer_than_one_batch_come_back_whole(output: DatasetDir):
     rows = [verdict(f"url:{number:05}") for number in range(2_500)]
     output.write_verdicts(0, 1, rows)
     assert list(output.verdicts(0, 1)) == rows
 
 
-def test_tables_without_rows_have_their_schema_all_the_same(output: Output):
+def test_tables_without_rows_have_their_schema_all_the_same(output: DatasetDir):
     output.write_candidates(0, 1, [])
     output.write_verdicts(0, 1, [])
     assert list(output.candidates(0, 1)) == list(output.verdicts(0, 1)) == []
@@ -123,7 +123,7 @@ def test_tables_without_rows_have_their_schema_all_the_same(output: Output):
         assert pq.read_schema(file).equals(arrow_schema(record))
 
 
-def test_a_table_opens_as_one_folder(output: Output):
+def test_a_table_opens_as_one_folder(output: DatasetDir):
     output.write_verdicts(0, 3, [verdict("youtube:a")])
     output.write_verdicts(1, 3, [])
     output.write_verdicts(2, 3, [verdict("youtube:b")])
@@ -133,7 +133,7 @@ def test_a_table_opens_as_one_folder(output: Output):
     ]
 
 
-def test_equal_rows_are_equal_bytes(output: Output):
+def test_equal_rows_are_equal_bytes(output: DatasetDir):
     output.write_verdicts(0, 2, [verdict()])
     output.write_verdicts(1, 2, [verdict()])
     one, two = sorted(output.verdict_folder.iterdir())
@@ -143,7 +143,7 @@ def test_equal_rows_are_equal_bytes(output: Output):
 # Whole or not at all.
 
 
-def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(output: Output):
+def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(output: DatasetDir):
     seen = []
 
     def rows() -> Iterator[Candidate]:
@@ -170,7 +170,7 @@ def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(ou
     assert after == whole
 
 
-def test_what_was_there_stays_when_writing_fails(output: Output):
+def test_what_was_there_stays_when_writing_fails(output: DatasetDir):
     output.write_verdicts(0, 1, [verdict()])
     with pytest.raises(pa.ArrowException):
         output.write_verdicts(0, 1, [verdict(attempts="not a number")])
@@ -178,7 +178,7 @@ def test_what_was_there_stays_when_writing_fails(output: Output):
     assert files_of(output) == ["verdicts/verdicts-00000-of-00001.parquet"]
 
 
-def test_a_draft_that_a_killed_run_left_is_no_part_of_a_folder(output: Output):
+def test_a_draft_that_a_killed_run_left_is_no_part_of_a_folder(output: DatasetDir):
     output.write_verdicts(0, 1, [verdict()])
     (output.verdict_folder / ".verdicts-00000-of-00001.parquet.tmp").write_bytes(b"PAR1 torn")
     assert pq.read_table(output.verdict_folder).num_rows == 1
@@ -190,7 +190,7 @@ def test_a_draft_that_a_killed_run_left_is_no_part_of_a_folder(output: Output):
 # Single records.
 
 
-def test_what_is_not_there_is_none(output: Output):
+def test_what_is_not_there_is_none(output: DatasetDir):
     assert output.run_state() is None
     assert output.lookup() is None
     assert output.manifest() is None
@@ -199,7 +199,7 @@ def test_what_is_not_there_is_none(output: Output):
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"titles": 3', b'{"titles": 3}', b"\xff"])
-def test_a_torn_record_is_as_good_as_none(output: Output, torn: bytes):
+def test_a_torn_record_is_as_good_as_none(output: DatasetDir, torn: bytes):
     lookup = Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={"cat": 1}, searches=())
     output.write_lookup(lookup)
     assert output.lookup() == lookup
@@ -207,7 +207,7 @@ def test_a_torn_record_is_as_good_as_none(output: Output, torn: bytes):
     assert output.lookup() is None
 
 
-def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(output: Output):
+def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(output: DatasetDir):
     output.write_lookup(Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={}, searches=()))
     for name in ("manifest.json", "README.md", "videos.lock.parquet", "report/index.html"):
         (output.root / name).parent.mkdir(exist_ok=True)
@@ -221,7 +221,7 @@ def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(outpu
 def test_the_manifest_is_the_last_to_go_so_that_a_killed_run_forgets_again(
     curated: Curated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    output = Output(Path(shutil.copytree(curated.out, tmp_path / "out")))
+    output = DatasetDir(Path(shutil.copytree(curated.out, tmp_path / "out")))
     deleted = []
     unlink = Path.unlink
 
@@ -237,7 +237,7 @@ def test_the_manifest_is_the_last_to_go_so_that_a_killed_run_forgets_again(
 
 def test_where_out_is_a_file_nothing_is_there(tmp_path: Path):
     (tmp_path / "out").touch()
-    output = Output(tmp_path / "out")
+    output = DatasetDir(tmp_path / "out")
     assert output.run_state() is None
     assert output.lookup() is None
     assert output.manifest() is None
@@ -254,10 +254,12 @@ def test_where_out_is_a_file_nothing_is_there(tmp_path: Path):
 @pytest.mark.parametrize(
     "run_id", ["", "../../elsewhere", "A" * 32, "a" * 31, "a" * 33, "a" * 32 + "\n", "/" + "a" * 31]
 )
-def test_a_plan_of_a_run_with_no_id_of_ours_is_none(curated: Curated, output: Output, run_id: str):
+def test_a_plan_of_a_run_with_no_id_of_ours_is_none(
+    curated: Curated, output: DatasetDir, run_id: str
+):
     facts = msgspec.json.decode((curated.out / "run.json").read_bytes())
     output.write_run_facts(facts)
-    assert output.plan() == Output(curated.out).plan() is not None
+    assert output.plan() == DatasetDir(curated.out).plan() is not None
     facts["plan"]["run_id"] = run_id
     output.write_run_facts(facts)
     assert output.plan() is None
@@ -277,7 +279,7 @@ def test_a_plan_of_a_run_with_no_id_of_ours_is_none(curated: Curated, output: Ou
         ["clips/parquet/clips-00000-of-00002.parquet", "../x-of-00002.parquet"],
     ],
 )
-def test_a_shard_that_names_other_files_than_its_own_is_none(output: Output, paths: list[str]):
+def test_a_shard_that_names_other_files_than_its_own_is_none(output: DatasetDir, paths: list[str]):
     def made_of(*names: str) -> ShardState:
         files = tuple(Shard(path=name, rows=0, bytes=1, sha256="0" * 64) for name in names)
         return ShardState(digest="", cut_key="", files=files, videos={})
@@ -289,7 +291,7 @@ def test_a_shard_that_names_other_files_than_its_own_is_none(output: Output, pat
     assert output.shard_state(0) is None
 
 
-def test_a_complaint_is_heard_once(output: Output):
+def test_a_complaint_is_heard_once(output: DatasetDir):
     output.complain(UsageError("Row 3 is “broken”."))
     assert output.complaint() == "Row 3 is “broken”."
     assert output.complaint() is None
@@ -316,7 +318,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
         "_state/shards/00000.json": ShardState,
         "_state/shards/00001.json": ShardState,
     }
-    output = Output(curated.out)
+    output = DatasetDir(curated.out)
     there = {name for name in files_of(output) if name.endswith(".json")}
     assert there == {*records, "targets.json", "labels.json", "run.json"}
     for name, record in records.items():
@@ -328,7 +330,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
 
 
 def test_a_finished_run_leaves_nothing_half_written(curated: Curated):
-    hidden = [name for name in files_of(Output(curated.out)) if "/." in f"/{name}"]
+    hidden = [name for name in files_of(DatasetDir(curated.out)) if "/." in f"/{name}"]
     assert hidden in ([], [".lock"])
 
 

@@ -9,17 +9,17 @@ from torchvision.transforms.v2 import InterpolationMode  # noqa: E402
 from torchvision.transforms.v2 import functional as tv  # noqa: E402
 
 from videonet.training.augment.image_operations import (  # noqa: E402
+    adjust_hue,
     blurred,
     brightened,
     contrasted,
     flipped,
-    greyed,
-    hued,
     resized_crop,
     resized_one_by_one,
     resized_together,
     saturated,
     solarised,
+    to_grayscale,
 )
 
 N = 6
@@ -123,7 +123,7 @@ COLOURS = {
     "brightness": (brightened, tv.adjust_brightness, (0.6, 0.8, 1.0, 1.1, 1.3, 1.4)),
     "contrast": (contrasted, tv.adjust_contrast, (0.6, 0.8, 1.0, 1.1, 1.3, 1.4)),
     "saturation": (saturated, tv.adjust_saturation, (0.8, 0.9, 1.0, 1.05, 1.1, 1.2)),
-    "hue": (hued, tv.adjust_hue, (-0.1, -0.05, 0.0, 0.03, 0.06, 0.1)),
+    "hue": (adjust_hue, tv.adjust_hue, (-0.1, -0.05, 0.0, 0.03, 0.06, 0.1)),
 }
 
 
@@ -141,7 +141,7 @@ def test_colours_change_as_in_torchvision(images, name):
 
 
 def test_a_hue_that_is_turned_all_the_way_is_what_it_was(images):
-    torch.testing.assert_close(hued(images, torch.ones(N)), images)
+    torch.testing.assert_close(adjust_hue(images, torch.ones(N)), images)
 
 
 @pytest.mark.parametrize(("side", "kernel"), [(224, 23), (96, 9), (64, 7)])
@@ -157,6 +157,6 @@ def test_blur_is_torchvisions_with_a_tenth_of_the_size(side, kernel):
 
 def test_grey_flip_and_solarisation_are_torchvisions(images):
     images[4, :, :9] = 0.5  # just bright enough
-    torch.testing.assert_close(greyed(images), tv.rgb_to_grayscale(images, 3))
+    torch.testing.assert_close(to_grayscale(images), tv.rgb_to_grayscale(images, 3))
     torch.testing.assert_close(flipped(images), tv.horizontal_flip(images))
     torch.testing.assert_close(solarised(images), tv.solarize(images, 0.5))

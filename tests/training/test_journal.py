@@ -15,12 +15,12 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.errors import UsageError  # noqa: E402
-from videonet.training.logger import EvaluationLine, Journal, StepLine, lines_of  # noqa: E402
+from videonet.training.logger import EvaluationLine, RunLogger, StepLine, lines_of  # noqa: E402
 
 STEPS = 40
 
 
-def tell(journal: Journal, step: int, loss: float = 0.0, waited: float = 0.0) -> None:
+def tell(journal: RunLogger, step: int, loss: float = 0.0, waited: float = 0.0) -> None:
     journal.step(
         step,
         loss=torch.tensor(loss or 8.0 - step / 100),
@@ -33,7 +33,7 @@ def tell(journal: Journal, step: int, loss: float = 0.0, waited: float = 0.0) ->
 
 def keep(run: Path, first: int, last: int, console: Console | None = None) -> None:
     """Let a run go on from step `first` to `last`, a line every tenth step."""
-    with Journal(run, resumed_at=first, steps=STEPS, console=console) as journal:
+    with RunLogger(run, resumed_at=first, steps=STEPS, console=console) as journal:
         for step in range(first + 1, last + 1):
             if step % 10 == 0:
                 tell(journal, step)
@@ -66,7 +66,7 @@ def test_every_line_is_json_with_all_that_a_plot_needs(tmp_path):
 
 
 def test_a_line_is_there_as_soon_as_it_is_said(tmp_path):
-    with Journal(tmp_path, resumed_at=0, steps=STEPS) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
         tell(journal, 10)
         # As one who kills the process finds it.
         assert [step for step, _ in said(tmp_path)] == [10]
@@ -74,7 +74,7 @@ def test_a_line_is_there_as_soon_as_it_is_said(tmp_path):
 
 def test_times_are_those_of_one_step_without_what_went_on_aside(tmp_path):
     now = [100.0]
-    with Journal(tmp_path, resumed_at=20, steps=STEPS, clock=lambda: now[0]) as journal:
+    with RunLogger(tmp_path, resumed_at=20, steps=STEPS, clock=lambda: now[0]) as journal:
         now[0] += 3
         with journal.aside():
             now[0] += 500
@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_path)
 
 
 def test_what_was_found_of_a_step_is_kept_if_its_checkpoint_was_the_last(tmp_path):
-    with Journal(tmp_path, resumed_at=0, steps=STEPS) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
         for step in (10, 20):
             tell(journal, step)
             journal.evaluation(step, "retrieval", {"same_video": step / 100})
@@ -124,7 +124,7 @@ def test_nested_evaluations_are_one_line_and_a_curve_each(tmp_path):
     output = io.StringIO()
     values = {"same_video": {"top_1": 0.5, "chance": 0.125}, "class": 0.25}
     console = Console(file=output, width=200)
-    with Journal(tmp_path, resumed_at=0, steps=STEPS, console=console) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS, console=console) as journal:
         journal.evaluation(10, "retrieval", values)
     assert lines_of(tmp_path) == [EvaluationLine(10, "retrieval", values)]
     assert shown_by_tensorboard(tmp_path) == {
@@ -140,7 +140,7 @@ def test_nested_evaluations_are_one_line_and_a_curve_each(tmp_path):
 def test_pictures_are_files_and_in_tensorboard(tmp_path):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     image = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
-    with Journal(tmp_path, resumed_at=0, steps=STEPS) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
         journal.picture(500, image)
     file = tmp_path / "pictures" / "attention-00000500.png"
     assert np.array_equal(np.asarray(Image.open(file)), np.asarray(image))
@@ -151,7 +151,7 @@ def test_pictures_are_files_and_in_tensorboard(tmp_path):
 
 def test_without_tensorboard_there_are_none_of_its_files_and_all_else(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with Journal(tmp_path, resumed_at=0, steps=STEPS) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
         tell(journal, 10)
         journal.evaluation(10, "retrieval", {"same_video": 0.5})
         journal.picture(10, Image.new("RGB", (4, 4)))
@@ -161,7 +161,7 @@ def test_without_tensorboard_there_are_none_of_its_files_and_all_else(tmp_path, 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence_and_is_not_logged(tmp_path, loss):
-    with Journal(tmp_path, resumed_at=0, steps=STEPS) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
         tell(journal, 10)
         with pytest.raises(UsageError, match=rf"The loss is {loss} at step 20.*optimizer\.base_lr"):
             tell(journal, 20, loss=loss)
@@ -182,7 +182,7 @@ def test_where_there_is_no_terminal_the_first_and_the_last_line_are_said_and_few
 def test_on_a_terminal_one_line_is_kept_up_and_leaves_nothing_behind(tmp_path):
     output = io.StringIO()
     console = Console(file=output, width=160, force_terminal=True)
-    with Journal(tmp_path, resumed_at=20, steps=STEPS, console=console) as journal:
+    with RunLogger(tmp_path, resumed_at=20, steps=STEPS, console=console) as journal:
         tell(journal, 30)
         journal.evaluation(30, "retrieval", {"class": 0.25})
     written = output.getvalue()

@@ -4,11 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from videonet.training.data.memory import Recycled, SharedRing  # noqa: E402
+from videonet.training.data.memory import BufferPool, SharedRingBuffer  # noqa: E402
 
 
 def test_memory_is_used_again_once_nobody_has_it():
-    memory = Recycled()
+    memory = BufferPool()
     first = memory.empty(3, 4)
     where = first.data_ptr()
     del first
@@ -16,7 +16,7 @@ def test_memory_is_used_again_once_nobody_has_it():
 
 
 def test_memory_that_somebody_has_a_part_of_is_not_used_again():
-    memory = Recycled()
+    memory = BufferPool()
     whole = memory.empty(3, 4)
     part = whole[1:, :2]
     part.fill_(7)
@@ -27,7 +27,7 @@ def test_memory_that_somebody_has_a_part_of_is_not_used_again():
 
 
 def test_memory_that_is_too_small_is_replaced():
-    memory = Recycled()
+    memory = BufferPool()
     memory.empty(2, 2)
     larger = memory.empty(50, 50).fill_(1)
     assert larger.shape == (50, 50)
@@ -35,7 +35,7 @@ def test_memory_that_is_too_small_is_replaced():
 
 
 def test_the_last_tensors_of_a_ring_are_intact_and_shared():
-    ring = SharedRing(3)
+    ring = SharedRingBuffer(3)
     made = [ring.empty(number + 1, 5).fill_(number) for number in range(7)]
     for number in (4, 5, 6):
         assert made[number].shape == (number + 1, 5)
@@ -44,7 +44,7 @@ def test_the_last_tensors_of_a_ring_are_intact_and_shared():
 
 
 def test_a_place_in_a_ring_is_used_again_if_it_is_large_enough():
-    ring = SharedRing(2)
+    ring = SharedRingBuffer(2)
     first = ring.empty(10)
     ring.empty(1)
     assert ring.empty(3, 3).data_ptr() == first.data_ptr()

@@ -11,7 +11,7 @@ from videonet.dataset.manifest import VERSION
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Totals
 from videonet.shards.writer import write_shard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 NOTHING = Counts(pairs=0, kept=0, rejected={}, failed={})
 
@@ -64,20 +64,20 @@ def write_out(
         targets={},
         shards=tuple(sorted(files, key=lambda each: each.path)),
     )
-    Output(out).write_manifest(manifest)
+    DatasetDir(out).write_manifest(manifest)
     return out
 
 
 def restate(out: Path, **changes: object) -> None:
     """Let the manifest say something else."""
-    manifest = Output(out).manifest()
+    manifest = DatasetDir(out).manifest()
     assert manifest is not None
-    Output(out).write_manifest(msgspec.structs.replace(manifest, **changes))
+    DatasetDir(out).write_manifest(msgspec.structs.replace(manifest, **changes))
 
 
 def restate_shards(out: Path, **changes: object) -> None:
     """Let the manifest say what sizes its files have now, or something else of them."""
-    manifest = Output(out).manifest()
+    manifest = DatasetDir(out).manifest()
     assert manifest is not None
     shards = (
         msgspec.structs.replace(shard, **{"bytes": (out / shard.path).stat().st_size} | changes)

@@ -194,7 +194,7 @@ def curate(
         from videonet.fetch.credentials import Access, rate_of
         from videonet.fetch.options import options_of
         from videonet.pipelines.curate import curate as graph
-        from videonet.storage.dataset_dir import Output
+        from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.locks import exclusive_lock
 
         request = Request(
@@ -241,7 +241,7 @@ def curate(
         console.print("The job was handed to its runner.")
         return
     closed = hosts_no_longer_asked(plan)
-    lookup = Output(out).lookup()
+    lookup = DatasetDir(out).lookup()
     show_outcome(Console(), plan, manifest, lookup, closed)
     raise typer.Exit(exit_code(manifest, lookup, closed))
 

@@ -70,7 +70,7 @@ def rebuild(
         from videonet.fetch.credentials import Access, rate_of
         from videonet.fetch.options import options_of
         from videonet.pipelines.curate import curate as graph
-        from videonet.storage.dataset_dir import Output
+        from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.locks import exclusive_lock
 
         request = Rebuild(
@@ -108,7 +108,7 @@ def rebuild(
                 manifest = execute(plan, graph)
     assert manifest is not None, "the run was one of this process"
     closed = hosts_no_longer_asked(plan)
-    output = Output(out)
+    output = DatasetDir(out)
     rebuilt = compared(opened, output, manifest)
     show(Console(soft_wrap=True, highlight=False), out, rebuilt, closed)
     code = exit_code(manifest, output.lookup(), closed)

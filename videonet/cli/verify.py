@@ -14,10 +14,10 @@ def verify(
 
     Example: videonet verify out
     """
-    from videonet.dataset.verify import problems_of  # slow, and not needed for --help
+    from videonet.dataset.verify import verify  # slow, and not needed for --help
 
     console = Console(soft_wrap=True, highlight=False)
-    found = problems_of(out)
+    found = verify(out)
     for problem in found.problems:
         console.print(problem, markup=False)
     if found.problems:

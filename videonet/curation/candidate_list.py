@@ -27,7 +27,7 @@ class Named(NamedTuple):
     names: Mapping[str, tuple[str, ...]]
 
 
-class Found(NamedTuple):
+class TitleHit(NamedTuple):
     """A video that was found for one target."""
 
     sighting: Sighting
@@ -46,7 +46,7 @@ def named(batch: Batch, titles: TitleMatcher) -> list[Named]:
     return [Named(row, names) for row, names in zip(rows, matched.values(), strict=True)]
 
 
-def found(matched: Named, video_key: str, source: str) -> list[Found]:
+def found(matched: Named, video_key: str, source: str) -> list[TitleHit]:
     """One find a target that the title names."""
     row = matched.row
     title = row.title[:TITLE_LENGTH]
@@ -65,7 +65,7 @@ def found(matched: Named, video_key: str, source: str) -> list[Found]:
         rank=row.rank,
     )
     return [
-        Found(
+        TitleHit(
             sighting,
             Match(target_id=target_id, names=names, title=title, query=row.query, rank=row.rank),
         )
@@ -73,7 +73,7 @@ def found(matched: Named, video_key: str, source: str) -> list[Found]:
     ]
 
 
-def one_url_each(finds: Sequence[Found]) -> Sequence[Found]:
+def one_url_each(finds: Sequence[TitleHit]) -> Sequence[TitleHit]:
     """`finds` of one video id, unchanged. Raises UsageError if they are of different videos."""
     by_key: dict[str, Sighting] = {}
     for find in sorted(finds, key=_order):
@@ -88,7 +88,7 @@ def one_url_each(finds: Sequence[Found]) -> Sequence[Found]:
     return finds
 
 
-def within_quota(finds: Iterable[Found], per_class: int) -> tuple[list[Found], int]:
+def within_quota(finds: Iterable[TitleHit], per_class: int) -> tuple[list[TitleHit], int]:
     """The finds of the first `per_class` videos of one target, and how many videos there were."""
     ordered = sorted(finds, key=_order)
     keys = list(dict.fromkeys(find.sighting.video_key for find in ordered))
@@ -96,7 +96,7 @@ def within_quota(finds: Iterable[Found], per_class: int) -> tuple[list[Found], i
     return [find for find in ordered if find.sighting.video_key in taken], len(keys)
 
 
-def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candidate:
+def candidate(finds: Iterable[TitleHit], position: Callable[[str], int]) -> Candidate:
     """The candidate that all finds of one video make.
 
     `position` is that of a target in the run's list. What the source said first stands for the
@@ -126,15 +126,15 @@ def candidate(finds: Iterable[Found], position: Callable[[str], int]) -> Candida
     )
 
 
-def candidates(finds: Iterable[Found], position: Callable[[str], int]) -> list[Candidate]:
+def candidates(finds: Iterable[TitleHit], position: Callable[[str], int]) -> list[Candidate]:
     """The candidates that these finds make, each with all of its finds among them."""
-    by_video: dict[str, list[Found]] = {}
+    by_video: dict[str, list[TitleHit]] = {}
     for find in finds:
         by_video.setdefault(find.sighting.video_key, []).append(find)
     return [candidate(own, position) for own in by_video.values()]
 
 
-def _order(find: Found) -> tuple[int, str, str, str]:
+def _order(find: TitleHit) -> tuple[int, str, str, str]:
     # Several searches have several results of one rank.
     said = find.sighting
     return said.rank, said.query or "", said.video_key, find.match.target_id

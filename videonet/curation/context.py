@@ -14,22 +14,22 @@ from videonet.fetch.rate_limit import Pace
 from videonet.fetch.ytdlp import Web
 from videonet.schemas.run import Plan
 from videonet.shards.layout import shard_of
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
 
 _lock = threading.RLock()
-_workbenches: dict[Plan, "Workbench"] = {}
+_workbenches: dict[Plan, "RunContext"] = {}
 _classifiers: dict[tuple[str, Device], Classifier] = {}
 
 
-class Knowledge:
+class ReadContext:
     """What verdicts are made of: a run's records, and its rules. To be read only."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.store = Store(Path(plan.store))
-        self.output = Output(Path(plan.out))
+        self.output = DatasetDir(Path(plan.out))
         settings = plan.settings
         self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
         self.clip_settings = ClipSettings(settings.max_clips)
@@ -52,7 +52,7 @@ class Knowledge:
         return shard.videos.get(video_key) == sha256 and self.output.has_any(shard.files)
 
 
-class Workbench(Knowledge):
+class RunContext(ReadContext):
     """The tools of one run in one process, shared by all its threads."""
 
     def __init__(self, plan: Plan) -> None:
@@ -86,14 +86,14 @@ class Workbench(Knowledge):
         return open_classifier(self.plan.classifier, self.plan.device)
 
 
-def workbench(plan: Plan) -> Workbench:
-    """The workbench of this process for `plan`. The tools of an earlier run are put away."""
+def run_context(plan: Plan) -> RunContext:
+    """The context of a run in this process for `plan`. The tools of an earlier run are put away."""
     with _lock:
         if plan not in _workbenches:
-            for bench in _workbenches.values():
-                bench.progress.end()
+            for context in _workbenches.values():
+                context.progress.end()
             _workbenches.clear()
-            _workbenches[plan] = Workbench(plan)
+            _workbenches[plan] = RunContext(plan)
         return _workbenches[plan]
 
 

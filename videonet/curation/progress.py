@@ -27,7 +27,7 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
-    from videonet.storage.dataset_dir import Output  # slow, and not needed for --help
+    from videonet.storage.dataset_dir import DatasetDir  # slow, and not needed for --help
     from videonet.storage.store import Store
 
 # In the order in which a candidate goes through them.
@@ -144,7 +144,7 @@ class Progress:
     def __init__(
         self,
         store: Store,
-        output: Output,
+        output: DatasetDir,
         run_id: str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -15,10 +15,10 @@ from typing import BinaryIO, NamedTuple, cast
 import msgspec
 
 from videonet import stop_signal
-from videonet.curation.context import Knowledge, Workbench
+from videonet.curation.context import ReadContext, RunContext
 from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
-from videonet.curation.verdict import Decision, Seen, account, because, decide, seconds
+from videonet.curation.verdict import Decision, Evidence, decide, decision_for, seconds, verdict_row
 from videonet.fetch.acquire import fetch, intact_part, is_here, part_here, release, worth_fetching
 from videonet.fetch.redaction import error_text
 from videonet.fetch.sparse_file import PartReader
@@ -36,7 +36,7 @@ from videonet.video.decode import VideoError, measure_length
 WAITING = FORMATS["tfrecord"]
 
 
-class Decided(NamedTuple):
+class StepResult(NamedTuple):
     """What a step leaves behind."""
 
     verdicts: list[Verdict]
@@ -46,48 +46,48 @@ class Decided(NamedTuple):
     released: int
 
 
-def download(bench: Workbench, candidate: Candidate) -> Decided:
+def download(context: RunContext, candidate: Candidate) -> StepResult:
     """Fetch of the file what a verdict needs first: what its first frames need, or all of it."""
-    bench.budget.begin()
-    decided = _step(bench, candidate, _download)
+    context.budget.begin()
+    decided = _step(context, candidate, _download)
     released = decided.released
-    if decided.rest is not None and bench.plan.local:
+    if decided.rest is not None and context.plan.local:
         # In one process the next steps are done at once, while the file is at hand: so a video
         # that waits for the network leaves the processor to others, and the other way round, and
         # its room is free again soon. Others may be waiting for it.
-        released = _look_ahead(bench, decided.rest)
-    if decided.rest is None or bench.plan.local:
-        bench.budget.settle(released)
+        released = _look_ahead(context, decided.rest)
+    if decided.rest is None or context.plan.local:
+        context.budget.settle(released)
     return decided
 
 
-def scan(bench: Workbench, candidate: Candidate) -> Decided:
+def scan(context: RunContext, candidate: Candidate) -> StepResult:
     """Classify the first frames, unless this classifier has seen them before."""
-    decided = _step(bench, candidate, _scan)
-    if decided.rest is None and not bench.plan.local:
-        bench.budget.settle(decided.released)
+    decided = _step(context, candidate, _scan)
+    if decided.rest is None and not context.plan.local:
+        context.budget.settle(decided.released)
     return decided
 
 
-def complete(bench: Workbench, candidate: Candidate) -> Decided:
+def download_rest(context: RunContext, candidate: Candidate) -> StepResult:
     """Fetch the rest of the file, if a verdict needs it; and look again if too little was here."""
-    decided = _step(bench, candidate, _complete)
-    if not bench.plan.local:
-        bench.budget.settle(decided.released)
+    decided = _step(context, candidate, _download_rest)
+    if not context.plan.local:
+        context.budget.settle(decided.released)
     return decided
 
 
-def measure(bench: Workbench, candidate: Candidate) -> Decided:
+def measure(context: RunContext, candidate: Candidate) -> StepResult:
     """Measure the whole file's length, unless it is known."""
-    return _step(bench, candidate, _measure)
+    return _step(context, candidate, _measure)
 
 
-def cut(bench: Workbench, candidate: Candidate) -> Decided:
+def cut(context: RunContext, candidate: Candidate) -> StepResult:
     """Cut the clips, unless they are here or in their shard already."""
-    return _step(bench, candidate, _cut)
+    return _step(context, candidate, _cut)
 
 
-def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
+def load_evidence(known: ReadContext, candidate: Candidate) -> Evidence:
     """What the store knows of a candidate. Results for another content do not count."""
     key = candidate.video_key
     fetched = known.store.fetch(key)
@@ -109,7 +109,7 @@ def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
     at_hand = _is_at_hand(known, candidate, fetched)
     # Also where its bytes were deleted since, so that an interrupted run asks for it once.
     fetched_now = fetched and fetched.reason is None and fetched.run_id == known.plan.run_id
-    return Seen(
+    return Evidence(
         fetch=fetched,
         scan=scanned,
         length=length if length and length.sha256 == content else None,
@@ -122,94 +122,98 @@ def seen_of(known: Knowledge, candidate: Candidate) -> Seen:
 
 
 def _step(
-    bench: Workbench, candidate: Candidate, work: Callable[[Workbench, Candidate, Seen], None]
-) -> Decided:
+    context: RunContext,
+    candidate: Candidate,
+    work: Callable[[RunContext, Candidate, Evidence], None],
+) -> StepResult:
     """Do `work`, and ask for verdicts."""
-    seen = Seen()
+    seen = Evidence()
     try:
-        work(bench, candidate, seen_of(bench, candidate))
-        seen = seen_of(bench, candidate)
+        work(context, candidate, load_evidence(context, candidate))
+        seen = load_evidence(context, candidate)
         decisions = [
-            (match, _decision(bench, candidate, match, seen)) for match in candidate.matches
+            (match, _decision(context, candidate, match, seen)) for match in candidate.matches
         ]
     except Exception as error:  # noqa: BLE001  # one bad video must not end a run over millions
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = Reason.DISK_FULL if full else Reason.INTERNAL
-        fault = because(reason, error_text(f"{type(error).__name__}: {error}"))
+        fault = decision_for(reason, error_text(f"{type(error).__name__}: {error}"))
         decisions = [(match, fault) for match in candidate.matches]
     verdicts = [
-        account(
+        verdict_row(
             candidate,
             match,
-            bench.targets[match.target_id],
+            context.targets[match.target_id],
             seen,
             decision,
-            bench.plan.settings.classifier.sha256,
+            context.plan.settings.classifier.sha256,
         )
         for match, decision in decisions
         if decision is not None
     ]
     undecided = tuple(match for match, decision in decisions if decision is None)
     if undecided:
-        return Decided(verdicts, msgspec.structs.replace(candidate, matches=undecided), 0)
+        return StepResult(verdicts, msgspec.structs.replace(candidate, matches=undecided), 0)
     kept = any(verdict.outcome is Outcome.KEPT for verdict in verdicts)
-    return Decided(verdicts, None, _put_away(bench, seen.fetch, kept=kept))
+    return StepResult(verdicts, None, release_bytes(context, seen.fetch, kept=kept))
 
 
-def _look_ahead(bench: Workbench, candidate: Candidate) -> int:
+def _look_ahead(context: RunContext, candidate: Candidate) -> int:
     """Go all the way; the stages whose work it is find it done. The bytes that were released."""
     rest = candidate
-    for step in (scan, complete, measure, cut):
-        decided = step(bench, rest)
-        bench.progress.foreseen(decided.verdicts)
+    for step in (scan, download_rest, measure, cut):
+        decided = step(context, rest)
+        context.progress.foreseen(decided.verdicts)
         if decided.rest is None:
             return decided.released
         rest = decided.rest
     return 0
 
 
-def _decision(bench: Workbench, candidate: Candidate, match: Match, seen: Seen) -> Decision | None:
-    target = bench.targets[match.target_id]
-    return decide(candidate, target, seen, bench.verdict_limits)
+def _decision(
+    context: RunContext, candidate: Candidate, match: Match, seen: Evidence
+) -> Decision | None:
+    target = context.targets[match.target_id]
+    return decide(candidate, target, seen, context.verdict_limits)
 
 
-def _download(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+def _download(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
     known = seen.scan is not None or candidate.sha256 is not None
     # Who keeps all files does not want parts of them.
-    if known or bench.plan.keep is Keep.ALL:
-        _fetch(bench, candidate, seen, None)
+    if known or context.plan.keep is Keep.ALL:
+        _fetch(context, candidate, seen, None)
     elif not seen.part:
-        _fetch(bench, candidate, seen, bench.plan.settings.frames)
+        _fetch(context, candidate, seen, context.plan.settings.frames)
 
 
-def _complete(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
-    _fetch(bench, candidate, seen, None)
-    _scan(bench, candidate, seen_of(bench, candidate))
+def _download_rest(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
+    _fetch(context, candidate, seen, None)
+    _scan(context, candidate, load_evidence(context, candidate))
 
 
-def _fetch(bench: Workbench, candidate: Candidate, seen: Seen, frames: int | None) -> None:
+def _fetch(context: RunContext, candidate: Candidate, seen: Evidence, frames: int | None) -> None:
     """Fetch the file, or what so many first frames need of it, if trying may help a verdict."""
-    run_id, max_bytes = bench.plan.run_id, bench.verdict_limits.max_bytes
+    run_id, max_bytes = context.plan.run_id, context.verdict_limits.max_bytes
     if seen.whole or not worth_fetching(seen.fetch, run_id, max_bytes):
         return
     # What went wrong the last time is to be tried again, and decides nothing yet; what the page
     # said then still holds.
     untried = replace(seen, fetch=_without_reason(seen.fetch), whole=False, cut=None)
-    if any(_decision(bench, candidate, match, untried) is None for match in candidate.matches):
-        store, limits = bench.store, bench.fetch_limits
-        before = _bytes_here(bench, seen.fetch)
-        with bench.progress.at_work("download") as work:
-            fetched = fetch(candidate, store, bench.budget, limits, bench.web, run_id, frames)
-            work.bytes += max(0, _bytes_here(bench, fetched) - before)
+    if any(_decision(context, candidate, match, untried) is None for match in candidate.matches):
+        store, limits = context.store, context.fetch_limits
+        before = _bytes_here(context, seen.fetch)
+        with context.progress.at_work("download") as work:
+            fetched = fetch(candidate, store, context.budget, limits, context.web, run_id, frames)
+            work.bytes += max(0, _bytes_here(context, fetched) - before)
 
 
-def _bytes_here(bench: Workbench, fetched: Fetch | None) -> int:
+def _bytes_here(context: RunContext, fetched: Fetch | None) -> int:
     """How many bytes of a video are here that were downloaded."""
     if fetched is None or fetched.path is not None:
         return 0
     if fetched.here:
         return fetched.bytes or 0
-    part = part_here(fetched, bench.store)
+    part = part_here(fetched, context.store)
     return part.here if part else 0
 
 
@@ -217,77 +221,77 @@ def _without_reason(fetched: Fetch | None) -> Fetch | None:
     return fetched and msgspec.structs.replace(fetched, reason=None, error=None)
 
 
-def _scan(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+def _scan(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
     # What a lock file asks for was seen elsewhere.
     if seen.scan is not None or candidate.sha256 is not None:
         return
     scanned: Scanned | None = None
     if seen.whole:
         fetched, content = _content(seen)
-        with _at_work(bench, "scan") as work:
+        with _at_work(context, "scan") as work:
             work.bytes += fetched.bytes or 0
-            scanned = _scanned(bench, candidate, bench.store.file(fetched), content)
+            scanned = _scanned(context, candidate, context.store.file(fetched), content)
     elif seen.part:
-        scanned = _scanned_in_part(bench, candidate, seen)
+        scanned = _scanned_in_part(context, candidate, seen)
     if scanned is None:
         return
     if scanned.thumbnail is not None:
-        bench.store.write_thumbnail(candidate.video_key, scanned.thumbnail)
-    bench.store.write_scan(scanned.scan, bench.plan.settings.scan_key)
+        context.store.write_thumbnail(candidate.video_key, scanned.thumbnail)
+    context.store.write_scan(scanned.scan, context.plan.settings.scan_key)
 
 
-def _scanned_in_part(bench: Workbench, candidate: Candidate, seen: Seen) -> Scanned | None:
+def _scanned_in_part(context: RunContext, candidate: Candidate, seen: Evidence) -> Scanned | None:
     """What is seen in the part of the file that is here; None, and noted, if that is too little."""
-    fetched, part = seen.fetch, intact_part(seen.fetch, bench.store)
+    fetched, part = seen.fetch, intact_part(seen.fetch, context.store)
     if fetched is None or fetched.part is None:
         raise FileNotFoundError("a part of the file was here and is gone")
     if part is not None:
-        with PartReader(part) as reader, _at_work(bench, "scan") as work:
+        with PartReader(part) as reader, _at_work(context, "scan") as work:
             work.bytes += part.here
             source = cast("BinaryIO", reader)
-            scanned = _scanned(bench, candidate, source, fetched.part.sha256)
+            scanned = _scanned(context, candidate, source, fetched.part.sha256)
         if reader.failure is None:
             return scanned
     too_little = msgspec.structs.replace(fetched.part, enough=False)
-    bench.store.write_fetch(msgspec.structs.replace(fetched, part=too_little))
+    context.store.write_fetch(msgspec.structs.replace(fetched, part=too_little))
     return None
 
 
 def _scanned(
-    bench: Workbench, candidate: Candidate, source: Path | BinaryIO, content: str
+    context: RunContext, candidate: Candidate, source: Path | BinaryIO, content: str
 ) -> Scanned:
     return scan_video(
         source,
         candidate.video_key,
         content,
-        bench.classifier,
-        bench.plan.settings.frames,
-        [bench.targets[match.target_id].outputs for match in candidate.matches],
+        context.classifier,
+        context.plan.settings.frames,
+        [context.targets[match.target_id].outputs for match in candidate.matches],
     )
 
 
 @contextmanager
-def _at_work(bench: Workbench, stage: str) -> Iterator[Work]:
+def _at_work(context: RunContext, stage: str) -> Iterator[Work]:
     """Take up the processor, when it is this one's turn, and count what that costs."""
-    with bench.computing:
+    with context.computing:
         stop_signal.check()
-        with bench.progress.at_work(stage) as work:
+        with context.progress.at_work(stage) as work:
             yield work
 
 
-def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+def _measure(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
     if seen.length is not None:
         return
     fetched, content = _content(seen)
     reason = error = None
     length = Fraction(0)
     try:
-        with _at_work(bench, "measure") as work:
+        with _at_work(context, "measure") as work:
             work.bytes += fetched.bytes or 0
-            length = measure_length(bench.store.file(fetched))
+            length = measure_length(context.store.file(fetched))
     except VideoError as failure:
         reason, error = failure.reason, error_text(str(failure))
-    bench.store.write_length(
+    context.store.write_length(
         Length(
             video_key=candidate.video_key,
             sha256=content,
@@ -299,29 +303,29 @@ def _measure(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
     )
 
 
-def _cut(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
+def _cut(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
     if seen.cut is not None or seen.length is None:
         return
     fetched, content = _content(seen)
     # Whose clips they are; what they show is written on them when they go into a shard.
     origin = ClipOrigin(DATASET, candidate.video_key, candidate.video_id, candidate.url)
-    file = bench.store.temporary()
+    file = context.store.temporary()
     reason = error = None
     clips = 0
     try:
-        with _at_work(bench, "cut") as work:
+        with _at_work(context, "cut") as work:
             with WAITING.open_writer(file) as write:
-                source, length = bench.store.file(fetched), seconds(seen.length)
-                for clip in cut_clips(source, length, origin, bench.clip_settings):
+                source, length = context.store.file(fetched), seconds(seen.length)
+                for clip in cut_clips(source, length, origin, context.clip_settings):
                     write(clip)
                     clips += 1
             work.bytes += file.stat().st_size
-        bench.store.adopt(file, bench.store.clips(candidate.video_key, bench.cut_key))
+        context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))
     except VideoError as failure:
         reason, error, clips = failure.reason, error_text(str(failure)), 0
     finally:
         file.unlink(missing_ok=True)
-    bench.store.write_cut(
+    context.store.write_cut(
         Cut(
             video_key=candidate.video_key,
             sha256=content,
@@ -329,18 +333,18 @@ def _cut(bench: Workbench, candidate: Candidate, seen: Seen) -> None:
             error=error,
             clips=clips,
         ),
-        bench.cut_key,
+        context.cut_key,
     )
 
 
-def _content(seen: Seen) -> tuple[Fetch, str]:
+def _content(seen: Evidence) -> tuple[Fetch, str]:
     """The file that is to be read, and the sha256 of its content."""
     if seen.fetch is None or seen.fetch.sha256 is None:
         raise FileNotFoundError("the file was here and is gone")
     return seen.fetch, seen.fetch.sha256
 
 
-def _is_at_hand(known: Knowledge, candidate: Candidate, fetched: Fetch | None) -> bool:
+def _is_at_hand(known: ReadContext, candidate: Candidate, fetched: Fetch | None) -> bool:
     """Whether the whole file can be read where this candidate says that it is."""
     if fetched is None or not is_here(fetched, known.store):
         return False
@@ -349,13 +353,13 @@ def _is_at_hand(known: Knowledge, candidate: Candidate, fetched: Fetch | None) -
     return fetched.path == str(below(candidate.root, candidate.url))
 
 
-def _is_at_hand_in_part(known: Knowledge, fetched: Fetch | None) -> bool:
+def _is_at_hand_in_part(known: ReadContext, fetched: Fetch | None) -> bool:
     """Whether a part of the file can be read that may be enough for the first frames."""
     part = fetched.part if fetched else None
     return part is not None and part.enough and part_here(fetched, known.store) is not None
 
 
-def _are_here(known: Knowledge, clips: Cut) -> bool:
+def _are_here(known: ReadContext, clips: Cut) -> bool:
     """Whether nobody needs the video's bytes for its clips: none, waiting, or in their shard."""
     if not clips.clips:
         return True
@@ -363,18 +367,18 @@ def _are_here(known: Knowledge, clips: Cut) -> bool:
     return waiting.exists() or known.is_in_shard(clips.video_key, clips.sha256)
 
 
-def _put_away(bench: Workbench, fetched: Fetch | None, *, kept: bool) -> int:
+def release_bytes(context: RunContext, fetched: Fetch | None, *, kept: bool) -> int:
     """Delete the bytes of a video that nobody needs; what an earlier run keeps stays.
 
     A part of a video is of use to nobody once it is decided.
     """
-    keep = bench.plan.keep
+    keep = context.plan.keep
     if fetched is None:
         return 0
     if not fetched.here:
-        return release(fetched, bench.store)
-    if fetched.run_id != bench.plan.run_id:
+        return release(fetched, context.store)
+    if fetched.run_id != context.plan.run_id:
         return 0
     if keep is Keep.ALL or (kept and keep is Keep.KEPT):
         return 0
-    return release(fetched, bench.store)
+    return release(fetched, context.store)

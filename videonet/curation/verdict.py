@@ -32,7 +32,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Evidence:
     """All that is known of a candidate so far; None: not known yet."""
 
     fetch: Fetch | None = None
@@ -61,33 +61,33 @@ class Decision:
 KEPT = Decision(Outcome.KEPT)
 
 
-def decide(candidate: Candidate, target: Target, seen: Seen, limits: Limits) -> Decision | None:
+def decide(candidate: Candidate, target: Target, seen: Evidence, limits: Limits) -> Decision | None:
     """What becomes of a candidate for one target; None: more must be seen."""
     if seen.withdrawn:
-        return because(Reason.WITHDRAWN)
+        return decision_for(Reason.WITHDRAWN)
     if candidate.sha256 is not None:
         return _as_locked(candidate.sha256, seen)
     if is_too_short(declared_duration(candidate, seen.fetch), limits.min_seconds):
-        return because(Reason.TOO_SHORT)
+        return decision_for(Reason.TOO_SHORT)
     if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, seen.fetch):
-        return because(Reason.LICENCE)
+        return decision_for(Reason.LICENCE)
     size = seen.fetch.bytes if seen.fetch else None
     if size is not None and size > limits.max_bytes:
-        return because(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
+        return decision_for(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
     if seen.scan is None:
         # A download that broke off may have brought the first frames.
         return _streamed(candidate) or (None if seen.part else _failure(seen.fetch))
     if seen.scan.reason is not None:
-        return because(seen.scan.reason, seen.scan.error)
+        return decision_for(seen.scan.reason, seen.scan.error)
     if not matching_frames(seen.scan, target):
-        return because(Reason.NO_TOP1_MATCH)
+        return decision_for(Reason.NO_TOP1_MATCH)
     # A length is known only of a file that was whole once, whether or not it is still here.
     if seen.length is not None:
         if seen.length.reason is not None:
-            return because(seen.length.reason, seen.length.error)
+            return decision_for(seen.length.reason, seen.length.error)
         # The decimal that was written: as a float, 2.56 is a little more than 2.56.
         if seconds(seen.length) < Fraction(str(limits.min_seconds)):
-            return because(Reason.TOO_SHORT)
+            return decision_for(Reason.TOO_SHORT)
     if not seen.whole:
         return _failure(seen.fetch)
     return None if seen.length is None else _as_cut(seen.cut)
@@ -116,16 +116,16 @@ def seconds(length: Length) -> Fraction:
     return Fraction(length.numerator, length.denominator)
 
 
-def because(reason: Reason, error: str | None = None) -> Decision:
+def decision_for(reason: Reason, error: str | None = None) -> Decision:
     """The decision that a reason stands for."""
     return Decision(reason.outcome, reason, error)
 
 
-def account(
+def verdict_row(
     candidate: Candidate,
     match: Match,
     target: Target,
-    seen: Seen,
+    seen: Evidence,
     decision: Decision,
     classifier: str,
 ) -> Verdict:
@@ -195,7 +195,7 @@ def _most_seen(scan: Scan) -> _Shown | None:
     return _Shown(output, frames, max(each for top1, each in seen if top1 == output))
 
 
-def _as_locked(sha256: str, seen: Seen) -> Decision | None:
+def _as_locked(sha256: str, seen: Evidence) -> Decision | None:
     """What becomes of a video that was judged elsewhere, and is to be had again with that content.
 
     It needs no scan; its length is measured to cut it in the same places. That it was another one
@@ -205,13 +205,15 @@ def _as_locked(sha256: str, seen: Seen) -> Decision | None:
     if content is not None and content != sha256:
         if not seen.current:
             return _failure(seen.fetch)
-        return because(Reason.CHANGED, f"sha256 {content[:12]}..., locked was {sha256[:12]}...")
+        return decision_for(
+            Reason.CHANGED, f"sha256 {content[:12]}..., locked was {sha256[:12]}..."
+        )
     if not seen.whole:
         return _failure(seen.fetch)
     if seen.length is None:
         return None
     if seen.length.reason is not None:
-        return because(seen.length.reason, seen.length.error)
+        return decision_for(seen.length.reason, seen.length.error)
     return _as_cut(seen.cut)
 
 
@@ -219,7 +221,7 @@ def _as_cut(cut: Cut | None) -> Decision | None:
     """The decision on a video for which all else speaks."""
     if cut is None:
         return None
-    return KEPT if cut.reason is None else because(cut.reason, cut.error)
+    return KEPT if cut.reason is None else decision_for(cut.reason, cut.error)
 
 
 def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:
@@ -232,9 +234,9 @@ def _streamed(candidate: Candidate) -> Decision | None:
     """What the source says of a stream that has not ended."""
     match candidate.live_status:
         case "is_live":
-            return because(Reason.LIVE, "still being streamed, says the source")
+            return decision_for(Reason.LIVE, "still being streamed, says the source")
         case "is_upcoming":
-            return because(Reason.UPCOMING, "not streamed yet, says the source")
+            return decision_for(Reason.UPCOMING, "not streamed yet, says the source")
         case _:
             return None
 
@@ -242,4 +244,4 @@ def _streamed(candidate: Candidate) -> Decision | None:
 def _failure(fetch: Fetch | None) -> Decision | None:
     if fetch is None or fetch.reason is None:
         return None
-    return because(fetch.reason, fetch.error)
+    return decision_for(fetch.reason, fetch.error)

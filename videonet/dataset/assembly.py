@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from videonet.curation.context import Workbench
+from videonet.curation.context import RunContext
 from videonet.curation.steps import WAITING
 from videonet.files import sha256_of
 from videonet.schemas.clip import Clip
@@ -19,7 +19,7 @@ from videonet.schemas.run import ShardState
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import FORMATS, write_shard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.video.clips import DATASET, ClipOrigin, labelled
 
 
@@ -37,7 +37,7 @@ class Member(NamedTuple):
 
 
 def finish_shard(
-    bench: Workbench, index: int, shards: int, verdicts: Iterable[Verdict]
+    context: RunContext, index: int, shards: int, verdicts: Iterable[Verdict]
 ) -> tuple[Shard, ...]:
     """Put the clips of the kept videos into shard `index`, unless they are there already.
 
@@ -45,13 +45,13 @@ def finish_shard(
     Returns the shard's files. Raises AccountError if the verdicts are not exactly one for each
     pair in the candidate list.
     """
-    ordered = sorted(verdicts, key=lambda each: (each.video_key, bench.position(each.target_id)))
-    _balance(bench.output, index, shards, ordered)
-    members = members_of(ordered, tuple(bench.targets.values()))
-    files = _files(bench, index, shards, members)
-    bench.output.write_verdicts(index, shards, ordered)
+    ordered = sorted(verdicts, key=lambda each: (each.video_key, context.position(each.target_id)))
+    _balance(context.output, index, shards, ordered)
+    members = members_of(ordered, tuple(context.targets.values()))
+    files = _files(context, index, shards, members)
+    context.output.write_verdicts(index, shards, ordered)
     for member in members:
-        bench.store.delete(bench.store.clips(member.origin.video_key, bench.cut_key))
+        context.store.delete(context.store.clips(member.origin.video_key, context.cut_key))
     return files
 
 
@@ -87,7 +87,7 @@ def digest_of(cut_key: str, formats: Sequence[str], shards: int, members: Sequen
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
 
 
-def intact_clips(output: Output, files: Sequence[Shard]) -> Iterator[Clip]:
+def intact_clips(output: DatasetDir, files: Sequence[Shard]) -> Iterator[Clip]:
     """The clips of the first file that is what it was; a damaged one is deleted."""
     for file in files:
         path = output.root / file.path
@@ -116,7 +116,7 @@ class Spans:
         return {key: tuple(spans) for key, spans in self._spans.items()}
 
 
-def _balance(output: Output, index: int, shards: int, verdicts: Sequence[Verdict]) -> None:
+def _balance(output: DatasetDir, index: int, shards: int, verdicts: Sequence[Verdict]) -> None:
     listed = [
         (candidate.video_key, match.target_id)
         for candidate in output.candidates(index, shards)
@@ -132,33 +132,33 @@ def _balance(output: Output, index: int, shards: int, verdicts: Sequence[Verdict
 
 
 def _files(
-    bench: Workbench, index: int, shards: int, members: Sequence[Member]
+    context: RunContext, index: int, shards: int, members: Sequence[Member]
 ) -> tuple[Shard, ...]:
     """The shard's files: as they are, if they were made of the same, else written."""
-    formats = bench.plan.settings.formats
-    digest = digest_of(bench.cut_key, formats, shards, members)
-    before = bench.output.shard_state(index)
-    if before and before.digest == digest and bench.output.are_there(before.files):
+    formats = context.plan.settings.formats
+    digest = digest_of(context.cut_key, formats, shards, members)
+    before = context.output.shard_state(index)
+    if before and before.digest == digest and context.output.are_there(before.files):
         return before.files
-    written = _Written(bench, before if before and before.cut_key == bench.cut_key else None)
+    written = _Written(context, before if before and before.cut_key == context.cut_key else None)
     spans = Spans()
-    clips = spans.of(clip for member in members for clip in _clips(bench, member, written))
-    files = tuple(write_shard(bench.output.root, index, shards, formats, clips))
+    clips = spans.of(clip for member in members for clip in _clips(context, member, written))
+    files = tuple(write_shard(context.output.root, index, shards, formats, clips))
     state = ShardState(
         digest=digest,
-        cut_key=bench.cut_key,
+        cut_key=context.cut_key,
         files=files,
         videos={member.origin.video_key: member.sha256 for member in members},
         spans=spans.noted(),
     )
-    bench.output.write_shard_state(index, state)
+    context.output.write_shard_state(index, state)
     return state.files
 
 
-def _clips(bench: Workbench, member: Member, written: "_Written") -> Iterator[Clip]:
+def _clips(context: RunContext, member: Member, written: "_Written") -> Iterator[Clip]:
     """The clips of one video: those that wait in the store, or those of the shard before."""
     key = member.origin.video_key
-    waiting = bench.store.root / bench.store.clips(key, bench.cut_key)
+    waiting = context.store.root / context.store.clips(key, context.cut_key)
     clips = WAITING.read(waiting) if waiting.exists() else written.clips(member)
     number = 0
     for clip in clips:
@@ -175,9 +175,9 @@ def _clips(bench: Workbench, member: Member, written: "_Written") -> Iterator[Cl
 class _Written:
     """The clips that an earlier version of the shard holds, for videos whose bytes are gone."""
 
-    def __init__(self, bench: Workbench, state: ShardState | None) -> None:
+    def __init__(self, context: RunContext, state: ShardState | None) -> None:
         self._videos = state.videos if state else {}
-        self._clips = iter(()) if state is None else intact_clips(bench.output, state.files)
+        self._clips = iter(()) if state is None else intact_clips(context.output, state.files)
 
     def clips(self, member: Member) -> Iterator[Clip]:
         """The clips of `member`; members are asked for in the order of their keys."""

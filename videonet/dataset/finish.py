@@ -6,10 +6,10 @@ The manifest comes last: where it is, everything else is.
 from videonet.dataset.card.card import write_card
 from videonet.dataset.lock_file import write_lock
 from videonet.schemas.manifest import Manifest
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
-def finish(output: Output, manifest: Manifest) -> None:
+def finish(output: DatasetDir, manifest: Manifest) -> None:
     """Write what describes the data set as a whole, then its manifest."""
     write_lock(output, manifest)
     write_card(output, manifest)

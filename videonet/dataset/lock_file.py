@@ -24,7 +24,7 @@ from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
 from videonet.sources.source import Row
 from videonet.sources.video_key import video_key
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import as_shown
 
 NAME = "videos.lock.parquet"
@@ -90,7 +90,7 @@ class Lock:
             raise _damaged(self.file, error) from error
 
 
-def write_lock(output: Output, manifest: Manifest) -> None:
+def write_lock(output: DatasetDir, manifest: Manifest) -> None:
     """Write OUT/videos.lock.parquet from the verdicts and shards that `manifest` accounts for.
 
     Equal data sets have equal lock files. Raises UsageError for a file of OUT that cannot be read.
@@ -130,7 +130,7 @@ def read_lock(path: Path) -> Lock:
     return Lock(path, sha256, _header_in(path, metadata, names), videos)
 
 
-def problems_of_lock(output: Output, manifest: Manifest) -> Iterator[str]:
+def lock_problems(output: DatasetDir, manifest: Manifest) -> Iterator[str]:
     """What is wrong with the lock file of a data set whose shards and verdicts are sound."""
     try:
         lock = read_lock(output.root / NAME)
@@ -156,7 +156,7 @@ def problems_of_lock(output: Output, manifest: Manifest) -> Iterator[str]:
         yield f"{NAME} cannot be compared with what it is of: {_one_line(error)}."
 
 
-def _header(output: Output, manifest: Manifest) -> LockHeader:
+def _header(output: DatasetDir, manifest: Manifest) -> LockHeader:
     try:
         targets, labels = output.targets(), output.labels()
     except (msgspec.MsgspecError, OSError) as error:

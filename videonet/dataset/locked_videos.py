@@ -21,7 +21,7 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 _ROWS_AT_ONCE = 5_000
 
@@ -33,7 +33,7 @@ _COLUMNS = [
 
 
 def locked_videos(
-    output: Output, manifest: Manifest, targets: Sequence[Target], *, from_clips: bool
+    output: DatasetDir, manifest: Manifest, targets: Sequence[Target], *, from_clips: bool
 ) -> Iterator[LockedVideo]:
     """The kept videos of the data set that `manifest` accounts for.
 
@@ -56,7 +56,7 @@ def locked_videos(
             yield _video(list(rows), positions, targets, spans.get(key, ()))
 
 
-def _kept(output: Output, index: int, shards: int) -> list[dict[str, Any]]:
+def _kept(output: DatasetDir, index: int, shards: int) -> list[dict[str, Any]]:
     """The verdicts of a shard that keep a video: by video_key, then in the order of the targets."""
     file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
     kept = [("outcome", "=", Outcome.KEPT.value)]
@@ -104,7 +104,7 @@ def _video(
 
 
 def _noted(
-    output: Output, index: int, files: Sequence[Shard | None]
+    output: DatasetDir, index: int, files: Sequence[Shard | None]
 ) -> Mapping[str, Sequence[Span]] | None:
     """The spans that were noted when just these files were written; None: none were."""
     state = output.shard_state(index)
@@ -112,7 +112,7 @@ def _noted(
 
 
 def _read(
-    output: Output, formats: Sequence[str], index: int, shards: int
+    output: DatasetDir, formats: Sequence[str], index: int, shards: int
 ) -> Mapping[str, Sequence[Span]]:
     """The spans of the clips in a shard, by video_key. Raises UsageError."""
     clips: defaultdict[str, list[Span]] = defaultdict(list)

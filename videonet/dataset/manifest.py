@@ -8,7 +8,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from videonet.curation.context import workbench
+from videonet.curation.context import run_context
 from videonet.dataset.assembly import AccountError
 from videonet.schemas.manifest import Counts, Manifest, Shard, Totals
 from videonet.schemas.reason import Outcome
@@ -79,7 +79,7 @@ def manifest_of(
 ) -> Manifest:
     """The manifest of a run. Raises AccountError if its accounts do not balance."""
     settings = plan.settings
-    targets = workbench(plan).targets
+    targets = run_context(plan).targets
     return Manifest(
         version=VERSION,
         dataset=DATASET,

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from videonet.dataset.lock_file import NAME, Lock, read_lock
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import as_shown
 from videonet.versions import versions
 
@@ -30,7 +30,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class CutOtherwise:
+class ClipMismatch:
     """A video that is here, and whose clips are not those that the lock file names."""
 
     video_id: str
@@ -57,7 +57,7 @@ class Rebuilt:
     first_changed: tuple[Missing, ...]
     # videos that are here but have other clips, and the first SHOWN of them
     cut_otherwise: int
-    first_cut_otherwise: tuple[CutOtherwise, ...]
+    first_cut_otherwise: tuple[ClipMismatch, ...]
     # files of clips, and those of them that have the bytes that the lock file names
     shards: int
     same_shards: int
@@ -75,7 +75,7 @@ class Rebuilt:
         return self.has_all and (self.same_shards == self.shards or bool(self.other_versions))
 
 
-def compared(lock: Lock, output: Output, manifest: Manifest) -> Rebuilt:
+def compared(lock: Lock, output: DatasetDir, manifest: Manifest) -> Rebuilt:
     """How much of what the lock file names is in the finished OUT."""
     counts: Counter[Reason] = Counter()
     shown: dict[bool, list[Missing]] = {True: [], False: []}
@@ -86,7 +86,7 @@ def compared(lock: Lock, output: Output, manifest: Manifest) -> Rebuilt:
             first.append(missing)
     changed = counts.pop(Reason.CHANGED, 0)
     recut = 0
-    first_recut: list[CutOtherwise] = []
+    first_recut: list[ClipMismatch] = []
     for each in _cut_otherwise(lock, read_lock(output.root / NAME)):
         recut += 1
         if len(first_recut) < SHOWN:
@@ -121,7 +121,7 @@ def other_versions(lock: Lock) -> list[str]:
     ]
 
 
-def _cut_otherwise(lock: Lock, made: Lock) -> Iterator[CutOtherwise]:
+def _cut_otherwise(lock: Lock, made: Lock) -> Iterator[ClipMismatch]:
     """The videos of both lock files whose clips differ. Both are in the same order."""
     rows = made.rows()
     row = next(rows, None)
@@ -132,11 +132,11 @@ def _cut_otherwise(lock: Lock, made: Lock) -> Iterator[CutOtherwise]:
         if row.clips != locked.clips:
             same = len(set(row.clips) & set(locked.clips))
             shown = as_shown(row.video_id), as_shown(row.url)
-            yield CutOtherwise(*shown, len(row.clips), same, len(locked.clips))
+            yield ClipMismatch(*shown, len(row.clips), same, len(locked.clips))
         row = next(rows, None)
 
 
-def _missing(output: Output, shards: int) -> Iterator[Missing]:
+def _missing(output: DatasetDir, shards: int) -> Iterator[Missing]:
     """The videos that are not kept, each once: what is wrong with one is so for all its targets."""
     columns = ["video_key", "video_id", "url", "reason", "error"]
     for index in range(shards):

@@ -21,7 +21,7 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import write_shard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 # Where its files lie until it is written down what they are: below OUT, so that they can be moved.
 STAGED = "_state/withdrawing"
@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
 
 def rewrite_shard(
-    output: Output, manifest: Manifest, shards: int, index: int, gone: frozenset[str]
+    output: DatasetDir, manifest: Manifest, shards: int, index: int, gone: frozenset[str]
 ) -> Change:
     """Write shard `index` of `shards` without the videos `gone`, and the verdicts on them."""
     targets, formats = output.targets(), formats_of(manifest)
@@ -44,7 +44,7 @@ def rewrite_shard(
     verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
     old = output.shard_state(index) or _published(manifest, shards, index, before, targets)
     # An earlier call may have been killed just before.
-    settle(output, old.files)
+    promote(output, old.files)
     state = old
     if not gone.isdisjoint(old.videos):
         members = members_of(verdicts, targets)
@@ -60,7 +60,7 @@ def rewrite_shard(
         )
         # Before the files are in their places, so that whoever goes on from here knows them.
         output.write_shard_state(index, state)
-        settle(output, state.files)
+        promote(output, state.files)
     output.write_verdicts(index, shards, verdicts)
     clips_before = {each.video_key: each.clips for each in before if each.video_key in gone}
     return Change(
@@ -70,7 +70,7 @@ def rewrite_shard(
     )
 
 
-def files_of(output: Output, manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
+def files_of(output: DatasetDir, manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
     """The files of shard `index` of `shards`, as they are now."""
     state = output.shard_state(index)
     return state.files if state else _listed(manifest, shards, index)
@@ -105,7 +105,9 @@ def _published(
     )
 
 
-def _clips_of(output: Output, files: Sequence[Shard], members: Sequence[Member]) -> Iterator[Clip]:
+def _clips_of(
+    output: DatasetDir, files: Sequence[Shard], members: Sequence[Member]
+) -> Iterator[Clip]:
     """The clips of these videos, as an intact file of their shard has them. Raises UsageError."""
     due = Counter({each.origin.video_key: each.clips for each in members})
     for clip in intact_clips(output, files):
@@ -123,7 +125,7 @@ def _clips_of(output: Output, files: Sequence[Shard], members: Sequence[Member])
         )
 
 
-def settle(output: Output, files: Sequence[Shard]) -> None:
+def promote(output: DatasetDir, files: Sequence[Shard]) -> None:
     """Move those of a shard's files that are staged to their places."""
     for file in files:
         staged, place = output.root / STAGED / file.path, output.root / file.path

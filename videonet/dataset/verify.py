@@ -11,7 +11,7 @@ import msgspec
 import pyarrow as pa
 import simplejpeg
 
-from videonet.dataset.lock_file import problems_of_lock
+from videonet.dataset.lock_file import lock_problems
 from videonet.dataset.manifest import Key, counts_of, formats_of, tally, totals_of
 from videonet.errors import UsageError
 from videonet.files import sha256_of
@@ -23,11 +23,11 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @dataclass
-class Findings:
+class VerifyReport:
     """What was looked at, and what is wrong with it: one sentence each."""
 
     problems: list[str] = field(default_factory=list)
@@ -37,9 +37,9 @@ class Findings:
     pairs: int = 0
 
 
-def problems_of(out: Path) -> Findings:
+def verify(out: Path) -> VerifyReport:
     """Look at all of OUT. Raises UsageError where there is no finished data set."""
-    output = Output(out)
+    output = DatasetDir(out)
     manifest, lookup = output.manifest(), output.lookup()
     if manifest is None or lookup is None:
         raise UsageError(
@@ -54,7 +54,7 @@ def problems_of(out: Path) -> Findings:
         raise UsageError(
             f"targets.json, labels.json or withdrawn.json of {out} cannot be read: {error}."
         ) from error
-    findings = Findings(pairs=manifest.totals.verdicts.pairs)
+    findings = VerifyReport(pairs=manifest.totals.verdicts.pairs)
     _check_files(output, manifest, lookup, findings)
     sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
     counts: Counter[Key] = Counter()
@@ -68,11 +68,13 @@ def problems_of(out: Path) -> Findings:
     _check_counts(manifest, lookup, counts, findings)
     if not findings.problems:
         # It repeats the rest: whatever is wrong there would be said twice.
-        findings.problems.extend(problems_of_lock(output, manifest))
+        findings.problems.extend(lock_problems(output, manifest))
     return findings
 
 
-def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: Findings) -> None:
+def _check_files(
+    output: DatasetDir, manifest: Manifest, lookup: Lookup, findings: VerifyReport
+) -> None:
     """Whether the manifest lists what must be there, and nothing else lies beside it.
 
     A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
@@ -99,7 +101,7 @@ def _check_files(output: Output, manifest: Manifest, lookup: Lookup, findings: F
         findings.problems.append(f"{path} is no file of this data set.")
 
 
-def _is_sound(output: Output, shard: Shard, findings: Findings) -> bool:
+def _is_sound(output: DatasetDir, shard: Shard, findings: VerifyReport) -> bool:
     """Whether a file has the bytes that the manifest names."""
     findings.shards += 1
     file = output.root / shard.path
@@ -141,13 +143,13 @@ def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[st
 
 
 def _check_clips(
-    output: Output,
+    output: DatasetDir,
     manifest: Manifest,
     shards: int,
     index: int,
     sound: list[Shard],
     expected: Mapping[str, _Due] | None,
-    findings: Findings,
+    findings: VerifyReport,
 ) -> None:
     """Every clip of a shard decodes and is due, the formats agree, the rows are as many as stated.
 
@@ -190,7 +192,7 @@ def _check_labels(
     path: str,
     expected: Mapping[str, _Due],
     found: Counter[str],
-    findings: Findings,
+    findings: VerifyReport,
 ) -> None:
     """A clip is the next one of a kept video, and labelled with what that was kept for."""
     key, _, number = clip.example_id.rpartition("#")
@@ -213,7 +215,9 @@ def _check_labels(
 class _Reading:
     """The clips of one file, until it turns out to be damaged."""
 
-    def __init__(self, output: Output, format_name: str, path: str, findings: Findings) -> None:
+    def __init__(
+        self, output: DatasetDir, format_name: str, path: str, findings: VerifyReport
+    ) -> None:
         self.rows = 0
         self.is_damaged = False
         self._clips = FORMATS[format_name].read(output.root / path)
@@ -230,7 +234,7 @@ class _Reading:
             self._findings.problems.append(f"{self._path} cannot be read: {error}")
 
 
-def _check_frames(clip: Clip, path: str, findings: Findings) -> None:
+def _check_frames(clip: Clip, path: str, findings: VerifyReport) -> None:
     findings.clips += 1
     findings.frames += len(clip.image_encoded)
     where = f"Clip {clip.example_id} in {path}"
@@ -251,7 +255,7 @@ def _check_frames(clip: Clip, path: str, findings: Findings) -> None:
 
 
 def _checked_verdicts(
-    output: Output, shards: int, index: int, findings: Findings
+    output: DatasetDir, shards: int, index: int, findings: VerifyReport
 ) -> list[Verdict] | None:
     """The verdicts of a shard: one for each pair in the candidate list."""
     try:
@@ -273,7 +277,7 @@ def _checked_verdicts(
 
 
 def _check_counts(
-    manifest: Manifest, lookup: Lookup, counts: Counter[Key], findings: Findings
+    manifest: Manifest, lookup: Lookup, counts: Counter[Key], findings: VerifyReport
 ) -> None:
     """There are as many verdicts, videos and clips as stated."""
     for target, stated in manifest.targets.items():

@@ -20,7 +20,7 @@ import pyarrow.dataset
 from videonet.dataset.assembly import AccountError, intact_clips
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
-from videonet.dataset.shard_rewrite import STAGED, Change, files_of, rewrite_shard, settle
+from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.errors import UsageError
 from videonet.files import draft_of
 from videonet.schemas.manifest import Manifest, Shard
@@ -31,7 +31,7 @@ from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS, write_shard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
 
@@ -69,7 +69,7 @@ def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenO
     anything is changed, for an id that OUT does not know, where a run is at work, or where OUT has
     no candidate list yet; and for files that are damaged or cannot be written.
     """
-    output = Output(out.absolute())
+    output = DatasetDir(out.absolute())
     _listed(output)
     known = _store(output, store)
     with ExitStack() as held:
@@ -88,7 +88,7 @@ def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenO
 
 
 def _withdraw(
-    output: Output, store: Store | None, ids: Sequence[str], unwritable: Path | None
+    output: DatasetDir, store: Store | None, ids: Sequence[str], unwritable: Path | None
 ) -> TakenOut:
     lookup, manifest = _listed(output), output.manifest()
     videos = _named(output, ids)
@@ -137,7 +137,7 @@ def _withdraw(
 # What is meant.
 
 
-def _listed(output: Output) -> Lookup:
+def _listed(output: DatasetDir) -> Lookup:
     """What says that the candidate list of OUT is complete. Raises UsageError."""
     lookup = output.lookup()
     if lookup is None:
@@ -149,7 +149,7 @@ def _listed(output: Output) -> Lookup:
     return lookup
 
 
-def _store(output: Output, given: Path | None) -> Store | None:
+def _store(output: DatasetDir, given: Path | None) -> Store | None:
     """The store that OUT was made from. Raises UsageError if there is none where it is said to be.
 
     Without being told, it may have been moved, or be on another machine.
@@ -186,7 +186,7 @@ def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:
     return True
 
 
-def _named(output: Output, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
+def _named(output: DatasetDir, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
     """The candidates with these ids, in the order of their keys. Raises UsageError."""
     wanted = pa.array(ids, pa.string())
     table = pa.dataset.dataset(output.root / "candidates", format="parquet").to_table(
@@ -204,7 +204,7 @@ def _named(output: Output, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
     return tuple(videos)
 
 
-def _left(output: Output, gone: frozenset[str]) -> frozenset[str]:
+def _left(output: DatasetDir, gone: frozenset[str]) -> frozenset[str]:
     """Of these videos, those on which a verdict says anything but that they are withdrawn."""
     if not output.verdict_folder.is_dir():
         return frozenset()
@@ -231,14 +231,14 @@ def _forget(store: Store, videos: Sequence[Withdrawal]) -> Iterator[Path]:
             yield Path(fetched.path)
 
 
-def _strip_shard(output: Output, shards: int, index: int, gone: frozenset[str]) -> Change:
+def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[str]) -> Change:
     """Take videos out of a shard of an OUT that is not finished; its verdicts stay as they are.
 
     The run that goes on takes the clips of the other videos from it, as from any earlier version.
     """
     state = output.shard_state(index)
     files = state.files if state else ()
-    settle(output, files)
+    promote(output, files)
     accounted = {file.path for file in files if output.are_there([file])}
     for name in FORMATS:
         path = shard_path(name, index, shards)
@@ -261,11 +261,11 @@ def _strip_shard(output: Output, shards: int, index: int, gone: frozenset[str]) 
     output.write_shard_state(
         index, msgspec.structs.replace(state, digest="", files=files, videos=others, spans=spans)
     )
-    settle(output, files)
+    promote(output, files)
     return Change(verdicts=0, clips=state.files[0].rows - files[0].rows, rewritten=whole)
 
 
-def _account_anew(output: Output, manifest: Manifest, lookup: Lookup) -> None:
+def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> None:
     """Write the manifest, and what is written with it, if they are to say something else."""
     counts: Counter[Key] = Counter()
     folder = pa.dataset.dataset(output.verdict_folder, format="parquet")

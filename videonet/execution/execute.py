@@ -15,14 +15,14 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from videonet import stop_signal
 from videonet.curation import progress
-from videonet.curation.context import workbench
+from videonet.curation.context import run_context
 from videonet.errors import UsageError
 from videonet.execution.prepare import runner_of
 from videonet.fetch.rate_limit import Closed
 from videonet.fetch.redaction import redacted_command
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Plan
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.versions import versions
 
@@ -36,7 +36,7 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
     Raises UsageError for input that turns out to be wrong on the way. KeyboardInterrupt leaves OUT
     and the store so that the same plan, prepared again, goes on.
     """
-    output = Output(Path(plan.out))
+    output = DatasetDir(Path(plan.out))
     begin = time.monotonic()
     facts: dict[str, object] = {
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -60,7 +60,7 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
     if plan.local:
         # What goes wrong in a stage comes back from it; Beam would print its traces besides.
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    counts = workbench(plan).progress
+    counts = run_context(plan).progress
     if plan.local:
         counts.begin()
     try:
@@ -92,4 +92,4 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
 
 def hosts_no_longer_asked(plan: Plan) -> list[Closed]:
     """The hosts that kept refusing this run until it left them alone, and when to come back."""
-    return workbench(plan).web.politeness.closed()
+    return run_context(plan).web.politeness.closed()

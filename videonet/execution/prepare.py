@@ -28,7 +28,7 @@ from videonet.schemas.target import Target
 from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import open_source
 from videonet.sources.search import searched_site
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
 
@@ -40,7 +40,7 @@ DISK_BUDGET = 50_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class RunOptions:
     """Where a run works, and with what: none of it changes a byte of the data set."""
 
     store: Path
@@ -56,7 +56,7 @@ class Means:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request(Means):
+class Request(RunOptions):
     """What was asked for; see `videonet curate --help`."""
 
     targets: str
@@ -118,13 +118,13 @@ def prepare(request: Request) -> Plan:
         refresh_search=request.refresh_search,
         local=local,
     )
-    output = Output(request.out.absolute())
+    output = DatasetDir(request.out.absolute())
     output.write_targets(targets)
     output.write_labels(classifier.labels)
     return plan
 
 
-def prepared_store(means: Means, videos: Path | None, *, local: bool) -> Store:
+def prepared_store(means: RunOptions, videos: Path | None, *, local: bool) -> Store:
     """The store of a run, ready, when its folders and its access are. Raises UsageError.
 
     `videos` is the folder of local files, if the run reads one.
@@ -137,7 +137,7 @@ def prepared_store(means: Means, videos: Path | None, *, local: bool) -> Store:
 
 
 def make_plan(
-    means: Means,
+    means: RunOptions,
     settings: Settings,
     store: Store,
     *,
@@ -152,7 +152,7 @@ def make_plan(
     """
     # A budget is counted in one process; machines that share a store have none.
     budget = _budget(store, means.disk_budget) if local else None
-    output = Output(means.out.absolute())
+    output = DatasetDir(means.out.absolute())
     state = resume_or_start(output, settings)
     if means.access != Access():
         entrust(state.run_id, means.access)
@@ -194,7 +194,7 @@ def _check_access(access: Access, local: bool) -> None:
     access.check()
 
 
-def _require_apart(means: Means, videos: Path | None) -> None:
+def _require_apart(means: RunOptions, videos: Path | None) -> None:
     """Raise UsageError where one folder would fill another one with its files."""
     source = videos.resolve() if videos else None
     store, out = means.store.resolve(), means.out.resolve()
@@ -207,7 +207,7 @@ def _require_apart(means: Means, videos: Path | None) -> None:
             )
 
 
-def resume_or_start(output: Output, settings: Settings) -> RunState:
+def resume_or_start(output: DatasetDir, settings: Settings) -> RunState:
     """The state of an interrupted run, or of a new one. Raises UsageError for other settings.
 
     Settings may still change until there is something that was made with them.

@@ -14,7 +14,7 @@ import msgspec
 
 from videonet.dataset.lock_file import NAME, Lock
 from videonet.errors import UsageError
-from videonet.execution.prepare import Means, make_plan, prepared_store, video_format
+from videonet.execution.prepare import RunOptions, make_plan, prepared_store, video_format
 from videonet.fetch.credentials import Access
 from videonet.fetch.options import options_of
 from videonet.schemas.candidate import Candidate
@@ -23,12 +23,12 @@ from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.settings import Settings
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import as_shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rebuild(Means):
+class Rebuild(RunOptions):
     """What was asked for; see `videonet rebuild --help`."""
 
     # folder of the videos that were local files
@@ -48,7 +48,7 @@ def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
     store = prepared_store(request, root, local=True)
     settings = msgspec.structs.replace(settings, files_root=root and str(root))
     plan = make_plan(request, settings, store)
-    output = Output(Path(plan.out))
+    output = DatasetDir(Path(plan.out))
     output.write_targets(lock.header.targets)
     output.write_labels(lock.header.labels)
     if not plan.listed:
@@ -136,7 +136,7 @@ def _is_local(video: LockedVideo) -> bool:
     return video.video_key.startswith("sha256:")
 
 
-def _list(output: Output, lock: Lock, root: str | None) -> None:
+def _list(output: DatasetDir, lock: Lock, root: str | None) -> None:
     """Write the candidate list: the videos of the lock file, shard by shard."""
     videos = pairs = 0
     matched = Counter({target.target_id: 0 for target in lock.header.targets})

@@ -21,7 +21,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 # More is put on disk. Of more threads, each would have so little that it is slow.
 MEMORY = "500MB"
@@ -52,7 +52,7 @@ class Account:
       `best_probability`, `seen`, `seen_probability`: as in the verdict
     """
 
-    output: Output
+    output: DatasetDir
     db: duckdb.DuckDBPyConnection
     # of verdicts
     files: tuple[str, ...]
@@ -115,7 +115,7 @@ def settings_of(plan: Plan) -> dict[str, object]:
 
 @contextmanager
 def open_account(
-    output: Output,
+    output: DatasetDir,
     settings: Mapping[str, object],
     *,
     verdicts: Path | None = None,

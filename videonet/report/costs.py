@@ -3,11 +3,11 @@
 from videonet.curation.progress import STAGES, costs_of
 from videonet.report.facts import Cost
 from videonet.schemas.run import Plan
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 
-def costs(output: Output, store: Store | None, plan: Plan | None) -> tuple[Cost, ...]:
+def costs(output: DatasetDir, store: Store | None, plan: Plan | None) -> tuple[Cost, ...]:
     """The cost of each stage that did anything, in the order in which a video meets them.
 
     Over all runs that worked on OUT, as the last one wrote it down at its end; while one goes on,

@@ -22,7 +22,7 @@ from videonet.report.names import brought
 from videonet.report.pictures import pictures
 from videonet.report.wording import number
 from videonet.schemas.manifest import ClassifierCard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.video.clips import DATASET
 
@@ -35,7 +35,7 @@ def facts_of(out: Path, store: Path | None) -> Facts:
     """
     if not out.is_dir():
         raise UsageError(f"{out} is no folder; give the --out of `videonet curate`.")
-    output = Output(out)
+    output = DatasetDir(out)
     if store is not None and not store.is_dir():
         raise UsageError(f"There is no store {store}; give the folder that the run had.")
     place = store_of(out, store)
@@ -49,12 +49,12 @@ def store_of(out: Path, given: Path | None) -> Path | None:
 
     None: nobody says. It may not be there.
     """
-    plan = Output(out).plan()
+    plan = DatasetDir(out).plan()
     return given or (Path(plan.store) if plan else None)
 
 
 @contextmanager
-def _account(output: Output, store: Store | None) -> Iterator[Account]:
+def _account(output: DatasetDir, store: Store | None) -> Iterator[Account]:
     """The account of a finished data set, or of one in the making, as far as it is known."""
     manifest, plan = output.manifest(), output.plan()
     if manifest is not None:

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import msgspec
 
-from videonet.curation.context import Knowledge
-from videonet.curation.steps import seen_of
-from videonet.curation.verdict import Seen, account, decide
+from videonet.curation.context import ReadContext
+from videonet.curation.steps import load_evidence
+from videonet.curation.verdict import Evidence, decide, verdict_row
 from videonet.errors import UsageError
 from videonet.fetch.acquire import worth_fetching
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 # Most candidates that are looked at: their records are small files, a few thousand a second.
@@ -41,7 +41,9 @@ class Provisional:
     state: str
 
 
-def provisional(output: Output, store: Store | None, folder: Path, most: int = MOST) -> Provisional:
+def provisional(
+    output: DatasetDir, store: Store | None, folder: Path, most: int = MOST
+) -> Provisional:
     """The verdicts that the run over `output` would give now, as tables below `folder`.
 
     Of more than `most` candidates, the first in the order of their shards are looked at: a shard
@@ -58,7 +60,7 @@ def provisional(output: Output, store: Store | None, folder: Path, most: int = M
     for candidate in itertools.islice(candidates, most):
         pairs += len(candidate.matches)
         verdicts += verdicts_so_far(known, candidate)
-    tables = Output(folder)
+    tables = DatasetDir(folder)
     tables.write_verdicts(0, 1, verdicts)
     sampled = lookup.candidates > most
     state = f"not finished: {len(verdicts):,} of {pairs:,} pairs have a verdict"
@@ -67,18 +69,18 @@ def provisional(output: Output, store: Store | None, folder: Path, most: int = M
     return Provisional(tables.verdict_folder, pairs, len(verdicts), sampled, state)
 
 
-def verdicts_so_far(known: Knowledge, candidate: Candidate) -> Iterator[Verdict]:
+def verdicts_so_far(known: ReadContext, candidate: Candidate) -> Iterator[Verdict]:
     """The verdicts on those pairs of a candidate for which nothing more must be seen."""
-    seen = _as_this_run_sees(known, seen_of(known, candidate))
+    seen = _as_this_run_sees(known, load_evidence(known, candidate))
     for match in candidate.matches:
         target = known.targets[match.target_id]
         decision = decide(candidate, target, seen, known.verdict_limits)
         if decision is not None:
             classifier = known.plan.settings.classifier.sha256
-            yield account(candidate, match, target, seen, decision, classifier)
+            yield verdict_row(candidate, match, target, seen, decision, classifier)
 
 
-def _as_this_run_sees(known: Knowledge, seen: Seen) -> Seen:
+def _as_this_run_sees(known: ReadContext, seen: Evidence) -> Evidence:
     """`seen` without a failure of an earlier run that this one is still to try again."""
     fetched, plan = seen.fetch, known.plan
     if fetched is None or fetched.run_id == plan.run_id or seen.whole:
@@ -89,7 +91,7 @@ def _as_this_run_sees(known: Knowledge, seen: Seen) -> Seen:
     return replace(seen, fetch=untried)
 
 
-def _knowledge(output: Output, store: Store | None) -> Knowledge:
+def _knowledge(output: DatasetDir, store: Store | None) -> ReadContext:
     plan = output.plan()
     if plan is None:
         raise UsageError(
@@ -103,10 +105,10 @@ def _knowledge(output: Output, store: Store | None) -> Knowledge:
             "told how far it is; name the store with --store."
         )
     # Both folders may have been moved since, or be seen from another machine.
-    return Knowledge(msgspec.structs.replace(plan, store=str(place), out=str(output.root)))
+    return ReadContext(msgspec.structs.replace(plan, store=str(place), out=str(output.root)))
 
 
-def _lookup(output: Output) -> Lookup:
+def _lookup(output: DatasetDir) -> Lookup:
     lookup = output.lookup()
     if lookup is None:
         raise UsageError(

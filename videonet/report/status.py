@@ -16,7 +16,7 @@ from videonet.errors import UsageError
 from videonet.schemas.manifest import Counts
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.run import Plan
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 # Of a process that has shown no sign of life for so long it is said that it may have been killed,
@@ -58,7 +58,7 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
     `store` is where its store lies by now, if not where it was for the run. Raises UsageError
     where there is no run, or where its store is not to be found.
     """
-    output, now = Output(out), now or datetime.now(UTC)
+    output, now = DatasetDir(out), now or datetime.now(UTC)
     plan, state, manifest = output.plan(), output.run_state(), output.manifest()
     if plan is None and state is None and manifest is None:
         raise UsageError(
@@ -173,7 +173,7 @@ def _seconds(timestamp: str, now: datetime) -> float:
     return max(0.0, (now - datetime.fromisoformat(timestamp)).total_seconds())
 
 
-def _targets(output: Output) -> int:
+def _targets(output: DatasetDir) -> int:
     try:
         return len(output.targets())
     except (OSError, msgspec.DecodeError):

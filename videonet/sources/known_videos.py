@@ -22,7 +22,7 @@ FOLDER = "found"
 
 
 @dataclass(frozen=True)
-class Found:
+class KnownVideos:
     """Rows in the order of their video keys; the titles of a video in alphabetical order."""
 
     store: Store

@@ -5,7 +5,7 @@ from pathlib import Path
 from videonet.errors import UsageError
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.folder import Folder
-from videonet.sources.known_videos import Found
+from videonet.sources.known_videos import KnownVideos
 from videonet.sources.source import Source
 from videonet.storage.store import Store
 
@@ -22,7 +22,7 @@ def open_source(spec: str, store: Store, files_root: Path | None) -> Source:
         case "folder" if place:
             return Folder(Path(place))
         case "store" if not place:
-            return Found(store)
+            return KnownVideos(store)
         case _:
             raise UsageError(
                 f"There is no source {spec!r}; use youtube, search:PREFIX, catalogue:FILE, "

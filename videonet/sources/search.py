@@ -18,7 +18,7 @@ from yt_dlp.plugins import load_all_plugins
 from videonet.errors import UsageError
 from videonet.schemas.search import NameYield, Search
 from videonet.schemas.target import Target
-from videonet.sources.search_cache import Answers
+from videonet.sources.search_cache import CachedQuery
 from videonet.sources.source import Row
 
 YOUTUBE = "ytsearch"
@@ -104,7 +104,7 @@ class LookUp:
     def run(
         self,
         asked: Iterable[list[Query]],
-        open_answers: Callable[[Sequence[str]], AbstractContextManager[list[Answers]]],
+        open_answers: Callable[[Sequence[str]], AbstractContextManager[list[CachedQuery]]],
     ) -> str:
         """Ask round by round; why it ended, as in `videonet.schemas.search.Search`."""
         for queries in asked:
@@ -140,7 +140,7 @@ class LookUp:
     def _is_full(self) -> bool:
         return len(self._found) >= self._per_class
 
-    def _take_turns(self, queries: Sequence[Query], answers: Sequence[Answers]) -> list[int]:
+    def _take_turns(self, queries: Sequence[Query], answers: Sequence[CachedQuery]) -> list[int]:
         """Read the answers to a round, in turn; how many new videos each query brought."""
         brought = [0] * len(queries)
         for query in queries:

@@ -40,7 +40,7 @@ _WITHOUT_TITLES = 20
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchContext:
     """Whom a run asks, and how."""
 
     # of yt-dlp's search, such as "ytsearch"
@@ -53,20 +53,20 @@ class Asked:
     refresh: bool
 
     @contextmanager
-    def answers(self, queries: Sequence[str]) -> Iterator[list["Answers"]]:
+    def answers(self, queries: Sequence[str]) -> Iterator[list["CachedQuery"]]:
         """The answers to several queries, to be read in turn. They are saved at the end."""
         with ExitStack() as stack:
             # Two targets may ask the same: one after the other, in one order so that none waits
             # for one that waits for it.
             for lock in [_lock(self.prefix, words) for words in sorted(queries)]:
                 stack.enter_context(lock)
-            yield [stack.enter_context(Answers(self, words)) for words in queries]
+            yield [stack.enter_context(CachedQuery(self, words)) for words in queries]
 
 
-class Answers:
+class CachedQuery:
     """The results of one query, in order."""
 
-    def __init__(self, asked: Asked, words: str) -> None:
+    def __init__(self, asked: SearchContext, words: str) -> None:
         # why the site did not answer, if it did not
         self.failed: Reason | None = None
         self._asked = asked
@@ -78,7 +78,7 @@ class Answers:
         self._rows, self._exhausted = self._saved()
         self._next = 0
         self._new = False
-        self._asking: _Asking | None = None
+        self._asking: LiveQuery | None = None
 
     def __enter__(self) -> Self:
         """Begin to read."""
@@ -117,7 +117,7 @@ class Answers:
     def _ask(self) -> None:
         """Get one more result, if the site has one and gives it."""
         if self._asking is None:
-            self._asking = _Asking(self._asked, self._words, {row.id for row in self._rows})
+            self._asking = LiveQuery(self._asked, self._words, {row.id for row in self._rows})
         try:
             entry = self._asking.next_entry()
         except FetchError as error:
@@ -178,10 +178,10 @@ class Answers:
             ) from error
 
 
-class _Asking:
+class LiveQuery:
     """A query that the site is being asked: entry by entry, page by page as they are needed."""
 
-    def __init__(self, asked: Asked, words: str, known: set[str]) -> None:
+    def __init__(self, asked: SearchContext, words: str, known: set[str]) -> None:
         self._asked = asked
         self._words = words
         self._known = known
@@ -201,6 +201,7 @@ class _Asking:
         return entry
 
     def close(self) -> None:
+        """End the session with the site, if one was begun."""
         if self._session is not None:
             self._session.__exit__(None, None, None)
             self._session = None

@@ -7,7 +7,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 
 from videonet.curation import steps
-from videonet.curation.context import Workbench, workbench
+from videonet.curation.context import RunContext, run_context
 from videonet.dataset.assembly import finish_shard
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import Key, manifest_of, tally
@@ -18,7 +18,7 @@ from videonet.schemas.reason import Reason
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
-from videonet.stages.filters import as_outputs, decided
+from videonet.stages.filters import apply_step, as_outputs
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 
 
@@ -35,7 +35,7 @@ class ShardedClips(Stage):
         self._shards, self._verdicts = shards, verdicts
 
     def expand(self, candidates: Any) -> Any:
-        _, cut = decided(candidates, self.plan, _cut, self.plan.workers)
+        _, cut = apply_step(candidates, self.plan, _cut, self.plan.workers)
         verdicts = (*self._verdicts, cut) | beam.Flatten()
         judged = verdicts | "Place" >> beam.ParDo(_PlaceVerdict(self.plan))
         empty = self._shards | "Nothing" >> beam.Map(_with_nothing)
@@ -83,28 +83,28 @@ class _WriteShard(beam.DoFn):
         index, rows = element
         verdicts = [verdict for verdict in rows if verdict is not None]
         shards = complete_list(self._plan).shards
-        yield from _finished(workbench(self._plan), index, shards, verdicts)
+        yield from _finished(run_context(self._plan), index, shards, verdicts)
         for count in tally(verdicts).items():
             yield TaggedOutput(COUNTS, count)
 
 
 def _finished(
-    bench: Workbench, index: int, shards: int, verdicts: Sequence[Verdict]
+    context: RunContext, index: int, shards: int, verdicts: Sequence[Verdict]
 ) -> tuple[Shard, ...]:
     """The files of a shard; it counts as work unless they were there."""
-    before = bench.output.shard_state(index)
-    was_there = before is not None and bench.output.are_there(before.files)
-    with bench.progress.at_work("write") as work:
-        files = finish_shard(bench, index, shards, verdicts)
-        if was_there and bench.output.shard_state(index) == before:
+    before = context.output.shard_state(index)
+    was_there = before is not None and context.output.are_there(before.files)
+    with context.progress.at_work("write") as work:
+        files = finish_shard(context, index, shards, verdicts)
+        if was_there and context.output.shard_state(index) == before:
             work.items = 0
         else:
             work.bytes += sum(file.bytes for file in files)
     return files
 
 
-def _cut(bench: Workbench, candidate: Candidate) -> list[Any]:
-    return as_outputs(bench, steps.cut(bench, candidate))
+def _cut(context: RunContext, candidate: Candidate) -> list[Any]:
+    return as_outputs(context, steps.cut(context, candidate))
 
 
 def _with_nothing(index: int) -> tuple[int, None]:
@@ -120,7 +120,7 @@ def _require_room(plan: Plan, counts: dict[Key, int]) -> None:
             "are kept fill --disk-budget. Make room, raise it, or use --keep none; the same "
             "command goes on."
         )
-        workbench(plan).output.complain(error)
+        run_context(plan).output.complain(error)
         raise error
 
 
@@ -130,7 +130,7 @@ def _write_manifest(
     """Finish the run, if its accounts balance and the disk had room for all."""
     _require_room(plan, dict(counts))
     manifest = manifest_of(plan, complete_list(plan), files, dict(counts))
-    output = workbench(plan).output
+    output = run_context(plan).output
     try:
         finish(output, manifest)
     except UsageError as error:

@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 
-from videonet.curation.context import Workbench, workbench
+from videonet.curation.context import RunContext, run_context
 from videonet.schemas.run import Lookup, Plan
 
 # Outputs of a stage.
@@ -28,12 +28,12 @@ class Stage(beam.PTransform):
         super().__init__()
         self.plan = plan
 
-    def spread(self, elements: PCollection, name: str) -> PCollection:
+    def reshuffle(self, elements: PCollection, name: str) -> PCollection:
         """Let other machines take up `elements`. In one process that would only be a barrier."""
         return elements if self.plan.local else elements | name >> beam.Reshuffle()
 
 
-class InThreads(beam.DoFn):
+class ThreadedDoFn(beam.DoFn):
     """Runs a function on many elements at once, in this process, with a bounded number ahead.
 
     What is finished goes on while the rest is being worked on, so that stages that follow each
@@ -41,7 +41,7 @@ class InThreads(beam.DoFn):
     """
 
     def __init__(
-        self, plan: Plan, work: Callable[[Workbench, Any], Iterable[Any]], threads: int
+        self, plan: Plan, work: Callable[[RunContext, Any], Iterable[Any]], threads: int
     ) -> None:
         self._plan, self._work, self._threads = plan, work, threads
 
@@ -53,7 +53,7 @@ class InThreads(beam.DoFn):
         # Two for each thread: one that it works on, one that it finds when it is done.
         while len(self._running) >= 2 * self._threads:
             yield from self._finished()
-        self._running.add(self._pool.submit(self._work, workbench(self._plan), element))
+        self._running.add(self._pool.submit(self._work, run_context(self._plan), element))
 
     def finish_bundle(self) -> Iterator[Any]:
         while self._running:
@@ -75,7 +75,7 @@ class InThreads(beam.DoFn):
 
 def complete_list(plan: Plan) -> Lookup:
     """What looking for titles brought; by now it must be there."""
-    found = workbench(plan).output.lookup()
+    found = run_context(plan).output.lookup()
     if found is None:
         raise FileNotFoundError(f"the candidate list in {plan.out} is gone")
     return found

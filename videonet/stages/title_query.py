@@ -8,8 +8,8 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 
 from videonet.curation import candidate_list
-from videonet.curation.candidate_list import Found, Named
-from videonet.curation.context import Workbench, workbench
+from videonet.curation.candidate_list import Named, TitleHit
+from videonet.curation.context import RunContext, run_context
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup, Plan
@@ -19,10 +19,10 @@ from videonet.shards.layout import number_of_shards, shard_of
 from videonet.sources.known_videos import remember
 from videonet.sources.open_source import open_source
 from videonet.sources.search import LookUp, rounds, searched_site
-from videonet.sources.search_cache import Asked
+from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Batch, in_batches
 from videonet.sources.video_key import video_key
-from videonet.stages.threaded import COUNTS, MAIN, InThreads, Stage, complete_list
+from videonet.stages.threaded import COUNTS, MAIN, Stage, ThreadedDoFn, complete_list
 from videonet.targets.title_matcher import TitleMatcher
 
 _TITLES = "titles"
@@ -33,7 +33,7 @@ class ClassList(Stage):
     """The targets of the run: begin -> Target."""
 
     def expand(self, begin: Any) -> Any:
-        targets = workbench(self.plan).targets.values()
+        targets = run_context(self.plan).targets.values()
         return begin | beam.Create(list(targets))
 
 
@@ -49,8 +49,8 @@ class TitleQuery(Stage):
             shards = targets.pipeline | "Listed" >> beam.Create(range(self.plan.shards or 0))
         else:
             shards = self._list(targets) | "EachShard" >> beam.FlatMap(_each)
-        spread = self.spread(shards, "SpreadList")
-        return spread | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
+        reshuffle = self.reshuffle(shards, "SpreadList")
+        return reshuffle | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
 
     def _titles(self, begin: Any) -> tuple[PCollection, PCollection]:
         """Batches of rows with titles; and an account of each target's search, if there is one."""
@@ -58,9 +58,9 @@ class TitleQuery(Stage):
             none = begin | "NoSearches" >> beam.Create([])
             source = begin | "Source" >> beam.Create([None])
             return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), none
-        wanted = begin | "Wanted" >> beam.Create(list(workbench(self.plan).targets))
-        searched = self.spread(wanted, "SpreadSearches") | "Search" >> beam.ParDo(
-            InThreads(self.plan, _search, self.plan.per_host)
+        wanted = begin | "Wanted" >> beam.Create(list(run_context(self.plan).targets))
+        searched = self.reshuffle(wanted, "SpreadSearches") | "Search" >> beam.ParDo(
+            ThreadedDoFn(self.plan, _search, self.plan.per_host)
         ).with_outputs(_SEARCHES, main=MAIN)
         return searched[MAIN], searched[_SEARCHES]
 
@@ -69,11 +69,11 @@ class TitleQuery(Stage):
         # One start each: fused into one, a stage would wait for side inputs of its own making.
         begin = targets.pipeline
         batches, searches = self._titles(begin)
-        matched = self.spread(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
+        matched = self.reshuffle(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
             _MatchTitles(), AsList(targets)
         ).with_outputs(_TITLES, main=MAIN)
         finds = matched[MAIN] | "Identify" >> beam.ParDo(
-            InThreads(self.plan, _identify, self.plan.workers)
+            ThreadedDoFn(self.plan, _identify, self.plan.workers)
         )
         if self.plan.settings.source.startswith("catalogue:"):
             finds = (
@@ -145,7 +145,7 @@ class _MatchTitles(beam.DoFn):
 class _Quota(beam.DoFn):
     """All finds for a target -> those within the quota, and how many videos there were."""
 
-    def process(self, element: tuple[str, Iterable[Found]], plan: Plan) -> Iterator[Any]:
+    def process(self, element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterator[Any]:
         target_id, finds = element
         taken, matched = candidate_list.within_quota(finds, plan.settings.per_class)
         yield TaggedOutput(COUNTS, (target_id, matched))
@@ -153,27 +153,32 @@ class _Quota(beam.DoFn):
 
 
 def _batches(_: None, plan: Plan) -> Iterator[Batch]:
-    bench = workbench(plan)
-    bench.progress.show_life()
+    context = run_context(plan)
+    context.progress.show_life()
     settings = plan.settings
     root = None if settings.files_root is None else Path(settings.files_root)
-    source = open_source(settings.source, bench.store, root)
+    source = open_source(settings.source, context.store, root)
     try:
         yield from source.batches()
     except UsageError as error:
-        bench.output.complain(error)
+        context.output.complain(error)
         raise
 
 
-def _search(bench: Workbench, target_id: str) -> list[Any]:
+def _search(context: RunContext, target_id: str) -> list[Any]:
     """Search for one target: rows in batches, and an account of what each name has brought."""
-    plan, target = bench.plan, bench.targets[target_id]
+    plan, target = context.plan, context.targets[target_id]
     settings = plan.settings
     site = searched_site(settings.source)
     assert site is not None
     titles = candidate_list.matcher([target])
-    asked = Asked(
-        site.prefix, bench.store, bench.web, bench.fetch_limits, plan.run_id, plan.refresh_search
+    asked = SearchContext(
+        site.prefix,
+        context.store,
+        context.web,
+        context.fetch_limits,
+        plan.run_id,
+        plan.refresh_search,
     )
     search = LookUp(
         lambda title: bool(titles.match(title[: candidate_list.TITLE_LENGTH])),
@@ -181,42 +186,42 @@ def _search(bench: Workbench, target_id: str) -> list[Any]:
         settings.search_patience,
     )
     try:
-        with bench.progress.at_work("search"):
+        with context.progress.at_work("search"):
             end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
     except UsageError as error:
-        bench.output.complain(error)
+        context.output.complain(error)
         raise
-    bench.progress.searched()
+    context.progress.searched()
     account = TaggedOutput(_SEARCHES, search.account(target_id, end))
     return [account, *in_batches(iter(search.rows))]
 
 
-def _identify(bench: Workbench, matched: Named) -> list[Found]:
-    kind = bench.plan.settings.source.partition(":")[0]
+def _identify(context: RunContext, matched: Named) -> list[TitleHit]:
+    kind = context.plan.settings.source.partition(":")[0]
     try:
         return candidate_list.found(matched, video_key(matched.row), kind)
     except UsageError as error:
-        bench.output.complain(error)
+        context.output.complain(error)
         raise
 
 
-def _one_url_each(element: tuple[str, Iterable[Found]], plan: Plan) -> Iterable[Found]:
+def _one_url_each(element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterable[TitleHit]:
     try:
         return candidate_list.one_url_each(list(element[1]))
     except UsageError as error:
-        workbench(plan).output.complain(error)
+        run_context(plan).output.complain(error)
         raise
 
 
-def _video_id(find: Found) -> str:
+def _video_id(find: TitleHit) -> str:
     return find.sighting.video_id
 
 
-def _target_id(find: Found) -> str:
+def _target_id(find: TitleHit) -> str:
     return find.match.target_id
 
 
-def _video_key(find: Found) -> str:
+def _video_key(find: TitleHit) -> str:
     return find.sighting.video_key
 
 
@@ -224,7 +229,7 @@ def _number_of_shards(candidates: int, plan: Plan) -> int:
     return plan.shards or plan.settings.shards or number_of_shards(candidates)
 
 
-def _placed(find: Found, shards: int) -> tuple[int, Found]:
+def _placed(find: TitleHit, shards: int) -> tuple[int, TitleHit]:
     return shard_of(find.sighting.video_key, shards), find
 
 
@@ -237,22 +242,22 @@ def _nothing_each(_: None, shards: int) -> list[tuple[int, None]]:
 
 
 def _write_list(
-    element: tuple[int, Iterable[Found | None]], plan: Plan, shards: int
+    element: tuple[int, Iterable[TitleHit | None]], plan: Plan, shards: int
 ) -> tuple[int, int]:
     """Write one file of the candidate list; how many candidates and pairs are in it."""
     index, finds = element
-    bench = workbench(plan)
+    context = run_context(plan)
     candidates = candidate_list.candidates(
-        (find for find in finds if find is not None), bench.position
+        (find for find in finds if find is not None), context.position
     )
-    bench.output.write_candidates(index, shards, candidates)
+    context.output.write_candidates(index, shards, candidates)
     return len(candidates), sum(len(each.matches) for each in candidates)
 
 
-def _remember(element: tuple[int, Iterable[Found]], plan: Plan) -> int:
+def _remember(element: tuple[int, Iterable[TitleHit]], plan: Plan) -> int:
     """Keep what the source said of all videos that it found, within the quota or not."""
     said = list(dict.fromkeys(find.sighting for find in element[1]))
-    remember(workbench(plan).store, said)
+    remember(run_context(plan).store, said)
     return len(said)
 
 
@@ -268,16 +273,16 @@ def _list_is_complete(
 ) -> int:
     # Only waited for: what was found is remembered before the list is complete.
     del said
-    bench = workbench(plan)
-    counts = dict.fromkeys(bench.targets, 0) | dict(matched)
-    bench.output.write_lookup(
+    context = run_context(plan)
+    counts = dict.fromkeys(context.targets, 0) | dict(matched)
+    context.output.write_lookup(
         Lookup(
             titles=titles,
             candidates=sum(candidates for candidates, _ in parts),
             pairs=sum(pairs for _, pairs in parts),
             shards=shards,
             matched=counts,
-            searches=tuple(sorted(searches, key=lambda each: bench.position(each.target_id))),
+            searches=tuple(sorted(searches, key=lambda each: context.position(each.target_id))),
         )
     )
     return shards
@@ -285,6 +290,6 @@ def _list_is_complete(
 
 def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
     found = complete_list(plan)
-    bench = workbench(plan)
-    bench.progress.listed(found.pairs)
-    return bench.output.candidates(index, found.shards)
+    context = run_context(plan)
+    context.progress.listed(found.pairs)
+    return context.output.candidates(index, found.shards)

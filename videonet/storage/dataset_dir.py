@@ -50,7 +50,7 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _NOTHING = (FileNotFoundError, NotADirectoryError)
 
 
-class Output:
+class DatasetDir:
     """Reads and writes what lies in one folder OUT. Every file appears whole or not at all."""
 
     def __init__(self, root: Path) -> None:

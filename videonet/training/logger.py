@@ -84,7 +84,7 @@ def finite(step: int, loss: Tensor) -> float:
     return value
 
 
-class Journal:
+class RunLogger:
     """The journal of a run; of its ranks only the first keeps one. A context manager.
 
     `resumed_at` is the step of the checkpoint that the run goes on from, 0 if it begins; `steps` is

@@ -33,7 +33,7 @@ from videonet.training.data.dataset import open_dataset
 from videonet.training.data.loader import batches
 from videonet.training.data.to_device import to_device
 from videonet.training.distributed import joined, mean_over_ranks, said_by_first
-from videonet.training.logger import Journal
+from videonet.training.logger import RunLogger
 from videonet.training.methods.ema import target_of, update
 from videonet.training.methods.vito import vito_loss
 from videonet.training.models.network import Network, PerView
@@ -125,7 +125,7 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
             with drafted(run / "config.toml") as draft:
                 draft.write_text(to_toml(config), encoding="utf-8")
             journal = stack.enter_context(
-                Journal(run, resumed_at=done, steps=steps, console=console)
+                RunLogger(run, resumed_at=done, steps=steps, console=console)
             )
             if config.log.picture_every:
                 pictured = evaluation.frames_to_show(dataset, config)

@@ -12,7 +12,7 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import write_shard
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 SHARDS = 2
 FORMATS = ("parquet", "tfrecord")
@@ -72,9 +72,9 @@ def unseen(key: str, target_id: str, **changes: Any) -> Verdict:
 
 def made_up(
     root: Path, targets: Sequence[Target], verdicts: Iterable[Verdict], **settings: Any
-) -> tuple[Output, Manifest]:
+) -> tuple[DatasetDir, Manifest]:
     """A folder OUT with these verdicts and with shards that are empty, and the manifest to be."""
-    output = Output(root)
+    output = DatasetDir(root)
     output.write_targets(tuple(targets))
     rows = sorted(verdicts, key=lambda each: (each.video_key, each.target_id))
     for index in range(SHARDS):

@@ -22,7 +22,7 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import arrow_schema
 from videonet.shards.tfrecord import CONTEXT, FEATURE_LISTS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -48,7 +48,7 @@ def test_a_finished_run_has_a_card_that_its_verdicts_and_manifest_give_again(
     curated: Curated, tmp_path: Path
 ):
     shutil.copytree(curated.out, tmp_path / "elsewhere")
-    again = Output(tmp_path / "elsewhere")
+    again = DatasetDir(tmp_path / "elsewhere")
     (again.root / "README.md").unlink()
     manifest = again.manifest()
     assert manifest is not None
@@ -66,7 +66,7 @@ def test_a_card_says_nothing_of_the_clock_or_the_machine(curated: Curated):
 
 def test_the_sizes_on_a_card_are_those_of_the_manifest(curated: Curated):
     card = (curated.out / "README.md").read_text()
-    manifest = Output(curated.out).manifest()
+    manifest = DatasetDir(curated.out).manifest()
     assert manifest is not None
     totals = manifest.totals
     videos = totals.kept_videos - totals.kept_without_clip

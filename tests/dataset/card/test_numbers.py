@@ -22,7 +22,7 @@ from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import arrow_schema
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def lock_of(root: Path, *clips: list[tuple[int, int]]) -> None:
 
 
 def test_the_length_of_the_clips_is_that_of_the_shards(curated: Curated):
-    output = Output(curated.out)
+    output = DatasetDir(curated.out)
     shards = pyarrow.dataset.dataset(curated.out / "clips" / "parquet").to_table(
         columns=["clip_start_timestamp", "clip_end_timestamp"]
     )

@@ -13,7 +13,7 @@ from tests.curated import Curated, curated_once
 from tests.dataset.card.made_up import made_up, target, unseen, verdict
 from videonet.dataset.card.card import write_card
 from videonet.schemas.manifest import Manifest
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 # TensorFlow's is run by tests/external/run_tensorflow_snippet.py.
 HEADINGS = {
@@ -32,7 +32,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 @pytest.fixture(scope="module")
 def manifest(curated: Curated) -> Manifest:
-    manifest = Output(curated.out).manifest()
+    manifest = DatasetDir(curated.out).manifest()
     assert manifest is not None
     assert manifest.totals.clips > 0
     return manifest

@@ -28,7 +28,7 @@ from videonet.files import drafted
 from videonet.report.wording import number
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, JPEG_QUALITY, SHORT_SIDE
 
 NAME = "README.md"
@@ -39,7 +39,7 @@ _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 _PART = re.compile(r"<!-- if ([\w ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
-def write_card(output: Output, manifest: Manifest) -> None:
+def write_card(output: DatasetDir, manifest: Manifest) -> None:
     """Write OUT/README.md, for the verdicts that lie in OUT and the manifest that is to.
 
     Raises UsageError if the verdicts cannot be read.

@@ -10,7 +10,7 @@ from videonet.dataset.manifest import formats_of
 from videonet.report.wording import number, target_names
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.target import Target
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 
 _NONE = Confirmation(0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -19,7 +19,7 @@ _NONE = Confirmation(0, 0, 0, 0, 0, 0, 0, 0)
 class Facts:
     """A data set: where it lies, its manifest, and what was counted."""
 
-    output: Output
+    output: DatasetDir
     manifest: Manifest
     numbers: Numbers
 

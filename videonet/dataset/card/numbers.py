@@ -14,7 +14,7 @@ import duckdb
 
 from videonet.dataset.lock_file import NAME as LOCK
 from videonet.licence import is_creative_commons
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
 
 # More is put on disk.
@@ -111,7 +111,7 @@ class Numbers:
     copies: int
 
 
-def numbers_of(output: Output, max_clips: int) -> Numbers:
+def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
     """Count the verdicts in OUT, where a video has at most `max_clips`.
 
     Raises duckdb.Error if they, or the lock file, cannot be read.
@@ -133,7 +133,7 @@ def numbers_of(output: Output, max_clips: int) -> Numbers:
 
 
 @contextmanager
-def _opened(output: Output) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(output: DatasetDir) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database with the table `pairs`, and the views `candidates` and `kept`, a row a video."""
     with (
         tempfile.TemporaryDirectory(prefix="videonet-card-") as folder,

@@ -27,7 +27,7 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import Output
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store, digest
 from videonet.training.torch_extra import needed_for
 from videonet.video import thumbnails
@@ -107,7 +107,7 @@ def exhibit(out: Path, asked: str, store: Path | None, training_views: bool) -> 
     """
     if store is not None and not store.is_dir():
         raise UsageError(f"The store {store} is no folder; give the --store of a run.")
-    output = Output(out)
+    output = DatasetDir(out)
     targets = _targets(output)
     verdicts = _verdicts(output, asked)
     judgements = tuple(
@@ -162,7 +162,7 @@ def file_name(verdict: Verdict) -> str:
     return f"{plain[:60] or 'video'}-{digest(verdict.video_key)[:8]}.png"
 
 
-def _targets(output: Output) -> tuple[Target, ...]:
+def _targets(output: DatasetDir) -> tuple[Target, ...]:
     try:
         return output.targets()
     except (OSError, msgspec.DecodeError) as error:
@@ -175,7 +175,7 @@ def _targets(output: Output) -> tuple[Target, ...]:
 # Its verdicts.
 
 
-def _verdicts(output: Output, asked: str) -> list[Verdict]:
+def _verdicts(output: DatasetDir, asked: str) -> list[Verdict]:
     """All verdicts on one video."""
     lookup = output.lookup()
     shards = lookup.shards if lookup else 0
@@ -241,7 +241,7 @@ def _nearest(files: list[Path], asked: str) -> list[str]:
 
 
 def _clips(
-    output: Output, verdicts: list[Verdict], training_views: bool, notes: list[str]
+    output: DatasetDir, verdicts: list[Verdict], training_views: bool, notes: list[str]
 ) -> tuple[ShownClip, ...]:
     video_key = verdicts[0].video_key
     count = max(verdict.clips for verdict in verdicts)
@@ -262,7 +262,9 @@ def _clips(
     return tuple(clips)
 
 
-def _read_clips(output: Output, video_key: str, numbers: list[int]) -> Iterator[tuple[int, Clip]]:
+def _read_clips(
+    output: DatasetDir, video_key: str, numbers: list[int]
+) -> Iterator[tuple[int, Clip]]:
     """The clips with these numbers. Of a Parquet shard no other is read."""
     lookup = output.lookup()
     assert lookup is not None, "there are verdicts"
@@ -326,7 +328,7 @@ def _views(clip: Clip, number: int) -> tuple[Views, ...]:
 
 
 def _seen(
-    output: Output, verdict: Verdict, folder: Path | None, notes: list[str]
+    output: DatasetDir, verdict: Verdict, folder: Path | None, notes: list[str]
 ) -> tuple[Scan | None, dict[int, Image.Image]]:
     """Its scan and the thumbnails, from the store; if either is missing, the notes say why."""
     if verdict.reason is Reason.WITHDRAWN:
@@ -364,7 +366,7 @@ def _content_of(scan: Scan, store: Store) -> str | None:
     return scan.sha256
 
 
-def _scan_key(output: Output) -> str | None:
+def _scan_key(output: DatasetDir) -> str | None:
     """The name under which the store has the scans of this data set."""
     manifest, plan = output.manifest(), output.plan()
     if manifest is not None:

@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from videonet.training.augment.image_operations import (
+    adjust_hue,
     blurred,
     brightened,
     contrasted,
     flipped,
-    greyed,
-    hued,
     resized_crop,
     saturated,
     sent,
     solarised,
+    to_grayscale,
 )
 
 # Width to height.
@@ -135,13 +135,13 @@ def apply(images: Tensor, drawn: Drawn, size: int) -> Tensor:
         for number, jitter in enumerate(_JITTERS):
             chosen = drawn.jitter & (drawn.order[:, place] == number)
             _change(views, chosen, jitter, drawn.factors[:, number])
-    _change(views, drawn.grey, greyed)
+    _change(views, drawn.grey, to_grayscale)
     _change(views, drawn.blur, blurred, drawn.sigma)
     _change(views, drawn.solarise, solarised)
     return views
 
 
-_JITTERS = (brightened, contrasted, saturated, hued)
+_JITTERS = (brightened, contrasted, saturated, adjust_hue)
 
 
 def normalised(images: Tensor) -> Tensor:

@@ -93,7 +93,7 @@ def saturated(images: Tensor, factor: Tensor) -> Tensor:
     return _blended(images, _luma(images), factor)
 
 
-def hued(images: Tensor, turns: Tensor) -> Tensor:
+def adjust_hue(images: Tensor, turns: Tensor) -> Tensor:
     """Hue turned, value and chroma as they were."""
     red, green, blue = images.unbind(1)
     least, value = images.aminmax(dim=1)
@@ -111,7 +111,7 @@ def hued(images: Tensor, turns: Tensor) -> Tensor:
     return value[:, None] - chroma[:, None] * below.clamp_(0, 1)
 
 
-def greyed(images: Tensor) -> Tensor:
+def to_grayscale(images: Tensor) -> Tensor:
     """All three channels grey."""
     return _luma(images).expand_as(images)
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, get_worker_info
 from videonet.errors import UsageError
 from videonet.training import config
 from videonet.training.data.dataset import Dataset
-from videonet.training.data.memory import Recycled, SharedRing
+from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.reading import Draw, Frame, Reader
 from videonet.training.data.sampling import EXAMPLES, HELD_OUT, Stream, generator_of, positions_of
 from videonet.training.data.temporal_sampling import Span, moments, window
@@ -117,7 +117,7 @@ def held_out_frames(dataset: Dataset, seed: int, at_once: int = 64) -> Iterator[
     # The clips of a video follow each other, in their own order.
     rows = np.argsort(dataset.videos, kind="stable")
     begins, ends = (np.searchsorted(dataset.videos, held, side, rows) for side in ("left", "right"))
-    reader = Reader(dataset, _MORE_SHARDS, Recycled())
+    reader = Reader(dataset, _MORE_SHARDS, BufferPool())
     for first in range(0, len(held), at_once):
         clips, labels = [], []
         part = slice(first, first + at_once)
@@ -145,7 +145,7 @@ def _taken_over(made: Iterator[Batch | UsageError], workers: int) -> Iterator[Ba
     A worker has `_AHEAD` batches on the way at most, and is given the next to make when one of them
     is received. The one before that was copied by then, so a place more in its ring is enough.
     """
-    memory = Recycled()
+    memory = BufferPool()
     # Memory that is kept need not be mapped again.
     mapped: deque[Tensor] = deque(maxlen=(_AHEAD + 1) * workers)
     for batch in made:
@@ -192,7 +192,7 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
     @cached_property
     def _reader(self) -> Reader:
         # Made by each worker when it begins: open files cannot be handed over.
-        memory = SharedRing(_AHEAD + 1) if get_worker_info() else Recycled()
+        memory = SharedRingBuffer(_AHEAD + 1) if get_worker_info() else BufferPool()
         return Reader(self._dataset, self._open_files, memory)
 
     def __getitem__(self, step: int) -> Batch | UsageError:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-class Recycled:
+class BufferPool:
     """Memory that is handed out again once nobody has a tensor in it any more."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Recycled:
         return torch.from_numpy(lent)
 
 
-class SharedRing:
+class SharedRingBuffer:
     """Shared memory of a worker process: of `places` tensors the last ones are intact."""
 
     def __init__(self, places: int) -> None:

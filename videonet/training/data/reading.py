@@ -18,7 +18,7 @@ from torch import Tensor
 from videonet.errors import UsageError
 from videonet.shards.parquet import SCHEMA
 from videonet.training.data.dataset import Dataset, example_id
-from videonet.training.data.memory import Recycled, SharedRing
+from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.parquet_pages import OtherLayoutError, places_of
 from videonet.training.data.temporal_sampling import Span, frames_at, span_between
 
@@ -57,7 +57,9 @@ class Reader:
     `memory` gives tensors to decode into.
     """
 
-    def __init__(self, dataset: Dataset, open_files: int, memory: Recycled | SharedRing) -> None:
+    def __init__(
+        self, dataset: Dataset, open_files: int, memory: BufferPool | SharedRingBuffer
+    ) -> None:
         self._dataset = dataset
         self._memory = memory
         self._opened = lru_cache(open_files)(self._open)
