@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from demo.train_classifier import MODEL
+from tests.patience import PATIENCE
 from videonet.curation.context import open_classifier
 from videonet.execution.execute import execute
 from videonet.execution.prepare import Request, prepare
@@ -23,7 +24,7 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "out": folder / "out",
         "classifier": str(MODEL),
         "workers": 2,
-        "deadline": 30.0,
+        "deadline": PATIENCE,
         "requests_per_second": 10_000.0,
         "per_host": 8,
     }

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
+from tests.patience import PATIENCE, wait_for
 from videonet import stop_signal
 from videonet.curation import progress
 from videonet.curation.progress import RECENT, STAGES, Progress, begin_anew, costs_of, processes_of
@@ -25,7 +26,6 @@ from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
-PATIENCE = 60  # seconds until something that should appear counts as missing
 RUN = "run"
 
 
@@ -58,13 +58,6 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Processes say something more often than they usually do."""
     monkeypatch.setattr(progress, "SAY_EVERY", 0.02)
     monkeypatch.setattr(progress, "SIGN_OF_LIFE", 0.1)
-
-
-def wait_for(seen: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not seen():
-        assert time.monotonic() < give_up, "what was waited for never appeared"
-        time.sleep(0.01)
 
 
 def said(store: Store) -> ProcessProgress:

@@ -11,6 +11,7 @@ from demo.behaviours import Redirect, Status
 from demo.drawing import KINDS, SCENERY
 from demo.videos import EXPECTED, KEPT, VIDEOS, Video
 from demo.world import World
+from tests.patience import PATIENCE
 from videonet.schemas.reason import Reason
 
 BY_ID = {each.id: each for each in VIDEOS}
@@ -89,7 +90,7 @@ def test_the_catalogue_leads_to_every_video_on_the_running_server(world: World):
             assert row["url"] == server.url(video.path)
             assert row["title"] == video.title
             assert row["duration"] == ("" if video.declared is None else str(video.declared))
-            response = requests.head(row["url"], timeout=5, allow_redirects=False)
+            response = requests.head(row["url"], timeout=PATIENCE, allow_redirects=False)
             expected = (
                 video.behaviour.status if isinstance(video.behaviour, Status | Redirect) else 200
             )
@@ -99,4 +100,5 @@ def test_the_catalogue_leads_to_every_video_on_the_running_server(world: World):
 def test_a_server_that_is_busy_twice_then_works(world: World):
     with world.serve() as server:
         url = server.url(BY_ID["storm"].path)
-        assert [requests.get(url, timeout=5).status_code for _ in range(3)] == [503, 503, 200]
+        answers = [requests.get(url, timeout=PATIENCE) for _ in range(3)]
+        assert [each.status_code for each in answers] == [503, 503, 200]

@@ -16,6 +16,7 @@ from demo.server import VideoServer
 from tests.curated import VIDEONET, arguments
 from tests.curating import outcomes_of
 from tests.fetch.visiting import quick_web
+from tests.patience import PATIENCE, wait_for
 from videonet import stop_signal
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.fetch.acquire import fetch
@@ -27,7 +28,6 @@ from videonet.storage.store import Store
 
 VIDEOS = 30
 FEW = 12  # more than are downloaded at once
-PATIENCE = 180  # seconds until something that should appear counts as missing
 # Seconds; who went on waiting for a silent server would do so for 20, or for the deadline of 600.
 SOON = 15
 LIMITS = FetchLimits(deadline=PATIENCE, silence=PATIENCE)
@@ -62,13 +62,6 @@ def command(folder: Path, server: VideoServer, videos: int = VIDEOS) -> list[str
         f"catalogue:{folder / 'videos.csv'}",
         *("--requests-per-second", "1000", "--per-host", "8"),
     ]
-
-
-def wait_for(seen: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not seen():
-        assert time.monotonic() < give_up, "what was waited for never appeared"
-        time.sleep(0.02)
 
 
 def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:

@@ -17,13 +17,13 @@ from demo.train_classifier import MODEL
 from demo.videos import EXPECTED, VIDEOS
 from demo.world import World
 from tests.curating import bytes_of, curate, outcomes_of
+from tests.patience import PATIENCE
 from videonet.cli import main
 from videonet.schemas.fetch import Fetch
 from videonet.sources.source import Row
 from videonet.sources.video_key import video_key
 
 KILLS = 20
-PATIENCE = 120  # seconds until something that should appear counts as missing
 
 
 @dataclass

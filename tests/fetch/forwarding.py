@@ -6,6 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
 
+from tests.patience import PATIENCE
+
 
 class Forwarder(BaseHTTPRequestHandler):
     """A forward proxy: fetches what it is asked for, or answers with its server's `status`."""
@@ -17,7 +19,9 @@ class Forwarder(BaseHTTPRequestHandler):
         if self.server.status is None:
             own = ("Host", "Connection", "Proxy-Authorization", "Proxy-Connection")
             headers = {name: value for name, value in self.headers.items() if name not in own}
-            answer = requests.get(self.path, headers=headers, timeout=10, proxies={"http": ""})
+            answer = requests.get(
+                self.path, headers=headers, timeout=PATIENCE, proxies={"http": ""}
+            )
             self.answer(answer.status_code, answer.content, answer.headers)
         elif self.server.status:
             self.answer(self.server.status, b"")

@@ -1,12 +1,13 @@
 """A host that answers and refuses, as the tests of politeness play it."""
 
+from tests.patience import PATIENCE
 from videonet.fetch.rate_limit import HostState, Pace
 
 HOST = "example.org"
 PACE = Pace(requests_per_second=4, connections=4, patience=3, pause=8, longest_pause=64)
 
-# Long enough that whoever waits in vain for it has failed the test.
-LONG = 30.0
+# Seconds; a wait that lasts as long has failed the test.
+LONG = PATIENCE
 
 
 class FakeClock:

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.patience import PATIENCE
 from videonet.fetch.disk_budget import DiskBudget
 
-# Long enough that whoever waits in vain for it has failed the test.
-LONG = 30.0
+# Seconds; a wait that lasts as long has failed the test.
+LONG = PATIENCE
 
 
 def budget_with(limit: int | None, used: int = 0, videos: int = 1) -> DiskBudget:

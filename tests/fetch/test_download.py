@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -22,9 +23,9 @@ from demo.behaviours import (
 from demo.odd_files import write_noise, write_page, write_sound
 from demo.server import VideoServer
 from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked, quick_web
+from tests.patience import PATIENCE
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
-from videonet.fetch.limits import FetchLimits
 from videonet.schemas.reason import Reason
 
 # What works.
@@ -141,7 +142,7 @@ def test_sound_without_a_picture_is_no_video(folder, store, name):
 def test_a_file_above_the_size_limit_is_too_large_as_soon_as_it_is_announced(folder, store, video):
     large = folder / "large.mp4"
     large.write_bytes(video + bytes(5_000_000))
-    limits = FetchLimits(max_bytes=len(video), deadline=20)
+    limits = replace(LIMITS, max_bytes=len(video))
     visit = Visit(folder, store, Bandwidth(1_000_000), name="large.mp4", limits=limits)
     assert visit.fetch.reason is Reason.TOO_LARGE
     assert str(large.stat().st_size) in visit.fetch.error
@@ -151,14 +152,14 @@ def test_a_file_above_the_size_limit_is_too_large_as_soon_as_it_is_announced(fol
 
 def test_a_file_that_grows_above_the_size_limit_unannounced_is_too_large(folder, store, video):
     (folder / "large.mp4").write_bytes(video + bytes(20_000_000))
-    limits = FetchLimits(max_bytes=1_000_000, deadline=20)
+    limits = replace(LIMITS, max_bytes=1_000_000)
     visit = Visit(folder, store, NoLength(), name="large.mp4", limits=limits)
     assert visit.fetch.reason is Reason.TOO_LARGE
     assert visit.fetch.attempts == 1
 
 
 def test_a_file_of_exactly_the_size_limit_is_not_too_large(folder, store, video):
-    limits = FetchLimits(max_bytes=len(video), deadline=20)
+    limits = replace(LIMITS, max_bytes=len(video))
     assert has_worked(Visit(folder, store, limits=limits), store, video)
 
 
@@ -242,19 +243,21 @@ def test_a_server_that_is_not_there_is_the_networks_fault(folder, store):
     assert record.attempts == LIMITS.attempts
 
 
-@pytest.mark.parametrize("behaviour", [Hang(), Hang(after=1500), Delay(60)])
+@pytest.mark.parametrize("behaviour", [Hang(), Hang(after=1500), Delay(10 * PATIENCE)])
 def test_a_silent_server_is_a_timeout_within_the_deadline(folder, store, behaviour):
     visit = Visit(folder, store, behaviour, limits=IMPATIENT)
     assert visit.fetch.reason is Reason.TIMEOUT
-    assert visit.seconds < 15  # and not 60, or for ever
+    assert visit.seconds < PATIENCE
 
 
 @pytest.mark.parametrize("speed", [1000, 40])
-def test_a_server_that_trickles_is_a_timeout_within_the_deadline(folder, store, speed):
+def test_a_server_that_trickles_is_a_timeout_within_the_deadline(folder, store, video, speed):
+    # The whole file would take ten times as long as the patience of this test.
+    (folder / NAME).write_bytes(video + bytes(round(10 * PATIENCE * speed)))
     visit = Visit(folder, store, Bandwidth(speed), limits=IMPATIENT)
     assert visit.fetch.reason is Reason.TIMEOUT
     assert "1 s" in visit.fetch.error
-    assert visit.seconds < 15
+    assert visit.seconds < PATIENCE
 
 
 class Trickle(BaseHTTPRequestHandler):
@@ -284,14 +287,19 @@ def test_a_page_without_an_end_is_a_timeout_within_the_deadline(store):
     assert record.reason is Reason.TIMEOUT
 
 
+# The deadline passes between the second request and its answer, also on a slow machine.
+LATE = replace(LIMITS, deadline=3)
+
+
 class Late(BaseHTTPRequestHandler):
-    """A video that is announced at once when first asked for; then late, and in drops."""
+    """A video that begins at once when first asked for; after that late, and in drops."""
 
     asked = 0
 
     def do_GET(self):
         Late.asked += 1
-        time.sleep(0.7)
+        if Late.asked > 1:
+            time.sleep(LATE.deadline + 0.5)
         self.send_response(200)
         self.send_header("Content-Type", "video/mp4")
         self.send_header("Content-Length", "100000")
@@ -299,7 +307,7 @@ class Late(BaseHTTPRequestHandler):
         with suppress(OSError):
             if Late.asked == 1:
                 self.wfile.write(bytes(2000))
-            for _ in range(400):
+            for _ in range(round(2 * PATIENCE / 0.05)):
                 self.wfile.write(b"x")
                 time.sleep(0.05)
 
@@ -308,15 +316,14 @@ class Late(BaseHTTPRequestHandler):
 
 
 def test_an_answer_that_begins_after_the_deadline_is_not_waited_for(store):
-    limits = FetchLimits(deadline=1, attempts=3, wait=0.01, silence=5)
     with ThreadingHTTPServer(("127.0.0.1", 0), Late) as server:
         server.daemon_threads = True
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         begin = time.monotonic()
         url = f"http://127.0.0.1:{server.server_port}/v.mp4"
-        record = fetch(candidate(url), store, DiskBudget(None), limits, quick_web(), "run")
+        record = fetch(candidate(url), store, DiskBudget(None), LATE, quick_web(), "run")
         seconds = time.monotonic() - begin
         server.shutdown()
     assert Late.asked == 2
     assert record.reason is Reason.TIMEOUT
-    assert seconds < 10  # and not the 20 that the answer takes
+    assert seconds < PATIENCE  # half of what the answer takes

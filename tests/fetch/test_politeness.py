@@ -168,11 +168,12 @@ def test_nobody_waits_in_vain_for_the_end_of_a_pause(clock, ask):
 
 
 def test_who_waits_hears_at_once_of_a_pause_that_is_longer(clock, told):
-    politeness = Politeness(Pace(requests_per_second=0.05), clock=clock)
+    pace = Pace(requests_per_second=0.05, longest_pause=3 * LONG)
+    politeness = Politeness(pace, clock=clock)
     turn = politeness.turn(HOST, 0)
     clock.now += 0.5
     with waiting(politeness.turn, HOST, LONG) as other:
-        turn.refused(100)
+        turn.refused(2 * LONG)
         assert isinstance(other.exception(LONG / 2), FetchError)
 
 

@@ -19,6 +19,7 @@ from yt_dlp.utils import DownloadError, ExtractorError
 from demo.behaviours import Status
 from demo.server import VideoServer
 from tests.fetch.forwarding import ForwardProxy
+from tests.patience import PATIENCE
 from videonet.fetch.proxies import LONGEST_REST, ProxyPool, credentials, flaw_of, is_proxy_fault
 
 # Whose turn it is.
@@ -202,12 +203,12 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def ask(proxy: str, url: str, timeout: float = 10) -> bytes:
+def ask(proxy: str, url: str, timeout: float = PATIENCE) -> bytes:
     with yt_dlp.YoutubeDL({"proxy": proxy, "quiet": True, "socket_timeout": timeout}) as session:
         return session.urlopen(url).read()
 
 
-def failure(proxy: str, url: str, timeout: float = 10) -> Exception:
+def failure(proxy: str, url: str, timeout: float = PATIENCE) -> Exception:
     with pytest.raises(Exception) as caught:  # noqa: PT011  # what it is, is the question
         ask(proxy, url, timeout)
     return caught.value

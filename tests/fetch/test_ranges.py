@@ -1,6 +1,7 @@
 """videonet.fetch.http_range: what is fetched of a file whose first frames are wanted."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -21,7 +22,6 @@ from videonet.fetch.acquire import fetch, part_here, release
 from videonet.fetch.credentials import Access
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.http_range import OPENING
-from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.sparse_file import PartReader
 from videonet.fetch.ytdlp import Web
@@ -222,7 +222,7 @@ def test_what_is_no_video_is_told_as_if_it_were_fetched_whole(store, tmp_path):
 
 
 def test_a_file_above_the_size_limit_is_too_large_at_the_first_answer(large, store):
-    limits = FetchLimits(max_bytes=1_000_000, deadline=20)
+    limits = replace(LIMITS, max_bytes=1_000_000)
     with VideoServer(large) as server:
         record = first_of(server, store, NAMES[0], limits=limits)
         assert sent(server) <= OPENING

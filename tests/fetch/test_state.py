@@ -5,6 +5,7 @@ import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -18,7 +19,6 @@ from demo.server import VideoServer
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.fetch.acquire import fetch, is_here, release, worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
-from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.ytdlp import Web
 from videonet.files import sha256_of
@@ -185,7 +185,7 @@ def test_a_pipe_or_a_folder_is_no_video_and_is_not_waited_for(tmp_path, store):
 def test_a_local_file_must_be_a_video_within_the_size_limit(tmp_path, store, video):
     write_page(tmp_path / "page.mp4")
     (tmp_path / "a.mp4").write_bytes(video)
-    tight = FetchLimits(max_bytes=len(video) - 1)
+    tight = replace(LIMITS, max_bytes=len(video) - 1)
     fetched = functools.partial(
         fetch, store=store, budget=DiskBudget(0), web=quick_web(), run_id="run"
     )
@@ -280,7 +280,7 @@ def test_what_the_disk_had_no_room_for_is_tried_again_until_it_has():
 
 
 def test_what_was_too_large_is_tried_again_under_a_limit_that_it_keeps_to(folder, store, video):
-    tight = FetchLimits(max_bytes=len(video) - 1, deadline=20)
+    tight = replace(LIMITS, max_bytes=len(video) - 1)
     record = Visit(folder, store, limits=tight).fetch
     assert not worth_fetching(record, "second", len(video) - 1)
     assert worth_fetching(record, "second", len(video))

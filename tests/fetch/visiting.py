@@ -8,6 +8,7 @@ from demo.behaviours import (
     Behaviour,
 )
 from demo.server import VideoServer
+from tests.patience import PATIENCE
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
@@ -17,7 +18,8 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch
 from videonet.storage.store import Store
 
-LIMITS = FetchLimits(deadline=20, attempts=3, wait=0.01, longest_wait=0.05, silence=5)
+# A deadline and a silence that never pass, and those that pass soon.
+LIMITS = FetchLimits(deadline=PATIENCE, attempts=3, wait=0.01, longest_wait=0.05, silence=PATIENCE)
 IMPATIENT = FetchLimits(deadline=1, attempts=3, wait=0.01, longest_wait=0.05, silence=0.5)
 NAME = "a video.mp4"
 

@@ -319,7 +319,7 @@ def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
         over = threading.Event()
         watcher = threading.Thread(target=watch)
         watcher.start()
-        curate(f"catalogue:{catalogue}", world.classes, tmp_path, deadline=20.0)
+        curate(f"catalogue:{catalogue}", world.classes, tmp_path)
         over.set()
         watcher.join()
     outcomes = outcomes_of(tmp_path / "out")

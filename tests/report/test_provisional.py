@@ -72,7 +72,7 @@ def test_verdicts_that_are_known_during_a_run_are_those_that_it_ends_with(
         looking = threading.Thread(target=look)
         looking.start()
         try:
-            curate(f"catalogue:{catalogue}", world.classes, tmp_path, deadline=120.0)
+            curate(f"catalogue:{catalogue}", world.classes, tmp_path)
         finally:
             over.set()
             looking.join()

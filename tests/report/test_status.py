@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from demo.drawing import draw_video
 from demo.server import VideoServer
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.curating import curate
+from tests.patience import PATIENCE, wait_for
 from videonet.cli.status import duration
 from videonet.curation.progress import Phase, costs_of, processes_of
 from videonet.report.status import MISSED, SILENCE, Status, status_of
@@ -34,8 +34,6 @@ from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.run import Lookup
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
-
-PATIENCE = 180  # seconds until something that should appear counts as missing
 
 # What each file is called in the catalogue. All show a balloon; one is not there.
 TITLES = {
@@ -129,13 +127,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         next_costs=costs_of(store, after),
         **told,
     )
-
-
-def wait_for(seen: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while not seen():
-        assert time.monotonic() < give_up, "what was waited for never appeared"
-        time.sleep(0.05)
 
 
 # A run, from beginning to end.

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from tests.patience import PATIENCE
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
 from videonet.curation.candidate_list import matcher
@@ -67,7 +68,7 @@ def ask(tmp_path: Path) -> "Callable[..., tuple[list[Row], Search]]":
         prefix: str = "sitesearch",
         pace: Pace | None = None,
     ) -> tuple[list[Row], Search]:
-        limits = FetchLimits(deadline=30, attempts=2, wait=0.01, longest_wait=0.02)
+        limits = FetchLimits(deadline=PATIENCE, attempts=2, wait=0.01, longest_wait=0.02)
         web = Web(pace or Pace(requests_per_second=1000))
         asked = SearchContext(prefix, store, web, limits, run, refresh)
         titles = matcher([target])

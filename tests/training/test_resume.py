@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.training.training import ALONE, STEPS, VIDEONET, command, quick, small_data
 
 torch = pytest.importorskip("torch")
@@ -88,7 +89,7 @@ def trained_by(ranks: int, data: Path, run: Path) -> None:
     for process in started:
         process.start()
     for process in started:
-        process.join()
+        process.join(PATIENCE)
     assert [process.exitcode for process in started] == [0] * ranks
 
 

@@ -13,6 +13,7 @@ from filelock import FileLock
 from PIL import Image
 
 from tests.curated import sentence, videonet
+from tests.patience import PATIENCE
 from tests.training.training import ALONE, STEPS, VIDEONET, command, quick, small_data
 
 torch = pytest.importorskip("torch")
@@ -232,7 +233,7 @@ def test_a_reading_process_that_ends_is_a_sentence(data, tmp_path):
         for child in psutil.Process(process.pid).children(recursive=True):
             if "multiprocessing" not in " ".join(child.cmdline()):
                 child.kill()
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     assert process.returncode == 2

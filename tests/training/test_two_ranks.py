@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import pytest
 
+from tests.patience import PATIENCE
+
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
@@ -203,7 +205,7 @@ def work(rank: int, folder) -> None:
         init_method=f"file://{folder}/rendezvous",
         rank=rank,
         world_size=RANKS,
-        timeout=timedelta(seconds=120),
+        timeout=timedelta(seconds=PATIENCE),
     )
     done = {case: learn(case, rank, RANKS) for case in NEGATIVES}
     done["apart"] = learn("view", rank, RANKS, synchronise=False)
