@@ -141,6 +141,29 @@ def test_remembering_the_same_again_leaves_one_file(tmp_path: Path):
     assert len(list((store.root / "found").iterdir())) == 2
 
 
+def test_a_file_has_the_name_that_version_0_1_0_gave_it(tmp_path: Path):
+    # Else a store would keep twice what it kept before.
+    store = new_store(tmp_path)
+    row = {
+        "video_key": "youtube:a",
+        "video_id": "a",
+        "url": "a.mp4",
+        "root": "/videos",
+        "title": 'A "cat" 🐈',
+        "duration": 12.0,
+        "channel": "Cats",
+        "licence": None,
+        "live_status": "was_live",
+        "source": "catalogue",
+        "query": "cats",
+        "rank": 3,
+    }
+    remember(store, [Sighting.from_row(row)])
+    assert [file.name for file in (store.root / "found").iterdir()] == [
+        "7c047368a55f41d16c6a47980745c50b0164ac42e167341db7b5bebb425f66e3.parquet"
+    ]
+
+
 def test_nothing_half_written_is_left_in_the_store(tmp_path: Path):
     store = new_store(tmp_path)
     remember(store, [sighting()])
