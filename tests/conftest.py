@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from demo.world import World, build_world
 from tests.once import made_once
@@ -19,6 +20,11 @@ LONGEST = (
     *("test_withdraw.py", "test_withdraw_killed.py", "test_wordnet.py", "test_graph.py"),
     "test_clips.py",
 )
+
+# How long an example takes depends on what else the machine does. `make test-all` draws many.
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("calm"), max_examples=1000)
+settings.load_profile("calm")
 
 # Modules that hide those which only the tests' environment has.
 WITHOUT = str(Path(__file__).with_name("without"))

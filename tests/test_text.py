@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.text import as_shown, encodable, one_line, shortened
@@ -18,7 +18,6 @@ def test_a_long_error_is_cut_at_300_characters():
     assert shortened("e" * 301) == "e" * 299 + "…"
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec=None)))
 def test_every_text_can_be_encoded_and_keeps_its_length(text):
     encodable(text).encode()
@@ -34,7 +33,6 @@ def test_half_a_character_becomes_a_question_mark():
     assert encodable("cut short \ud83d") == "cut short ?"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_stranger_s_text_cannot_steer_a_terminal(text):
     assert as_shown(text).isprintable()
@@ -44,7 +42,6 @@ def test_a_stranger_s_text_keeps_its_words():
     assert as_shown("a\x1b[31m b\n\tc\u202e") == "a [31m b c"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_text_for_a_picture_holds_only_what_is_drawn(text):
     shown = {unicodedata.category(each) for each in one_line(text)}

@@ -369,7 +369,7 @@ COSTS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(COSTS, max_size=4), st.integers(1, 3))
 def test_costs_are_summed_and_outlive_every_new_beginning_while_counts_do_not(
     tmp_path_factory: pytest.TempPathFactory, costs: list[dict[str, StageCost]], beginnings: int
@@ -397,7 +397,7 @@ def test_costs_are_summed_and_outlive_every_new_beginning_while_counts_do_not(
     shutil.rmtree(store.root)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(COSTS, max_size=3), st.lists(COSTS, max_size=3))
 def test_a_run_takes_over_what_the_run_before_it_has_cost(
     tmp_path_factory: pytest.TempPathFactory,

@@ -201,9 +201,7 @@ def test_a_shard_that_cannot_be_read_is_named_and_the_lock_file_stays(out: Path)
     assert (out / NAME).read_bytes() == before
 
 
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.text("abc:é", min_size=1, max_size=4), st.sets(st.integers(0, 2)), max_size=8

@@ -3,7 +3,7 @@
 import msgspec
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.curated import curated_once
@@ -20,7 +20,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     return verdicts_of(curated_once(tmp_path_factory.getbasetemp()).out)[0]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

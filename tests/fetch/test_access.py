@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yt_dlp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
@@ -140,7 +140,6 @@ FIELDS = st.tuples(
 LINES = st.lists(FIELDS.map("\t".join) | st.sampled_from(["", " ", "# x", "#", "\t", "x"]))
 
 
-@settings(deadline=None)
 @given(LINES)
 def test_yt_dlp_loads_whatever_passes_and_prints_none_of_it(tmp_path_factory, lines):
     file = tmp_path_factory.getbasetemp() / "cookies.txt"

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.fetch.sparse_file import MissingBytesError, PartFile, PartReader, digest_of
@@ -35,7 +35,6 @@ def with_stretches(place: Path, written: list[tuple[int, int]]) -> PartFile:
 
 
 @given(stretches, st.integers(0, SIZE), st.integers(0, SIZE))
-@settings(deadline=None)
 def test_its_holes_are_the_bytes_that_were_never_written(place, written, begin, end):
     part = with_stretches(place, written)
     here = {at for start, stop in written for at in range(start, stop)}
@@ -46,7 +45,6 @@ def test_its_holes_are_the_bytes_that_were_never_written(place, written, begin, 
 
 
 @given(stretches)
-@settings(deadline=None)
 def test_its_record_names_each_stretch_once_and_opens_it_again(place, written):
     part = with_stretches(place, written)
     record = part.part()
@@ -61,7 +59,6 @@ def test_its_record_names_each_stretch_once_and_opens_it_again(place, written):
 
 
 @given(stretches, st.lists(st.tuples(st.integers(0, SIZE + 5), st.integers(0, SIZE)), max_size=6))
-@settings(deadline=None)
 def test_a_reader_that_can_fill_reads_what_the_whole_file_says(place, written, reads):
     part = with_stretches(place, written)
 
@@ -79,7 +76,6 @@ def test_a_reader_that_can_fill_reads_what_the_whole_file_says(place, written, r
 
 
 @given(stretches, st.integers(0, SIZE - 1), st.integers(1, SIZE))
-@settings(deadline=None)
 def test_a_reader_that_cannot_fill_reads_what_is_here_and_remembers_what_is_not(
     place, written, at, size
 ):

@@ -216,7 +216,7 @@ def test_the_page_says_of_a_failure_what_it_means_and_what_to_do(tmp_path: Path,
     assert advice.text.endswith(f" {failure.advice}")
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     st.lists(
         st.tuples(

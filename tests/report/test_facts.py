@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demo.world import World
@@ -373,7 +373,7 @@ def one_verdict(number: int, each: Target) -> st.SearchStrategy[Verdict]:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(verdicts=made_verdicts(), shards=st.integers(1, 3))
 def test_all_accounts_balance(verdicts: list[Verdict], shards: int):
     with tempfile.TemporaryDirectory() as folder:

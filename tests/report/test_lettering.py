@@ -16,13 +16,13 @@ TEXTS = st.text(max_size=60) | st.text(alphabet="abc def-gh", max_size=200)
 BOX = width_of("\U0010ffff", 20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS, width=st.integers(60, 600))
 def test_what_is_fitted_is_no_wider_than_asked_for(text, width):
     assert width_of(fitted(text, 20, width), 20) <= width
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS, width=st.integers(60, 600), lines=st.integers(1, 4))
 def test_what_is_wrapped_keeps_to_its_width_and_lines_and_loses_nothing_before_an_ellipsis(
     text, width, lines
@@ -34,7 +34,7 @@ def test_what_is_wrapped_keeps_to_its_width_and_lines_and_loses_nothing_before_a
     assert one_line(text).replace(" ", "").startswith(together)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS)
 def test_nothing_that_is_drawn_does_anything_but_show(text):
     shown = one_line(text)

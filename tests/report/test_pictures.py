@@ -108,7 +108,7 @@ def test_pictures_stand_in_the_order_of_the_class_list(tmp_path: Path, store: St
     assert [each.target_id for each in sheets.kept] == ["n0"] * 4 + ["n1"] * 4 + ["n2"] * 4
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(counts=st.lists(st.integers(0, 12), min_size=1, max_size=8), limit=st.integers(1, 30))
 def test_those_drawn_are_as_many_as_may_be_and_of_all_classes_alike(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], limit: int

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -289,7 +289,6 @@ def test_training_views_without_pytorch_are_a_sentence(curated, monkeypatch):
     assert "--training-views needs PyTorch" in sentence(ended)
 
 
-@settings(deadline=None)
 @given(ids=st.lists(st.text(), min_size=2, max_size=2, unique=True))
 def test_each_video_has_a_file_name_that_every_system_takes(curated, ids):
     verdict = verdict_of(curated.out, LONG)

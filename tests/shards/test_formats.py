@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shards.conftest import make_clip
@@ -41,7 +41,6 @@ def read(name: str, path: Path) -> list[Clip]:
     return list(FORMATS[name].read(path))
 
 
-@settings(deadline=None)
 @given(clips=st.lists(ANY_CLIP, max_size=4))
 def test_every_format_gives_back_the_clips_that_were_written(clips):
     with TemporaryDirectory() as folder:
@@ -85,7 +84,6 @@ def test_a_changed_byte_of_a_picture_is_noticed(name, clips, tmp_path):
 
 
 @each_format
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_file_cut_short_within_a_clip_is_noticed(name, data):
     with TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ import struct
 
 import google_crc32c
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.shards.conftest import make_clip
@@ -126,7 +126,6 @@ def test_keys_are_in_alphabetical_order(clips, tmp_path):
     assert list(lists) == sorted(lists)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_changed_bit_is_noticed(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("shards") / "clips"

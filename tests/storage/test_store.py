@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
@@ -178,7 +178,6 @@ def test_a_writer_that_is_killed_leaves_the_whole_or_nothing(store: Store):
     assert files(store) == ["a/b"]
 
 
-@settings(deadline=None)
 @given(torn=st.integers(0, len(FETCH.to_json()) - 1), noise=st.binary(max_size=4))
 def test_a_torn_record_counts_as_none(tmp_path_factory, torn, noise):
     root = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))

@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("negatives", ["view", "all_views"])
 # Of four videos; the first, second and fourth appear more than once.
 VIDEOS = [4, 7, 7, 2, 4, 9, 7, 9]
 
-unhurried = settings(deadline=None, max_examples=25)
+fewer_examples = settings(max_examples=25)
 
 
 def projections(count: int, seed: int, views: int = 3) -> torch.Tensor:
@@ -118,7 +118,7 @@ def test_what_has_no_negatives_or_no_other_view_is_refused():
 
 
 @BOTH
-@unhurried
+@fewer_examples
 @given(data=st.data())
 def test_lengths_of_projections_and_order_and_numbers_of_videos_do_not_matter(negatives, data):
     videos = data.draw(st.lists(st.integers(0, 3), min_size=2, max_size=7), label="videos")

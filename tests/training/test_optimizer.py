@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
@@ -24,8 +24,6 @@ from videonet.training.optimizer import (  # noqa: E402
     set_learning_rate,
     target_momentum,
 )
-
-unhurried = settings(deadline=None, max_examples=100)
 
 RATES = (0.0, 0.4, 0.9, 0.3, 0.7)
 SETTINGS = config.Optimizer(base_lr=0.4, weight_decay=0.05, trust_coefficient=0.02, momentum=0.8)
@@ -277,7 +275,6 @@ def test_a_run_that_ends_with_its_warm_up_rises_to_its_end():
     assert [learning_rate(step, 4, 4, 2.0) for step in range(5)] == [0.0, 0.5, 1.0, 1.5, 2.0]
 
 
-@unhurried
 @given(warmup=st.integers(0, 50), rest=st.integers(1, 200), peak=st.floats(1e-6, 10))
 def test_the_learning_rate_rises_then_falls_and_is_never_above_its_peak(warmup, rest, peak):
     rates = np.array(
@@ -297,7 +294,6 @@ def test_the_targets_momentum_goes_from_its_start_to_one_by_a_cosine():
     assert target_momentum(100, 100, 0.99) == 1.0
 
 
-@unhurried
 @given(steps=st.integers(1, 200), start=st.floats(0, 0.9999))
 def test_the_targets_momentum_never_falls(steps, start):
     momenta = np.array([target_momentum(step, steps, start) for step in range(steps + 1)])

@@ -35,7 +35,7 @@ def slow_knn(features, labels, videos, k):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.floats(0, 2))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_same_video_retrieval_is_what_a_loop_counts(seed, count, noise):
     random = np.random.default_rng(seed)
     queries = random.normal(size=(count, 8)) * random.uniform(0.1, 10, (count, 1))
@@ -44,7 +44,7 @@ def test_same_video_retrieval_is_what_a_loop_counts(seed, count, noise):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.integers(1, 3), st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_knn_accuracy_is_what_a_loop_counts(seed, count, frames, k):
     random = np.random.default_rng(seed)
     videos = np.repeat(np.arange(count), frames)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from videonet.errors import UsageError
 from videonet.training.data.sampling import EXAMPLES, PASSES, Stream, generator_of, positions_of
 
-unhurried = settings(deadline=None, max_examples=60)
+fewer_examples = settings(max_examples=60)
 SEEDS = st.integers(0, 2**63 - 1)
 WAYS = st.sampled_from(["one", "all"])
 
@@ -37,7 +37,7 @@ def many(videos: int, shards: int, clips: int = 1) -> tuple[np.ndarray, ...]:
     return np.arange(len(of)), of, of * shards // videos
 
 
-@unhurried
+@fewer_examples
 @given(data=data_sets(), seed=SEEDS, number=st.integers(0, 5))
 def test_a_pass_over_one_clip_a_video_holds_each_video_exactly_once(data, seed, number):
     stream = stream_of(data, seed)
@@ -48,7 +48,7 @@ def test_a_pass_over_one_clip_a_video_holds_each_video_exactly_once(data, seed, 
     assert sorted(videos[np.searchsorted(rows, seen)]) == sorted(set(videos))
 
 
-@unhurried
+@fewer_examples
 @given(data=data_sets(), seed=SEEDS, number=st.integers(0, 5))
 def test_a_pass_over_all_clips_holds_each_clip_exactly_once(data, seed, number):
     stream = stream_of(data, seed, clips_per_video="all")
@@ -56,7 +56,7 @@ def test_a_pass_over_all_clips_holds_each_clip_exactly_once(data, seed, number):
     assert sorted(seen) == sorted(data[0])
 
 
-@unhurried
+@fewer_examples
 @given(data=data_sets(), seed=SEEDS, way=WAYS, begin=st.integers(0, 200), count=st.integers(0, 99))
 def test_beginning_anywhere_gives_what_going_there_gives(data, seed, way, begin, count):
     gone = stream_of(data, seed, clips_per_video=way)
@@ -65,7 +65,7 @@ def test_beginning_anywhere_gives_what_going_there_gives(data, seed, way, begin,
     assert begun.tolist() == one_by_one[begin:]
 
 
-@unhurried
+@fewer_examples
 @given(
     data=data_sets(),
     way=WAYS,

@@ -23,7 +23,7 @@ from videonet.video import clips
 CLIP = Span(1_000_000, 11_240_000)  # 10.24 s
 WINDOW = Span(3_000_000, 5_560_000)  # 2.56 s
 
-unhurried = settings(deadline=None, max_examples=50)
+fewer_examples = settings(max_examples=50)
 SEEDS = st.integers(0, 2**32)
 SPANS = st.tuples(st.integers(0, 10**9), st.integers(1, 10**8)).map(
     lambda each: Span(each[0], sum(each))
@@ -51,7 +51,7 @@ def random(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@unhurried
+@fewer_examples
 @given(span=SPANS, seed=SEEDS)
 def test_a_window_lies_within_its_clip_and_is_as_long_as_asked_for_or_all_of_it(span, seed):
     found = window(span, random(seed), 2.56)
@@ -79,7 +79,7 @@ SAMPLINGS = ("marginal", "delta", "uniform", "same")
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-@unhurried
+@fewer_examples
 @given(
     window=st.one_of(SPANS, st.just(WINDOW), st.just(Span(7, 8))),
     seed=SEEDS,
@@ -136,7 +136,7 @@ def test_delta_moments_keep_their_distance_and_begin_anywhere_that_leaves_room_f
     assert chi_square(found[:, 0], Span(WINDOW.begin, WINDOW.end - 1_280_000)) < CHI_SQUARE_15
 
 
-@unhurried
+@fewer_examples
 @given(window=SPANS, seed=SEEDS, count=st.integers(2, 5))
 def test_delta_moments_are_as_far_apart_as_a_short_window_allows(window, seed, count):
     length = window.end - window.begin
@@ -154,7 +154,7 @@ def test_uniform_moments_are_one_in_each_equal_part_and_uniform_there():
     assert chi_square(offsets, Span(0, 1_000_000)) < CHI_SQUARE_63
 
 
-@unhurried
+@fewer_examples
 @given(window=SPANS, seed=SEEDS, count=st.integers(1, 5))
 def test_a_uniform_moment_lies_within_its_part_to_the_microsecond(window, seed, count):
     part = (window.end - window.begin) / count
@@ -169,7 +169,7 @@ def test_the_same_moment_for_all_views_is_anywhere_in_the_window():
     assert chi_square(found[:, 0], WINDOW) < CHI_SQUARE_15
 
 
-@unhurried
+@fewer_examples
 @given(
     times=st.lists(st.integers(0, 10**7), min_size=1, max_size=40, unique=True).map(sorted),
     moments=st.lists(st.integers(0, 10**7), max_size=5),

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -330,7 +330,6 @@ def test_a_truncated_video_is_as_long_as_what_is_there(tmp_path):
     assert measure_length(path) == 41 / Fraction(25, 2)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, 6000), noise=st.binary(max_size=40), at=st.integers(0, 6000))
 def test_no_damage_brings_more_than_a_video_error(tmp_path_factory, cut, noise, at):
     content = _content(tmp_path_factory)
