@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that leave a room: one for what a user gave, one for a fault of ours."""
 
 
 class UsageError(Exception):
@@ -6,3 +6,7 @@ class UsageError(Exception):
 
     The command line prints the message as one sentence and exits with code 2.
     """
+
+
+class AccountError(Exception):
+    """Counts that must balance do not: something was lost or counted twice. It ends the run."""

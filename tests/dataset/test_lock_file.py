@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.curated import Curated, curated_once, videonet
 from tests.curating import verdicts_of
 from tests.locking import TARGETS, data_set, key_of, rewritten, url_of
-from videonet.dataset.lock_file import NAME, read_lock, write_lock
+from videonet.dataset.lock_file import read_lock, write_lock
 from videonet.dataset.shard_rewrite import rewrite_shard
 from videonet.dataset.verify import verify
 from videonet.errors import UsageError
@@ -26,7 +26,7 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.record import arrow_schema
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def manifest_in(out: Path) -> Manifest:
 
 
 def test_every_kept_video_is_in_it_once_with_its_content_and_all_its_labels(curated: Curated):
-    videos = {each.video_id: each for each in read_lock(curated.out / NAME).rows()}
+    videos = {each.video_id: each for each in read_lock(curated.out / LOCK_FILE).rows()}
     kept = [each for each in verdicts_of(curated.out) if each.outcome is Outcome.KEPT]
     assert {
         (each.video_id, match.target_id, match.names, match.query, match.rank)
         for each in videos.values()
         for match in each.matches
     } == {(row.video_id, row.target_id, row.matched_names, row.query, row.rank) for row in kept}
-    assert read_lock(curated.out / NAME).videos == len(videos)
+    assert read_lock(curated.out / LOCK_FILE).videos == len(videos)
     both = videos["a balloon and a sailboat.mp4"]
     assert (both.labels, both.names) == ((0, 1), ("balloon", "sailboat"))
     for each in videos.values():
@@ -73,14 +73,14 @@ def test_its_spans_are_the_clips(curated: Curated):
     }
     assert clips == {
         (f"{video.video_key}#{number}", span.begin, span.end)
-        for video in read_lock(curated.out / NAME).rows()
+        for video in read_lock(curated.out / LOCK_FILE).rows()
         for number, span in enumerate(video.clips)
     }
     assert clips
 
 
 def test_its_header_is_what_the_data_set_was_made_with(curated: Curated):
-    header, manifest = read_lock(curated.out / NAME).header, manifest_in(curated.out)
+    header, manifest = read_lock(curated.out / LOCK_FILE).header, manifest_in(curated.out)
     assert header.targets == DatasetDir(curated.out).targets()
     assert header.labels == DatasetDir(curated.out).labels()
     assert header.settings == {
@@ -88,11 +88,11 @@ def test_its_header_is_what_the_data_set_was_made_with(curated: Curated):
     }
     assert (header.classifier, header.versions) == (manifest.classifier, manifest.versions)
     assert header.shards == manifest.shards
-    assert read_lock(curated.out / NAME).shards == 2
+    assert read_lock(curated.out / LOCK_FILE).shards == 2
 
 
 def test_it_opens_as_any_parquet_file_and_shows_its_header(curated: Curated):
-    file = curated.out / NAME
+    file = curated.out / LOCK_FILE
     assert pq.read_schema(file).equals(arrow_schema(LockedVideo))
     metadata = duckdb.sql(f"select key, value from parquet_kv_metadata('{file}')").fetchall()
     shown = {key.decode(): value for key, value in metadata}
@@ -102,30 +102,30 @@ def test_it_opens_as_any_parquet_file_and_shows_its_header(curated: Curated):
 
 
 def test_no_path_of_this_machine_is_in_it(curated: Curated):
-    lock = read_lock(curated.out / NAME)
+    lock = read_lock(curated.out / LOCK_FILE)
     said = lock.header.to_json() + b"".join(video.to_json() for video in lock.rows())
     assert str(curated.folder).encode() not in said
     assert b"yacht.mp4" in said
 
 
 def test_equal_data_sets_have_equal_lock_files(out: Path):
-    before = (out / NAME).read_bytes()
+    before = (out / LOCK_FILE).read_bytes()
     manifest = manifest_in(out)
     write_lock(DatasetDir(out), manifest)
-    assert (out / NAME).read_bytes() == before
+    assert (out / LOCK_FILE).read_bytes() == before
 
 
 def test_where_clips_begin_and_end_is_not_read_again_from_the_clips(out: Path):
-    before = (out / NAME).read_bytes()
+    before = (out / LOCK_FILE).read_bytes()
     for file in (out / "clips").glob("*/*"):
         file.write_bytes(b"")
     write_lock(DatasetDir(out), manifest_in(out))
-    assert (out / NAME).read_bytes() == before
+    assert (out / LOCK_FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize("format_name", sorted(FORMATS))
 def test_what_was_noted_of_other_files_or_never_is_read_from_the_clips(out: Path, format_name: str):
-    before, manifest = list(read_lock(out / NAME).rows()), manifest_in(out)
+    before, manifest = list(read_lock(out / LOCK_FILE).rows()), manifest_in(out)
     others = set(FORMATS) - {format_name}
     for name in others:
         shutil.rmtree(out / "clips" / name)
@@ -141,7 +141,7 @@ def test_what_was_noted_of_other_files_or_never_is_read_from_the_clips(out: Path
         # Were it believed, the lock file would have no spans; without `files` it is of nothing.
         DatasetDir(out).write_shard_state(index, msgspec.structs.replace(state, spans={}))
     write_lock(DatasetDir(out), manifest)
-    assert list(read_lock(out / NAME).rows()) == before
+    assert list(read_lock(out / LOCK_FILE).rows()) == before
     for index in range(2):
         state = DatasetDir(out).shard_state(index)
         assert state is not None
@@ -149,11 +149,11 @@ def test_what_was_noted_of_other_files_or_never_is_read_from_the_clips(out: Path
         unnoted = msgspec.structs.replace(state, files=own, spans=None)
         DatasetDir(out).write_shard_state(index, unnoted)
     write_lock(DatasetDir(out), manifest)
-    assert list(read_lock(out / NAME).rows()) == before
+    assert list(read_lock(out / LOCK_FILE).rows()) == before
 
 
 def test_it_is_noted_also_when_a_video_is_taken_out_of_a_shard(out: Path):
-    output, videos = DatasetDir(out), list(read_lock(out / NAME).rows())
+    output, videos = DatasetDir(out), list(read_lock(out / LOCK_FILE).rows())
     gone, *others = videos
     index = shard_of(gone.video_key, 2)
     rewrite_shard(output, manifest_in(out), 2, index, frozenset({gone.video_key}))
@@ -173,7 +173,7 @@ def test_verify_looks_at_the_clips_and_not_at_what_was_noted(out: Path):
         assert state is not None
         output.write_shard_state(index, msgspec.structs.replace(state, spans={}))
     write_lock(output, manifest_in(out))
-    assert not any(each.clips for each in read_lock(out / NAME).rows())
+    assert not any(each.clips for each in read_lock(out / LOCK_FILE).rows())
     problem(out, "and the verdicts differ, first on")
 
 
@@ -192,13 +192,13 @@ def test_a_damaged_list_ends_in_a_sentence(out: Path, name: str):
 
 
 def test_a_shard_that_cannot_be_read_is_named_and_the_lock_file_stays(out: Path):
-    before = (out / NAME).read_bytes()
+    before = (out / LOCK_FILE).read_bytes()
     for file in (out / "clips" / "parquet").iterdir():
         file.write_bytes(file.read_bytes()[:-9])
     shutil.rmtree(out / "_state")
     with pytest.raises(UsageError, match=r"clips-0000\d-of-00002.parquet is damaged"):
         write_lock(DatasetDir(out), manifest_in(out))
-    assert (out / NAME).read_bytes() == before
+    assert (out / LOCK_FILE).read_bytes() == before
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -214,7 +214,7 @@ def test_whatever_is_kept_comes_back_shard_by_shard_in_the_order_of_keys(
     shutil.rmtree(tmp_path / "made", ignore_errors=True)
     manifest = data_set(tmp_path / "made", kept, shards)
     write_lock(DatasetDir(tmp_path / "made"), manifest)
-    lock = read_lock(tmp_path / "made" / NAME)
+    lock = read_lock(tmp_path / "made" / LOCK_FILE)
     videos = list(lock.rows())
     assert {each.video_key: set(each.labels) for each in videos} == {
         key_of(name): labels for name, labels in kept.items() if labels
@@ -253,7 +253,7 @@ def test_what_is_no_lock_file_is_refused_in_a_sentence(curated: Curated, tmp_pat
 
 
 def test_a_lock_file_that_was_cut_short_or_changed_is_refused(curated: Curated, tmp_path: Path):
-    data = (curated.out / NAME).read_bytes()
+    data = (curated.out / LOCK_FILE).read_bytes()
     (tmp_path / "short").write_bytes(data[:-20])
     refused(tmp_path / "short", "was cut short")
     flipped = bytearray(data)
@@ -288,7 +288,7 @@ def test_a_lock_file_that_was_cut_short_or_changed_is_refused(curated: Curated, 
 def test_a_header_that_is_not_as_it_should_be_is_refused(
     out: Path, changes: dict[str, bytes | None], why: str
 ):
-    refused(rewritten(out / NAME, **changes), why)
+    refused(rewritten(out / LOCK_FILE, **changes), why)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_a_row_that_says_what_cannot_be_is_refused(
     tmp_path: Path, changes: dict[str, Any], why: str
 ):
     write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
-    refused(rewritten(tmp_path / NAME, lambda rows: [rows[0] | changes]), why)
+    refused(rewritten(tmp_path / LOCK_FILE, lambda rows: [rows[0] | changes]), why)
 
 
 @pytest.mark.parametrize(
@@ -337,41 +337,43 @@ def test_a_row_that_says_what_cannot_be_is_refused(
 )
 def test_no_video_may_go_by_the_name_of_another(tmp_path: Path, changes: dict[str, Any]):
     write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
-    refused(rewritten(tmp_path / NAME, lambda rows: [rows[0] | changes]), "is not what .* is call")
+    refused(
+        rewritten(tmp_path / LOCK_FILE, lambda rows: [rows[0] | changes]), "is not what .* is call"
+    )
 
 
 def test_a_video_of_youtube_goes_by_its_id_whatever_its_url_looks_like(tmp_path: Path):
     write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
     for url in ("https://youtu.be/abcdefghijk", "https://www.youtube.com/watch?v=abcdefghijk&t=9"):
         changes = {"video_key": "youtube:abcdefghijk", "url": url}
-        rewritten(tmp_path / NAME, lambda rows, new=changes: [rows[0] | new])
-        (video,) = read_lock(tmp_path / NAME).rows()
+        rewritten(tmp_path / LOCK_FILE, lambda rows, new=changes: [rows[0] | new])
+        (video,) = read_lock(tmp_path / LOCK_FILE).rows()
         assert video.url == url
 
 
 def test_what_a_strangers_file_says_cannot_steer_the_terminal(tmp_path: Path):
     write_lock(DatasetDir(tmp_path), data_set(tmp_path, {"a": {0}}, 1))
-    rewritten(tmp_path / NAME, lambda rows: [rows[0] | {"video_key": "a\x1b[2J\nb"}])
+    rewritten(tmp_path / LOCK_FILE, lambda rows: [rows[0] | {"video_key": "a\x1b[2J\nb"}])
     with pytest.raises(UsageError) as error:
-        list(read_lock(tmp_path / NAME).rows())
+        list(read_lock(tmp_path / LOCK_FILE).rows())
     assert str(error.value).isprintable()
 
 
 def test_rows_that_are_not_in_their_places_are_refused(out: Path):
-    refused(rewritten(out / NAME, lambda rows: rows[::-1]), "is not in its place")
+    refused(rewritten(out / LOCK_FILE, lambda rows: rows[::-1]), "is not in its place")
 
 
 def test_a_row_that_is_there_twice_is_refused(out: Path):
-    refused(rewritten(out / NAME, lambda rows: [rows[0], *rows]), "is not in its place")
+    refused(rewritten(out / LOCK_FILE, lambda rows: [rows[0], *rows]), "is not in its place")
 
 
 def test_other_columns_are_refused(out: Path):
-    with pq.ParquetFile(out / NAME) as table:
+    with pq.ParquetFile(out / LOCK_FILE) as table:
         metadata, rows = table.metadata.metadata, table.read().drop_columns("url")
-    with pq.ParquetWriter(out / NAME, rows.schema) as table:
+    with pq.ParquetWriter(out / LOCK_FILE, rows.schema) as table:
         table.write_table(rows)
         table.add_key_value_metadata(metadata)
-    refused(out / NAME, "its columns are video_key")
+    refused(out / LOCK_FILE, "its columns are video_key")
 
 
 # As `videonet verify` looks at it.
@@ -383,24 +385,24 @@ def problem(out: Path, like: str) -> None:
 
 
 def test_verify_misses_a_lock_file(out: Path):
-    (out / NAME).unlink()
-    problem(out, f"{NAME} cannot be read")
+    (out / LOCK_FILE).unlink()
+    problem(out, f"{LOCK_FILE} cannot be read")
     assert videonet("verify", out).code == 1
 
 
 def test_verify_finds_a_lock_file_that_says_other_than_the_verdicts(out: Path):
-    lock = read_lock(out / NAME)
+    lock = read_lock(out / LOCK_FILE)
     first = next(lock.rows())
 
     def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [rows[0] | {"bytes": 1}, *rows[1:]]
 
-    rewritten(out / NAME, change)
+    rewritten(out / LOCK_FILE, change)
     problem(out, f"and the verdicts differ, first on {first.video_key}")
-    rewritten(out / NAME, lambda rows: rows[1:])
+    rewritten(out / LOCK_FILE, lambda rows: rows[1:])
     problem(out, f"and the verdicts differ, first on {first.video_key}")
 
 
 def test_verify_finds_a_lock_file_of_another_data_set(out: Path):
-    rewritten(out / NAME, versions=b"{}", shards=b"[]")
+    rewritten(out / LOCK_FILE, versions=b"{}", shards=b"[]")
     problem(out, "is of another data set: its versions and shards differ")

@@ -20,7 +20,7 @@ from tests.curating import bytes_of, curate, frames_classified, outcomes_of
 from tests.locking import TARGETS, data_set, key_of, rewritten, verdict
 from videonet.cli.rebuild import show
 from videonet.curation.context import run_context
-from videonet.dataset.lock_file import NAME, read_lock, write_lock
+from videonet.dataset.lock_file import read_lock, write_lock
 from videonet.dataset.rebuild_diff import SHOWN, Rebuilt, compared
 from videonet.dataset.verify import verify
 from videonet.execution.execute import execute
@@ -30,7 +30,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
 
@@ -63,7 +63,7 @@ class Made:
 
     @property
     def lock(self) -> Path:
-        return self.out / NAME
+        return self.out / LOCK_FILE
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def local(world: World, tmp_path_factory: pytest.TempPathFactory) -> Local:
     for name, path in (("a balloon.mp4", "valley.mp4"), ("yacht.mp4", "regatta.mp4")):
         shutil.copy(world.files / path, videos / name)
     curate(f"folder:{videos}", world.classes, folder, shards=1)
-    return Local(videos, folder / "out" / NAME)
+    return Local(videos, folder / "out" / LOCK_FILE)
 
 
 def request_for(folder: Path, **options: Any) -> Rebuild:
@@ -168,13 +168,13 @@ def test_the_manifest_says_the_same_settings_and_from_which_lock(made: Made, aga
 
 
 def test_what_is_rebuilt_has_the_same_lock_file_again(made: Made, again: Path):
-    assert (again / "out" / NAME).read_bytes() == made.lock.read_bytes()
+    assert (again / "out" / LOCK_FILE).read_bytes() == made.lock.read_bytes()
 
 
 def test_a_rerun_of_either_changes_nothing(made: Made, again: Path, tmp_path: Path):
     shutil.copytree(made.folder, tmp_path / "made")
     curate(made.source, made.classes, tmp_path / "made", shards=SHARDS)
-    assert (tmp_path / "made" / "out" / NAME).read_bytes() == made.lock.read_bytes()
+    assert (tmp_path / "made" / "out" / LOCK_FILE).read_bytes() == made.lock.read_bytes()
     shutil.copytree(again, tmp_path / "again")
     before = len(made.server.requests())
     ended = typed(made.lock, tmp_path / "again")
@@ -277,7 +277,7 @@ def test_of_many_the_first_are_shown_and_all_are_counted(tmp_path: Path):
     manifest = data_set(tmp_path, {name: {0, 1} for name in names}, 1)
     output = DatasetDir(tmp_path)
     write_lock(output, manifest)
-    lock = read_lock(tmp_path / NAME)
+    lock = read_lock(tmp_path / LOCK_FILE)
     rows = []
     for number, name in enumerate(names):
         reason = Reason.CHANGED if number % 2 else Reason.PRIVATE
@@ -397,7 +397,7 @@ def test_what_is_no_lock_file_is_refused_before_anything_is_made(made: Made, tmp
 
 def test_a_lock_file_in_the_place_of_the_new_one_is_refused(made: Made, tmp_path: Path):
     (tmp_path / "out").mkdir()
-    lock = shutil.copy(made.lock, tmp_path / "out" / NAME)
+    lock = shutil.copy(made.lock, tmp_path / "out" / LOCK_FILE)
     assert "move it elsewhere" in sentence(typed(Path(lock), tmp_path))
 
 
@@ -460,7 +460,7 @@ def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
     # What lies there when two videos were not fetched yet and no shard was begun.
     for name in ("clips", "verdicts", "_state/shards"):
         shutil.rmtree(tmp_path / "out" / name)
-    for name in ("manifest.json", NAME):
+    for name in ("manifest.json", LOCK_FILE):
         (tmp_path / "out" / name).unlink()
     store = Store(tmp_path / "store")
     open_ = [each for each in read_lock(made.lock).rows() if each.video_id[0] in "tr"][:2]

@@ -28,12 +28,9 @@ from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
-from videonet.shards.writer import FORMATS
+from videonet.shards.writer import WAITING
 from videonet.video.clips import DATASET, ClipOrigin, cut_clips
 from videonet.video.decode import VideoError, measure_length
-
-# How clips wait for their shard: frame by frame, nothing to be decoded again.
-WAITING = FORMATS["tfrecord"]
 
 
 class StepResult(NamedTuple):

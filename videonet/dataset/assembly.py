@@ -4,12 +4,12 @@ import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
-from videonet.curation.context import RunContext
-from videonet.curation.steps import WAITING
+from videonet.errors import AccountError
 from videonet.files import sha256_of
 from videonet.schemas.clip import Clip
 from videonet.schemas.lock_file import Span
@@ -18,13 +18,26 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.run import ShardState
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
-from videonet.shards.writer import FORMATS, write_shard
+from videonet.shards.writer import FORMATS, WAITING, write_shard
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.store import Store
 from videonet.video.clips import DATASET, ClipOrigin, labelled
 
 
-class AccountError(Exception):
-    """Candidates and verdicts do not match: something was lost or counted twice."""
+@dataclass(frozen=True)
+class Assembly:
+    """What all shards of a data set are put together from, and how."""
+
+    output: DatasetDir
+    # where cut clips wait
+    store: Store
+    # in the order of the run's list
+    targets: tuple[Target, ...]
+    formats: tuple[str, ...]
+    # name under which the store keeps clips that are cut in this way
+    cut_key: str
+    # how many shards there are
+    shards: int
 
 
 class Member(NamedTuple):
@@ -36,22 +49,22 @@ class Member(NamedTuple):
     clips: int
 
 
-def finish_shard(
-    context: RunContext, index: int, shards: int, verdicts: Iterable[Verdict]
-) -> tuple[Shard, ...]:
+def finish_shard(assembly: Assembly, index: int, verdicts: Iterable[Verdict]) -> tuple[Shard, ...]:
     """Put the clips of the kept videos into shard `index`, unless they are there already.
 
     `verdicts` are all those on the shard's candidates, in any order; they are written beside.
     Returns the shard's files. Raises AccountError if the verdicts are not exactly one for each
     pair in the candidate list.
     """
-    ordered = sorted(verdicts, key=lambda each: (each.video_key, context.position(each.target_id)))
-    _balance(context.output, index, shards, ordered)
-    members = members_of(ordered, tuple(context.targets.values()))
-    files = _files(context, index, shards, members)
-    context.output.write_verdicts(index, shards, ordered)
+    output, store, shards = assembly.output, assembly.store, assembly.shards
+    position = {target.target_id: place for place, target in enumerate(assembly.targets)}
+    ordered = sorted(verdicts, key=lambda each: (each.video_key, position[each.target_id]))
+    _balance(output, index, shards, ordered)
+    members = members_of(ordered, assembly.targets)
+    files = _files(assembly, index, members)
+    output.write_verdicts(index, shards, ordered)
     for member in members:
-        context.store.delete(context.store.clips(member.origin.video_key, context.cut_key))
+        store.delete(store.clips(member.origin.video_key, assembly.cut_key))
     return files
 
 
@@ -131,34 +144,33 @@ def _balance(output: DatasetDir, index: int, shards: int, verdicts: Sequence[Ver
         )
 
 
-def _files(
-    context: RunContext, index: int, shards: int, members: Sequence[Member]
-) -> tuple[Shard, ...]:
+def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[Shard, ...]:
     """The shard's files: as they are, if they were made of the same, else written."""
-    formats = context.plan.settings.formats
-    digest = digest_of(context.cut_key, formats, shards, members)
-    before = context.output.shard_state(index)
-    if before and before.digest == digest and context.output.are_there(before.files):
+    output, formats, cut_key = assembly.output, assembly.formats, assembly.cut_key
+    digest = digest_of(cut_key, formats, assembly.shards, members)
+    before = output.shard_state(index)
+    if before and before.digest == digest and output.are_there(before.files):
         return before.files
-    written = _Written(context, before if before and before.cut_key == context.cut_key else None)
+    written = _Written(output, before if before and before.cut_key == cut_key else None)
     spans = Spans()
-    clips = spans.of(clip for member in members for clip in _clips(context, member, written))
-    files = tuple(write_shard(context.output.root, index, shards, formats, clips))
+    clips = spans.of(clip for member in members for clip in _clips(assembly, member, written))
+    files = tuple(write_shard(output.root, index, assembly.shards, formats, clips))
     state = ShardState(
         digest=digest,
-        cut_key=context.cut_key,
+        cut_key=cut_key,
         files=files,
         videos={member.origin.video_key: member.sha256 for member in members},
         spans=spans.noted(),
     )
-    context.output.write_shard_state(index, state)
+    output.write_shard_state(index, state)
     return state.files
 
 
-def _clips(context: RunContext, member: Member, written: "_Written") -> Iterator[Clip]:
+def _clips(assembly: Assembly, member: Member, written: "_Written") -> Iterator[Clip]:
     """The clips of one video: those that wait in the store, or those of the shard before."""
     key = member.origin.video_key
-    waiting = context.store.root / context.store.clips(key, context.cut_key)
+    store = assembly.store
+    waiting = store.root / store.clips(key, assembly.cut_key)
     clips = WAITING.read(waiting) if waiting.exists() else written.clips(member)
     number = 0
     for clip in clips:
@@ -175,9 +187,9 @@ def _clips(context: RunContext, member: Member, written: "_Written") -> Iterator
 class _Written:
     """The clips that an earlier version of the shard holds, for videos whose bytes are gone."""
 
-    def __init__(self, context: RunContext, state: ShardState | None) -> None:
+    def __init__(self, output: DatasetDir, state: ShardState | None) -> None:
         self._videos = state.videos if state else {}
-        self._clips = iter(()) if state is None else intact_clips(context.output, state.files)
+        self._clips = iter(()) if state is None else intact_clips(output, state.files)
 
     def clips(self, member: Member) -> Iterator[Clip]:
         """The clips of `member`; members are asked for in the order of their keys."""

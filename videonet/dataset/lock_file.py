@@ -24,10 +24,8 @@ from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
 from videonet.sources.source import Row
 from videonet.sources.video_key import video_key
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
-
-NAME = "videos.lock.parquet"
 
 VERSION = 1
 
@@ -97,7 +95,7 @@ def write_lock(output: DatasetDir, manifest: Manifest) -> None:
     """
     schema, header = arrow_schema(LockedVideo), _header(output, manifest)
     with (
-        drafted(output.root / NAME) as draft,
+        drafted(output.root / LOCK_FILE) as draft,
         pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as table,
     ):
         videos = locked_videos(output, manifest, header.targets, from_clips=False)
@@ -111,7 +109,7 @@ def write_lock(output: DatasetDir, manifest: Manifest) -> None:
 def read_lock(path: Path) -> Lock:
     """A lock file and what it says of its data set. Raises UsageError if it is none."""
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; give the file {NAME} of a data set.")
+        raise UsageError(f"{path} is a folder; give the file {LOCK_FILE} of a data set.")
     try:
         sha256 = sha256_of(path)
         with pq.ParquetFile(path) as table:
@@ -120,12 +118,12 @@ def read_lock(path: Path) -> Lock:
     except pa.ArrowException as error:
         raise UsageError(
             f"{path} is no lock file, or was cut short: it is not Parquet "
-            f"({_one_line(error)}); give the file {NAME} of a data set."
+            f"({_one_line(error)}); give the file {LOCK_FILE} of a data set."
         ) from error
     except OSError as error:
         why = error.strerror or _one_line(error)
         raise UsageError(
-            f"The lock file {path} cannot be read ({why}); give the file {NAME} of a data set."
+            f"The lock file {path} cannot be read ({why}); give the file {LOCK_FILE} of a data set."
         ) from error
     return Lock(path, sha256, _header_in(path, metadata, names), videos)
 
@@ -133,7 +131,7 @@ def read_lock(path: Path) -> Lock:
 def lock_problems(output: DatasetDir, manifest: Manifest) -> Iterator[str]:
     """What is wrong with the lock file of a data set whose shards and verdicts are sound."""
     try:
-        lock = read_lock(output.root / NAME)
+        lock = read_lock(output.root / LOCK_FILE)
         due = _header(output, manifest)
         if lock.header != due:
             names = [
@@ -141,19 +139,19 @@ def lock_problems(output: DatasetDir, manifest: Manifest) -> Iterator[str]:
                 for name in due.__struct_fields__
                 if getattr(due, name) != getattr(lock.header, name)
             ]
-            yield f"{NAME} is of another data set: its {' and '.join(names)} differ."
+            yield f"{LOCK_FILE} is of another data set: its {' and '.join(names)} differ."
             return
         videos = locked_videos(output, manifest, due.targets, from_clips=True)
         for locked, kept in itertools.zip_longest(lock.rows(), videos):
             if locked != kept:
                 first = kept or locked
                 assert first is not None, "not both have ended"
-                yield f"{NAME} and the verdicts differ, first on {first.video_key}."
+                yield f"{LOCK_FILE} and the verdicts differ, first on {first.video_key}."
                 return
     except UsageError as error:
         yield str(error)
     except (pa.ArrowException, msgspec.MsgspecError, OSError) as error:
-        yield f"{NAME} cannot be compared with what it is of: {_one_line(error)}."
+        yield f"{LOCK_FILE} cannot be compared with what it is of: {_one_line(error)}."
 
 
 def _header(output: DatasetDir, manifest: Manifest) -> LockHeader:
@@ -189,7 +187,7 @@ def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -
     if "version" not in fields:
         raise UsageError(
             f"{path} is Parquet, but no lock file: what videonet says of a data set is missing "
-            f"from its metadata. Give the file {NAME} as a run wrote it."
+            f"from its metadata. Give the file {LOCK_FILE} as a run wrote it."
         )
     try:
         version = msgspec.json.decode(fields["version"])

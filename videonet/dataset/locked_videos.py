@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from videonet.dataset.manifest import formats_of
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Match
 from videonet.schemas.lock_file import LockedVideo, Span
@@ -41,7 +40,7 @@ def locked_videos(
     was; with `from_clips` it is read from the clips themselves, which may take hours. Raises
     UsageError for a file that cannot be read.
     """
-    shards, formats = manifest.settings["shards"], formats_of(manifest)
+    shards, formats = manifest.settings["shards"], manifest.formats
     assert isinstance(shards, int), "the schema of the manifest's settings"
     positions = {target.target_id: place for place, target in enumerate(targets)}
     files = {each.path: each for each in manifest.shards}

@@ -8,11 +8,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from videonet.curation.context import run_context
-from videonet.dataset.assembly import AccountError
+from videonet.errors import AccountError
 from videonet.schemas.manifest import Counts, Manifest, Shard, Totals
 from videonet.schemas.reason import Outcome
-from videonet.schemas.run import Lookup, Plan
+from videonet.schemas.run import Lookup
+from videonet.schemas.settings import Settings
 from videonet.schemas.verdict import Verdict
 from videonet.sources.search import searched_site
 from videonet.versions import versions
@@ -75,11 +75,16 @@ def tally_table(verdicts: pa.Table) -> Counter[Key]:
 
 
 def manifest_of(
-    plan: Plan, lookup: Lookup, files: Iterable[Shard], counts: Mapping[Key, int]
+    settings: Settings,
+    targets: Iterable[str],
+    lookup: Lookup,
+    files: Iterable[Shard],
+    counts: Mapping[Key, int],
 ) -> Manifest:
-    """The manifest of a run. Raises AccountError if its accounts do not balance."""
-    settings = plan.settings
-    targets = run_context(plan).targets
+    """The manifest of a data set that was made with `settings` for targets with these ids.
+
+    Raises AccountError if its accounts do not balance.
+    """
     return Manifest(
         version=VERSION,
         dataset=DATASET,
@@ -113,15 +118,8 @@ def counted_anew(
 
     The versions stay those with which its videos were judged and cut.
     """
-    account = _account(manifest.targets, formats_of(manifest), lookup, files, counts)
+    account = _account(manifest.targets, manifest.formats, lookup, files, counts)
     return msgspec.structs.replace(manifest, **account)
-
-
-def formats_of(manifest: Manifest) -> list[str]:
-    """The formats that a data set has its shards in."""
-    formats = manifest.settings["formats"]
-    assert isinstance(formats, list), "the schema of the manifest's settings"
-    return formats
 
 
 def totals_of(counts: Mapping[Key, int], titles: int, targets: Sequence[str]) -> Totals:

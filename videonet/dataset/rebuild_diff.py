@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
-from videonet.dataset.lock_file import NAME, Lock, read_lock
+from videonet.dataset.lock_file import Lock, read_lock
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
 from videonet.versions import versions
 
@@ -87,7 +87,7 @@ def compared(lock: Lock, output: DatasetDir, manifest: Manifest) -> Rebuilt:
     changed = counts.pop(Reason.CHANGED, 0)
     recut = 0
     first_recut: list[ClipMismatch] = []
-    for each in _cut_otherwise(lock, read_lock(output.root / NAME)):
+    for each in _cut_otherwise(lock, read_lock(output.root / LOCK_FILE)):
         recut += 1
         if len(first_recut) < SHOWN:
             first_recut.append(each)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.dataset.assembly import Member, Spans, digest_of, intact_clips, members_of
-from videonet.dataset.manifest import formats_of
 from videonet.errors import UsageError
 from videonet.files import sha256_of, sync
 from videonet.schemas.clip import Clip
@@ -39,7 +38,7 @@ def rewrite_shard(
     output: DatasetDir, manifest: Manifest, shards: int, index: int, gone: frozenset[str]
 ) -> Change:
     """Write shard `index` of `shards` without the videos `gone`, and the verdicts on them."""
-    targets, formats = output.targets(), formats_of(manifest)
+    targets, formats = output.targets(), manifest.formats
     before = list(output.verdicts(index, shards))
     verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
     old = output.shard_state(index) or _published(manifest, shards, index, before, targets)
@@ -95,7 +94,7 @@ def _published(
     targets: Sequence[Target],
 ) -> ShardState:
     """What a shard was made of, for an OUT whose `_state` was not handed on with it."""
-    formats = formats_of(manifest)
+    formats = manifest.formats
     members = members_of(verdicts, targets)
     return ShardState(
         digest=digest_of("", formats, shards, members),
@@ -136,5 +135,5 @@ def promote(output: DatasetDir, files: Sequence[Shard]) -> None:
 
 def _listed(manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
     """The files of a shard, as the manifest lists them."""
-    paths = {shard_path(name, index, shards) for name in formats_of(manifest)}
+    paths = {shard_path(name, index, shards) for name in manifest.formats}
     return tuple(each for each in manifest.shards if each.path in paths)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import simplejpeg
 
 from videonet.dataset.lock_file import lock_problems
-from videonet.dataset.manifest import Key, counts_of, formats_of, tally, totals_of
+from videonet.dataset.manifest import Key, counts_of, tally, totals_of
 from videonet.errors import UsageError
 from videonet.files import sha256_of
 from videonet.schemas.clip import Clip
@@ -79,7 +79,7 @@ def _check_files(
 
     A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
     """
-    formats = formats_of(manifest)
+    formats = manifest.formats
     due = {
         shard_path(name, index, lookup.shards) for name in formats for index in range(lookup.shards)
     }
@@ -155,7 +155,7 @@ def _check_clips(
 
     `expected` is None where the verdicts cannot be read.
     """
-    paths = {name: shard_path(name, index, shards) for name in formats_of(manifest)}
+    paths = {name: shard_path(name, index, shards) for name in manifest.formats}
     by_path = {shard.path: shard for shard in sound}
     readable = [name for name in paths if paths[name] in by_path]
     if not readable:

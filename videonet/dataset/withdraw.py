@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
 
-from videonet.dataset.assembly import AccountError, intact_clips
+from videonet.dataset.assembly import intact_clips
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
-from videonet.errors import UsageError
+from videonet.errors import AccountError, UsageError
 from videonet.files import draft_of
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Reason

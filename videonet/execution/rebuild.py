@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from videonet.dataset.lock_file import NAME, Lock
+from videonet.dataset.lock_file import Lock
 from videonet.errors import UsageError
 from videonet.execution.prepare import RunOptions, make_plan, prepared_store, video_format
 from videonet.fetch.credentials import Access
@@ -23,7 +23,7 @@ from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.settings import Settings
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
 
 
@@ -37,7 +37,7 @@ class Rebuild(RunOptions):
 
 def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
-    if lock.file.resolve() == (request.out / NAME).resolve():
+    if lock.file.resolve() == (request.out / LOCK_FILE).resolve():
         raise UsageError(
             f"{lock.file} lies where the rebuilt data set has its own; move it elsewhere, or "
             "choose another --out."

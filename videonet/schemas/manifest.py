@@ -65,3 +65,10 @@ class Manifest(Record, frozen=True, kw_only=True):
     targets: dict[str, Counts]
     # in the order of their paths
     shards: tuple[Shard, ...]
+
+    @property
+    def formats(self) -> list[str]:
+        """The formats that the data set has its shards in."""
+        formats = self.settings["formats"]
+        assert isinstance(formats, list), "the schema of the manifest's settings"
+        return formats

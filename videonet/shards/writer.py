@@ -25,6 +25,9 @@ class Format(Protocol):
 # By name, which is also the name of the folder and of the files' extension.
 FORMATS: dict[str, Format] = {"parquet": parquet, "tfrecord": tfrecord}
 
+# How clips wait for their shard: frame by frame, so that no frame is decoded again.
+WAITING = FORMATS["tfrecord"]
+
 
 def write_shard(
     out: Path, index: int, shards: int, formats: Iterable[str], clips: Iterable[Clip]

@@ -8,7 +8,7 @@ from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 
 from videonet.curation import steps
 from videonet.curation.context import RunContext, run_context
-from videonet.dataset.assembly import finish_shard
+from videonet.dataset.assembly import Assembly, finish_shard
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
@@ -94,8 +94,16 @@ def _finished(
     """The files of a shard; it counts as work unless they were there."""
     before = context.output.shard_state(index)
     was_there = before is not None and context.output.are_there(before.files)
+    assembly = Assembly(
+        context.output,
+        context.store,
+        tuple(context.targets.values()),
+        context.plan.settings.formats,
+        context.cut_key,
+        shards,
+    )
     with context.progress.at_work("write") as work:
-        files = finish_shard(context, index, shards, verdicts)
+        files = finish_shard(assembly, index, verdicts)
         if was_there and context.output.shard_state(index) == before:
             work.items = 0
         else:
@@ -129,8 +137,9 @@ def _write_manifest(
 ) -> Totals:
     """Finish the run, if its accounts balance and the disk had room for all."""
     _require_room(plan, dict(counts))
-    manifest = manifest_of(plan, complete_list(plan), files, dict(counts))
-    output = run_context(plan).output
+    context = run_context(plan)
+    output = context.output
+    manifest = manifest_of(plan.settings, context.targets, complete_list(plan), files, dict(counts))
     try:
         finish(output, manifest)
     except UsageError as error:

@@ -46,6 +46,9 @@ _ROWS_AT_ONCE = 1_000
 # As a run is given one: names in the store are made of it, and run.json may be a stranger's.
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
+# The lock file: see `videonet.dataset.lock_file`.
+LOCK_FILE = "videos.lock.parquet"
+
 # How a read ends where a file, or its folder, is not there.
 _NOTHING = (FileNotFoundError, NotADirectoryError)
 
@@ -197,7 +200,7 @@ class DatasetDir:
 
     def delete_descriptions(self) -> None:
         """Delete the lock file and the data card, which name videos as the manifest counts them."""
-        for name in ("videos.lock.parquet", "README.md"):
+        for name in (LOCK_FILE, "README.md"):
             (self.root / name).unlink(missing_ok=True)
 
     def delete_report(self) -> bool:

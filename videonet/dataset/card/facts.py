@@ -6,7 +6,6 @@ from functools import cached_property
 
 from videonet.dataset.card.markdown import plain
 from videonet.dataset.card.numbers import Confirmation, Numbers
-from videonet.dataset.manifest import formats_of
 from videonet.report.wording import number, target_names
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.target import Target
@@ -37,7 +36,7 @@ class Facts:
     @property
     def formats(self) -> frozenset[str]:
         """The formats that there are shards in."""
-        return frozenset(formats_of(self.manifest))
+        return frozenset(self.manifest.formats)
 
     @property
     def labels(self) -> int:

@@ -12,9 +12,8 @@ from typing import Any
 
 import duckdb
 
-from videonet.dataset.lock_file import NAME as LOCK
 from videonet.licence import is_creative_commons
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
 
 # More is put on disk.
@@ -126,7 +125,7 @@ def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
             hosts=tuple(_rows(db, _HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=_clip_seconds(db, output.root / LOCK),
+            clip_seconds=_clip_seconds(db, output.root / LOCK_FILE),
             longer=longer,
             copies=copies,
         )
