@@ -13,7 +13,7 @@ _COLOUR = re.compile("\x1b\\[[^m]+m")
 def shortened(text: str) -> str:
     """An error text as records keep it: one line of at most ERROR_LENGTH characters.
 
-    The text may not hold secrets. For texts that may, see `videonet.fetch.redaction.error_text`.
+    The text may not hold secrets. For texts that may, see `videonet.fetch.redaction.Redaction`.
     """
     line = uncoloured(text)
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"

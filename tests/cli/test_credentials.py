@@ -55,3 +55,9 @@ def test_a_configuration_may_give_one_proxy_or_a_list(asked: list[str], tmp_path
     (tmp_path / "run.toml").write_text(f"proxy = {value}\n")
     said = sentence(videonet(*asked, "--config", tmp_path / "run.toml"))
     assert "--proxy number 1 does not begin with one of http://" in said
+
+
+def test_a_configuration_cannot_name_a_program_to_run(asked: list[str], tmp_path: Path):
+    (tmp_path / "run.toml").write_text('yt-dlp-option = ["format=best", "netrc_cmd=rm -r /"]\n')
+    said = sentence(videonet(*asked, "--config", tmp_path / "run.toml"))
+    assert "run.toml: --yt-dlp-option netrc_cmd can be set to this on the command line only" in said

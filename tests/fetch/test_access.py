@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from videonet.errors import UsageError
 from videonet.fetch.credentials import Access, rate_of
-from videonet.fetch.redaction import Secrets
 
 SECRET = "Zq7hunter"
 
@@ -307,12 +306,11 @@ def dead() -> Iterator[str]:
 
 def test_what_yt_dlp_reports_of_a_session_shows_no_secret_once_redacted(dead, cookies):
     access = Access(cookies=cookies, proxies=(f"http://customer:{SECRET}@{dead}",))
-    hidden = Secrets(access.secrets())
     with yt_dlp.YoutubeDL({"quiet": True} | access.parameters(access.proxies[0])) as session:
         session.cookiejar = access.cookie_jar()
         with pytest.raises(yt_dlp.networking.exceptions.ProxyError) as caught:
             session.urlopen("http://site.invalid/a?token=1")
-        shown = hidden.redacted(f"{caught.value} {session.proxies} {session.cookiejar}")
+        shown = access.redaction.redacted(f"{caught.value} {session.proxies} {session.cookiejar}")
     assert SECRET not in shown
     assert "customer" not in shown
     assert "Connection refused" in shown

@@ -7,7 +7,7 @@ import pytest
 from videonet.errors import UsageError
 from videonet.fetch.credentials import Access
 from videonet.fetch.entrusted import FILE_VARIABLE, access_of, entrust
-from videonet.fetch.redaction import MARK, redacted
+from videonet.fetch.redaction import MARK
 
 
 @pytest.fixture
@@ -69,11 +69,14 @@ def test_what_a_run_was_entrusted_with_goes_before_the_file(file):
     assert access_of("a run of another machine").user_agent == "of the file"
 
 
-def test_what_is_secret_is_concealed_wherever_it_comes_from(file):
+def test_each_run_hides_its_own_secrets(file):
     file.write_text('proxy = "http://someone:0f-the-file@host"\n')
     entrust("a run with a password", Access(options={"password": "entrusted-w0rd"}))
-    access_of("a run of another machine")
-    assert redacted("with 0f-the-file, entrusted-w0rd") == f"with {MARK}, {MARK}"
+    text = "with 0f-the-file, entrusted-w0rd"
+    of_the_file = access_of("a run of another machine").redaction
+    assert of_the_file.redacted(text) == f"with {MARK}, entrusted-w0rd"
+    mine = access_of("a run with a password").redaction
+    assert mine.redacted(text) == f"with 0f-the-file, {MARK}"
 
 
 def test_an_unknown_name_is_told_with_those_that_there_are(file):
@@ -106,6 +109,7 @@ def test_a_value_of_another_type_is_told_by_its_name(file, line, said):
         ("proxy = 'ftp://me:s3cret@host'", "--proxy number 1 does not begin with"),
         ("rate-limit = 0", "--rate-limit takes a size above 0"),
         ("yt-dlp-option = 'formt=b'", "did you mean format?"),
+        ("yt-dlp-option = 'netrc_cmd=cat s3cret'", "on the command line only: it names a program"),
     ],
 )
 def test_what_the_command_would_refuse_is_refused(file, line, said):

@@ -35,7 +35,6 @@ from tests.fetch.visiting import LIMITS, NAME, candidate
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, explain
-from videonet.fetch.redaction import conceal, error_text
 from videonet.fetch.ytdlp import Web
 from videonet.schemas.reason import Policy, Reason
 from videonet.text import ERROR_LENGTH
@@ -47,13 +46,6 @@ def test_a_long_error_is_shortened_to_what_a_record_keeps(store):
     record = fetch(candidate("no" * 1000), store, DiskBudget(0), LIMITS, Web(), "run")
     assert len(record.error) == ERROR_LENGTH == 300
     assert record.error.endswith("…")
-
-
-def test_an_error_text_is_redacted_before_it_is_cut():
-    conceal(["cut-in-two-s3cret"])
-    text = error_text("e" * 290 + " cut-in-two-s3cret http://host/?" + "x" * 300)
-    assert text == "e" * 290 + " *** http" + "…"
-    assert error_text("\x1b[0;31mERROR:\x1b[0m http://a:b@host/p?q") == "ERROR: http://host/p?…"
 
 
 # What sites say in words alone.

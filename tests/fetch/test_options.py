@@ -2,21 +2,32 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import yt_dlp
+from yt_dlp.globals import supported_js_runtimes, supported_remote_components
 from yt_dlp.networking.impersonate import ImpersonateTarget
 
 from videonet.errors import UsageError
-from videonet.fetch.options import options_of, secrets_in
-from videonet.fetch.redaction import HARMLESS
+from videonet.fetch.option_table import (
+    ALLOWED,
+    COMMAND_LINE_ONLY,
+    FROM_A_FILE,
+    HARMLESS,
+    JS_RUNTIMES,
+    REFUSED,
+    REMOTE_COMPONENTS,
+)
+from videonet.fetch.options import options_of
+from videonet.fetch.redaction import secrets_in
 
 SECRET = "Zq7hunter"
 
 
 def refusal(*texts: str) -> str:
     with pytest.raises(UsageError) as caught:
-        options_of(texts)
+        options_of(texts, from_command_line=True)
     assert SECRET not in str(caught.value)
     return str(caught.value)
 
@@ -54,7 +65,7 @@ def refusal(*texts: str) -> str:
 )
 def test_a_value_is_json_or_the_text_itself(text, key, value):
     expected = json.loads(text.partition("=")[2]) if value is None else value
-    options = options_of([text])
+    options = options_of([text], from_command_line=True)
     assert options == {key: expected}
     assert type(options[key]) is type(expected)
 
@@ -187,7 +198,7 @@ def test_no_parameter_that_prints_writes_lists_retries_or_filters_is_free():
     free = []
     for key in yt_dlp.parse_options([]).ydl_opts:
         try:
-            options_of([f"{key}={SECRET}"])
+            options_of([f"{key}={SECRET}"], from_command_line=True)
             free.append(key)
         except UsageError as error:
             if not re.search("cannot set|takes KEY=VALUE|does not have", str(error)):
@@ -197,6 +208,80 @@ def test_no_parameter_that_prints_writes_lists_retries_or_filters_is_free():
     assert [key for key in free if told.search(key)] == []
     # What run.json says of how a data set was made can be set.
     assert set(free) >= HARMLESS
+
+
+def parameters() -> set[str]:
+    """All that yt-dlp's command line sets, and all that its documentation names."""
+    documented = re.findall(r"^    (\w+(?:, \w+)*):", yt_dlp.YoutubeDL.__doc__, re.MULTILINE)
+    return set(yt_dlp.parse_options([]).ydl_opts) | set(", ".join(documented).split(", "))
+
+
+def test_each_parameter_of_yt_dlp_is_allowed_or_refused_and_not_both():
+    # Sort a new one into the tables once it is known what it does.
+    assert parameters() - ALLOWED.keys() - REFUSED.keys() == set()
+    assert ALLOWED.keys() & REFUSED.keys() == set()
+
+
+def test_nothing_is_allowed_that_yt_dlp_does_not_have():
+    assert ALLOWED.keys() <= parameters()
+    assert ALLOWED.keys() >= COMMAND_LINE_ONLY.keys() | FROM_A_FILE.keys() | HARMLESS
+
+
+def test_the_runtimes_and_components_are_those_of_yt_dlp():
+    assert set(supported_js_runtimes.value) == set(JS_RUNTIMES)
+    assert set(supported_remote_components.value) == set(REMOTE_COMPONENTS)
+
+
+def test_a_parameter_of_a_newer_yt_dlp_is_refused_until_somebody_looked_at_it(monkeypatch):
+    newer = SimpleNamespace(ydl_opts={"run_this": None, "format": None})
+    monkeypatch.setattr(yt_dlp, "parse_options", lambda _: newer)
+    said = refusal(f"run-this={SECRET}")
+    assert f"cannot set run_this: it is new in yt-dlp {yt_dlp.version.__version__}" in said
+    assert "which yt-dlp does not have" in refusal("geo_bypass=true")
+    assert options_of(["format=best"]) == {"format": "best"}
+
+
+# Files.
+
+FOR_THE_COMMAND_LINE = [
+    ("netrc_cmd=rm -r /", "it names a program to run"),
+    ("ffmpeg_location=/tmp/ffmpeg", "it names a program to run"),
+    ('remote_components=["ejs:github"]', "it loads code from the web"),
+    ("cachedir=/tmp/theirs", "yt-dlp runs code from this folder"),
+    ("mark-watched=true", "it changes the user's account"),
+    ('js_runtimes={"node": {}}', "names a program to run"),
+    ('js_runtimes={"bun": {}, "deno": {}}', "names a program to run"),
+    ('js_runtimes={"deno": {"path": "/tmp/deno"}}', "names a program to run"),
+    ('extractor_args={"youtube-ejs": {"dev": ["true"]}}', "loads and runs scripts"),
+    ('extractor_args={"youtubepot-x": {"script_path": ["/x.js"]}}', "loads and runs scripts"),
+]
+
+
+@pytest.mark.parametrize(("text", "danger"), FOR_THE_COMMAND_LINE)
+def test_what_runs_programs_or_loads_code_is_taken_from_the_command_line_alone(text, danger):
+    with pytest.raises(UsageError, match="on the command line only: ") as caught:
+        options_of([text])
+    assert danger in str(caught.value)
+    assert options_of([text], from_command_line=True)
+
+
+def test_each_parameter_for_the_command_line_alone_is_tried_above():
+    tried = {text.partition("=")[0].replace("-", "_") for text, _ in FOR_THE_COMMAND_LINE}
+    assert tried == COMMAND_LINE_ONLY.keys() | FROM_A_FILE.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "format=best[height<=480]",
+        'format_sort=["res:480"]',
+        "videopassword=of-the-file",
+        'js_runtimes={"deno": {}}',
+        'extractor_args={"youtube": {"player_client": ["web"]}}',
+    ],
+)
+def test_a_file_may_set_what_runs_nothing(text):
+    assert options_of([text]) == options_of([text], from_command_line=True)
 
 
 # Together.
@@ -221,7 +306,7 @@ def test_a_user_name_without_a_password_or_the_other_way_round_is_refused(key):
 
 def test_checking_options_leaves_them_as_they_were_given():
     texts = ['http_headers={"X": "y"}', 'js_runtimes={"node": {}}', 'compat_opts=["no-certifi"]']
-    assert options_of(texts) == {
+    assert options_of(texts, from_command_line=True) == {
         "http_headers": {"X": "y"},
         "js_runtimes": {"node": {}},
         "compat_opts": ["no-certifi"],
@@ -243,7 +328,8 @@ def test_all_texts_are_secret_but_for_harmless_ones():
             "netrc_cmd=pass show site",
             "geo_bypass=true",
             "sleep_interval=1234567",
-        ]
+        ],
+        from_command_line=True,
     )
     assert set(secrets_in(options)) == {
         *("me", "word", "Bearer 0123456789abcdef", "0123456789abcdef"),

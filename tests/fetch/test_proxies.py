@@ -20,7 +20,7 @@ from demo.behaviours import Status
 from demo.server import VideoServer
 from tests.fetch.forwarding import ForwardProxy
 from tests.patience import PATIENCE
-from videonet.fetch.proxies import LONGEST_REST, ProxyPool, credentials, flaw_of, is_proxy_fault
+from videonet.fetch.proxies import LONGEST_REST, ProxyPool, flaw_of, is_proxy_fault
 
 # Whose turn it is.
 
@@ -396,27 +396,3 @@ def test_a_flaw_is_told_in_words(url, flaw):
 def test_the_words_for_a_flaw_show_nothing_of_the_password(password, scheme, end):
     secret = f"Zq7{password}"
     assert secret not in (flaw_of(f"{scheme}user:{secret}@host{end}") or "")
-
-
-def test_what_is_secret_of_a_url_is_all_of_its_credentials_in_all_spellings():
-    secrets = credentials("socks5h://customer:p%40ss+word@host:1080")
-    assert secrets == {
-        "socks5h://customer:p%40ss+word@host:1080",
-        "customer",
-        *("customer:p%40ss+word", "customer:p@ss+word", "customer:p@ss word"),
-        *("p%40ss+word", "p@ss+word", "p@ss word"),
-        base64.b64encode(b"customer:p%40ss+word").decode(),
-        base64.b64encode(b"customer:p@ss+word").decode(),
-        base64.b64encode(b"customer:p@ss word").decode(),
-    }
-
-
-def test_a_short_user_name_is_only_secret_together_with_its_password():
-    secrets = credentials("http://video:hunter22@host")
-    assert "video" not in secrets
-    assert {"hunter22", "video:hunter22"} <= secrets
-
-
-def test_a_url_without_credentials_is_not_secret():
-    assert credentials("http://host:8080") == frozenset()
-    assert credentials("") == frozenset()

@@ -71,8 +71,22 @@ def _configured(context: typer.Context, file: Path | None) -> Path | None:
         # What may be given several times may also be given once.
         several = names[option] in _SEVERAL and isinstance(value, str)
         given[names[option]] = [value] if several else value
+    _check_yt_dlp_options(file, given.get("yt_dlp_option"))
     context.default_map = {**(context.default_map or {}), **given}
     return file
+
+
+def _check_yt_dlp_options(file: Path, texts: object) -> None:
+    """Raise UsageError for options of yt-dlp that only the command line may set."""
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        # Typer says what is wrong.
+        return
+    from videonet.fetch.options import options_of  # slow, and rarely needed
+
+    try:
+        options_of(texts)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from None
 
 
 def curate(
@@ -229,7 +243,7 @@ def curate(
                 proxies=tuple(proxy or ()),
                 user_agent=user_agent,
                 rate_limit=None if rate_limit is None else rate_of(rate_limit),
-                options=options_of(yt_dlp_option or ()),
+                options=options_of(yt_dlp_option or (), from_command_line=True),
             ),
             beam_options=tuple(beam_options or ()),
         )

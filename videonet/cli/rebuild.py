@@ -90,7 +90,7 @@ def rebuild(
                 proxies=tuple(proxy or ()),
                 user_agent=user_agent,
                 rate_limit=None if rate_limit is None else rate_of(rate_limit),
-                options=options_of(yt_dlp_option or ()),
+                options=options_of(yt_dlp_option or (), from_command_line=True),
             ),
         )
         opened = read_lock(lock)

@@ -20,7 +20,6 @@ from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, seconds, verdict_row
 from videonet.fetch.acquire import fetch, intact_part, is_here, part_here, release, worth_fetching
-from videonet.fetch.redaction import error_text
 from videonet.fetch.sparse_file import PartReader
 from videonet.files import below
 from videonet.schemas.candidate import Candidate, Match
@@ -29,6 +28,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import WAITING
+from videonet.text import shortened
 from videonet.video.clips import DATASET, ClipOrigin, cut_clips
 from videonet.video.decode import VideoError, measure_length
 
@@ -134,7 +134,8 @@ def _step(
     except Exception as error:  # noqa: BLE001  # one bad video must not end a run over millions
         full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = Reason.DISK_FULL if full else Reason.INTERNAL
-        fault = decision_for(reason, error_text(f"{type(error).__name__}: {error}"))
+        redaction = context.web.redaction
+        fault = decision_for(reason, redaction.error_text(f"{type(error).__name__}: {error}"))
         decisions = [(match, fault) for match in candidate.matches]
     verdicts = [
         verdict_row(
@@ -287,7 +288,7 @@ def _measure(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
             work.bytes += fetched.bytes or 0
             length = measure_length(context.store.file(fetched))
     except VideoError as failure:
-        reason, error = failure.reason, error_text(str(failure))
+        reason, error = failure.reason, shortened(str(failure))
     context.store.write_length(
         Length(
             video_key=candidate.video_key,
@@ -319,7 +320,7 @@ def _cut(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
             work.bytes += file.stat().st_size
         context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))
     except VideoError as failure:
-        reason, error, clips = failure.reason, error_text(str(failure)), 0
+        reason, error, clips = failure.reason, shortened(str(failure)), 0
     finally:
         file.unlink(missing_ok=True)
     context.store.write_cut(

@@ -18,8 +18,8 @@ from videonet.curation import progress
 from videonet.curation.context import run_context
 from videonet.errors import UsageError
 from videonet.execution.prepare import runner_of
+from videonet.fetch.entrusted import access_of
 from videonet.fetch.rate_limit import Closed
-from videonet.fetch.redaction import redacted_command
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Plan
 from videonet.storage.dataset_dir import DatasetDir
@@ -41,7 +41,7 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
     facts: dict[str, object] = {
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": plan.run_id,
-        "command": redacted_command(sys.argv),
+        "command": access_of(plan.run_id).redaction.command(sys.argv),
         "plan": plan,
         "machine": platform.platform(),
         "python": platform.python_version(),

@@ -21,7 +21,7 @@ from videonet.fetch.credentials import Access
 from videonet.fetch.disk_budget import RESERVE
 from videonet.fetch.entrusted import FILE_VARIABLE, entrust
 from videonet.fetch.rate_limit import Pace
-from videonet.fetch.redaction import redacted
+from videonet.fetch.redaction import Redaction
 from videonet.schemas.run import Plan, RunState
 from videonet.schemas.settings import Keep, Licence, Settings
 from videonet.schemas.target import Target
@@ -318,7 +318,7 @@ def _check_options(beam_options: Sequence[str]) -> None:
     _, unknown = parser.parse_known_args(list(beam_options))
     # What follows an option that nobody knows may be its value, and a secret.
     options = [each.partition("=")[0] for each in unknown if each.startswith("-")]
-    named = options or [redacted(each) for each in unknown]
+    named = options or [Redaction().redacted(each) for each in unknown]
     if named:
         raise UsageError(
             f"{', '.join(map(repr, named))} is no option of this command or of Beam; "

@@ -13,7 +13,7 @@ from videonet.fetch.attempt import Download
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, too_large
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.redaction import error_text
+from videonet.fetch.redaction import Redaction
 from videonet.fetch.sparse_file import PartFile, digest_of
 from videonet.fetch.ytdlp import Web
 from videonet.files import below, sha256_of
@@ -62,12 +62,12 @@ def fetch(
         part=before.part if before else None,
     )
     if candidate.root is not None:
-        record = _in_place(record, candidate.root, candidate.url, limits)
+        record = _in_place(record, candidate.root, candidate.url, limits, web.redaction)
     elif _is_web(candidate.url):
         record = _downloaded(record, candidate, store, budget, limits, web, frames)
     else:
         refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.url}")
-        record = _failed(record, refused)
+        record = _failed(record, refused, web.redaction)
     store.write_fetch(record)
     return record
 
@@ -142,7 +142,9 @@ def _is_web(url: str) -> bool:
         return False
 
 
-def _in_place(record: Fetch, root: str, path: str, limits: FetchLimits) -> Fetch:
+def _in_place(
+    record: Fetch, root: str, path: str, limits: FetchLimits, redaction: Redaction
+) -> Fetch:
     """The record of a local file, which stays where it is: `path` below `root`."""
     try:
         file = below(root, path)
@@ -159,9 +161,10 @@ def _in_place(record: Fetch, root: str, path: str, limits: FetchLimits) -> Fetch
             raise FetchError(Reason.MISSING, f"{path} has another content than when it was found")
         _must_be_a_video(file)
     except OSError as error:
-        return _failed(record, FetchError(Reason.MISSING, error.strerror or str(error)))
+        missing = FetchError(Reason.MISSING, error.strerror or str(error))
+        return _failed(record, missing, redaction)
     except FetchError as error:
-        return _failed(record, error)
+        return _failed(record, error, redaction)
     return msgspec.structs.replace(
         record,
         here=True,
@@ -204,7 +207,7 @@ def _downloaded(
             record = _kept_whole(record, download, store, continued=continued)
             kept = record.bytes or 0
     except FetchError as error:
-        record = _failed(record, error)
+        record = _failed(record, error, web.redaction)
         if error.reason in _OF_NO_USE:
             store.delete(store.part(record.video_key))
         else:
@@ -279,9 +282,9 @@ def _has(file: Path, part: Part) -> bool:
     return file.stat().st_size == part.size and digest_of(file, part.spans) == part.sha256
 
 
-def _failed(record: Fetch, error: FetchError) -> Fetch:
+def _failed(record: Fetch, error: FetchError, redaction: Redaction) -> Fetch:
     size = record.bytes if error.size is None else error.size
-    text = error_text(str(error))
+    text = redaction.error_text(str(error))
     return msgspec.structs.replace(record, reason=error.reason, error=text, bytes=size)
 
 

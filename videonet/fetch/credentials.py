@@ -18,9 +18,10 @@ from yt_dlp.cookies import (
 from yt_dlp.utils import parse_filesize
 
 from videonet.errors import UsageError
-from videonet.fetch.options import HEADER_VALUE, SHORTEST_SECRET, secrets_in, silent_yt_dlp
-from videonet.fetch.proxies import credentials, flaw_of
-from videonet.fetch.redaction import error_text
+from videonet.fetch.option_table import HEADER_VALUE
+from videonet.fetch.proxies import flaw_of
+from videonet.fetch.redaction import SHORTEST_SECRET, Redaction, secrets_in, secrets_in_url
+from videonet.fetch.silence import silent_yt_dlp
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Access:
         try:
             jar = load_cookies(file, browser, silent_yt_dlp({}))
         except CookieLoadError as error:
-            said = error_text(str(error.__context__))
+            said = Redaction().error_text(str(error.__context__))
             raise UsageError(
                 f"--cookies-from-browser has none that can be read: {said}; write it as "
                 "BROWSER[+KEYRING][:PROFILE][::CONTAINER], where BROWSER is one of "
@@ -103,6 +104,11 @@ class Access:
             parameters["proxy"] = proxy
         return parameters
 
+    @functools.cached_property
+    def redaction(self) -> Redaction:
+        """Hides these secrets in texts. Reads the cookies, and so raises UsageError."""
+        return Redaction(self.secrets())
+
     def secrets(self) -> frozenset[str]:
         """Every string that must appear nowhere. Reads the cookies, and so raises UsageError.
 
@@ -114,7 +120,7 @@ class Access:
         return frozenset(
             {
                 *(value for value in values if len(value) >= SHORTEST_SECRET),
-                *(secret for proxy in self.proxies for secret in credentials(proxy)),
+                *(secret for proxy in self.proxies for secret in secrets_in_url(proxy)),
                 *secrets_in(self.options),
             }
         )

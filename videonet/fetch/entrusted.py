@@ -13,7 +13,6 @@ import msgspec
 from videonet.errors import UsageError
 from videonet.fetch.credentials import Access, rate_of
 from videonet.fetch.options import options_of
-from videonet.fetch.redaction import conceal
 
 FILE_VARIABLE = "VIDEONET_ACCESS"
 
@@ -21,8 +20,7 @@ _by_run: dict[str, Access] = {}
 
 
 def entrust(run_id: str, access: Access) -> None:
-    """Let a run of this process use `access`; its secrets are concealed from now on."""
-    conceal(access.secrets())
+    """Let a run of this process use `access`."""
     _by_run[run_id] = access
 
 
@@ -60,7 +58,6 @@ def _from_file(file: Path) -> Access:
         access.check()
     except UsageError as error:
         raise UsageError(f"{file}, named in {FILE_VARIABLE}: {error}") from None
-    conceal(access.secrets())
     return access
 
 

@@ -1,13 +1,12 @@
 """The proxies that requests go through in turn, and what shows that one of them is bad."""
 
-import base64
 import math
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from urllib.parse import unquote, unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from yt_dlp.networking.exceptions import HTTPError, ProxyError, RequestError, TransportError
 from yt_dlp.socks import Socks5Error
@@ -17,9 +16,6 @@ SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 # A proxy that was bad many times in a row is tried once an hour, seconds.
 LONGEST_REST = 3600.0
-
-# Shorter user names are not secret: as words they would be hidden in every other text.
-_SHORTEST_NAME = 6
 
 # What a SOCKS5 proxy says of a site that it cannot reach (RFC 1928, section 6).
 _SITE_IS_AWAY = frozenset({0x03, 0x04, 0x05, 0x06})
@@ -162,20 +158,3 @@ def flaw_of(url: str) -> str | None:
 
 
 _ENCODE = "in a user name or password, write / as %2F, ? as %3F, # as %23, : as %3A and @ as %40"
-
-
-def credentials(url: str) -> frozenset[str]:
-    """What is secret of a url with user name and password, as it may appear; empty without."""
-    _, scheme_ends, rest = url.partition("://")
-    typed, at, _ = (rest if scheme_ends else url).rpartition("@")
-    if not at:
-        return frozenset()
-    found = {url, typed}
-    # yt-dlp decodes those of SOCKS as it would a form.
-    for decoded in (str, unquote, unquote_plus):
-        name, _, password = map(decoded, typed.partition(":"))
-        both = f"{name}:{password}"
-        found |= {both, password, base64.b64encode(both.encode("utf-8", "replace")).decode()}
-        if len(name) >= _SHORTEST_NAME:
-            found.add(name)
-    return frozenset(found - {""})

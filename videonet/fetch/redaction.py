@@ -1,53 +1,33 @@
-"""What no record, message or report may show: secrets, and addresses with what may be tokens.
+"""What no record, message or report may show: secrets, and the parts of addresses that may be."""
 
-`conceal` and `redacted` share one state of this process, for all of its threads.
-"""
-
+import base64
 import json
 import re
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import ahocorasick_rs
 
+from videonet.fetch.option_table import HARMLESS, LOGIN
 from videonet.text import encodable, shortened, uncoloured
 
-# What stands in the place of a secret.
+# The text that stands in the place of a secret.
 MARK = "***"
 
-# Shorter strings are not concealed: as parts of ordinary words and numbers they are everywhere.
-# Longer than MARK, so that hiding one always shortens the text, and so comes to an end.
+# Shorter strings are not hidden: they are parts of ordinary words and numbers. A string of this
+# length is longer than MARK, so hiding one shortens the text, and hiding comes to an end.
 SHORTEST = 4
 
-# Parameters of yt-dlp whose values are no secrets, and say in run.json how a data set was made.
-HARMLESS = frozenset(
-    {
-        "allowed_extractors",
-        "cachedir",
-        "check_formats",
-        "compat_opts",
-        "concurrent_fragment_downloads",
-        "ffmpeg_location",
-        "format",
-        "format_sort",
-        "format_sort_force",
-        "geo_bypass",
-        "geo_bypass_country",
-        "http_chunk_size",
-        "impersonate",
-        "js_runtimes",
-        "legacyserverconnect",
-        "max_sleep_interval",
-        "nocheckcertificate",
-        "prefer_free_formats",
-        "remote_components",
-        "sleep_interval",
-        "sleep_interval_requests",
-        "throttledratelimit",
-        "usenetrc",
-    }
-)
+# Shorter values are not secret unless they are there to log in: sites keep "1", "true" and "en-US"
+# in cookies, and without those no number and no word of a report could be read.
+SHORTEST_SECRET = 6
+
+# Parts of a longer value, such as the token of "Bearer TOKEN", are secret from this length on.
+_SHORTEST_PART = 12
+
+# Shorter user names are not secret: as words they would be hidden in every other text.
+_SHORTEST_NAME = 6
 
 # Options of the command line whose values are hidden.
 _YT_DLP_OPTION = "--yt-dlp-option"
@@ -74,29 +54,63 @@ _HEADER = re.compile(
 )
 
 
-class Secrets:
-    """Strings that texts are not to show. Any thread may add to it and use it."""
+class Redaction:
+    """Hides some strings in texts, also percent-encoded, quoted, or with their blanks run together.
+
+    A string of fewer than SHORTEST characters, less the blanks at its ends, is not hidden.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._lock = threading.Lock()
-        self._forms: frozenset[str] = frozenset()
-        self._automaton = ahocorasick_rs.AhoCorasick([])
-        self.add(secrets)
-
-    def add(self, secrets: Iterable[str]) -> None:
-        """Hide these too, also percent-encoded, quoted, and with their blanks run together."""
-        new = {form for secret in secrets for form in _forms(secret)}
-        with self._lock:
-            if not new <= self._forms:
-                self._forms |= new
-                self._automaton = ahocorasick_rs.AhoCorasick(sorted(self._forms))
+        forms = {form for secret in secrets for form in _forms(secret)}
+        self._automaton = ahocorasick_rs.AhoCorasick(sorted(forms))
 
     def redacted(self, text: str) -> str:
-        """See the function of that name."""
-        # What is left on both sides of something hidden may be a secret, now that it has met.
+        """`text` with MARK for every secret, and addresses without the parts that may be tokens.
+
+        Addresses lose user name, password, query and fragment. The values of Authorization and
+        Cookie headers are hidden to the end of their line.
+        """
+        # The texts before and after a hidden one may form a secret together.
         while (further := self._redacted_once(text)) != text:
             text = further
         return text
+
+    def error_text(self, text: str) -> str:
+        """An error text as records keep it: redacted, one line of at most ERROR_LENGTH characters.
+
+        The text is redacted before it is cut, because a secret that was cut in two is not found.
+        """
+        return shortened(self.redacted(uncoloured(text)))
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """A command line as reports keep it: without proxies, browsers and secrets for yt-dlp."""
+        shown = []
+        option = None
+        for word in argv:
+            if option is not None:
+                shown.append(self._value(option, word))
+                option = None
+                continue
+            typed, equals, value = word.partition("=")
+            # Among Beam's options, ours may be written with "_".
+            name = typed.replace("_", "-")
+            if name not in _SECRET_OPTIONS:
+                shown.append(self.redacted(word))
+            elif equals:
+                shown.append(f"{typed}={self._value(name, value)}")
+            else:
+                shown.append(word)
+                option = name
+        return shown
+
+    def _value(self, option: str, value: str) -> str:
+        key, equals, _ = value.partition("=")
+        if option != _YT_DLP_OPTION or not equals:
+            return MARK
+        if key.strip().replace("-", "_") in HARMLESS:
+            return self.redacted(value)
+        # What is no name may be a value in the wrong place.
+        return f"{key}={MARK}" if re.fullmatch(r"[\w-]{1,40}", key) else MARK
 
     def _redacted_once(self, text: str) -> str:
         text = self._without_secrets(text)
@@ -117,63 +131,32 @@ class Secrets:
         return "".join([*kept, text[done:]])
 
 
-_concealed = Secrets()
+def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
+    """The strings in parameters of YoutubeDL that must appear nowhere."""
+    yield from secrets_in_url(options.get("geo_verification_proxy", ""))
+    for key in options.keys() - HARMLESS:
+        for text in _texts_in(options[key]):
+            if key in LOGIN or len(text) >= SHORTEST_SECRET:
+                yield text
+            parts = re.split(r"[\s,;:=+]+", text)
+            yield from (part for part in parts if len(part) >= _SHORTEST_PART)
 
 
-def conceal(secrets: Iterable[str]) -> None:
-    """Let `redacted` hide these too, from now on, in this process.
-
-    Strings of fewer than SHORTEST characters are left alone, blanks at their ends aside.
-    """
-    _concealed.add(secrets)
-
-
-def redacted(text: str) -> str:
-    """`text` with MARK for every concealed string, and addresses without what may be tokens.
-
-    Addresses lose user name, password, query and fragment; the values of Authorization and Cookie
-    headers are hidden to the end of their line. A text that is to be shortened is redacted before
-    that: part of a secret is not recognised.
-    """
-    return _concealed.redacted(text)
-
-
-def error_text(text: str) -> str:
-    """An error text as records keep it: `shortened`, and without secrets."""
-    # A secret that was cut in two is not found, so this comes first.
-    return shortened(redacted(uncoloured(text)))
-
-
-def redacted_command(argv: Sequence[str]) -> list[str]:
-    """A command line as reports keep it: without proxies, browsers, and secrets for yt-dlp."""
-    shown = []
-    option = None
-    for word in argv:
-        if option is not None:
-            shown.append(_redacted_value(option, word))
-            option = None
-            continue
-        typed, equals, value = word.partition("=")
-        # Among Beam's options, ours may be written with "_".
-        name = typed.replace("_", "-")
-        if name not in _SECRET_OPTIONS:
-            shown.append(redacted(word))
-        elif equals:
-            shown.append(f"{typed}={_redacted_value(name, value)}")
-        else:
-            shown.append(word)
-            option = name
-    return shown
-
-
-def _redacted_value(option: str, value: str) -> str:
-    key, equals, _ = value.partition("=")
-    if option != _YT_DLP_OPTION or not equals:
-        return MARK
-    if key.strip().replace("-", "_") in HARMLESS:
-        return redacted(value)
-    # What is no name may be a value in the wrong place.
-    return f"{key}={MARK}" if re.fullmatch(r"[\w-]{1,40}", key) else MARK
+def secrets_in_url(url: str) -> frozenset[str]:
+    """What is secret of a url with user name and password, as it may appear; empty without."""
+    _, scheme_ends, rest = url.partition("://")
+    typed, at, _ = (rest if scheme_ends else url).rpartition("@")
+    if not at:
+        return frozenset()
+    found = {url, typed}
+    # yt-dlp decodes those of SOCKS as it would a form.
+    for decoded in (str, unquote, unquote_plus):
+        name, _, password = map(decoded, typed.partition(":"))
+        both = f"{name}:{password}"
+        found |= {both, password, base64.b64encode(both.encode("utf-8", "replace")).decode()}
+        if len(name) >= _SHORTEST_NAME:
+            found.add(name)
+    return frozenset(found - {""})
 
 
 def _without_tokens(rest: str) -> str:
@@ -194,3 +177,15 @@ def _forms(secret: str) -> Iterator[str]:
     for encoded in (quote(bare), quote(bare, safe=""), quote_plus(bare)):
         yield encoded
         yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), encoded)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All strings within `value`, but for the names of what is in it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts_in(each)

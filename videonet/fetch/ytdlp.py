@@ -29,6 +29,7 @@ from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.proxies import ProxyPool, is_proxy_fault
 from videonet.fetch.rate_limit import Pace, Politeness, Turn, host_of
+from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
 from videonet.schemas.reason import Reason
 
@@ -56,6 +57,7 @@ class Web:
             threading.Semaphore(downloads) if downloads else nullcontext()
         )
         self.access = access or Access()
+        self.redaction = self.access.redaction
         self.proxies = ProxyPool(self.access.proxies)
         # Extractors by key, of sessions that have ended: what they learnt of a site, such as
         # YouTube's player, 2 MB of JavaScript, is not read again for every video.
@@ -145,7 +147,7 @@ class Session(yt_dlp.YoutubeDL):
             "extractor_retries": 0,
             "file_access_retries": 0,
             "socket_timeout": max(0.1, min(limits.silence, clock.left)),
-            "logger": _Silence(),
+            "logger": SILENCE,
             "noprogress": True,
             "color": "never",
             **options,
@@ -338,15 +340,3 @@ def _may_pass(error: BaseException) -> bool:
 def _enabled(classes: tuple[type[InfoExtractor], ...]) -> dict[str, type[InfoExtractor]]:
     """Those of some extractors that are enabled, by key, in the same order."""
     return {each.ie_key(): each for each in classes if each._ENABLED}
-
-
-class _Silence:
-    """yt-dlp's messages come back as exceptions; the rest is not for the screen."""
-
-    def debug(self, message: str) -> None: ...
-
-    def info(self, message: str) -> None: ...
-
-    def warning(self, message: str) -> None: ...
-
-    def error(self, message: str) -> None: ...

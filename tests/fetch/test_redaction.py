@@ -1,15 +1,15 @@
 """videonet.fetch.redaction: what no text shows."""
 
+import base64
 import json
 import re
-import threading
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.fetch.redaction import MARK, SHORTEST, Secrets, conceal, redacted, redacted_command
+from videonet.fetch.redaction import MARK, SHORTEST, Redaction, secrets_in_url
 
 TEXTS = st.text(st.characters(codec=None), max_size=60)
 SECRETS = st.text(st.characters(codec=None), min_size=SHORTEST, max_size=20).filter(
@@ -28,12 +28,16 @@ PIECES = st.lists(
 ).map("".join)
 
 
+# Addresses and headers are hidden without any secret being known.
+NOTHING = Redaction()
+
+
 # Properties.
 
 
 @given(st.lists(SECRETS | PIECES, min_size=1, max_size=5), TEXTS | PIECES, TEXTS | PIECES)
 def test_no_text_shows_a_secret_wherever_it_stands(secrets, before, after):
-    hidden = Secrets(secrets)
+    hidden = Redaction(secrets)
     for secret in secrets:
         shown = hidden.redacted(before + secret + after)
         for each in secrets:
@@ -42,7 +46,7 @@ def test_no_text_shows_a_secret_wherever_it_stands(secrets, before, after):
 
 @given(st.lists(SECRETS | PIECES, max_size=5), TEXTS | PIECES)
 def test_what_is_redacted_stays_as_it_is(secrets, text):
-    hidden = Secrets(secrets)
+    hidden = Redaction(secrets)
     shown = hidden.redacted(text + "".join(secrets))
     assert hidden.redacted(shown) == shown
 
@@ -50,7 +54,7 @@ def test_what_is_redacted_stays_as_it_is(secrets, text):
 @given(SECRETS)
 def test_a_secret_is_hidden_in_other_spellings(secret):
     secret = secret.encode("utf-8", "replace").decode().strip()
-    hidden = Secrets([secret])
+    hidden = Redaction([secret])
     spellings = {
         quote(secret),
         quote(secret, safe=""),
@@ -69,7 +73,7 @@ def test_a_secret_is_hidden_in_other_spellings(secret):
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters='/?#@:"<>'), max_size=60))
 def test_a_text_without_secrets_and_addresses_is_unchanged(text):
-    assert Secrets(["correct horse"]).redacted(text) == text
+    assert Redaction(["correct horse"]).redacted(text) == text
 
 
 # Secrets.
@@ -90,21 +94,21 @@ def test_a_text_without_secrets_and_addresses_is_unchanged(text):
     ],
 )
 def test_a_secret_is_hidden_whole(secrets, text, shown):
-    assert Secrets(secrets).redacted(text) == shown
+    assert Redaction(secrets).redacted(text) == shown
 
 
 def test_what_comes_together_around_a_secret_may_be_another_one():
-    hidden = Secrets(["ab***cd", "secret"])
+    hidden = Redaction(["ab***cd", "secret"])
     assert hidden.redacted("absecretcd") == "***"
 
 
 def test_a_string_that_is_everywhere_hides_nothing():
-    hidden = Secrets(["1", "", "   ", "abc", "    \t "])
+    hidden = Redaction(["1", "", "   ", "abc", "    \t "])
     assert hidden.redacted("abc: 1 of 10    \t left") == "abc: 1 of 10    \t left"
 
 
 def test_a_text_with_half_a_character_is_redacted_too():
-    assert Secrets(["sec\udcffret"]).redacted("\udcff sec\udcffret \ud800") == "\udcff *** \ud800"
+    assert Redaction(["sec\udcffret"]).redacted("\udcff sec\udcffret \ud800") == "\udcff *** \ud800"
 
 
 # Addresses.
@@ -136,8 +140,8 @@ def test_a_text_with_half_a_character_is_redacted_too():
     ],
 )
 def test_an_address_keeps_scheme_host_port_and_path(text, shown):
-    assert redacted(text) == shown
-    assert redacted(shown) == shown
+    assert NOTHING.redacted(text) == shown
+    assert NOTHING.redacted(shown) == shown
 
 
 @pytest.mark.parametrize(
@@ -152,8 +156,8 @@ def test_an_address_keeps_scheme_host_port_and_path(text, shown):
     ],
 )
 def test_what_looks_like_a_secret_header_is_hidden_to_the_end_of_its_line(text, shown):
-    assert redacted(text) == shown
-    assert redacted(shown) == shown
+    assert NOTHING.redacted(text) == shown
+    assert NOTHING.redacted(shown) == shown
 
 
 @pytest.mark.parametrize(
@@ -175,40 +179,51 @@ def test_what_looks_like_a_secret_header_is_hidden_to_the_end_of_its_line(text, 
     ],
 )
 def test_an_ordinary_error_text_is_unchanged(text):
-    assert redacted(text) == text
+    assert NOTHING.redacted(text) == text
 
 
-# The process.
+# What is secret of an address.
 
 
-def test_what_is_concealed_is_hidden_from_then_on_in_all_threads():
+def test_what_is_secret_of_a_url_is_all_of_its_credentials_in_all_spellings():
+    secrets = secrets_in_url("socks5h://customer:p%40ss+word@host:1080")
+    assert secrets == {
+        "socks5h://customer:p%40ss+word@host:1080",
+        "customer",
+        *("customer:p%40ss+word", "customer:p@ss+word", "customer:p@ss word"),
+        *("p%40ss+word", "p@ss+word", "p@ss word"),
+        base64.b64encode(b"customer:p%40ss+word").decode(),
+        base64.b64encode(b"customer:p@ss+word").decode(),
+        base64.b64encode(b"customer:p@ss word").decode(),
+    }
+
+
+def test_a_short_user_name_is_only_secret_together_with_its_password():
+    secrets = secrets_in_url("http://video:hunter22@host")
+    assert "video" not in secrets
+    assert {"hunter22", "video:hunter22"} <= secrets
+
+
+def test_a_url_without_credentials_is_not_secret():
+    assert secrets_in_url("http://host:8080") == frozenset()
+    assert secrets_in_url("") == frozenset()
+
+
+# Runs.
+
+
+def test_what_one_run_hides_another_run_shows():
+    one, other = Redaction(["one-QXYZ-1"]), Redaction(["two-QXYZ-2"])
     text = "one-QXYZ-1 two-QXYZ-2"
-    assert redacted(text) == text
-    conceal(["one-QXYZ-1"])
-    assert redacted(text) == "*** two-QXYZ-2"
-    conceal(["two-QXYZ-2"])
-    seen = []
-    thread = threading.Thread(target=lambda: seen.append(redacted(text)))
-    thread.start()
-    thread.join()
-    assert seen == ["*** ***"]
+    assert one.redacted(text) == "*** two-QXYZ-2"
+    assert other.redacted(text) == "one-QXYZ-1 ***"
 
 
-def test_many_threads_may_conceal_at_once():
-    hidden = Secrets()
-    secrets = [f"secret-{number:03}" for number in range(60)]
-
-    def add(part):
-        for each in part:
-            hidden.add([each])
-            assert hidden.redacted(each) == MARK
-
-    threads = [threading.Thread(target=add, args=(secrets[start::6],)) for start in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert hidden.redacted(" ".join(secrets)) == " ".join([MARK] * 60)
+def test_an_error_text_is_redacted_before_it_is_cut():
+    hidden = Redaction(["cut-in-two-s3cret"])
+    text = hidden.error_text("e" * 290 + " cut-in-two-s3cret http://host/?" + "x" * 300)
+    assert text == "e" * 290 + " *** http" + "…"
+    assert hidden.error_text("\x1b[0;31mERROR:\x1b[0m http://a:b@h/p?q") == "ERROR: http://h/p?…"
 
 
 # Command lines.
@@ -238,10 +253,10 @@ def test_many_threads_may_conceal_at_once():
     ],
 )
 def test_a_command_line_is_kept_without_what_may_be_secret(typed, shown):
-    assert redacted_command(typed) == (typed if shown is None else shown)
+    assert NOTHING.command(typed) == (typed if shown is None else shown)
 
 
-def test_what_is_concealed_is_hidden_in_all_of_a_command_line():
-    conceal(["opensesame-77"])
+def test_a_secret_is_hidden_in_all_of_a_command_line():
+    hidden = Redaction(["opensesame-77"])
     typed = ["--store=/opensesame-77/s", "opensesame-77", "--yt-dlp-option=format=opensesame-77"]
-    assert redacted_command(typed) == ["--store=/***/s", "***", "--yt-dlp-option=format=***"]
+    assert hidden.command(typed) == ["--store=/***/s", "***", "--yt-dlp-option=format=***"]
