@@ -1,11 +1,11 @@
 """An ONNX image classifier: what it expects of a frame, and what it says of it."""
 
+import hashlib
 import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from videonet.classifier.download import fetch_default
@@ -15,7 +15,7 @@ from videonet.classifier.onnx_session import (
     first_line,
     image_input,
     open_session,
-    read_model,
+    parse_model,
 )
 from videonet.classifier.sidecar import (
     EXAMPLE,
@@ -24,9 +24,8 @@ from videonet.classifier.sidecar import (
     read_sidecar,
     sidecar_path,
 )
-from videonet.classifier.uint8_input import Normalisation, keep_graph, kept_graphs, with_uint8_input
+from videonet.classifier.uint8_input import with_uint8_input
 from videonet.errors import UsageError
-from videonet.files import sha256_of
 from videonet.schemas.manifest import ClassifierCard
 from videonet.targets.imagenet1k import imagenet1k_labels
 
@@ -41,8 +40,8 @@ class Classifier:
     """An open ONNX file with what belongs to it; one instance serves any number of threads.
 
     Without a JSON file beside it, a model with 1,000 outputs is taken for an ImageNet-1k classifier
-    in torchvision's order, with ImageNet's mean and std, of the model's own input size. A second
-    file beside it, or in the cache folder, keeps its graph with the normalisation inside.
+    in torchvision's order, with ImageNet's mean and std, of the model's own input size. The file is
+    read once, and nothing is written: what is opened is what `sha256` is of.
 
     Raises `UsageError` when the file is not an image classifier or does not fit its JSON file, and
     when a GPU was asked for and cannot be used.
@@ -52,13 +51,16 @@ class Classifier:
         # all that another process needs to open the same
         self.path, self.threads, self.device = path, threads, device
         try:
-            self.sha256 = sha256_of(path)
+            content = path.read_bytes()
         except OSError as error:
             raise UsageError(
                 f"{path}: cannot be read ({error.strerror}); "
                 f"give the path of an ONNX file, or {DEFAULT!r}"
             ) from error
-        model = read_model(path)
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        model = parse_model(path, content)
+        # As large as the model: opening it needs the room.
+        del content
         self._input = image_input(path, model)
         # frames that the model gets at once
         self.batch = self._input.batch or BATCH.get(device, 1)
@@ -70,18 +72,12 @@ class Classifier:
         self.std = sidecar.std if sidecar else IMAGENET_STD
         self._lock = threading.Lock()
         self._frames_classified = 0
-        wanted = Normalisation(self.sha256, self.mean, self.std)
-        graph = None
-        session = self._open_kept(wanted)
-        if session is None:
-            graph = with_uint8_input(model, self._input, wanted)
-            session = open_session(path, threads, device, graph)
-        self._session = session
-        self._images = session.get_inputs()[0].name
+        graph = with_uint8_input(model, self._input, self.mean, self.std)
+        del model
+        self._session = open_session(path, graph, threads, device)
+        self._images = self._session.get_inputs()[0].name
         scores = self._trial()
         self._scores_type = scores.dtype
-        if graph is not None:
-            keep_graph(path, wanted, graph)
         self.outputs = scores.shape[1]
         # A model that ends in a softmax gives probabilities: logits of noise do not sum to 1.
         self.gives_probabilities = bool(
@@ -189,16 +185,6 @@ class Classifier:
             "a Classifier cannot be pickled: send its path, threads and device, "
             "and call load_classifier there"
         )
-
-    def _open_kept(self, wanted: Normalisation) -> ort.InferenceSession | None:
-        """A session of the graph that was made before; None if there is none that opens."""
-        for file in kept_graphs(self.path, wanted):
-            try:
-                return open_session(self.path, self.threads, self.device, file)
-            except UsageError as error:
-                if not isinstance(error.__cause__, ORT_ERRORS):
-                    raise
-        return None
 
     def _scores(self, frames: NDArray[np.uint8], places: NDArray[np.intp]) -> NDArray[Any]:
         """The model's output, [n, outputs], for n of the frames, 1 to `batch`."""

@@ -53,14 +53,13 @@ class ImageInput:
     size: tuple[int | None, int | None]
 
 
-def read_model(path: Path) -> onnx.ModelProto:
-    """What is in an ONNX file.
+def parse_model(path: Path, content: bytes) -> onnx.ModelProto:
+    """The model in the content of the ONNX file at `path`.
 
-    Raises `UsageError` when it is no such file, or has its weights elsewhere.
+    Raises `UsageError` when the content is no such model, or its weights are elsewhere.
     """
     try:
-        # The suffix says nothing.
-        model = onnx.load(path, format="protobuf", load_external_data=False)
+        model = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise _not_a_model(path, error) from error
     if not model.graph.node:
@@ -110,13 +109,11 @@ def image_input(path: Path, model: onnx.ModelProto) -> ImageInput:
     return ImageInput(images.name, f"{kind} {named}", batch=shape[0], size=(shape[2], shape[3]))
 
 
-def open_session(
-    path: Path, threads: int, device: Device, graph: Path | bytes | None = None
-) -> ort.InferenceSession:
-    """A session that any number of threads may run, each batch on `threads` of its own.
+def open_session(path: Path, graph: bytes, threads: int, device: Device) -> ort.InferenceSession:
+    """A session of `graph`, made of the file at `path`. Each batch runs on `threads` threads.
 
-    `graph` is what is opened in place of the file at `path`. Raises `UsageError` when it is no ONNX
-    model, and when a GPU was asked for and cannot be used.
+    Any number of threads may run the session. It keeps `graph` in memory. Raises `UsageError` when
+    `graph` is no ONNX model, and when a GPU was asked for and cannot be used.
     """
     if device not in get_args(Device):
         raise UsageError(f"device {device!r}: expected one of {', '.join(get_args(Device))}")
@@ -129,7 +126,7 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = ort.InferenceSession(
-            path if graph is None else graph,
+            graph,
             options,
             providers=_PROVIDERS[device],
             enable_fallback=False,

@@ -2,7 +2,6 @@
 
 import ctypes
 import subprocess
-import tempfile
 from pathlib import Path
 
 from videonet.doctor.finding import Finding, State
@@ -42,7 +41,6 @@ def _card() -> str | None:
 def _why_not_cuda() -> str | None:
     """What keeps ONNX Runtime from computing on a GPU; None where it does."""
     import numpy as np
-    import onnx
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -60,18 +58,16 @@ def _why_not_cuda() -> str | None:
         [numpy_helper.from_array(np.ones((1, 3, 1, 1), np.float32), "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "tiny.onnx")
-        onnx.save(model, path)
+    try:
+        session = open_session(Path("tiny.onnx"), model.SerializeToString(), 1, "cuda")
+        session.run(None, {"image": image})
+    except UsageError:
+        library = Path(onnxruntime.__file__).parent / "capi/libonnxruntime_providers_cuda.so"
         try:
-            open_session(path, 1, "cuda").run(None, {"image": image})
-        except UsageError:
-            library = Path(onnxruntime.__file__).parent / "capi/libonnxruntime_providers_cuda.so"
-            try:
-                ctypes.CDLL(str(library))
-            except OSError as error:
-                return f"ONNX Runtime cannot load CUDA ({first_line(error)})"
-            return "ONNX Runtime cannot use it"
-        except ORT_ERRORS as error:
-            return f"ONNX Runtime fails on it ({first_line(error)})"
+            ctypes.CDLL(str(library))
+        except OSError as error:
+            return f"ONNX Runtime cannot load CUDA ({first_line(error)})"
+        return "ONNX Runtime cannot use it"
+    except ORT_ERRORS as error:
+        return f"ONNX Runtime fails on it ({first_line(error)})"
     return None

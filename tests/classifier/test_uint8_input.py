@@ -1,5 +1,6 @@
-"""The graph that takes frames as bytes: it says what the model says, and is made once."""
+"""The graph that takes frames as bytes: it says what the model says, and is made in memory."""
 
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,9 @@ from demo.train_classifier import MODEL
 from tests.classifier.conftest import MakeModel
 from tests.classifier.test_model import COLOURS, HAS_GPU, MOBILENET_V1, MOBILENET_V2, plain
 from videonet.classifier.model import Classifier
+from videonet.classifier.onnx_session import image_input
+from videonet.classifier.uint8_input import with_uint8_input
+from videonet.files import sha256_of
 from videonet.video.decode import first_frames
 
 
@@ -30,8 +34,20 @@ def link(model: Path, folder: Path) -> Path:
     return folder / model.name
 
 
-def kept(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.uint8.onnx"))
+def former_places(model: Path, cache: Path) -> list[Path]:
+    """Where version 0.1.0 kept this graph, and opened it without a look at its content."""
+    sidecar = json.loads(model.with_suffix(".json").read_bytes())
+    mean, std = (list(map(float, sidecar[name])) for name in ("mean", "std"))
+    sha256 = sha256_of(model)
+    depends = {"version": 1, "sha256": sha256, "mean": mean, "std": std}
+    key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
+    name = f"{model.stem}.{key}.uint8.onnx"
+    return [model.with_name(name), cache / name]
+
+
+def files(*folders: Path) -> dict[Path, bytes]:
+    """All files in these folders, and what they hold."""
+    return {each: each.read_bytes() for folder in folders for each in folder.rglob("*")}
 
 
 def answers_of_the_model(
@@ -165,86 +181,20 @@ def test_a_model_of_an_old_kind_whose_weights_are_inputs_works(make_model: MakeM
     assert top1.tolist() == [0, 1]
 
 
-# Where it is kept
+# Nothing but the model's own file
 
 
-def test_it_is_made_once_beside_the_model(make_model: MakeModel):
+def test_opening_a_model_leaves_no_file(make_model: MakeModel, cache: Path):
     path = make_model(sidecar=COLOURS)
-    path.chmod(0o640)
-    Classifier(path)
-    (file,) = kept(path.parent)
-    first = file.stat()
-    assert first.st_mode == path.stat().st_mode
-    Classifier(path)
-    assert kept(path.parent) == [file]
-    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
-
-
-def test_it_is_the_kept_graph_that_answers(make_model: MakeModel):
-    path = make_model(sidecar=COLOURS)
-    Classifier(path)
-    (file,) = kept(path.parent)
-    graph = onnx.load(file)
-    (weights,) = (each for each in graph.graph.initializer if each.name == "weights")
-    swapped = np.eye(3, dtype=np.float32)[:, [1, 0, 2]]
-    weights.CopyFrom(onnx.numpy_helper.from_array(swapped, "weights"))
-    onnx.save(graph, file)
-    assert Classifier(path).classify(plain((9, 0, 0)))[0] == [1]
-
-
-def test_another_model_mean_or_std_never_meets_it(make_model: MakeModel):
-    path = make_model(sidecar=COLOURS)
-    frame = plain((51, 102, 153))
-    before = Classifier(path).classify(frame)
-    for changed in ({"mean": [0.0, 0.5, 1]}, {"std": [1, 1, 0.5]}):
-        path.with_suffix(".json").write_text(json.dumps(COLOURS | changed))
-        assert Classifier(path).classify(frame)[1] != before[1]
-    assert len(kept(path.parent)) == 3
-    make_model("GlobalAveragePool", "Flatten", "Neg", sidecar=COLOURS)
-    assert Classifier(path).classify(frame)[0] != before[0]
-    assert len(kept(path.parent)) == 4
-
-
-def test_a_broken_one_is_made_anew(make_model: MakeModel):
-    path = make_model(sidecar=COLOURS)
-    Classifier(path)
-    (file,) = kept(path.parent)
-    whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2])
-    assert Classifier(path).classify(plain((0, 9, 0)))[0] == [1]
-    assert file.read_bytes() == whole
-
-
-def test_many_at_once_leave_one(make_model: MakeModel):
-    path = make_model(sidecar=COLOURS)
+    before = files(path.parent, cache)
     with ThreadPoolExecutor(8) as pool:
         answers = pool.map(lambda _: Classifier(path).classify(plain((0, 9, 0)))[0], range(16))
         assert [each.tolist() for each in answers] == [[1]] * 16
-    assert {each.name for each in path.parent.iterdir() if each != path} == {
-        "model.json",
-        *(each.name for each in kept(path.parent)),
-    }
-    assert len(kept(path.parent)) == 1
+    assert files(path.parent, cache) == before
 
 
-def test_it_is_in_the_cache_folder_where_the_models_folder_is_read_only(
-    make_model: MakeModel, cache: Path
-):
-    path = make_model(sidecar=COLOURS)
-    path.parent.chmod(0o555)
-    try:
-        Classifier(path)
-        assert not kept(path.parent)
-        (file,) = kept(cache)
-        written = file.stat().st_mtime_ns
-        Classifier(path)
-        assert file.stat().st_mtime_ns == written
-    finally:
-        path.parent.chmod(0o755)
-
-
-def test_it_is_nowhere_but_in_memory_where_nothing_can_be_written(
-    make_model: MakeModel, tmp_path_factory: pytest.TempPathFactory, monkeypatch
+def test_a_model_opens_where_nothing_can_be_written(
+    make_model: MakeModel, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ):
     path = make_model(sidecar=COLOURS)
     file = tmp_path_factory.mktemp("full") / "file"
@@ -253,6 +203,34 @@ def test_it_is_nowhere_but_in_memory_where_nothing_can_be_written(
     path.parent.chmod(0o555)
     try:
         assert Classifier(path).classify(plain((0, 9, 0)))[0] == [1]
-        assert not kept(path.parent)
     finally:
         path.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["beside the model", "in the cache folder"])
+def test_a_graph_that_an_older_version_kept_answers_no_more(
+    make_model: MakeModel, cache: Path, place: int
+):
+    path = make_model(sidecar=COLOURS)
+    model = onnx.load(path)
+    (weights,) = (each for each in model.graph.initializer if each.name == "weights")
+    swapped = np.eye(3, dtype=np.float32)[:, [1, 0, 2]]
+    weights.CopyFrom(onnx.numpy_helper.from_array(swapped, "weights"))
+    graph = with_uint8_input(model, image_input(path, model), (0, 0, 0), (1, 1, 1))
+    session = ort.InferenceSession(graph)
+    assert session.run(None, {session.get_inputs()[0].name: plain((9, 0, 0))})[0].argmax() == 1
+    former_places(path, cache)[place].write_bytes(graph)
+    before = files(path.parent, cache)
+    assert Classifier(path).classify(plain((9, 0, 0)))[0] == [0]
+    assert files(path.parent, cache) == before
+
+
+def test_another_model_mean_or_std_makes_another_graph(make_model: MakeModel):
+    path = make_model(sidecar=COLOURS)
+    frame = plain((51, 102, 153))
+    before = Classifier(path).classify(frame)
+    for changed in ({"mean": [0.0, 0.5, 1]}, {"std": [1, 1, 0.5]}):
+        path.with_suffix(".json").write_text(json.dumps(COLOURS | changed))
+        assert Classifier(path).classify(frame)[1] != before[1]
+    make_model("GlobalAveragePool", "Flatten", "Neg", sidecar=COLOURS)
+    assert Classifier(path).classify(frame)[0] != before[0]
