@@ -1,12 +1,10 @@
-"""videonet.text: texts as records, terminals and pictures can hold them."""
-
-import unicodedata
+"""videonet.text: texts as records and terminals can hold them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.text import as_shown, encodable, one_line, shortened
+from videonet.text import as_shown, encodable, shortened
 
 
 def test_an_error_is_one_line_without_colours():
@@ -40,14 +38,3 @@ def test_a_stranger_s_text_cannot_steer_a_terminal(text):
 
 def test_a_stranger_s_text_keeps_its_words():
     assert as_shown("a\x1b[31m b\n\tc\u202e") == "a [31m b c"
-
-
-@given(st.text())
-def test_a_text_for_a_picture_holds_only_what_is_drawn(text):
-    shown = {unicodedata.category(each) for each in one_line(text)}
-    assert not shown & {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def test_marks_that_pile_up_and_turns_of_direction_are_left_out():
-    assert one_line("Z\u0338\u0327a\u0337 \u202ebackwards\u202c\n\x1b next") == "Za backwards next"
-    assert one_line("cafe\u0301") == "café"

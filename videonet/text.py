@@ -1,7 +1,6 @@
-"""Texts as records, terminals and pictures can hold them."""
+"""Texts as records and terminals can hold them."""
 
 import re
-import unicodedata
 
 # The longest error text in a record, characters.
 ERROR_LENGTH = 300
@@ -32,21 +31,3 @@ def encodable(text: str) -> str:
 def as_shown(text: str) -> str:
     """`text` from a stranger's file as a terminal may show it: one line without control codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def one_line(text: str) -> str:
-    """`text` as a picture may show it: one line of characters that are drawn.
-
-    Left out are characters that steer, such as changes of direction, and marks that pile up on
-    letters.
-    """
-    spaced = "".join(" " if each.isspace() else each for each in text)
-    shown = (each for each in unicodedata.normalize("NFC", spaced) if not _is_unseen(each))
-    return " ".join("".join(shown).split())
-
-
-def _is_unseen(character: str) -> bool:
-    """Control and format characters, halves of characters, and marks that pile up on letters."""
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs"):
-        return True
-    return unicodedata.combining(character) > 0 or "\ufe00" <= character <= "\ufe0f"

@@ -65,6 +65,32 @@ def requests(chrome: Chrome) -> list[str]:
     ]
 
 
+def contrast(chrome: Chrome, selector: str) -> float:
+    """Contrast of the text of the first such element with what is behind it, as WCAG 2 has it."""
+    ink, paper = chrome.execute_script(_COLOURS, selector)
+    lighter, darker = sorted((_luminance(ink), _luminance(paper)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+# Each as red, green and blue up to 1. Mixed colours are given as "color(srgb 0.1 0.2 0.3)".
+_COLOURS = """
+const found = document.querySelector(arguments[0]);
+let paper = found;
+while (getComputedStyle(paper).backgroundColor === "rgba(0, 0, 0, 0)") paper = paper.parentElement;
+const numbers = (colour) => colour.match(/[\\d.]+/g).slice(0, 3)
+  .map((each) => colour.startsWith("color(srgb ") ? Number(each) : Number(each) / 255);
+return [getComputedStyle(found).color, getComputedStyle(paper).backgroundColor].map(numbers);
+"""
+
+
+def _luminance(colour: list[float]) -> float:
+    """Relative luminance of an sRGB colour, as WCAG 2 defines it."""
+    red, green, blue = (
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in colour
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def _options(browser: str, profile: str) -> ChromeOptions:
     options = ChromeOptions()
     options.binary_location = browser

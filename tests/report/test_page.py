@@ -11,7 +11,15 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.report.browser import SCHEMES, browsing, complaints, prefer, requests, show
+from tests.report.browser import (
+    SCHEMES,
+    browsing,
+    complaints,
+    contrast,
+    prefer,
+    requests,
+    show,
+)
 from tests.report.made_up import ADDRESSES, HOSTILE, made_up
 from videonet.report.facts import Facts
 from videonet.report.page import page_of
@@ -363,9 +371,7 @@ def test_text_has_enough_contrast(pages: Pages, scheme: str):
     prefer(pages.chrome, scheme)
     show(pages.chrome, pages.small)
     for selector in ("body", ".help", ".state", "nav a", ".answer b", ".policy", "td.left"):
-        ink, paper = pages.chrome.execute_script(_COLOURS, selector)
-        lighter, darker = sorted((_luminance(ink), _luminance(paper)), reverse=True)
-        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, selector
+        assert contrast(pages.chrome, selector) >= 4.5, selector
 
 
 def test_candidates_without_a_verdict_are_shown_as_such(pages: Pages, tmp_path: Path):
@@ -408,23 +414,6 @@ def test_a_funnel_may_begin_without_titles_or_with_few(
 
 
 _FUNNEL = "#funnel [data-funnel]"
-
-_COLOURS = """
-const found = document.querySelector(arguments[0]);
-let paper = found;
-while (getComputedStyle(paper).backgroundColor === "rgba(0, 0, 0, 0)") paper = paper.parentElement;
-const numbers = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
-return [getComputedStyle(found).color, getComputedStyle(paper).backgroundColor].map(numbers);
-"""
-
-
-def _luminance(colour: list[float]) -> float:
-    """Relative luminance of an sRGB colour, as WCAG 2 defines it."""
-    red, green, blue = (
-        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4
-        for each in (part / 255 for part in colour)
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _open(chrome: Chrome, folder: Path, facts: Facts) -> None:

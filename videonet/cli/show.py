@@ -1,10 +1,12 @@
-"""`videonet show`: one video of a data set, as a picture."""
+"""`videonet show`: one video of a data set, as a page."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from videonet.errors import UsageError
 
 
 def show(
@@ -17,30 +19,32 @@ def show(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.png", help="Where to write; OUT/report/show/ if not given."),
+        typer.Option(metavar="FILE.html", help="Where to write; OUT/report/show/ if not given."),
     ] = None,
     training_views: Annotated[
         bool, typer.Option("--training-views", help="Add what the trainer would see of it.")
     ] = False,
 ) -> None:
-    """Draw a video's verdicts, clips and first frames, with what was seen in each, as a PNG.
+    """Show a video's verdicts, clips and first frames, with what was seen in each, on one page.
+
+    The page is one HTML file that asks nothing of the web.
 
     Example: videonet show out dQw4w9WgXcQ
     """
-    from videonet.report.video_sheet.strip import draw_strip, save_strip
-    from videonet.report.video_sheet.video_view import (  # slow, and not needed for --help
-        exhibit,
-        file_name,
-        sentence,
-    )
+    if to is not None and to.suffix.lower() != ".html":
+        raise UsageError(f"--to {to} is no page; give a file that ends with .html.")
+    # slow, and not needed for --help
+    from videonet.report.video_sheet.load import load_view
+    from videonet.report.video_sheet.page import file_name, save_sheet
+    from videonet.report.video_sheet.view import sentence
 
-    shown = exhibit(out, video_id, store, training_views)
-    file = to or out / "report" / "show" / file_name(shown.verdict)
-    save_strip(draw_strip(shown), file)
+    view = load_view(out, video_id, store, training_views)
+    file = to or out / "report" / "show" / file_name(view.verdict)
+    save_sheet(view, file)
     console = Console(soft_wrap=True, highlight=False)
-    for each in shown.judgements:
-        said = sentence(each, shown.labels)
+    for each in view.verdicts:
+        said = sentence(each, view.label_names)
         console.print(f"{each.verdict.outcome} for {each.target.name}: {said}", markup=False)
-    for note in shown.notes:
+    for note in view.notes:
         console.print(note, markup=False)
-    console.print(f"  picture   {file}", markup=False)
+    console.print(f"  page      {file}", markup=False)

@@ -22,18 +22,34 @@ _ESCAPES = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u20
 def page_of(facts: Facts) -> str:
     """The page as HTML, the same for the same facts.
 
-    The facts are in it as JSON, which the page's script draws as text. Its content security policy
-    allows that script and that style sheet alone, by their hashes, and pictures that are in it.
+    The facts are in it as JSON, which the page's script draws as text.
     """
-    style = _read("page.css")
+    style = style_sheet()
     script = "".join(_read(name) for name in _SCRIPTS)
     return string.Template(_read("page.html")).substitute(
-        policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'",
+        policy=content_policy(style, script),
         title=html.escape(facts.dataset),
         style=style,
         data=facts.to_json().decode().translate(_ESCAPES),
         script=script,
+    )
+
+
+def style_sheet() -> str:
+    """What all pages have in common: colours, light and dark, type, and sections."""
+    return _read("page.css")
+
+
+def content_policy(style: str, script: str | None = None) -> str:
+    """The content security policy of a page that consists of one file.
+
+    The policy allows this style sheet and this script alone, by their hashes, and pictures that
+    are in the page. `script`: None for a page without one.
+    """
+    scripts = f"script-src '{_hash(script)}'; " if script is not None else ""
+    return (
+        f"default-src 'none'; {scripts}style-src '{_hash(style)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import nn
 
-from videonet.report.video_sheet.lettering import width_of, write
 from videonet.training.augment.augmentation import normalised
 
 if TYPE_CHECKING:
@@ -68,14 +67,16 @@ def picture(
     float [n, h, w], each mask adding up to 1; at least one scale.
     """
     names = ["frame", *(f"{mask.shape[1]} x {mask.shape[2]}" for mask in masks)]
-    left = MARGIN + round(max(width_of(name, LETTERS) for name in names)) + GAP
+    font = ImageFont.load_default(LETTERS)
+    left = MARGIN + round(max(font.getlength(name) for name in names)) + GAP
     step = CELL + CAPTION + GAP
     width = left + len(frames) * (CELL + GAP) - GAP + MARGIN
     canvas = Image.new("RGB", (width, 2 * MARGIN + CELL + GAP + len(masks) * step - GAP), PAPER)
     draw = ImageDraw.Draw(canvas)
     tops = [MARGIN, *(MARGIN + CELL + GAP + place * step for place in range(len(masks)))]
     for name, top in zip(names, tops, strict=True):
-        write(draw, (MARGIN, top + CELL / 2 + LETTERS / 3), name, LETTERS, INK)
+        baseline = top + CELL / 2 + LETTERS / 3
+        draw.text((MARGIN, baseline), name, fill=INK, font=font, anchor="ls")
     for place, frame in enumerate(frames):
         x = left + place * (CELL + GAP)
         shown = Image.fromarray(frame).resize((CELL, CELL), Image.Resampling.BICUBIC)
@@ -83,7 +84,8 @@ def picture(
         for mask, top in zip(masks, tops[1:], strict=True):
             canvas.paste(overlaid(shown, mask[place]), (x, top))
             said = f"up to {relative(mask[place]).max():.1f} x uniform"
-            write(draw, (x, top + CELL + LETTERS + 3), said, LETTERS, MUTED)
+            baseline = top + CELL + LETTERS + 3
+            draw.text((x, baseline), said, fill=MUTED, font=font, anchor="ls")
     return canvas
 
 

@@ -1,1 +1,1 @@
-"""All that is known of one video, on one sheet."""
+"""One video of a data set on a page of its own: verdicts, what the classifier saw, clips."""

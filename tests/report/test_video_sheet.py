@@ -1,10 +1,10 @@
-"""show: one video of a data set, with what became of it and why."""
+"""show: what is gathered of one video, and the command that shows it."""
 
 import itertools
 import re
 import shutil
+import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,23 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from tests.curated import Curated, curated_once, sentence, videonet
 from tests.curating import verdicts_of
+from tests.report.one_video import BOTH, LONG, NOT_ONE, shown, verdict_of
 from videonet.errors import UsageError
-from videonet.report.video_sheet.strip import MARGIN, PALETTE, WIDTH, class_colours, draw_strip
-from videonet.report.video_sheet.video_view import Exhibit, Moment, exhibit, file_name
+from videonet.report.video_sheet.page import file_name, sheet_of
+from videonet.report.video_sheet.view import VideoView
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of, shard_path
 from videonet.storage.dataset_dir import DatasetDir
-
-BOTH, LONG, NOT_ONE = (
-    "a balloon and a sailboat.mp4",
-    "a balloon.mp4",
-    "a mushroom, or so they say.mp4",
-)
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +34,6 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 def copy(curated: Curated, tmp_path: Path) -> Path:
     """An OUT to change, with the same store."""
     return Path(shutil.copytree(curated.out, tmp_path / "out"))
-
-
-def shown(out: Path, asked: str, store: Path | None = None) -> Exhibit:
-    return exhibit(out, asked, store, training_views=False)
-
-
-def verdict_of(out: Path, video_id: str) -> Verdict:
-    return next(each for each in verdicts_of(out) if each.video_id == video_id)
 
 
 def rewrite(out: Path, which: str, **changes: object) -> None:
@@ -66,26 +52,26 @@ def rewrite(out: Path, which: str, **changes: object) -> None:
 
 def test_a_video_for_two_classes_has_both_verdicts_and_one_clip_with_both_labels(curated):
     found = shown(curated.out, BOTH)
-    assert [each.target.name for each in found.judgements] == ["balloon", "sailboat"]
-    assert {each.verdict.video_id for each in found.judgements} == {BOTH}
+    assert [each.target.name for each in found.verdicts] == ["balloon", "sailboat"]
+    assert {each.verdict.video_id for each in found.verdicts} == {BOTH}
     (clip,) = found.clips
     assert clip.labels == ("balloon", "sailboat")
     assert found.scan is not None
     assert len(found.scan.top1) == 100
-    assert {each.verdict.best_match for each in found.judgements} <= set(found.thumbnails)
+    assert {each.verdict.best_match for each in found.verdicts} <= set(found.thumbnails)
     assert found.notes == ()
 
 
 def test_a_video_is_found_by_its_key_as_by_its_id(curated):
     key = verdict_of(curated.out, LONG).video_key
-    assert shown(curated.out, key).judgements == shown(curated.out, LONG).judgements
+    assert shown(curated.out, key).verdicts == shown(curated.out, LONG).verdicts
 
 
 def test_eight_frames_of_a_clip_are_shown_from_the_first_to_the_last_with_their_own_times(curated):
     first, second = shown(curated.out, LONG).clips
     assert (first.number, second.number) == (0, 1)
     assert first.stored == 128
-    times = [moment.time for moment in first.moments]
+    times = [frame.time for frame in first.frames]
     assert len(times) == 8
     assert times == sorted(times)
     assert (times[0], times[-1]) == (first.begin, first.end - 80_000)
@@ -113,7 +99,7 @@ def test_an_id_that_several_videos_have_is_a_sentence_with_their_keys(copy):
     ended = videonet("show", copy, LONG)
     assert f"2 videos have the id '{LONG}'" in sentence(ended)
     assert ", ".join(keys) in ended.stderr
-    assert len(shown(copy, keys[0]).judgements) >= 1
+    assert len(shown(copy, keys[0]).verdicts) >= 1
 
 
 def test_a_folder_without_a_data_set_and_one_without_verdicts_are_sentences(copy, tmp_path):
@@ -197,88 +183,43 @@ def test_clips_that_are_gone_from_their_shard_are_missed(copy):
     assert "not in their shard" in shown(copy, LONG).notes[0]
 
 
-def test_a_picture_has_the_colour_of_each_frames_class_in_one_row(curated):
-    found = shown(curated.out, BOTH)
-    assert found.scan is not None
-    colours = class_colours(found, found.scan)
-    assert len(set(colours.values())) > 1
-    picture = draw_strip(found)
-    assert picture.width == WIDTH
-    at = [MARGIN + (2 * frame + 1) * (WIDTH - 2 * MARGIN) // 200 for frame in range(100)]
-    expected = [_rgb(colours[output]) for output in found.scan.top1]
-    rows = [[picture.getpixel((x, y)) for x in at] for y in range(picture.height)]
-    assert sum(row == expected for row in rows) > 20
-
-
-def test_classes_that_confirm_a_target_have_the_first_colours(curated):
-    found = shown(curated.out, BOTH)
-    assert found.scan is not None
-    rare = msgspec.structs.replace(found.scan, top1=(6,) * 97 + (0, 1, 5))
-    colours = class_colours(found, rare)
-    assert list(colours) == [0, 1, 6, 5]
-    assert list(colours.values()) == list(PALETTE[:4])
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"outcome": Outcome.FAILED, "reason": Reason.UNAVAILABLE, "error": "HTTP Error 404\n" * 20},
-        {"outcome": Outcome.REJECTED, "reason": Reason.TOO_SHORT, "duration": None},
-        {"title": "日本 🎈 Шар <b>\x1b[31m\u202e" * 40, "url": "x" * 2_000, "channel": "ö" * 900},
-        {"title": "", "width": None, "height": None, "fps": None, "codec": None, "bytes": None},
-    ],
-    ids=["failed", "too short", "hostile", "bare"],
-)
-def test_any_verdict_gives_a_picture(curated, changes):
-    found = shown(curated.out, NOT_ONE)
-    verdict = msgspec.structs.replace(
-        found.verdict, frames_scanned=None, frames_matched=None, seen=None, **changes
-    )
-    judgements = (replace(found.judgements[0], verdict=verdict),) * 13
-    bare = replace(found, judgements=judgements, scan=None, thumbnails={})
-    picture = draw_strip(bare)
-    assert picture.width == WIDTH
-    assert _is_blank(picture, 0, MARGIN - 10)
-    assert _is_blank(picture, WIDTH - MARGIN + 1, WIDTH)
-
-
-def test_frames_of_any_shape_are_drawn_undistorted_and_within_their_place(curated):
-    found = shown(curated.out, BOTH)
-    moments = [
-        Moment(0, Image.new("RGB", size, PALETTE[0])) for size in ((10, 900), (900, 10), (4, 4))
-    ]
-    clip = replace(found.clips[0], moments=tuple(moments))
-    assert draw_strip(replace(found, clips=(clip,))).height < draw_strip(found).height + 400
-
-
-def test_the_command_writes_a_png_below_out_and_says_where(copy):
+def test_the_command_writes_a_page_below_out_and_says_where(copy):
     ended = videonet("show", copy, BOTH)
     assert ended.code == 0, ended
     (file,) = (copy / "report" / "show").iterdir()
     assert str(file) in ended.stdout
     assert "kept for balloon: " in ended.stdout
     assert "kept for sailboat: " in ended.stdout
-    with Image.open(file) as picture:
-        assert picture.format == "PNG"
-        assert picture.width == WIDTH
+    assert file.read_text("utf-8") == sheet_of(shown(copy, BOTH))
 
 
 def test_the_command_writes_where_it_is_told_to_or_says_that_it_cannot(curated, tmp_path):
-    assert videonet("show", curated.out, NOT_ONE, "--to", tmp_path / "a" / "b.png").code == 0
-    assert (tmp_path / "a" / "b.png").is_file()
-    said = sentence(videonet("show", curated.out, NOT_ONE, "--to", tmp_path / "a"))
+    assert videonet("show", curated.out, NOT_ONE, "--to", tmp_path / "a" / "b.html").code == 0
+    assert (tmp_path / "a" / "b.html").is_file()
+    (tmp_path / "a" / "c.html").mkdir()
+    said = sentence(videonet("show", curated.out, NOT_ONE, "--to", tmp_path / "a" / "c.html"))
     assert "cannot be written" in said
     assert "--to" in said
 
 
-def test_training_views_add_three_windows_a_clip(curated):
-    pytest.importorskip("torch").set_num_threads(1)
-    with_views = exhibit(curated.out, LONG, None, training_views=True)
-    assert [len(clip.views) for clip in with_views.clips] == [3, 3]
-    windows = {views.window for clip in with_views.clips for views in clip.views}
-    assert len(windows) == 6
-    more = draw_strip(with_views).height - draw_strip(shown(curated.out, LONG)).height
-    assert more > 2 * 150
+@pytest.mark.parametrize("name", ["a.png", "a", "a.html.txt"])
+def test_a_file_that_is_no_page_is_refused_in_a_sentence(curated, tmp_path, name):
+    said = sentence(videonet("show", curated.out, NOT_ONE, "--to", tmp_path / name))
+    assert f"--to {tmp_path / name} is no page; give a file that ends with .html" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_loads_neither_beam_nor_pytorch(curated, tmp_path):
+    typed = ["videonet", "show", str(curated.out), BOTH, "--to", str(tmp_path / "a.html")]
+    code = (
+        f"import sys; sys.argv = {typed}\n"
+        "from videonet.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'apache_beam', 'torch', 'yt_dlp', 'onnxruntime'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout.splitlines()[-1] == "[]", ended
 
 
 def test_training_views_without_pytorch_are_a_sentence(curated, monkeypatch):
@@ -296,20 +237,9 @@ def test_each_video_has_a_file_name_that_every_system_takes(curated, ids):
         file_name(msgspec.structs.replace(verdict, video_id=each, video_key=f"youtube:{each}"))
         for each in ids
     ]
-    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}\.png", name) for name in names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}\.html", name) for name in names)
     assert names[0].lower() != names[1].lower()
 
 
-def _frames(found: Exhibit) -> list[tuple[int, bytes]]:
-    return [
-        (moment.time, moment.image.tobytes()) for clip in found.clips for moment in clip.moments
-    ]
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
-
-
-def _is_blank(picture: Image.Image, left: int, right: int) -> bool:
-    part = picture.crop((left, 0, right, picture.height))
-    return part.getcolors() == [(part.width * part.height, (255, 255, 255))]
+def _frames(view: VideoView) -> list[tuple[int, bytes]]:
+    return [(frame.time, frame.jpeg) for clip in view.clips for frame in clip.frames]

@@ -1,0 +1,112 @@
+"""Gathers all that is known of one video from its data set and from the store of the run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from PIL import Image
+
+from videonet.errors import UsageError
+from videonet.report.video_sheet.clips import load_clips
+from videonet.report.video_sheet.find import find_verdicts
+from videonet.report.video_sheet.view import ClassVerdict, VideoView
+from videonet.report.wording import label_names
+from videonet.schemas.reason import Reason
+from videonet.schemas.scan import Scan
+from videonet.schemas.target import Target
+from videonet.schemas.verdict import Verdict
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.store import Store
+from videonet.video import thumbnails
+
+
+def load_view(out: Path, asked: str, store: Path | None, training_views: bool) -> VideoView:
+    """Gather what there is of the video that is called `asked`: its video_id or video_key.
+
+    `store` is the run's own if None. Raises UsageError if there is no such video or store, or
+    several videos.
+    """
+    if store is not None and not store.is_dir():
+        raise UsageError(f"The store {store} is no folder; give the --store of a run.")
+    output = DatasetDir(out)
+    targets = _targets(output)
+    verdicts = find_verdicts(output, asked)
+    clips, notes = load_clips(output, verdicts, training_views)
+    evidence = _evidence(output, verdicts[0], store)
+    if evidence.note is not None:
+        notes.append(evidence.note)
+    return VideoView(
+        verdicts=tuple(
+            ClassVerdict(target, verdict)
+            for target in targets
+            for verdict in verdicts
+            if verdict.target_id == target.target_id
+        ),
+        clips=clips,
+        scan=evidence.scan,
+        thumbnails=evidence.thumbnails,
+        label_names=tuple(label_names(output.labels())),
+        notes=tuple(notes),
+    )
+
+
+def _targets(output: DatasetDir) -> tuple[Target, ...]:
+    try:
+        return output.targets()
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            f"{output.root} holds no data set (targets.json cannot be read); "
+            "give the --out of a run."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What the store has of the first frames of a video."""
+
+    scan: Scan | None = None
+    # RGB, by index among the first frames
+    thumbnails: dict[int, Image.Image] = field(default_factory=dict)
+    # why there is no scan; None: there is one, or nobody expects one
+    note: str | None = None
+
+
+def _evidence(output: DatasetDir, verdict: Verdict, folder: Path | None) -> _Evidence:
+    """The scan that the verdict rests on, from the store in `folder`, or else the run's own."""
+    if verdict.reason is Reason.WITHDRAWN:
+        return _Evidence(note="It was withdrawn, so no picture of it is shown.")
+    plan = output.plan()
+    if folder is None and plan is not None:
+        folder = Path(plan.store)
+    if folder is None or not folder.is_dir():
+        where = f" ({folder})" if folder else ""
+        return _Evidence(
+            note=f"The store of the run{where} is not here, so the line of the first frames is "
+            "missing; --store DIR names it."
+        )
+    store = Store(folder)
+    scan_key = _scan_key(output)
+    scan = store.scan(verdict.video_key, scan_key) if scan_key else None
+    if scan is None or not scan.top1:
+        unknown = f"The store {folder} knows nothing of its first frames."
+        return _Evidence(note=unknown if verdict.frames_scanned else None)
+    if verdict.sha256 is not None and verdict.sha256 != _content_of(scan, store):
+        return _Evidence(note=f"The store {folder} has seen other content of it since.")
+    strip = store.thumbnail(verdict.video_key)
+    return _Evidence(scan, thumbnails.frames_of(strip) if strip else {})
+
+
+def _content_of(scan: Scan, store: Store) -> str | None:
+    """The sha256 of the file that was scanned, also where only a part of the file was scanned."""
+    fetched = store.fetch(scan.video_key)
+    if fetched is not None and fetched.part is not None and fetched.part.sha256 == scan.sha256:
+        return fetched.sha256
+    return scan.sha256
+
+
+def _scan_key(output: DatasetDir) -> str | None:
+    """The name under which the store has the scans of this data set."""
+    manifest, plan = output.manifest(), output.plan()
+    if manifest is not None:
+        return str(manifest.settings["scan_key"])
+    return plan.settings.scan_key if plan else None
