@@ -59,7 +59,7 @@ from videonet.video.clips import (
     cut_clips,
     spans,
 )
-from videonet.video.decode import VideoError, measure_length
+from videonet.video.decode import VideoError, video_length
 
 ROUNDS = 3
 CORES = os.cpu_count() or 1
@@ -298,7 +298,7 @@ def processor_seconds() -> float:
 def opened(path: Path) -> Video | None:
     """None: it cannot be cut, or is too short."""
     try:
-        length = measure_length(path)
+        length = video_length(path)
         covered = [end for _, end in spans(length, SETTINGS.max_clips)]
         origin = ClipOrigin(DATASET, path.name, path.name, path.name)
         clips = list(cut_clips(path, length, origin, SETTINGS))

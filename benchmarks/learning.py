@@ -26,7 +26,7 @@ from videonet.training import checkpoint
 from videonet.training.attention_picture import middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config, from_dict, load
-from videonet.training.data.dataset import open_dataset
+from videonet.training.data.clip_index import open_clip_index
 from videonet.training.data.loader import held_out_frames
 from videonet.training.evaluation import NEIGHBOURS
 from videonet.training.logger import StepLine, lines_of
@@ -144,7 +144,7 @@ def seconds_of(run: Path) -> float:
 
 def held_out_draws(data: Path, config: Config) -> list[Draw]:
     """Moments of the held-out videos, as a run looks at while it trains, but several of each."""
-    dataset = open_dataset(data, held_out=config.data.held_out)
+    dataset = open_clip_index(data, held_out=config.data.held_out)
     draws = []
     for seed in range(DRAWS):
         parts = list(held_out_frames(dataset, seed))

@@ -35,9 +35,15 @@ from demo.train_classifier import MODEL
 from videonet.schemas.clip import Clip
 from videonet.shards.writer import FORMATS
 from videonet.training.config import Data, Views
-from videonet.training.data.dataset import Dataset, open_dataset
+from videonet.training.data.clip_index import ClipIndex, open_clip_index
 from videonet.training.data.loader import batches
-from videonet.training.data.temporal_sampling import Span, frames_at, marginal, span_of, window
+from videonet.training.data.temporal_sampling import (
+    Interval,
+    frames_at,
+    interval_of,
+    marginal,
+    window,
+)
 
 ROUNDS = 15
 FRAMES = 3
@@ -93,7 +99,7 @@ def main() -> None:
         data, videos = arguments.data, arguments.videos
         if data is None:
             data, videos = made_up(Path(temporary))
-        report = measure(open_dataset(data), videos, Path(temporary))
+        report = measure(open_clip_index(data), videos, Path(temporary))
     Console().print(table_of(report))
     encoded = msgspec.json.format(msgspec.json.encode(report)).decode()
     print(encoded)
@@ -119,7 +125,7 @@ def made_up(folder: Path) -> tuple[Path, Path]:
     return out, videos
 
 
-def measure(dataset: Dataset, videos: Path | None, temporary: Path) -> Report:
+def measure(dataset: ClipIndex, videos: Path | None, temporary: Path) -> Report:
     """Run all ways, in turns."""
     files = [dataset.out / path for path in dataset.shards]
     clips = [clip for file in files for clip in FORMATS["parquet"].read(file)]
@@ -172,7 +178,7 @@ def from_memory(clips: Sequence[Clip]) -> Iterator[int]:
     taken = [
         clip.image_encoded[index]
         for clip in of(clips, 8 * SAMPLES, generator)
-        for index in frames_at(clip.image_timestamp, drawn(span_of(clip), generator))
+        for index in frames_at(clip.image_timestamp, drawn(interval_of(clip), generator))
     ]
     jpegs = itertools.cycle(taken)
     while True:
@@ -181,7 +187,7 @@ def from_memory(clips: Sequence[Clip]) -> Iterator[int]:
         yield SAMPLES
 
 
-def from_loader(dataset: Dataset, workers: int) -> Iterator[int]:
+def from_loader(dataset: ClipIndex, workers: int) -> Iterator[int]:
     """What training is given."""
     data = Data(workers=workers, clips_per_video="all")
     for batch in batches(dataset, Views(), data, batch=SAMPLES, seed=0, steps=sys.maxsize):
@@ -203,7 +209,7 @@ def from_stream(files: Sequence[Path], cache: Path) -> Iterator[int]:
     endless = itertools.chain.from_iterable(itertools.repeat(rows))
     while True:
         for row in itertools.islice(endless, SAMPLES):
-            span = Span(row["clip_start_timestamp"], row["clip_end_timestamp"])
+            span = Interval(row["clip_start_timestamp"], row["clip_end_timestamp"])
             for index in frames_at(row["image_timestamp"], drawn(span, generator)):
                 simplejpeg.decode_jpeg(row["image_encoded"][index], colorspace="RGB")
         yield SAMPLES
@@ -220,7 +226,7 @@ def from_videos(clips: Sequence[Clip], videos: Path) -> Iterator[int]:
             with av.open(str(videos / clip.clip_data_path)) as container:
                 (stream,) = container.streams.video
                 stream.thread_type = "NONE"
-                for moment in drawn(span_of(clip), generator):
+                for moment in drawn(interval_of(clip), generator):
                     container.seek(moment)  # microseconds; to the key frame before
                     shown_at(container, moment).to_ndarray(format="rgb24")
         yield FEW
@@ -243,12 +249,12 @@ def of(clips: Sequence[Clip], count: int, generator: np.random.Generator) -> lis
     return [clips[place] for place in generator.integers(len(clips), size=count).tolist()]
 
 
-def drawn(span: Span, generator: np.random.Generator) -> tuple[int, ...]:
+def drawn(span: Interval, generator: np.random.Generator) -> tuple[int, ...]:
     """The moments of a sample, as training draws them."""
     return marginal(window(span, generator, Views().window_seconds), generator, FRAMES)
 
 
-def with_workers(dataset: Dataset) -> float:
+def with_workers(dataset: ClipIndex) -> float:
     """Samples a second by the clock, once the workers are at work."""
     made = from_loader(dataset, WORKERS)
     for _ in range(2 * WORKERS):

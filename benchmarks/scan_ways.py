@@ -96,7 +96,7 @@ def scanning(videos: Sequence[Path], classifier: Classifier, threads: int) -> li
     return each_video(
         videos,
         threads,
-        lambda video: len(scan_video(video, "", "", classifier, FRAMES).scan.top1),
+        lambda video: len(scan_video(video, classifier, FRAMES).scan.top1),
     )
 
 

@@ -32,13 +32,13 @@ from rich.table import Table
 
 from benchmarks.many_titles import EVERY, made_up, planted, write_catalogue
 from benchmarks.slow_titles import SlowMatcher
-from videonet.curation.candidate_list import TITLE_LENGTH, matcher, named
+from videonet.curation.candidate_list import TITLE_LENGTH, named
 from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.source import BATCH_ROWS
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.targets.resolve import resolve_targets
-from videonet.targets.title_matcher import TitleMatcher
+from videonet.targets.title_matcher import TitleMatcher, target_matcher
 
 SAMPLE = 100_000
 """Titles that the slow matcher is asked about."""
@@ -116,7 +116,7 @@ def main() -> None:
         begin = time.perf_counter()
         write_catalogue(file, arguments.count, given or made_up(targets), targets)
         making = time.perf_counter() - begin
-        titles = matcher(targets)
+        titles = target_matcher(targets)
         run = measure_run(file, targets, titles)
         ways = measure_ways(file, targets, titles)
     names = sum(1 + len(each.synonyms) for each in targets)

@@ -13,7 +13,6 @@ from videonet.curation.candidate_list import (
     candidate,
     candidates,
     found,
-    matcher,
     named,
     one_url_each,
     within_quota,
@@ -22,9 +21,10 @@ from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.target import Target
 from videonet.sources.source import Row, Rows
+from videonet.targets.title_matcher import target_matcher
 
 TARGETS = ("dog", "cat", "bird")
-TITLES = matcher(
+TITLES = target_matcher(
     [
         Target(target_id=name, name=name, synonyms=synonyms, wnid=None, outputs=(0,), senses=())
         for name, synonyms in (("dog", ("hound",)), ("cat", ("kitten",)), ("bird", ()))

@@ -32,7 +32,7 @@ def classifier() -> Classifier:
 
 
 def scan(path: Path, classifier: Classifier, frames: int = 100) -> Scan:
-    return scan_video(path, "youtube:x", "ab", classifier, frames).scan
+    return scan_video(path, classifier, frames, video_key="youtube:x", sha256="ab").scan
 
 
 def draw(path: Path, kind="balloon", seconds: float = 2, **options) -> Path:
@@ -101,7 +101,9 @@ def test_a_video_with_fewer_frames_is_looked_at_whole(tmp_path, classifier):
 
 def test_two_scans_of_a_video_are_equal_but_for_the_time_they_took(tmp_path, classifier):
     path = draw(tmp_path / "v.mp4")
-    one, other = (scan_video(path, "youtube:x", "ab", classifier, 100) for _ in range(2))
+    one, other = (
+        scan_video(path, classifier, video_key="youtube:x", sha256="ab") for _ in range(2)
+    )
     assert timeless(one.scan) == timeless(other.scan)
     assert one.thumbnail == other.thumbnail
 
@@ -109,7 +111,7 @@ def test_two_scans_of_a_video_are_equal_but_for_the_time_they_took(tmp_path, cla
 def test_a_file_object_is_scanned_like_its_file_and_stays_open(tmp_path, classifier):
     path = draw(tmp_path / "v.mp4")
     with path.open("rb") as file:
-        scanned = scan_video(file, "youtube:x", "ab", classifier, 100)
+        scanned = scan_video(file, classifier, video_key="youtube:x", sha256="ab")
         assert not file.closed
     assert timeless(scanned.scan) == timeless(scan(path, classifier))
 
@@ -147,7 +149,9 @@ def test_many_scans_at_once_are_equal_to_one_alone(tmp_path, classifier):
 
 
 def thumbnail(path: Path, classifier: Classifier) -> Image.Image:
-    return Image.open(io.BytesIO(scan_video(path, "k", "ab", classifier, 100).thumbnail))
+    return Image.open(
+        io.BytesIO(scan_video(path, classifier, video_key="k", sha256="ab").thumbnail)
+    )
 
 
 @pytest.mark.parametrize(("seconds", "frames"), [(2, 4), (0.24, 3), (0.08, 1)])
@@ -170,10 +174,10 @@ def test_a_thumbnail_begins_with_the_first_frame_and_ends_with_the_last(tmp_path
 
 def test_a_thumbnail_shows_the_frame_that_confirms_best_what_was_looked_for(tmp_path, classifier):
     path = draw(tmp_path / "v.mp4", ("balloon", "sailboat"), 2)
-    plain = scan_video(path, "k", "ab", classifier, 100)
+    plain = scan_video(path, classifier, video_key="k", sha256="ab")
     seen = plain.scan
     looked_for = [[output] for output in sorted(set(seen.top1))] + [[len(classifier.labels)]]
-    scanned = scan_video(path, "k", "ab", classifier, 100, looked_for)
+    scanned = scan_video(path, classifier, 100, looked_for, video_key="k", sha256="ab")
     best = {
         max(
             (i for i, top1 in enumerate(seen.top1) if top1 == output),
@@ -207,7 +211,7 @@ def test_a_file_that_is_no_video_gives_a_record_with_the_reason(tmp_path, classi
     write_page(tmp_path / "page.mp4")
     write_sound(tmp_path / "sound.mp4", 1)
     for name in ("page.mp4", "sound.mp4"):
-        scanned = scan_video(tmp_path / name, "youtube:x", "ab", classifier, 100)
+        scanned = scan_video(tmp_path / name, classifier, video_key="youtube:x", sha256="ab")
         found = scanned.scan
         assert found.reason is Reason.NOT_A_VIDEO
         assert 0 < len(found.error) <= ERROR_LENGTH

@@ -13,7 +13,7 @@ from tests.site.videos import NAMES, Films
 from videonet.classifier.model import load_classifier
 from videonet.schemas.reason import Outcome, Reason
 from videonet.targets.title_matcher import TitleMatcher
-from videonet.video.decode import VideoError, first_frames, measure_length
+from videonet.video.decode import VideoError, first_frames, video_length
 
 KEPT = (Outcome.KEPT, None)
 
@@ -43,9 +43,9 @@ def test_every_frame_of_every_film_is_classified_as_what_was_drawn(films: Films)
         for each in film.formats:
             if each.vcodec == "none":
                 with pytest.raises(VideoError):
-                    measure_length(each.file)
+                    video_length(each.file)
                 continue
-            assert measure_length(each.file) == seconds
+            assert video_length(each.file) == seconds
             images = first_frames(each.file, 100, classifier.resize, classifier.crop).images
             top1, _ = classifier.classify(images)
             assert {names[output] for output in np.unique(top1)} == {*shows}, each.file

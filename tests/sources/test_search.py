@@ -14,7 +14,6 @@ import pytest
 from tests.patience import PATIENCE
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
-from videonet.curation.candidate_list import matcher
 from videonet.errors import UsageError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
@@ -27,6 +26,7 @@ from videonet.sources.search import DATES, YOUTUBE, LookUp, Query, Site, rounds,
 from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Row
 from videonet.storage.store import Store
+from videonet.targets.title_matcher import target_matcher
 
 BALLOON = Target(
     target_id="balloon",
@@ -71,7 +71,7 @@ def ask(tmp_path: Path) -> "Callable[..., tuple[list[Row], Search]]":
         limits = FetchLimits(deadline=PATIENCE, attempts=2, wait=0.01, longest_wait=0.02)
         web = Web(pace or Pace(requests_per_second=1000))
         asked = SearchContext(prefix, store, web, limits, run, refresh)
-        titles = matcher([target])
+        titles = target_matcher([target])
         search = LookUp(lambda title: bool(titles.match(title)), per_class, patience)
         end = search.run(rounds(target, modifiers, prefix), asked.answers)
         return search.rows, search.account(target.target_id, end)
@@ -168,7 +168,7 @@ def test_when_the_names_alone_find_too_little_the_modifiers_are_asked_too(ask):
         alone, first = ask(15, run="a")
         varied, second = ask(15, run="b", modifiers=("4k", "vintage", "aerial"))
     assert first.end == "no more queries"
-    names = matcher([BALLOON])
+    names = target_matcher([BALLOON])
     found = [
         len({row.video_id for row in rows if names.match(row.title)}) for rows in (alone, varied)
     ]

@@ -19,7 +19,7 @@ from benchmarks.moving_objects.scene import FRAME, Scene
 from videonet.schemas.manifest import Manifest
 from videonet.shards.writer import FORMATS
 from videonet.training.config import load
-from videonet.training.data.dataset import open_dataset
+from videonet.training.data.clip_index import open_clip_index
 
 # Beside other tests, a second thread would mostly wait for the first.
 torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def test_vito_learns_what_stays_the_same_in_a_video(tmp_path):
 
 
 def test_generated_videos_are_a_data_set(small):
-    dataset = open_dataset(small, held_out=0.2)
+    dataset = open_clip_index(small, held_out=0.2)
     assert len(dataset.example_ids) == len(dataset.held_out) == 20
     manifest = Manifest.from_json((small / "manifest.json").read_bytes())
     for shard in manifest.shards:

@@ -19,10 +19,10 @@ from videonet.shards.writer import FORMATS
 torch = pytest.importorskip("torch")
 
 from videonet.training.config import Data, Views  # noqa: E402
-from videonet.training.data.dataset import open_dataset  # noqa: E402
+from videonet.training.data.clip_index import open_clip_index  # noqa: E402
 from videonet.training.data.loader import Batch, batches, held_out_frames  # noqa: E402
 from videonet.training.data.sampling import EXAMPLES, generator_of  # noqa: E402
-from videonet.training.data.temporal_sampling import frames_at, moments, span_of, window  # noqa: E402
+from videonet.training.data.temporal_sampling import frames_at, interval_of, timestamps, window  # noqa: E402
 
 VIDEOS = [[("a", 2), ("c", 1), ("e", 1)], [("b", 3), ("d", 2)]]
 SHARD = "clips/parquet/clips-00000-of-00002.parquet"
@@ -49,7 +49,7 @@ def loaded(out: Path, *, views: Views | None = None, **changes: object) -> list[
     how = {"batch": 4, "seed": 3, "steps": 5} | changes
     settings = {"workers": 0, "clips_per_video": "all"}
     data = Data(**settings | {name: how.pop(name) for name in [*how] if name in settings})
-    return list(batches(open_dataset(out), views or Views(), data, **how))
+    return list(batches(open_clip_index(out), views or Views(), data, **how))
 
 
 def clips_in(out: Path) -> list[Clip]:
@@ -63,9 +63,9 @@ def clips_in(out: Path) -> list[Clip]:
 def used(clip: Clip, example: int, views: Views, seed: int = 3) -> tuple[int, ...]:
     """Which frames of a clip an example has."""
     generator = generator_of(seed, EXAMPLES, example)
-    seen = window(span_of(clip), generator, views.window_seconds)
+    seen = window(interval_of(clip), generator, views.window_seconds)
     count = len(views.recipes)
-    drawn = moments(views.sampling, seen, generator, count, views.delta_seconds)
+    drawn = timestamps(views.sampling, seen, generator, count, views.delta_seconds)
     return frames_at(clip.image_timestamp, drawn)
 
 
@@ -158,7 +158,7 @@ def test_the_ranks_have_the_parts_of_the_whole_batch(out):
 
 def test_a_batch_that_ranks_cannot_divide_is_refused_before_anything_is_read(out):
     with pytest.raises(UsageError, match=r"train\.batch=4 "):
-        batches(open_dataset(out), Views(), Data(), batch=4, ranks=3, seed=0, steps=1)
+        batches(open_clip_index(out), Views(), Data(), batch=4, ranks=3, seed=0, steps=1)
 
 
 def test_going_on_gives_the_batches_that_were_still_to_come(out):
@@ -235,7 +235,7 @@ def test_a_damaged_frame_is_refused_by_file_and_clip(out, tmp_path, workers):
 def test_changed_bytes_anywhere_before_the_footer_are_refused_by_file_and_clip(copy, seed):
     # Lengths of frames and headers of pages are among them.
     file = copy / SHARD
-    dataset = open_dataset(copy)
+    dataset = open_clip_index(copy)
     changed = np.frombuffer(file.read_bytes(), np.uint8).copy()
     footer = len(changed) - int.from_bytes(changed[-8:-4].tobytes(), "little") - 8
     random = np.random.default_rng(seed)
@@ -247,7 +247,7 @@ def test_changed_bytes_anywhere_before_the_footer_are_refused_by_file_and_clip(c
 
 
 def test_a_shard_that_was_exchanged_is_refused(copy):
-    dataset = open_dataset(copy)
+    dataset = open_clip_index(copy)
     other = write_out(copy.parent / "other", [clips_of([("x", 2), ("y", 2)]), []])
     shutil.copy(other / SHARD, copy / SHARD)
     with pytest.raises(UsageError, match=r"clip [ace]#. is damaged \([xy]#. stands in its place\)"):
@@ -255,7 +255,7 @@ def test_a_shard_that_was_exchanged_is_refused(copy):
 
 
 def test_a_shard_that_has_gone_is_refused(copy):
-    dataset = open_dataset(copy)
+    dataset = open_clip_index(copy)
     (copy / SHARD).unlink()
     with pytest.raises(UsageError, match=r"\.parquet cannot be read \(No such file"):
         list(batches(dataset, Views(), Data(workers=0), batch=5, seed=0, steps=1))
@@ -297,7 +297,7 @@ def test_held_out_videos_show_a_frame_of_their_first_and_one_of_their_last_third
 
     keys = [f"{letter}{number}" for letter in "ab" for number in range(20)]
     out = write_out(tmp_path, [[clip(key, number) for key in keys for number in range(10)]])
-    dataset = open_dataset(out, held_out=0.5)
+    dataset = open_clip_index(out, held_out=0.5)
     held = np.flatnonzero(dataset.held_out).tolist()
     parts = list(held_out_frames(dataset, seed=1, at_once=8))
     assert torch.cat([part.videos for part in parts]).tolist() == held
@@ -320,14 +320,14 @@ def test_held_out_videos_show_a_frame_of_their_first_and_one_of_their_last_third
 
 def test_without_held_out_videos_there_is_nothing_to_show(out):
     with pytest.raises(UsageError, match=r"No video of .* is held out; set data\.held_out"):
-        next(held_out_frames(open_dataset(out), seed=0))
+        next(held_out_frames(open_clip_index(out), seed=0))
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_is_kept_of_batches_stays_as_it_is(out, workers):
     # Memory is used again, but not while somebody has a batch, or a part of one.
     data = Data(workers=workers, clips_per_video="all")
-    made = batches(open_dataset(out), Views(), data, batch=3, seed=0, steps=40)
+    made = batches(open_clip_index(out), Views(), data, batch=3, seed=0, steps=40)
     kept = [
         (frames, frames.clone())
         for frames in (

@@ -8,25 +8,25 @@ from hypothesis import strategies as st
 from tests.shards.conftest import make_clip
 from videonet.training.data.temporal_sampling import (
     CLIP_SECONDS,
-    Span,
+    Interval,
     delta,
     frames_at,
+    interval_of,
     marginal,
-    moments,
     same,
-    span_of,
+    timestamps,
     uniform,
     window,
 )
 from videonet.video import clips
 
-CLIP = Span(1_000_000, 11_240_000)  # 10.24 s
-WINDOW = Span(3_000_000, 5_560_000)  # 2.56 s
+CLIP = Interval(1_000_000, 11_240_000)  # 10.24 s
+WINDOW = Interval(3_000_000, 5_560_000)  # 2.56 s
 
 fewer_examples = settings(max_examples=50)
 SEEDS = st.integers(0, 2**32)
 SPANS = st.tuples(st.integers(0, 10**9), st.integers(1, 10**8)).map(
-    lambda each: Span(each[0], sum(each))
+    lambda each: Interval(each[0], sum(each))
 )
 
 
@@ -35,7 +35,7 @@ CHI_SQUARE_15 = 37.7
 CHI_SQUARE_63 = 103.4
 
 
-def chi_square(values, span: Span) -> float:
+def chi_square(values, span: Interval) -> float:
     """How far values of any number of columns are from uniform: each is cut into fours or 16."""
     values = np.asarray(values).reshape(len(values), -1)
     bins = 16 if values.shape[1] == 1 else 4
@@ -62,12 +62,12 @@ def test_a_window_lies_within_its_clip_and_is_as_long_as_asked_for_or_all_of_it(
 def test_windows_begin_anywhere_that_leaves_room_for_them():
     generator = random()
     begins = [window(CLIP, generator, 2.56).begin for _ in range(4_000)]
-    assert chi_square(begins, Span(CLIP.begin, CLIP.end - 2_560_000)) < CHI_SQUARE_15
+    assert chi_square(begins, Interval(CLIP.begin, CLIP.end - 2_560_000)) < CHI_SQUARE_15
 
 
 def test_a_window_may_begin_with_its_clip_and_end_with_it():
-    spans = {window(Span(5, 2_560_006), random(seed), 2.56) for seed in range(20)}
-    assert spans == {Span(5, 2_560_005), Span(6, 2_560_006)}
+    spans = {window(Interval(5, 2_560_006), random(seed), 2.56) for seed in range(20)}
+    assert spans == {Interval(5, 2_560_005), Interval(6, 2_560_006)}
 
 
 def test_a_window_can_be_of_another_length():
@@ -81,7 +81,7 @@ SAMPLINGS = ("marginal", "delta", "uniform", "same")
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @fewer_examples
 @given(
-    window=st.one_of(SPANS, st.just(WINDOW), st.just(Span(7, 8))),
+    window=st.one_of(SPANS, st.just(WINDOW), st.just(Interval(7, 8))),
     seed=SEEDS,
     count=st.integers(1, 5),
     delta_seconds=st.floats(0.01, 3),
@@ -89,7 +89,7 @@ SAMPLINGS = ("marginal", "delta", "uniform", "same")
 def test_all_moments_lie_within_the_window_however_short(
     sampling, window, seed, count, delta_seconds
 ):
-    found = moments(sampling, window, random(seed), count, delta_seconds)
+    found = timestamps(sampling, window, random(seed), count, delta_seconds)
     assert len(found) == count
     assert all(type(moment) is int for moment in found)
     assert all(window.begin <= moment < window.end for moment in found)
@@ -97,7 +97,7 @@ def test_all_moments_lie_within_the_window_however_short(
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_the_same_seed_gives_the_same_moments(sampling):
-    once, again, other = (moments(sampling, WINDOW, random(s), 3, 0.64) for s in (3, 3, 4))
+    once, again, other = (timestamps(sampling, WINDOW, random(s), 3, 0.64) for s in (3, 3, 4))
     assert once == again
     assert once != other
 
@@ -110,13 +110,13 @@ def test_a_scheme_is_found_by_its_name():
         "same": same(WINDOW, random(1), 4),
     }
     for sampling in SAMPLINGS:
-        assert moments(sampling, WINDOW, random(1), 4, 0.2) == expected[sampling]
+        assert timestamps(sampling, WINDOW, random(1), 4, 0.2) == expected[sampling]
     assert len(set(expected.values())) == 4
 
 
 def test_there_is_no_other_scheme():
     with pytest.raises(ValueError, match="'random'"):
-        moments("random", WINDOW, random(), 3, 0.64)
+        timestamps("random", WINDOW, random(), 3, 0.64)
 
 
 def test_marginal_moments_are_uniform_independent_and_in_no_order():
@@ -133,7 +133,7 @@ def test_delta_moments_keep_their_distance_and_begin_anywhere_that_leaves_room_f
     generator = random()
     found = np.array([delta(WINDOW, generator, 3, 0.64) for _ in range(4_000)])
     assert (np.diff(found) == 640_000).all()
-    assert chi_square(found[:, 0], Span(WINDOW.begin, WINDOW.end - 1_280_000)) < CHI_SQUARE_15
+    assert chi_square(found[:, 0], Interval(WINDOW.begin, WINDOW.end - 1_280_000)) < CHI_SQUARE_15
 
 
 @fewer_examples
@@ -146,12 +146,12 @@ def test_delta_moments_are_as_far_apart_as_a_short_window_allows(window, seed, c
 
 def test_uniform_moments_are_one_in_each_equal_part_and_uniform_there():
     generator = random()
-    found = np.array([uniform(Span(100, 3_000_100), generator, 3) for _ in range(6_400)])
+    found = np.array([uniform(Interval(100, 3_000_100), generator, 3) for _ in range(6_400)])
     for place in range(3):
         begin = 100 + 1_000_000 * place
-        assert chi_square(found[:, place], Span(begin, begin + 1_000_000)) < CHI_SQUARE_15
+        assert chi_square(found[:, place], Interval(begin, begin + 1_000_000)) < CHI_SQUARE_15
     offsets = found - [100, 1_000_100, 2_000_100]
-    assert chi_square(offsets, Span(0, 1_000_000)) < CHI_SQUARE_63
+    assert chi_square(offsets, Interval(0, 1_000_000)) < CHI_SQUARE_63
 
 
 @fewer_examples
@@ -184,17 +184,17 @@ def test_a_frame_that_is_shown_for_long_is_drawn_as_often_as_it_is_seen():
     # One frame stands for nine tenths of the clip, and is stored once.
     times = [0, *range(2_304_000, 2_560_000, 80_000)]
     generator = random()
-    found = [frames_at(times, marginal(Span(0, 2_560_000), generator, 3)) for _ in range(1_000)]
+    found = [frames_at(times, marginal(Interval(0, 2_560_000), generator, 3)) for _ in range(1_000)]
     share = np.mean(np.array(found) == 0)
     assert 0.87 < share < 0.93
 
 
 def test_a_clip_is_as_long_as_it_is_shown_and_no_longer_than_its_ticks():
     clip = make_clip(0, clip_start_timestamp=40_000, clip_end_timestamp=5_000_000)
-    assert span_of(clip) == Span(40_000, 5_000_000)
+    assert interval_of(clip) == Interval(40_000, 5_000_000)
     # Its first frame has stood there since long before.
     still = make_clip(0, clip_start_timestamp=40_000, clip_end_timestamp=20_000_000)
-    assert span_of(still) == Span(9_760_000, 20_000_000)
+    assert interval_of(still) == Interval(9_760_000, 20_000_000)
 
 
 def test_a_clip_is_no_longer_than_curation_cuts_it():

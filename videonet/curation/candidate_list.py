@@ -8,7 +8,6 @@ import msgspec
 
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate, Match, Sighting
-from videonet.schemas.target import Target
 from videonet.sources.source import Batch, Row
 from videonet.targets.title_matcher import TitleMatcher
 
@@ -32,11 +31,6 @@ class TitleHit(NamedTuple):
 
     sighting: Sighting
     match: Match
-
-
-def matcher(targets: Iterable[Target]) -> TitleMatcher:
-    """A matcher for the names and synonyms of all targets."""
-    return TitleMatcher({each.target_id: (each.name, *each.synonyms) for each in targets})
 
 
 def named(batch: Batch, titles: TitleMatcher) -> list[Named]:

@@ -47,19 +47,26 @@ def scan_key(classifier: Classifier, frames: int) -> str:
 
 
 def scan_video(
-    source: Path | BinaryIO,
-    video_key: str,
-    sha256: str,
+    source: str | Path | BinaryIO,
     classifier: Classifier,
-    frames: int,
+    frames: int = 100,
     looked_for: Iterable[Collection[int]] = (),
+    *,
+    video_key: str = "",
+    sha256: str = "",
 ) -> Scanned:
-    """Classify the first `frames` frames of `source`, whose content is `sha256`.
+    """Classify the first `frames` frames of `source`, in presentation order.
 
     `source` is a path, or a readable, seekable binary file object, which stays open. The scan is
     the same whatever the video was looked up for. The thumbnail shows besides, for each of the sets
-    of outputs `looked_for`, the frame that confirms it best.
+    of outputs `looked_for`, the frame that confirms it best. `video_key` and `sha256` name the
+    video and its content in the record. A video that cannot be decoded has a `reason` there.
+
+    >>> scanned = scan_video("swan.mp4", load_classifier("classifier.onnx"))
+    >>> scanned.scan.reason, len(scanned.scan.top1), scanned.scan.probe.codec
+    (None, 100, 'h264')
     """
+    source = Path(source) if isinstance(source, str) else source
     begin = time.monotonic()
     empty = Scan(
         video_key=video_key,

@@ -30,7 +30,7 @@ from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import WAITING
 from videonet.text import shortened
 from videonet.video.clips import DATASET, ClipOrigin, cut_clips
-from videonet.video.decode import VideoError, measure_length
+from videonet.video.decode import VideoError, video_length
 
 
 class StepResult(NamedTuple):
@@ -260,11 +260,11 @@ def _scanned(
 ) -> Scanned:
     return scan_video(
         source,
-        candidate.video_key,
-        content,
         context.classifier,
         context.plan.settings.frames,
         [context.targets[match.target_id].outputs for match in candidate.matches],
+        video_key=candidate.video_key,
+        sha256=content,
     )
 
 
@@ -286,7 +286,7 @@ def _measure(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
     try:
         with _at_work(context, "measure") as work:
             work.bytes += fetched.bytes or 0
-            length = measure_length(context.store.file(fetched))
+            length = video_length(context.store.file(fetched))
     except VideoError as failure:
         reason, error = failure.reason, shortened(str(failure))
     context.store.write_length(

@@ -62,7 +62,22 @@ KEPT = Decision(Outcome.KEPT)
 
 
 def decide(candidate: Candidate, target: Target, seen: Evidence, limits: Limits) -> Decision | None:
-    """What becomes of a candidate for one target; None: more must be seen."""
+    """What becomes of a candidate for one target; None: more must be seen.
+
+    The rules are tried in one order, and the first that applies decides. `evidence` is what is
+    known by now: a `Fetch`, a `Scan`, a `Length`, a `Cut`.
+
+    >>> from videonet.schemas.candidate import Candidate, Match
+    >>> (swan,) = [each for each in resolve_targets("imagenet1k") if each.name == "black swan"]
+    >>> match = Match(
+    ...     target_id=swan.target_id, names=("black swan",), title=None, query=None, rank=0)
+    >>> said = dict(video_key="youtube:x", video_id="x", url="https://youtu.be/x", root=None,
+    ...     title="A black swan", channel=None, licence=None, live_status=None, source="catalogue")
+    >>> short = Candidate(**said, duration=4.0, sha256=None, matches=(match,))
+    >>> decision = decide(short, swan, Evidence(), Limits(min_seconds=10, max_bytes=2_000_000_000))
+    >>> str(decision.outcome), str(decision.reason)
+    ('rejected', 'too_short')
+    """
     if seen.withdrawn:
         return decision_for(Reason.WITHDRAWN)
     if candidate.sha256 is not None:

@@ -23,7 +23,7 @@ from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Batch, in_batches
 from videonet.sources.video_key import video_key
 from videonet.stages.threaded import COUNTS, MAIN, Stage, ThreadedDoFn, complete_list
-from videonet.targets.title_matcher import TitleMatcher
+from videonet.targets.title_matcher import TitleMatcher, target_matcher
 
 _TITLES = "titles"
 _SEARCHES = "searches"
@@ -137,7 +137,7 @@ class _MatchTitles(beam.DoFn):
 
     def process(self, batch: Batch, targets: list[Target]) -> Iterator[Any]:
         if self._titles is None:
-            self._titles = candidate_list.matcher(targets)
+            self._titles = target_matcher(targets)
         yield TaggedOutput(_TITLES, len(batch))
         yield from candidate_list.named(batch, self._titles)
 
@@ -171,7 +171,7 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
     settings = plan.settings
     site = searched_site(settings.source)
     assert site is not None
-    titles = candidate_list.matcher([target])
+    titles = target_matcher([target])
     asked = SearchContext(
         site.prefix,
         context.store,

@@ -10,18 +10,19 @@ from videonet.schemas.target import Target
 from videonet.targets import wordnet
 from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
 from videonet.targets.classifier_labels import Outputs
-from videonet.targets.imagenet1k import imagenet1k_senses
+from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
 from videonet.targets.synset import Sense
 from videonet.targets.title_matcher import normalise
 
 _NAMED = 10  # problems that one message spells out
 
 
-def resolve_targets(spec: str, labels: Sequence[Label]) -> tuple[Target, ...]:
+def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[Target, ...]:
     """The targets of a class list, in its order, for a classifier whose outputs have `labels`.
 
     `spec` is "imagenet1k" or the path of a file with one target a line: a wnid (n02084071), a
-    synset (dog.n.01), a noun (dog), or `name: synonym, synonym`.
+    synset (dog.n.01), a noun (dog), or `name: synonym, synonym`. Without `labels`, those of
+    ImageNet-1k are taken.
 
     - A wnid or synset is confirmed by the outputs at or below it in WordNet.
     - A noun is taken in all its senses that at least one output confirms.
@@ -32,13 +33,17 @@ def resolve_targets(spec: str, labels: Sequence[Label]) -> tuple[Target, ...]:
 
     Raises `UsageError` when the list cannot be read, when a target is unknown, given twice or
     confirmed by no output (naming up to ten of them), and when WordNet is needed and missing.
+
+    >>> targets = resolve_targets("imagenet1k")
+    >>> targets[100].name, targets[100].synonyms, targets[100].outputs
+    ('black swan', ('Cygnus atratus',), (100,))
     """
     entries: dict[int, Entry]
     if spec == "imagenet1k":
         entries = dict(enumerate(map(Wnid, imagenet1k_senses()), start=1))
     else:
         entries = read_class_list(Path(spec))
-    outputs = Outputs(labels)
+    outputs = Outputs(imagenet1k_labels() if labels is None else labels)
     targets: dict[str, tuple[int, Target]] = {}
     problems: list[str] = []
     for line, entry in entries.items():

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import ahocorasick_rs
 
+from videonet.schemas.target import Target
+
 if TYPE_CHECKING:
     import inflect
 
@@ -67,6 +69,26 @@ class TitleMatcher:
         for _, _, target_id, name in sorted({hit for form in forms for hit in self._hits[form]}):
             matched[target_id].append(name)
         return {target_id: tuple(called) for target_id, called in matched.items()}
+
+
+def match_titles(
+    titles: Sequence[str], targets: Iterable[Target]
+) -> list[dict[str, tuple[str, ...]]]:
+    """For each title, the targets that it names: target_id -> the names that it contains.
+
+    To match many batches of titles, make one `TitleMatcher` and keep it.
+
+    >>> swans = [target for target in resolve_targets("imagenet1k") if "swan" in target.name]
+    >>> match_titles(["Two black swans at dawn", "A catalogue of birds"], swans)
+    [{'n01860187': ('black swan',)}, {}]
+    """
+    matched = target_matcher(targets).match_all(titles)
+    return [matched.get(place, {}) for place in range(len(titles))]
+
+
+def target_matcher(targets: Iterable[Target]) -> TitleMatcher:
+    """A matcher for the names and synonyms of all targets."""
+    return TitleMatcher({each.target_id: (each.name, *each.synonyms) for each in targets})
 
 
 def normalise(text: str) -> str:

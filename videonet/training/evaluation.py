@@ -11,7 +11,7 @@ from videonet.errors import UsageError
 from videonet.training.attention_picture import at_rest, middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config
-from videonet.training.data.dataset import Dataset
+from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.loader import batches, held_out_frames
 from videonet.training.models.network import Network
 from videonet.training.retrieval import knn_accuracy, same_video_retrieval
@@ -33,7 +33,7 @@ FEWEST = 2
 FRAMES = 6
 
 
-def retrieval(network: Network, dataset: Dataset, config: Config) -> dict[str, float]:
+def retrieval(network: Network, dataset: ClipIndex, config: Config) -> dict[str, float]:
     """Nearest-neighbour retrieval on the held-out videos, shares 0 to 1.
 
     `same_video`: does a frame of one third of a video find the frame of another third among those
@@ -48,7 +48,7 @@ def retrieval(network: Network, dataset: Dataset, config: Config) -> dict[str, f
     }
 
 
-def check_searchable(dataset: Dataset) -> None:
+def check_searchable(dataset: ClipIndex) -> None:
     """Raise UsageError unless there are videos to search."""
     held = int(dataset.held_out.sum())
     if held < FEWEST:
@@ -59,7 +59,7 @@ def check_searchable(dataset: Dataset) -> None:
 
 
 def embeddings_of_held_out(
-    network: Network, dataset: Dataset, config: Config
+    network: Network, dataset: ClipIndex, config: Config
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Embeddings of two moments of each held-out video, float [2, n, D]; class and video, int [n].
 
@@ -85,7 +85,7 @@ def embeddings_of_held_out(
     return torch.cat(features, dim=1), torch.tensor(labels), torch.cat(videos)
 
 
-def frames_to_show(dataset: Dataset, config: Config) -> list[NDArray[np.uint8]]:
+def frames_to_show(dataset: ClipIndex, config: Config) -> list[NDArray[np.uint8]]:
     """A frame of each of a few clips, always the same for a seed: uint8 [H, W, 3]."""
     here = msgspec.structs.replace(config.data, workers=0)
     first = batches(

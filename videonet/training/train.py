@@ -29,7 +29,7 @@ from videonet.training import checkpoint, evaluation
 from videonet.training.attention_picture import attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
 from videonet.training.config import Config, as_dict, to_toml
-from videonet.training.data.dataset import open_dataset
+from videonet.training.data.clip_index import open_clip_index
 from videonet.training.data.loader import batches
 from videonet.training.data.to_device import to_device
 from videonet.training.distributed import joined, mean_over_ranks, said_by_first
@@ -59,7 +59,7 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
         console = console if writes and console else Console(quiet=True)
 
         # ------------------------------------------------------------------ the data
-        dataset = open_dataset(data, held_out=config.data.held_out)
+        dataset = open_clip_index(data, held_out=config.data.held_out)
         if config.log.retrieval_every:
             evaluation.check_searchable(dataset)
         if writes:

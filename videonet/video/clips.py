@@ -14,7 +14,7 @@ import simplejpeg
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Reason
 from videonet.versions import clip_versions
-from videonet.video.decode import ShownFrame, VideoError, scaled, shown_frames
+from videonet.video.decode import ShownFrame, VideoError, scaled, shown_frames, video_length
 
 # A training window is 2.56 s of video at 12.5 frames a second (Parthasarathy et al. 2023, 3.1);
 # a clip is up to four windows, and what is shorter than one is of no use.
@@ -107,6 +107,21 @@ def cut_clips(
         at = end
         shown = source.frames(first.time + begin, first.time + end)
         yield _clip(shown, first.time + end, origin, number)
+
+
+def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
+    """The clips that a curation would make of a video file, without labels, in order.
+
+    A clip holds up to 10.24 s: JPEG frames at 12.5 ticks a second, their short side 256 pixels.
+    Raises VideoError for a file that is no video, or that cannot be decoded.
+
+    >>> for clip in iter_clips("swan.mp4"):
+    ...     clip.example_id, clip.image_width, clip.image_height, len(clip.image_encoded)
+    ('swan.mp4#0', 455, 256, 128)
+    """
+    file = Path(file)
+    origin = ClipOrigin(DATASET, file.name, file.stem, file.name)
+    return cut_clips(file, video_length(file), origin, ClipSettings(max_clips))
 
 
 def labelled(clip: Clip, origin: ClipOrigin) -> Clip:

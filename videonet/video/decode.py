@@ -174,11 +174,14 @@ def _shown(source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFra
                 last = time
 
 
-def measure_length(source: Path | BinaryIO) -> Fraction:
+def video_length(source: str | Path | BinaryIO) -> Fraction:
     """Length of the best video stream in seconds: max(pts + duration) - min(pts) over its packets.
 
     A packet without a duration counts as the median gap between packets. Packets that an edit
     list discards are never shown and do not count. Raises VideoError.
+
+    >>> video_length("swan.mp4")
+    Fraction(11, 1)
     """
     with _opened(source) as (container, stream), _undecodable():
         spans = sorted(_spans(container, stream))
@@ -224,8 +227,9 @@ class _Clock:
 
 
 @contextmanager
-def _opened(source: Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(source: str | Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its best video stream, one decoding thread: callers run in parallel."""
+    source = Path(source) if isinstance(source, str) else source
     if isinstance(source, Path):
         # FFmpeg's errors do not tell a missing file from one that refers to a missing one.
         source.open("rb").close()

@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from videonet.errors import UsageError
 from videonet.training import config
-from videonet.training.data.dataset import Dataset
+from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.reading import Draw, Frame, Reader
 from videonet.training.data.sampling import EXAMPLES, HELD_OUT, Stream, generator_of, positions_of
-from videonet.training.data.temporal_sampling import Span, moments, window
+from videonet.training.data.temporal_sampling import Interval, timestamps, window
 
 # Batches that a worker makes before the first of them is asked for.
 _AHEAD = 2
@@ -64,7 +64,7 @@ class Moments:
 
 
 def batches(
-    dataset: Dataset,
+    dataset: ClipIndex,
     views: config.Views,
     data: config.Data,
     *,
@@ -103,7 +103,7 @@ def batches(
     return _taken_over(iter(made), data.workers)
 
 
-def held_out_frames(dataset: Dataset, seed: int, at_once: int = 64) -> Iterator[Moments]:
+def held_out_frames(dataset: ClipIndex, seed: int, at_once: int = 64) -> Iterator[Moments]:
     """Two frames of each video that is held out, `at_once` videos at a time, in their order.
 
     One is shown at a uniform moment of the first third of the video's clips, the other of the last
@@ -168,7 +168,7 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: ClipIndex,
         views: config.Views,
         data: config.Data,
         batch: int,
@@ -218,9 +218,9 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
         """How the moments of an example's views are drawn."""
         views, generator = self._views, generator_of(self._seed, EXAMPLES, example)
 
-        def draw(span: Span) -> Sequence[int]:
+        def draw(span: Interval) -> Sequence[int]:
             seen = window(span, generator, views.window_seconds)
             count = len(views.recipes)
-            return moments(views.sampling, seen, generator, count, views.delta_seconds)
+            return timestamps(views.sampling, seen, generator, count, views.delta_seconds)
 
         return draw

@@ -10,7 +10,13 @@ from PIL import Image
 from videonet.schemas.clip import Clip
 from videonet.training.augment.augmentation import RECIPES, apply, draw
 from videonet.training.config import Config
-from videonet.training.data.temporal_sampling import Span, frames_at, moments, span_of, window
+from videonet.training.data.temporal_sampling import (
+    Interval,
+    frames_at,
+    interval_of,
+    timestamps,
+    window,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class View:
 class Views:
     """The views of one window of a clip."""
 
-    window: Span
+    window: Interval
     views: tuple[View, ...]
 
 
@@ -37,8 +43,8 @@ def views_of(clip: Clip, seed: int) -> Views:
     config = Config()
     recipes = [RECIPES[name] for name in config.views.recipes]
     generator = np.random.default_rng(seed)
-    seen = window(span_of(clip), generator, config.views.window_seconds)
-    drawn_at = moments(
+    seen = window(interval_of(clip), generator, config.views.window_seconds)
+    drawn_at = timestamps(
         config.views.sampling, seen, generator, len(recipes), config.views.delta_seconds
     )
     jpegs = [clip.image_encoded[index] for index in frames_at(clip.image_timestamp, drawn_at)]

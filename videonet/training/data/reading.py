@@ -17,10 +17,10 @@ from torch import Tensor
 
 from videonet.errors import UsageError
 from videonet.shards.parquet import SCHEMA
-from videonet.training.data.dataset import Dataset, example_id
+from videonet.training.data.clip_index import ClipIndex, example_id
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.parquet_pages import OtherLayoutError, places_of
-from videonet.training.data.temporal_sampling import Span, frames_at, span_between
+from videonet.training.data.temporal_sampling import Interval, frames_at, interval_between
 
 # Longest side of a frame that is kept, in short sides: of a longer one the middle.
 # NOTE: not of the paper. The frames of a batch share one tensor, so a single banner of 256 x 16,000
@@ -34,7 +34,7 @@ _LARGEST_JPEG = 2**16 - 1
 _COLUMNS = ["clip_end_timestamp", "image_height", "image_width", "image_timestamp"]
 
 # Which moments of a clip are wanted, once it is known when it begins and ends: microseconds.
-Draw = Callable[[Span], Sequence[int]]
+Draw = Callable[[Interval], Sequence[int]]
 
 
 class Frame(NamedTuple):
@@ -58,7 +58,7 @@ class Reader:
     """
 
     def __init__(
-        self, dataset: Dataset, open_files: int, memory: BufferPool | SharedRingBuffer
+        self, dataset: ClipIndex, open_files: int, memory: BufferPool | SharedRingBuffer
     ) -> None:
         self._dataset = dataset
         self._memory = memory
@@ -71,7 +71,7 @@ class Reader:
             end, height, width, times = shard.columns(group, _COLUMNS)
             if not 0 < min(height, width) <= max(height, width) <= _LARGEST_JPEG:
                 raise ValueError(f"its frames are said to be of {height, width} pixels")
-            wanted = frames_at(times, draw(span_between(times[0], end)))
+            wanted = frames_at(times, draw(interval_between(times[0], end)))
             return [
                 Frame(row, number, read, height, width)
                 for number, read in zip(wanted, shard.jpegs(group, wanted, len(times)), strict=True)

@@ -1,6 +1,6 @@
 """Which frames of a clip the trainer looks at: a window of the clip, and moments of it.
 
-`moments` draws them by one of four schemes: `marginal` is VITO's (Parthasarathy et al. 2023),
+`timestamps` draws them by one of four schemes: `marginal` is VITO's (Parthasarathy et al. 2023),
 `delta` and `uniform` are what it is compared with, `same` is the one image of MoCLR (Tian et al.
 2021).
 
@@ -24,36 +24,36 @@ _MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Span:
+class Interval:
     """A stretch of time: from `begin` to before `end`, microseconds."""
 
     begin: int
     end: int
 
 
-def span_of(clip: Clip) -> Span:
+def interval_of(clip: Clip) -> Interval:
     """The time that a clip shows."""
-    return span_between(clip.clip_start_timestamp, clip.clip_end_timestamp)
+    return interval_between(clip.clip_start_timestamp, clip.clip_end_timestamp)
 
 
-def span_between(begin: int, end: int) -> Span:
+def interval_between(begin: int, end: int) -> Interval:
     """The time that a clip shows whose first frame begins, and whose last one ends, then."""
-    return Span(max(begin, end - round(CLIP_SECONDS * _MICROSECONDS)), end)
+    return Interval(max(begin, end - round(CLIP_SECONDS * _MICROSECONDS)), end)
 
 
-def window(span: Span, generator: np.random.Generator, seconds: float) -> Span:
+def window(span: Interval, generator: np.random.Generator, seconds: float) -> Interval:
     """A stretch of `seconds` at a uniform position; all of a span that is no longer than that."""
     length = round(seconds * _MICROSECONDS)
     room = span.end - span.begin - length
     if room <= 0:
         return span
     begin = span.begin + int(generator.integers(room, endpoint=True))
-    return Span(begin, begin + length)
+    return Interval(begin, begin + length)
 
 
-def moments(
+def timestamps(
     sampling: str,
-    window: Span,
+    window: Interval,
     generator: np.random.Generator,
     count: int,
     delta_seconds: float,
@@ -74,7 +74,7 @@ def moments(
     raise ValueError(f"no way of sampling is called {sampling!r}")
 
 
-def marginal(window: Span, generator: np.random.Generator, count: int) -> tuple[int, ...]:
+def marginal(window: Interval, generator: np.random.Generator, count: int) -> tuple[int, ...]:
     """So many times within a window, each drawn independently and uniformly. In no order.
 
     VITO's own scheme.
@@ -83,7 +83,7 @@ def marginal(window: Span, generator: np.random.Generator, count: int) -> tuple[
 
 
 def delta(
-    window: Span,
+    window: Interval,
     generator: np.random.Generator,
     count: int,
     delta_seconds: float,
@@ -102,7 +102,7 @@ def delta(
     return tuple(first + place * apart for place in range(count))
 
 
-def uniform(window: Span, generator: np.random.Generator, count: int) -> tuple[int, ...]:
+def uniform(window: Interval, generator: np.random.Generator, count: int) -> tuple[int, ...]:
     """One uniform time in each of `count` equal chunks of the window, in their order."""
     length = window.end - window.begin
     # In units of a microsecond / count, of which every chunk has `length`, however short it is.
@@ -112,7 +112,7 @@ def uniform(window: Span, generator: np.random.Generator, count: int) -> tuple[i
     )
 
 
-def same(window: Span, generator: np.random.Generator, count: int) -> tuple[int, ...]:
+def same(window: Interval, generator: np.random.Generator, count: int) -> tuple[int, ...]:
     """One uniform time for all views, which then differ by augmentation alone: MoCLR's images."""
     return marginal(window, generator, 1) * count
 

@@ -35,7 +35,7 @@ _FEWEST_VIDEOS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class ClipIndex:
     """Every clip of a data set: row i of all arrays of n rows, in the order of the shards."""
 
     out: Path
@@ -52,6 +52,8 @@ class Dataset:
     row_group: NDArray[np.int64]
     # bool [videos]: whether a video is never trained on
     held_out: NDArray[np.bool_]
+    # how many classes the data set was made for
+    targets: int
 
     def training_rows(self) -> NDArray[np.int64]:
         """The rows of the clips that are trained on, ascending."""
@@ -62,7 +64,9 @@ class Dataset:
         return self.out / self.shards[int(self.shard[row])]
 
 
-def open_dataset(out: Path, held_out: float = 0.0) -> Dataset:
+def open_clip_index(
+    out: Path, held_out: float = 0.0, fewest_videos: int = _FEWEST_VIDEOS
+) -> ClipIndex:
     """The data set in the folder OUT of a finished run; raises UsageError if it is broken.
 
     `held_out` is the share of its videos that is kept for questions: a video belongs to them by a
@@ -91,7 +95,7 @@ def open_dataset(out: Path, held_out: float = 0.0) -> Dataset:
         ids = pa.chunked_array(list(threads.map(lambda shard: _example_ids(out, shard), shards)))
     example_ids = ids.combine_chunks()
     keys, videos = _numbered(example_ids, out)
-    dataset = Dataset(
+    dataset = ClipIndex(
         out=out,
         manifest_sha256=sha256,
         shards=tuple(shard.path for shard in shards),
@@ -100,13 +104,14 @@ def open_dataset(out: Path, held_out: float = 0.0) -> Dataset:
         shard=np.repeat(np.arange(len(shards)), [shard.rows for shard in shards]),
         row_group=np.concatenate([np.arange(shard.rows) for shard in shards]),
         held_out=is_held_out(keys, held_out),
+        targets=len(manifest.targets),
     )
     left = int(np.count_nonzero(~dataset.held_out))
-    if left < _FEWEST_VIDEOS:
+    if left < fewest_videos:
         share = f", of which data.held_out={held_out} leaves {left}" if left < len(keys) else ""
         raise UsageError(
             f"{out} has clips of {len(keys)} video{'' if len(keys) == 1 else 's'}{share}; at least "
-            f"{_FEWEST_VIDEOS} are needed to train on, as each is held against the others."
+            f"{fewest_videos} are needed to train on, as each is held against the others."
         )
     return dataset
 

@@ -15,7 +15,7 @@ from tests.curated import curated_once
 from tests.training.written import clip_of, clips_of, restate, restate_shards, write_out
 from videonet.errors import UsageError
 from videonet.shards.writer import FORMATS
-from videonet.training.data.dataset import MANIFEST_VERSION, is_held_out, open_dataset
+from videonet.training.data.clip_index import MANIFEST_VERSION, is_held_out, open_clip_index
 
 SHARD = "clips/parquet/clips-{:05d}-of-00002.parquet"
 
@@ -35,13 +35,13 @@ def copy(written: Path, tmp_path: Path) -> Path:
 
 def refusal(out: Path, held_out: float = 0.0) -> str:
     with pytest.raises(UsageError) as raised:
-        open_dataset(out, held_out)
+        open_clip_index(out, held_out)
     return str(raised.value)
 
 
 def test_each_row_is_the_clip_of_its_row_group(tmp_path_factory):
     out = curated_once(tmp_path_factory.getbasetemp()).out
-    dataset = open_dataset(out)
+    dataset = open_clip_index(out)
     assert [path.suffix for path in map(Path, dataset.shards)] == [".parquet", ".parquet"]
     read = [
         (clip.example_id, place, group)
@@ -60,7 +60,7 @@ def test_each_row_is_the_clip_of_its_row_group(tmp_path_factory):
 
 
 def test_videos_are_numbered_in_the_order_of_their_keys(written):
-    dataset = open_dataset(written)
+    dataset = open_clip_index(written)
     assert dataset.example_ids.to_pylist() == ["b#0", "b#1", "d#0", "a#0", "c#0", "c#1", "c#2"]
     assert dataset.videos.tolist() == [1, 1, 3, 0, 2, 2, 2]
     assert dataset.videos.dtype == np.int64
@@ -69,25 +69,25 @@ def test_videos_are_numbered_in_the_order_of_their_keys(written):
 
 def test_a_video_key_may_be_any_text(tmp_path):
     keys = ["folder:a #1.mp4", "folder:a.mp4", "folder:\u00e9\n.mp4", "folder:\u00e9\n#2"]
-    dataset = open_dataset(write_out(tmp_path, [clips_of([(key, 2) for key in keys], 1)]))
+    dataset = open_clip_index(write_out(tmp_path, [clips_of([(key, 2) for key in keys], 1)]))
     order = sorted(keys)
     assert dataset.videos.tolist() == [order.index(key) for key in keys for _ in range(2)]
 
 
 def test_a_shard_may_be_empty(tmp_path):
     out = write_out(tmp_path, [[], clips_of([("a", 1), ("b", 1)], 1)])
-    assert open_dataset(out).shard.tolist() == [1, 1]
+    assert open_clip_index(out).shard.tolist() == [1, 1]
 
 
 def test_held_out_videos_are_not_among_the_rows_that_are_trained_on(tmp_path):
     keys = "abcdefghijkl"
     out = write_out(tmp_path, [clips_of([(key, 2) for key in keys], 1)])
-    dataset = open_dataset(out, held_out=0.5)
+    dataset = open_clip_index(out, held_out=0.5)
     held = {key for key, is_held in zip(keys, dataset.held_out, strict=True) if is_held}
     assert 2 < len(held) < 10
     trained = [dataset.example_ids[row].as_py() for row in dataset.training_rows().tolist()]
     assert trained == [f"{key}#{number}" for key in keys if key not in held for number in (0, 1)]
-    assert len(open_dataset(out).training_rows()) == 24
+    assert len(open_clip_index(out).training_rows()) == 24
 
 
 def test_as_many_videos_are_held_out_as_asked_for_and_stay_so_when_others_come():
@@ -131,7 +131,7 @@ def test_a_data_set_without_parquet_is_refused(tmp_path):
 
 def test_of_two_formats_parquet_is_read(tmp_path):
     out = write_out(tmp_path, [clips_of([("a", 1), ("b", 1)], 1)], ["parquet", "tfrecord"])
-    assert len(open_dataset(out).videos) == 2
+    assert len(open_clip_index(out).videos) == 2
 
 
 def test_a_data_set_without_clips_is_refused(tmp_path):

@@ -1,0 +1,117 @@
+"""The clips of a data set for a training loop of one's own: a map-style dataset of PyTorch.
+
+The project's trainer reads whole batches (`loader`), which is faster; both draw frames by the same
+rules (`temporal_sampling`).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+
+from videonet.training.data.clip_index import open_clip_index
+from videonet.training.data.memory import BufferPool
+from videonet.training.data.reading import Reader
+from videonet.training.data.sampling import EXAMPLES, generator_of
+from videonet.training.data.temporal_sampling import Interval, timestamps, window
+
+# Shards that stay open in each process that reads.
+_OPEN_SHARDS = 64
+
+
+class Example(TypedDict):
+    """What `ClipDataset` gives for one clip."""
+
+    # uint8 [views, H, W, 3], RGB; or what `transform` made of it
+    frames: Tensor
+    # int64 [views]: the moments that were drawn, microseconds within the video
+    timestamps: Tensor
+    # bool [targets]: the classes that the video was kept for
+    labels: Tensor
+    # which clip it is, such as "youtube:dQw4w9WgXcQ#0"
+    example_id: str
+
+
+class ClipDataset(torch.utils.data.Dataset[Example]):
+    """Clip i of a data set, as `views` frames of one window of it.
+
+    The window lies anywhere in the clip. Its frames are drawn by `sampling`: "marginal" draws each
+    one independently and uniformly (VITO, Parthasarathy et al. 2023, section 3.1); see
+    `videonet.training.data.temporal_sampling` for the others. What is drawn depends on `seed`, the
+    epoch and i alone, whatever the number of workers.
+
+    Frames of different videos differ in width: give a `transform` that makes them equal, from
+    uint8 [views, H, W, 3] to any tensor, before the default `DataLoader` joins them in a batch.
+
+    Raises UsageError where OUT is no finished data set with Parquet shards.
+
+    >>> from torch.utils.data import DataLoader
+    >>> dataset = ClipDataset("out", views=3, transform=lambda frames: frames[:, :224, :224])
+    >>> len(dataset), dataset[0]["frames"].shape, dataset[0]["timestamps"].shape
+    (4, torch.Size([3, 224, 224, 3]), torch.Size([3]))
+    >>> next(iter(DataLoader(dataset, batch_size=2)))["frames"].shape
+    torch.Size([2, 3, 224, 224, 3])
+    """
+
+    def __init__(
+        self,
+        out: str | Path,
+        *,
+        views: int = 3,
+        window_seconds: float = 2.56,
+        sampling: str = "marginal",
+        delta_seconds: float = 0.64,
+        transform: Callable[[Tensor], Tensor] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """`delta_seconds` is the distance between frames where `sampling` is "delta"."""
+        self._index = open_clip_index(Path(out), fewest_videos=1)
+        self._views, self._window_seconds = views, window_seconds
+        self._sampling, self._delta_seconds = sampling, delta_seconds
+        self._transform, self._seed = transform, seed
+        self._epoch = 0
+
+    def __len__(self) -> int:
+        """How many clips there are."""
+        return len(self._index.videos)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other windows from now on; call it before each pass, as for a sampler."""
+        self._epoch = epoch
+
+    def __getitem__(self, index: int) -> Example:
+        """One clip. Raises IndexError beyond the last one, UsageError for a damaged clip."""
+        row = range(len(self))[index]
+        number = self._epoch * len(self) + row
+        generator = generator_of(self._seed, EXAMPLES, number)
+        drawn: list[int] = []
+
+        def draw(clip: Interval) -> Sequence[int]:
+            seen = window(clip, generator, self._window_seconds)
+            drawn.extend(
+                timestamps(self._sampling, seen, generator, self._views, self._delta_seconds)
+            )
+            return drawn
+
+        decoded, _ = self._reader.decoded([self._reader.frames(row, draw)])
+        frames = decoded[:, 0]
+        labels = torch.zeros(self._index.targets, dtype=torch.bool)
+        labels[list(self._reader.labels(row))] = True
+        return Example(
+            frames=frames if self._transform is None else self._transform(frames),
+            timestamps=torch.tensor(drawn),
+            labels=labels,
+            example_id=self._index.example_ids[row].as_py(),
+        )
+
+    @cached_property
+    def _reader(self) -> Reader:
+        # Made by each process that reads: open files cannot be handed over.
+        return Reader(self._index, _OPEN_SHARDS, BufferPool())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker process is given: all but open files."""
+        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
