@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from demo.drawing import KINDS, Scene
 from videonet.dataset.manifest import Key, counts_of, tally_table, totals_of
-from videonet.report.account import open_account
+from videonet.report.inputs import open_input
 from videonet.report.pictures import MOST, drawn_kept, drawn_rejected
 from videonet.schemas.manifest import ClassifierCard, Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
@@ -197,8 +197,8 @@ def _write_thumbnails(output: DatasetDir, store: Store) -> None:
         np.stack([np.asarray(scene.frame(index / 12.5)) for index in range(_FRAMES)])
         for scene in scenes
     ]
-    with open_account(output, _SETTINGS) as account:
-        drawn = (*drawn_kept(account, MOST).verdicts, *drawn_rejected(account, MOST).verdicts)
+    with open_input(output, _SETTINGS) as given:
+        drawn = (*drawn_kept(given, MOST).verdicts, *drawn_rejected(given, MOST).verdicts)
     for index, verdict in enumerate(drawn):
         best = [] if verdict.best_match is None else [verdict.best_match]
         jpeg = strip(films[index % len(films)], [*spread(_FRAMES), *best])

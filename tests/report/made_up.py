@@ -7,18 +7,18 @@ from collections import Counter
 from random import Random
 
 from demo.drawing import KINDS, Scene
-from videonet.report.facts import (
+from videonet.report.page.content import (
     Advice,
     Bin,
     ClassRow,
     Confusion,
     Cost,
     Example,
-    Facts,
     Failure,
     Funnel,
     Histogram,
     NameRow,
+    PageFacts,
     Picture,
     Setting,
 )
@@ -52,7 +52,7 @@ ERRORS = {
 }
 
 
-def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> Facts:
+def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> PageFacts:
     """Facts of so many classes with at most so many candidates each: equal ones for equal sizes.
 
     With `hostile`, titles, names and errors are such as would break a careless page.
@@ -66,7 +66,7 @@ def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> F
     titles = HOSTILE if hostile else ("A quiet day out", "What we saw, part two", "Close up")
     urls = ADDRESSES if hostile else ADDRESSES[:1]
     thinnest = sorted(rows, key=lambda row: row.funnel.kept)[:5]
-    return Facts(
+    return PageFacts(
         dataset=HOSTILE[0] if hostile else "videonet",
         summary=f"{whole.kept:,} of {whole.candidates:,} candidates were kept: "
         f"{whole.kept:,} videos in {classes:,} classes, {whole.clips:,} clips, 4.1 GB.",

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.report.written import target, verdict, write
-from videonet.report.facts import Facts
-from videonet.report.gathering import facts_of
+from videonet.report.facts import facts_of
+from videonet.report.page.content import PageFacts
 from videonet.report.wording import number, share
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
@@ -30,7 +30,7 @@ class Rows:
         return self
 
 
-def facts(folder: Path, rows: Rows, *classes: str, **about: Any) -> Facts:
+def facts(folder: Path, rows: Rows, *classes: str, **about: Any) -> PageFacts:
     targets = [target(*each.split("/")) for each in classes]
     return facts_of(write(folder, targets, rows.verdicts, **about), None)
 

@@ -18,8 +18,8 @@ from tests.curated import Curated, curated_once
 from tests.curating import curate, verdicts_of
 from tests.report.written import target, verdict, write
 from videonet.errors import UsageError
-from videonet.report.facts import Facts, Funnel
-from videonet.report.gathering import facts_of
+from videonet.report.facts import facts_of
+from videonet.report.page.content import Funnel, PageFacts
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -76,7 +76,7 @@ def reasons(verdicts: Sequence[Verdict], outcome: Outcome) -> dict[str, int]:
     return dict(Counter(each.reason for each in verdicts if each.outcome is outcome))
 
 
-def assert_counts_are_plain(facts: Facts, out: Path) -> None:
+def assert_counts_are_plain(facts: PageFacts, out: Path) -> None:
     """All that is counted on the page, against a loop over the verdicts."""
     lookup = DatasetDir(out).lookup()
     assert lookup is not None
@@ -403,7 +403,7 @@ def test_all_accounts_balance(verdicts: list[Verdict], shards: int):
             )
             assert drawn == known(verdicts, histogram.title)
     # The page is made of JSON.
-    assert msgspec.json.decode(facts.to_json(), type=Facts) == facts
+    assert msgspec.json.decode(facts.to_json(), type=PageFacts) == facts
 
 
 def known(verdicts: Sequence[Verdict], title: str) -> Counter[str]:

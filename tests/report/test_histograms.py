@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.report.written import target, verdict, write
-from videonet.report.facts import Histogram
-from videonet.report.gathering import facts_of
+from videonet.report.facts import facts_of
+from videonet.report.page.content import Histogram
 from videonet.schemas.reason import Reason
 from videonet.schemas.verdict import Verdict
 

@@ -21,8 +21,8 @@ from tests.report.browser import (
     show,
 )
 from tests.report.made_up import ADDRESSES, HOSTILE, made_up
-from videonet.report.facts import Facts
-from videonet.report.page import page_of
+from videonet.report.page.content import PageFacts
+from videonet.report.page.render import render_page
 
 SMALL = made_up()
 LARGE = made_up(classes=1000, per_class=5000)
@@ -41,8 +41,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     folder = tmp_path_factory.mktemp("pages")
     with browsing() as chrome:
         pages = Pages(chrome, folder / "small.html", folder / "large.html")
-        pages.small.write_text(page_of(SMALL), "utf-8")
-        pages.large.write_text(page_of(LARGE), "utf-8")
+        pages.small.write_text(render_page(SMALL), "utf-8")
+        pages.large.write_text(render_page(LARGE), "utf-8")
         yield pages
 
 
@@ -55,13 +55,13 @@ def small(pages: Pages) -> Chrome:
 
 
 def test_equal_facts_are_equal_pages():
-    assert page_of(made_up()) == page_of(SMALL)
+    assert render_page(made_up()) == render_page(SMALL)
 
 
 def test_the_facts_are_in_the_page_and_cannot_end_their_script():
-    head, _, rest = page_of(SMALL).partition('<script type="application/json" id="facts">')
+    head, _, rest = render_page(SMALL).partition('<script type="application/json" id="facts">')
     data, _, tail = rest.partition("</script>")
-    assert Facts.from_json(data.encode()) == SMALL
+    assert PageFacts.from_json(data.encode()) == SMALL
     assert not set("<>&\u2028\u2029") & set(data)
     # The style sheet is between <style> and </style>, and the script is the last thing.
     assert head.count("<style>") == head.count("</style>") == 1
@@ -416,9 +416,9 @@ def test_a_funnel_may_begin_without_titles_or_with_few(
 _FUNNEL = "#funnel [data-funnel]"
 
 
-def _open(chrome: Chrome, folder: Path, facts: Facts) -> None:
+def _open(chrome: Chrome, folder: Path, facts: PageFacts) -> None:
     page = folder / "page.html"
-    page.write_text(page_of(facts), "utf-8")
+    page.write_text(render_page(facts), "utf-8")
     show(chrome, page)
 
 

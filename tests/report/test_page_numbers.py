@@ -11,8 +11,8 @@ from selenium.webdriver.common.by import By
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.report.browser import browsing, complaints, show
-from videonet.report.gathering import facts_of
-from videonet.report.page import page_of
+from videonet.report.facts import facts_of
+from videonet.report.page.render import render_page
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
@@ -31,7 +31,7 @@ def verdicts(curated: Curated) -> list[Verdict]:
 @pytest.fixture(scope="module")
 def page(curated: Curated, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     file: Path = tmp_path_factory.mktemp("page") / "index.html"
-    file.write_text(page_of(facts_of(curated.out, curated.store)), "utf-8")
+    file.write_text(render_page(facts_of(curated.out, curated.store)), "utf-8")
     with browsing() as chrome:
         complaints(chrome)
         show(chrome, file)

@@ -15,8 +15,8 @@ from PIL import Image
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.report.written import target, verdict, write
-from videonet.report.account import open_account
-from videonet.report.facts import Picture
+from videonet.report.inputs import open_input
+from videonet.report.page.content import Picture
 from videonet.report.pictures import Pictures, drawn_kept, pictures
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
@@ -66,8 +66,8 @@ def out_of(
 
 
 def shown(output: DatasetDir, store: Store, limit: int = 300) -> Pictures:
-    with open_account(output, {"per_class": 5000, "min_seconds": 10.0}) as account:
-        return pictures(account, store, limit)
+    with open_input(output, {"per_class": 5000, "min_seconds": 10.0}) as given:
+        return pictures(given, store, limit)
 
 
 def keep_thumbnails(store: Store, verdicts: Sequence[Verdict]) -> None:
@@ -119,8 +119,8 @@ def test_those_drawn_are_as_many_as_may_be_and_of_all_classes_alike(
         for index in range(count)
     ]
     output = out_of(tmp_path_factory.mktemp("drawn") / "out", rows, classes=len(counts))
-    with open_account(output, {"per_class": 5000, "min_seconds": 10.0}) as account:
-        drawn = drawn_kept(account, limit)
+    with open_input(output, {"per_class": 5000, "min_seconds": 10.0}) as given:
+        drawn = drawn_kept(given, limit)
     assert drawn.of == sum(counts)
     assert len(drawn.verdicts) == min(limit, sum(counts))
     assert len(set(drawn.verdicts)) == len(drawn.verdicts)
@@ -190,8 +190,8 @@ def test_missing_and_damaged_pictures_are_left_out_and_counted(tmp_path: Path, s
 def test_a_rebuilt_data_set_has_no_pictures_and_says_why(tmp_path: Path, store: Store):
     output = out_of(tmp_path / "out", [verdict(1, "n0", frames_matched=None)])
     settings = {"per_class": 5000, "min_seconds": 10.0, "lock": "00"}
-    with open_account(output, settings) as account:
+    with open_input(output, settings) as given:
         for place in (store, None):
-            sheets = pictures(account, place)
+            sheets = pictures(given, place)
             assert (sheets.kept, sheets.rejected) == ((), ())
             assert sheets.note.startswith("A rebuilt data set has no pictures: its videos were not")

@@ -12,7 +12,7 @@ from rich.console import Console
 from videonet.errors import UsageError
 
 if TYPE_CHECKING:
-    from videonet.report.facts import Advice, Facts  # slow, and not needed for --help
+    from videonet.report.page.content import Advice, PageFacts  # slow, and not needed for --help
 
 
 def report(
@@ -29,12 +29,12 @@ def report(
     Example: videonet report out
     """
     from videonet.files import drafted  # slow, and not needed for --help
-    from videonet.report.gathering import facts_of, store_of
-    from videonet.report.page import page_of
+    from videonet.report.facts import facts_of, store_of
+    from videonet.report.page.render import render_page
 
     facts = facts_of(out, store)
     page = out / "report" / "index.html"
-    text = page_of(facts)
+    text = render_page(facts)
     try:
         with drafted(page) as draft:
             draft.write_text(text, "utf-8")
@@ -61,7 +61,7 @@ def _answer(console: Console, question: str, found: Sequence[Advice], nothing: s
     console.print(f"{question}: {found[0].text if found else nothing}{more}", markup=False)
 
 
-def _whereabouts(facts: Facts, store: Path | None) -> str:
+def _whereabouts(facts: PageFacts, store: Path | None) -> str:
     """Which store was read, or why none was: the page itself names no path of this machine."""
     if store is None:
         return (

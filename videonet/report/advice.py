@@ -5,10 +5,9 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from videonet.report.account import Account
-from videonet.report.facts import Advice, ClassRow, Failure
-from videonet.report.funnel import is_rebuilt
-from videonet.report.names import Brought
+from videonet.report.inputs import ReportInput
+from videonet.report.names import CountedName
+from videonet.report.page.content import Advice, ClassRow, Failure
 from videonet.report.wording import number, share, target_names
 from videonet.schemas.reason import Reason
 
@@ -21,7 +20,7 @@ ENOUGH = 5
 _FEW = "Further names that titles use, or another source, may bring more."
 
 
-class Thin(NamedTuple):
+class ThinClasses(NamedTuple):
     """The classes that are too thin."""
 
     # how many there are
@@ -30,17 +29,19 @@ class Thin(NamedTuple):
     advice: tuple[Advice, ...]
 
 
-def thin(account: Account, rows: Sequence[ClassRow], commonest: dict[int, str]) -> Thin:
+def thin_classes(
+    given: ReportInput, rows: Sequence[ClassRow], commonest: dict[int, str]
+) -> ThinClasses:
     """Classes with at most half as many kept videos as the class in the middle, or without a clip.
 
     Of a rebuilt data set, those that lost half of their videos or more, or all clips.
     `commonest`: what is seen most often in the videos that do not show their class, by position.
     """
-    names = target_names(account.targets)
-    if is_rebuilt(account):
+    names = target_names(given.targets)
+    if given.is_rebuilt:
         return _thin_again(names, rows)
     if not rows:
-        return Thin(0, ())
+        return ThinClasses(0, ())
     enough = statistics.median(map(_usable, rows)) / 2
     usual = _Usual(
         found=statistics.median(_found(row) for row in rows),
@@ -62,10 +63,12 @@ def thin(account: Account, rows: Sequence[ClassRow], commonest: dict[int, str]) 
         )
         for position in named
     )
-    return Thin(len(thinnest), tuple(itertools.islice(itertools.chain(first, others), MOST)))
+    return ThinClasses(len(thinnest), tuple(itertools.islice(itertools.chain(first, others), MOST)))
 
 
-def drop(account: Account, names: Sequence[Brought], kept: int) -> tuple[Advice, ...]:
+def names_to_drop(
+    given: ReportInput, names: Sequence[CountedName], kept: int
+) -> tuple[Advice, ...]:
     """Names that bring mostly something else, those first without which most would be saved.
 
     Judged by the candidates that no other name brought, and without failures, for which a name
@@ -77,11 +80,11 @@ def drop(account: Account, names: Sequence[Brought], kept: int) -> tuple[Advice,
     usual = sum(each.row.kept for each in names) / judged
     bad = [each for each in names if _is_bad(each, min(0.1, usual / 2))]
     bad.sort(key=lambda each: 10 * each.row.only_kept - each.only_no_match)
-    called = target_names(account.targets)
-    return tuple(_dropped(account, each, called[each.target], kept) for each in bad[:MOST])
+    called = target_names(given.targets)
+    return tuple(_dropped(given, each, called[each.target], kept) for each in bad[:MOST])
 
 
-def chase(failed: Sequence[Failure], candidates: int) -> tuple[Advice, ...]:
+def top_failures(failed: Sequence[Failure], candidates: int) -> tuple[Advice, ...]:
     """The commonest reasons for which candidates could not be looked at.
 
     Those that nobody can do anything about come last.
@@ -121,7 +124,7 @@ def _unnamed(names: Sequence[str]) -> Advice:
     return Advice(about=names[0], text=f"{names[0]}{others}: no title names {it}. {_FEW}")
 
 
-def _thin_again(names: Sequence[str], rows: Sequence[ClassRow]) -> Thin:
+def _thin_again(names: Sequence[str], rows: Sequence[ClassRow]) -> ThinClasses:
     """The thin classes of a rebuilt data set: how much of what was locked is not here again."""
     lost = [
         (name, row)
@@ -129,7 +132,7 @@ def _thin_again(names: Sequence[str], rows: Sequence[ClassRow]) -> Thin:
         if row.funnel.kept < row.funnel.candidates and 2 * _usable(row) <= row.funnel.candidates
     ]
     lost.sort(key=lambda each: (_usable(each[1]), -each[1].funnel.candidates))
-    return Thin(len(lost), tuple(itertools.starmap(_lost, lost[:MOST])))
+    return ThinClasses(len(lost), tuple(itertools.starmap(_lost, lost[:MOST])))
 
 
 def _lost(name: str, row: ClassRow) -> Advice:
@@ -192,14 +195,14 @@ def _losses(row: ClassRow, instead: str | None) -> list[_Loss]:
     return losses
 
 
-def _is_bad(name: Brought, least: float) -> bool:
+def _is_bad(name: CountedName, least: float) -> bool:
     """Whether less than this part of what the name alone brought was kept."""
     judged = name.row.only_kept + name.only_no_match
     return judged >= ENOUGH and name.row.only_kept < least * judged
 
 
-def _dropped(account: Account, name: Brought, called: str, kept: int) -> Advice:
-    row, target = name.row, account.targets[name.target]
+def _dropped(given: ReportInput, name: CountedName, called: str, kept: int) -> Advice:
+    row, target = name.row, given.targets[name.target]
     of_class = "" if called == row.name else f" (class {called})"
     if row.only_kept:
         was = "was" if row.only_kept == 1 else "were"

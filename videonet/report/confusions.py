@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from videonet.report.account import Account
-from videonet.report.facts import Confusion
+from videonet.report.inputs import ReportInput
+from videonet.report.page.content import Confusion
 from videonet.report.wording import label_names, target_names
 
 # A table of more is not read; how many there are besides is said.
@@ -20,33 +20,33 @@ class Confusions:
     commonest: dict[int, str]
 
 
-def confusions(account: Account) -> Confusions:
+def confusions(given: ReportInput) -> Confusions:
     """What the classifier saw in the videos without any frame that confirms their class."""
-    db, outputs = account.db, label_names(account.labels)
-    asked = target_names(account.targets)
+    outputs = label_names(given.labels)
+    asked = target_names(given.targets)
 
     def name(output: int) -> str:
         return outputs[output] if output < len(outputs) else f"output {output}"
 
-    db.execute(
+    given.db.rows(
         "create or replace temp table confusions as "
         "select target, seen, count(*) as pairs, "
         # Probabilities have four digits: as decimals they have the same sum in every order.
         "sum(seen_probability::decimal(9, 4))::double / count(seen_probability) as probability "
         "from pairs where reason = 'no_top1_match' and seen is not null group by target, seen"
     )
-    top = db.execute(
+    top = given.db.rows(
         "select target, seen, pairs, coalesce(probability, 0) from confusions "
         "order by pairs desc, target, seen limit ?",
         [SHOWN],
-    ).fetchall()
-    (total,) = db.execute("select count(*) from confusions").fetchall()[0]
-    first = db.execute(
+    )
+    ((total,),) = given.db.rows("select count(*) from confusions")
+    first = given.db.rows(
         "select target, arg_min(seen, (-pairs, seen)) from confusions group by target"
-    ).fetchall()
+    )
     shown = tuple(
         Confusion(
-            target_id=account.targets[target].target_id,
+            target_id=given.targets[target].target_id,
             asked=asked[target],
             seen=name(seen),
             pairs=pairs,

@@ -1,7 +1,7 @@
 """What the stages of a run took, as its processes have counted."""
 
 from videonet.curation.progress import STAGES, costs_of
-from videonet.report.facts import Cost
+from videonet.report.page.content import Cost
 from videonet.schemas.run import Plan
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store

@@ -1,220 +1,188 @@
-"""All that the page says, as records: gathered on one side, drawn on the other, as JSON between.
+"""Gathers all that a report says of a folder OUT, from its verdicts, its manifest and the store."""
 
-A *pair* is a candidate for one class; everything is counted in pairs unless it says "videos".
-"""
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
 
-from videonet.schemas.progress import StageCost
-from videonet.schemas.record import Record
+from rich.filesize import decimal
+
+from videonet.errors import UsageError
+from videonet.report.advice import names_to_drop, thin_classes, top_failures
+from videonet.report.confusions import confusions
+from videonet.report.costs import costs
+from videonet.report.failures import failures
+from videonet.report.funnel import class_rows, ordered, whole_funnel
+from videonet.report.histograms import histograms, shard_sizes
+from videonet.report.inputs import ReportInput, open_input, settings_of
+from videonet.report.names import name_yield
+from videonet.report.page.content import ClassRow, Funnel, PageFacts, Setting
+from videonet.report.pictures import pictures
+from videonet.report.wording import number
+from videonet.schemas.manifest import ClassifierCard
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.store import Store
+from videonet.video.clips import DATASET
 
 
-class Funnel(Record, frozen=True, kw_only=True):
-    """How many are left after each step.
+def facts_of(out: Path, store: Path | None) -> PageFacts:
+    """All that the page says of OUT, finished or not.
 
-    From `matched` to `kept`, each number is at most the one before it. There may be fewer titles
-    than matched, since one title can name several classes; and more clips than kept, since a video
-    gives several.
+    `store` is where the store of the run is; None: where the run had it, if it is still there.
+    Raises UsageError where there is nothing to say yet, or something cannot be read.
     """
+    if not out.is_dir():
+        raise UsageError(f"{out} is no folder; give the --out of `videonet curate`.")
+    output = DatasetDir(out)
+    if store is not None and not store.is_dir():
+        raise UsageError(f"There is no store {store}; give the folder that the run had.")
+    place = store_of(out, store)
+    at_hand = Store(place) if place and place.is_dir() else None
+    with _open(output, at_hand) as given:
+        return _facts(given, at_hand)
 
-    # titles looked at; None for a single class, for which nobody counts them, and for a rebuilt
-    # data set, for which nobody looked at any
-    titles: int | None
-    # pairs of class and video whose title names it, also beyond the quota
-    matched: int
-    # of them, within the quota
+
+def store_of(out: Path, given: Path | None) -> Path | None:
+    """Where the store of the run over OUT should be: as given, else where the run had it.
+
+    None: nobody says. It may not be there.
+    """
+    plan = DatasetDir(out).plan()
+    return given or (Path(plan.store) if plan else None)
+
+
+@contextmanager
+def _open(output: DatasetDir, store: Store | None) -> Iterator[ReportInput]:
+    """The account of a finished data set, or of one in the making, as far as it is known."""
+    manifest, plan = output.manifest(), output.plan()
+    if manifest is not None:
+        with open_input(output, manifest.settings) as given:
+            yield given
+    elif plan is not None:
+        # It brings all that a run is made of, 160 MB, which a finished one does not need.
+        from videonet.report.provisional import provisional
+
+        with tempfile.TemporaryDirectory(prefix="videonet-report-") as folder:
+            known = provisional(output, store, Path(folder))
+            with open_input(
+                output,
+                settings_of(plan),
+                verdicts=known.verdict_folder,
+                state=known.state,
+                sampled=known.sampled,
+            ) as given:
+                yield given
+    else:
+        raise UsageError(
+            f"{output.root} holds no data set and no run; give the --out of `videonet curate`."
+        )
+
+
+def _facts(given: ReportInput, store: Store | None) -> PageFacts:
+    output, manifest = given.output, given.manifest
+    plan = output.plan()
+    rows = class_rows(given)
+    funnel = whole_funnel(rows, None if given.is_rebuilt else given.lookup.titles)
+    names = name_yield(given)
+    seen_instead = confusions(given)
+    failed = failures(given, rows)
+    videos = _videos(given)
+    thinnest = thin_classes(given, rows, seen_instead.commonest)
+    clip_bytes = sum(shard_sizes(given))
+    shown = pictures(given, store)
+    return PageFacts(
+        dataset=manifest.dataset if manifest else DATASET,
+        summary=_summary(rows, funnel, videos, clip_bytes),
+        state=given.state,
+        sampled=given.sampled,
+        videos=videos.candidates,
+        kept_videos=videos.kept,
+        clip_bytes=clip_bytes,
+        funnel=funnel,
+        rejected=ordered(sum((Counter(row.rejected) for row in rows), Counter())),
+        failed={each.reason: each.pairs for each in failed},
+        thin=thinnest.advice,
+        thin_classes=thinnest.classes,
+        drop=names_to_drop(given, names, funnel.kept),
+        chase=top_failures(failed, funnel.candidates),
+        classes=rows,
+        names=tuple(each.row for each in names),
+        confusions=seen_instead.shown,
+        confusions_left_out=seen_instead.left_out,
+        histograms=histograms(given, rows),
+        kept_pictures=shown.kept,
+        rejected_pictures=shown.rejected,
+        pictures_note=shown.note,
+        failures=failed,
+        costs=costs(given.output, store, plan),
+        settings=_settings(given),
+    )
+
+
+class _Videos(NamedTuple):
+    """Each video counted once, for however many classes it is a candidate."""
+
     candidates: int
-    # of them, those whose first frames were here, or the whole file
-    downloaded: int
-    # of them, those with a frame among the first whose top-1 class confirms the class
-    matching: int
-    # of them, those that are long enough
-    long_enough: int
     kept: int
-    # clips of kept pairs: a video that is kept for two classes has its clips counted for both
+    # of the kept ones
     clips: int
 
 
-class ClassRow(Record, frozen=True, kw_only=True):
-    """One class."""
-
-    target_id: str
-    name: str
-    funnel: Funnel
-    # most candidates it could have; in a rebuilt data set, where there is no more to be had than
-    # the lock file names, as many as it has
-    quota: int
-    # by reason
-    rejected: dict[str, int]
-    failed: dict[str, int]
+def _videos(given: ReportInput) -> _Videos:
+    """Distinct videos and their clips, as a manifest has counted them once and for all."""
+    if given.manifest is not None:
+        totals = given.manifest.totals
+        return _Videos(totals.candidates, totals.kept_videos, totals.clips)
+    ((candidates,),) = given.db.rows("select count(*) from candidates")
+    ((kept, clips),) = given.db.rows("select count(*), coalesce(sum(clips), 0)::bigint from kept")
+    return _Videos(candidates, kept, clips)
 
 
-class NameRow(Record, frozen=True, kw_only=True):
-    """What one name or synonym of a class brought."""
-
-    target_id: str
-    name: str
-    # candidates whose title has this name; what became of them
-    candidates: int
-    kept: int
-    # rejected since no frame shows the class: the noise that the name brings
-    no_match: int
-    # rejected otherwise, and failed
-    other: int
-    # those that no other name of the class brought: what would be lost without it
-    only: int
-    only_kept: int
-    # where a site was searched: queries with this name, results looked at, videos that were new
-    queries: int | None
-    results: int | None
-    new: int | None
+def _summary(rows: Sequence[ClassRow], funnel: Funnel, videos: _Videos, clip_bytes: int) -> str:
+    if not funnel.candidates:
+        if funnel.titles is None:
+            return "There are no candidates: the lock file names no video."
+        return f"There are no candidates: {number(funnel.titles, 'title')} looked at."
+    begin = f"{funnel.kept:,} of {number(funnel.candidates, 'candidate')}"
+    if not funnel.kept:
+        return f"None of {number(funnel.candidates, 'candidate')} was kept."
+    with_kept = sum(row.funnel.kept > 0 for row in rows)
+    classes = number(len(rows), "class", "classes")
+    if with_kept < len(rows):
+        classes = f"{with_kept:,} of {classes}"
+    size = f", {decimal(clip_bytes)}" if clip_bytes else ""
+    return (
+        f"{begin} were kept: {number(videos.kept, 'video')} in {classes}, "
+        f"{number(videos.clips, 'clip')}{size}."
+    )
 
 
-class Confusion(Record, frozen=True, kw_only=True):
-    """Videos that were asked for as one class and look like another to the classifier."""
-
-    target_id: str
-    asked: str
-    # name of the classifier output that is top-1 of most frames
-    seen: str
-    pairs: int
-    # mean over the pairs of the highest probability of what was seen
-    probability: float
-
-
-class Bin(Record, frozen=True, kw_only=True):
-    """One bar of a histogram: a range of numbers, or a name."""
-
-    label: str
-    kept: int
-    rejected: int
-    failed: int
+def _settings(given: ReportInput) -> tuple[Setting, ...]:
+    """What the data set was made with: settings, classifier and versions."""
+    manifest, plan = given.manifest, given.output.plan()
+    card = manifest.classifier if manifest else plan.settings.classifier if plan else None
+    values: dict[str, object] = {
+        **given.settings,
+        **(_classifier(card) if card else {}),
+        **(manifest.versions if manifest else {}),
+    }
+    return tuple(Setting(name=name, value=_text(value)) for name, value in values.items())
 
 
-class Histogram(Record, frozen=True, kw_only=True):
-    """How something is distributed over the pairs of which it is known, or over classes."""
-
-    # such as "Length of the videos"
-    title: str
-    # what is on the axis, such as "seconds"
-    unit: str
-    # what the bars count, such as "videos"
-    counts: str
-    bins: tuple[Bin, ...]
-    # one sentence that says what to see, with its numbers; "" if there is none
-    note: str
+def _classifier(card: ClassifierCard) -> dict[str, object]:
+    return {
+        "classifier": card.name,
+        "classifier sha256": card.sha256,
+        "classifier input": " x ".join(map(str, card.input_size)),
+        "classifier outputs": card.outputs,
+    }
 
 
-class Picture(Record, frozen=True, kw_only=True):
-    """One video in a contact sheet."""
-
-    video_id: str
-    video_key: str
-    title: str
-    # http(s) address, or the path of a local file
-    url: str
-    target_id: str
-    # name of the class that it was looked up for
-    asked: str
-    # name of what the classifier saw most often, in how many of how many frames
-    seen: str
-    seen_frames: int
-    frames: int
-    outcome: str
-    # None for kept videos
-    reason: str | None
-    # index of the frame that is shown, among the first frames; whether it is the matching one
-    frame: int
-    is_match: bool
-    # of the matching frame; for others, the highest of what was seen
-    probability: float
-    # first frame that confirms the class, and how many do; None and 0 where none does
-    first_match: int | None
-    matching: int
-    # JPEG, base64; its height is 112 pixels at most
-    jpeg: str
-
-
-class Example(Record, frozen=True, kw_only=True):
-    """A video that failed."""
-
-    video_id: str
-    title: str
-    url: str
-    # original error text
-    error: str
-
-
-class Failure(Record, frozen=True, kw_only=True):
-    """One reason why candidates could not be looked at."""
-
-    reason: str
-    pairs: int
-    # what a later run does: "never", "next_run" or "wait"
-    policy: str
-    # what it means, and what one can do about it: one or two sentences
-    advice: str
-    examples: tuple[Example, ...]
-
-
-class Cost(Record, frozen=True, kw_only=True):
-    """What one stage took, and what it worked on."""
-
-    stage: str
-    cost: StageCost
-
-
-class Setting(Record, frozen=True, kw_only=True):
-    """One line of what the data set was made with."""
-
-    name: str
-    value: str
-
-
-class Advice(Record, frozen=True, kw_only=True):
-    """One thing to look at first: a sentence with its numbers, and what to do about it."""
-
-    # the class, name or reason that it is about
-    about: str
-    text: str
-
-
-class Facts(Record, frozen=True, kw_only=True):
-    """The whole page."""
-
-    dataset: str
-    # one sentence that sums up the run
-    summary: str
-    # "finished", or what is still missing: "running: 1,200 of 5,000 pairs have a verdict"
-    state: str
-    # whether some are left out of what is shown, since it was made from a part of the candidates
-    sampled: bool
-    # distinct videos that were kept, of distinct candidates
-    videos: int
-    kept_videos: int
-    # bytes of all shards of one format
-    clip_bytes: int
-    funnel: Funnel
-    # all pairs, by reason
-    rejected: dict[str, int]
-    failed: dict[str, int]
-    # the answers that one should find without scrolling, most urgent first, few each
-    thin: tuple[Advice, ...]
-    # how many classes are thin in all: one sentence can be about several
-    thin_classes: int
-    drop: tuple[Advice, ...]
-    chase: tuple[Advice, ...]
-    # in the order of the class list
-    classes: tuple[ClassRow, ...]
-    # by class in that order, its own name first
-    names: tuple[NameRow, ...]
-    # the commonest first
-    confusions: tuple[Confusion, ...]
-    # how many more there are
-    confusions_left_out: int
-    histograms: tuple[Histogram, ...]
-    kept_pictures: tuple[Picture, ...]
-    rejected_pictures: tuple[Picture, ...]
-    # why there are fewer pictures than there could be; "" if there is nothing to say
-    pictures_note: str
-    failures: tuple[Failure, ...]
-    costs: tuple[Cost, ...]
-    settings: tuple[Setting, ...]
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

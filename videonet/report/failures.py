@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from videonet.report.account import Account
-from videonet.report.facts import ClassRow, Example, Failure
 from videonet.report.funnel import ordered
+from videonet.report.inputs import ReportInput
+from videonet.report.page.content import ClassRow, Example, Failure
 from videonet.schemas.reason import Reason
 from videonet.schemas.verdict import Verdict
 
@@ -15,10 +15,10 @@ EXAMPLES = 5
 _DRAWN = 25
 
 
-def failures(account: Account, rows: Iterable[ClassRow]) -> tuple[Failure, ...]:
+def failures(given: ReportInput, rows: Iterable[ClassRow]) -> tuple[Failure, ...]:
     """The reasons that occur, the commonest first. `rows` are those of all classes."""
     counts = ordered(sum((Counter(row.failed) for row in rows), Counter()))
-    examples = _examples(account) if counts else {}
+    examples = _examples(given) if counts else {}
     return tuple(
         Failure(
             reason=reason,
@@ -36,15 +36,15 @@ def _what_to_do(reason: Reason) -> str:
     return f"{reason.explanation[:1].upper()}{reason.explanation[1:]}. {reason.advice}"
 
 
-def _examples(account: Account) -> dict[str, tuple[Example, ...]]:
+def _examples(given: ReportInput) -> dict[str, tuple[Example, ...]]:
     """A few videos of each reason, by chance, but always the same ones."""
-    drawn = account.db.execute(
+    drawn = given.db.rows(
         "select reason, arg_min({'file': file, 'row': row}, chance, ?) from pairs "
         "where outcome = 'failed' group by reason",
         [_DRAWN],
-    ).fetchall()
+    )
     places = {reason: [(each["file"], each["row"]) for each in videos] for reason, videos in drawn}
-    verdicts = account.verdicts_at([each for several in places.values() for each in several])
+    verdicts = given.db.verdicts_at([each for several in places.values() for each in several])
     return {
         reason: _distinct(verdicts[each] for each in several) for reason, several in places.items()
     }

@@ -4,37 +4,31 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from videonet.report.account import DOWNLOADED, KEPT, LONG_ENOUGH, MATCHING, Account
-from videonet.report.facts import ClassRow, Funnel
+from videonet.dataset.verdict_db import DOWNLOADED, KEPT, LONG_ENOUGH, MATCHING
+from videonet.report.inputs import ReportInput
+from videonet.report.page.content import ClassRow, Funnel
 from videonet.schemas.reason import Outcome
 
 
-def is_rebuilt(account: Account) -> bool:
-    """Whether the data set was made from a lock file: nothing was searched for or classified."""
-    # A setting that only newer manifests have.
-    return account.settings.get("lock") is not None
-
-
-def class_rows(account: Account) -> tuple[ClassRow, ...]:
+def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
     """One row a class, in the order of the class list."""
     counted: defaultdict[int, _Counted] = defaultdict(_Counted)
-    groups = account.db.execute(
+    groups = given.db.rows(
         "select target, outcome, reason, step, count(*), sum(clips) filter (outcome = 'kept') "
         "from pairs group by all"
-    ).fetchall()
+    )
     for target, outcome, reason, step, pairs, clips in groups:
         counted[target].add(outcome, reason, step, pairs, clips or 0)
-    rebuilt = is_rebuilt(account)
     rows = []
-    for position, target in enumerate(account.targets):
+    for position, target in enumerate(given.targets):
         own = counted[position]
-        funnel = own.funnel(account.lookup.matched.get(target.target_id, 0))
+        funnel = own.funnel(given.lookup.matched.get(target.target_id, 0))
         rows.append(
             ClassRow(
                 target_id=target.target_id,
                 name=target.name,
                 funnel=funnel,
-                quota=funnel.candidates if rebuilt else account.per_class,
+                quota=funnel.candidates if given.is_rebuilt else given.per_class,
                 rejected=ordered(own.reasons[Outcome.REJECTED]),
                 failed=ordered(own.reasons[Outcome.FAILED]),
             )

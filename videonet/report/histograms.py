@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from rich.filesize import decimal
 
-from videonet.report.account import Account
-from videonet.report.facts import Bin, ClassRow, Histogram
+from videonet.report.inputs import ReportInput
+from videonet.report.page.content import Bin, ClassRow, Histogram
 from videonet.report.wording import number, share
 
 CODECS = 8  # named one by one
@@ -47,59 +47,59 @@ _RATES = (
 _PROBABILITIES = tuple(_Range(i / 10, f"{i * 10}-{i * 10 + 10} %") for i in range(10))
 
 
-def histograms(account: Account, rows: Sequence[ClassRow]) -> tuple[Histogram, ...]:
+def histograms(given: ReportInput, rows: Sequence[ClassRow]) -> tuple[Histogram, ...]:
     """All histograms that have something to show. `rows` are those of all classes."""
     drawn = (
-        _lengths(account),
-        _sides(account),
-        _rates(account),
-        _codecs(account),
-        _first_matches(account),
-        _probabilities(account),
+        _lengths(given),
+        _sides(given),
+        _rates(given),
+        _codecs(given),
+        _first_matches(given),
+        _probabilities(given),
         _clips(rows),
-        _shards(account),
+        _shards(given),
     )
     return tuple(each for each in drawn if each.bins)
 
 
-def _lengths(account: Account) -> Histogram:
-    middle = _of_kept(account, "seconds", 0.5)
+def _lengths(given: ReportInput) -> Histogram:
+    middle = _of_kept(given, "seconds", 0.5)
     return Histogram(
         title="Length",
         unit="as measured, else as the source states it",
         counts=PAIRS,
-        bins=_bins(account, "seconds", _LENGTHS),
+        bins=_bins(given, "seconds", _LENGTHS),
         note="" if middle is None else f"Half of those kept have at least {middle:.1f} s.",
     )
 
 
-def _sides(account: Account) -> Histogram:
-    middle = _of_kept(account, "side", 0.5)
+def _sides(given: ReportInput) -> Histogram:
+    middle = _of_kept(given, "side", 0.5)
     return Histogram(
         title="Frame size",
         unit="short side, pixels",
         counts=PAIRS,
-        bins=_bins(account, "side", _SIDES),
+        bins=_bins(given, "side", _SIDES),
         note="" if middle is None else f"Half of those kept have at least {middle:,.0f} pixels.",
     )
 
 
-def _rates(account: Account) -> Histogram:
-    middle = _of_kept(account, "fps", 0.5)
+def _rates(given: ReportInput) -> Histogram:
+    middle = _of_kept(given, "fps", 0.5)
     return Histogram(
         title="Frame rate",
         unit="frames per second, rounded",
         counts=PAIRS,
-        bins=_bins(account, "fps", _RATES),
+        bins=_bins(given, "fps", _RATES),
         note="" if middle is None else f"Half of those kept have at least {middle:.4g}.",
     )
 
 
-def _codecs(account: Account) -> Histogram:
-    found = account.db.execute(
+def _codecs(given: ReportInput) -> Histogram:
+    found = given.db.rows(
         f"select codec, {_BY_OUTCOME} from pairs where codec is not null "  # noqa: S608  # constants
         "group by codec order by count(*) desc, codec"
-    ).fetchall()
+    )
     bins = [Bin(label=name, kept=k, rejected=r, failed=f) for name, k, r, f in found]
     shown, others = bins[:CODECS], bins[CODECS:]
     if others:
@@ -116,8 +116,8 @@ def _codecs(account: Account) -> Histogram:
     return Histogram(title="Codec", unit="", counts=PAIRS, bins=tuple(shown), note=note)
 
 
-def _first_matches(account: Account) -> Histogram:
-    frames = int(str(account.settings["frames"]))
+def _first_matches(given: ReportInput) -> Histogram:
+    frames = int(str(given.settings["frames"]))
     step = math.ceil(frames / 10)
     # Counted from 0, as in the verdicts.
     ranges = [_Range(0, "0")]
@@ -125,11 +125,11 @@ def _first_matches(account: Account) -> Histogram:
         first, last = max(least, 1), min(least + step, frames) - 1
         if first <= last:
             ranges.append(_Range(first, f"{first}-{last}" if first < last else f"{first}"))
-    found = account.db.execute(
+    found = given.db.rows(
         "select count(*), count(*) filter (first_match = 0), "
         "count(*) filter (first_match < ?) from pairs where first_match is not null",
         [step],
-    ).fetchall()
+    )
     ((matching, at_once, early),) = found
     note = ""
     if matching:
@@ -139,13 +139,13 @@ def _first_matches(account: Account) -> Histogram:
         title="First frame that matches",
         unit=f"of the first {number(frames, 'frame')}",
         counts=PAIRS,
-        bins=_bins(account, "first_match", ranges),
+        bins=_bins(given, "first_match", ranges),
         note=note,
     )
 
 
-def _probabilities(account: Account) -> Histogram:
-    low, middle = (_of_kept(account, "best_probability", part) for part in (0.1, 0.5))
+def _probabilities(given: ReportInput) -> Histogram:
+    low, middle = (_of_kept(given, "best_probability", part) for part in (0.1, 0.5))
     note = ""
     if low is not None and middle is not None:
         note = f"Half of those kept have at least {_percent(middle)}"
@@ -155,7 +155,7 @@ def _probabilities(account: Account) -> Histogram:
         title="Probability of the class in the frame that matches best",
         unit="as the classifier states it",
         counts=PAIRS,
-        bins=_bins(account, "best_probability", _PROBABILITIES),
+        bins=_bins(given, "best_probability", _PROBABILITIES),
         note=note,
     )
 
@@ -185,8 +185,8 @@ def _clips(rows: Sequence[ClassRow]) -> Histogram:
     )
 
 
-def _shards(account: Account) -> Histogram:
-    sizes = shard_sizes(account)
+def _shards(given: ReportInput) -> Histogram:
+    sizes = shard_sizes(given)
     ranges = [
         _Range(edge, f"{decimal(edge)} - {decimal(edge + width)}")
         for edge, width in _even(sizes, max(sizes, default=0) // 100)
@@ -206,15 +206,15 @@ def _shards(account: Account) -> Histogram:
     )
 
 
-def shard_sizes(account: Account) -> list[int]:
+def shard_sizes(given: ReportInput) -> list[int]:
     """Bytes of each shard of the first format: the others hold the same clips."""
-    if account.manifest is None:
+    if given.manifest is None:
         return []
-    folders = [shard.path.rpartition("/")[0] for shard in account.manifest.shards]
+    folders = [shard.path.rpartition("/")[0] for shard in given.manifest.shards]
     first = min(folders, default="")
     return [
         shard.bytes
-        for shard, folder in zip(account.manifest.shards, folders, strict=True)
+        for shard, folder in zip(given.manifest.shards, folders, strict=True)
         if folder == first
     ]
 
@@ -225,16 +225,16 @@ _BY_OUTCOME = ", ".join(
 )
 
 
-def _bins(account: Account, column: str, ranges: Sequence[_Range]) -> tuple[Bin, ...]:
+def _bins(given: ReportInput, column: str, ranges: Sequence[_Range]) -> tuple[Bin, ...]:
     """How often a column of `pairs` is within each of the ranges, from the first that occurs on."""
     whens = " ".join(
         f"when {column} < {later.least} then {index}" for index, later in enumerate(ranges[1:])
     )
     place = f"case {whens} else {len(ranges) - 1} end" if whens else "0"
-    found = account.db.execute(
+    found = given.db.rows(
         f"select {place} as place, {_BY_OUTCOME} from pairs "  # noqa: S608  # all of them constants
         f"where {column} is not null group by place"
-    ).fetchall()
+    )
     return _filled(ranges, {index: counts for index, *counts in found})
 
 
@@ -269,12 +269,12 @@ def _even(values: Sequence[int], least: int) -> list[tuple[int, int]]:
     return [(edge, width) for edge in range(min(values) // width * width, max(values) + 1, width)]
 
 
-def _of_kept(account: Account, column: str, part: float) -> float | None:
+def _of_kept(given: ReportInput, column: str, part: float) -> float | None:
     """The value that this part of the kept pairs is at or below; None if none has any."""
-    found = account.db.execute(
+    found = given.db.rows(
         f"select quantile_disc({column}, ?) from pairs where outcome = 'kept'",  # noqa: S608
         [part],
-    ).fetchall()
+    )
     value = found[0][0]
     return None if value is None else float(value)
 

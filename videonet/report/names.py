@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from videonet.report.account import Account
-from videonet.report.facts import NameRow
+from videonet.report.inputs import ReportInput
+from videonet.report.page.content import NameRow
 
 
 @dataclass(frozen=True)
-class Brought:
+class CountedName:
     """What one name brought, and what is needed besides to judge it."""
 
     row: NameRow
@@ -18,21 +18,19 @@ class Brought:
     only_no_match: int
 
 
-def brought(account: Account) -> tuple[Brought, ...]:
+def name_yield(given: ReportInput) -> tuple[CountedName, ...]:
     """One a name, also of those that brought nothing; by class, its own name first."""
-    counted = {
-        (target, name): counts for target, name, *counts in account.db.execute(_YIELD).fetchall()
-    }
-    return tuple(_rows(account, counted))
+    counted = {(target, name): counts for target, name, *counts in given.db.rows(_YIELD)}
+    return tuple(_rows(given, counted))
 
 
-def _rows(account: Account, counted: dict[tuple[int, str], list[int]]) -> Iterator[Brought]:
+def _rows(given: ReportInput, counted: dict[tuple[int, str], list[int]]) -> Iterator[CountedName]:
     searches = {
         (search.target_id, each.name.casefold()): each
-        for search in account.lookup.searches
+        for search in given.lookup.searches
         for each in search.names
     }
-    for position, target in enumerate(account.targets):
+    for position, target in enumerate(given.targets):
         for name in dict.fromkeys((target.name, *target.synonyms)):
             counts = counted.get((position, name), [0] * 6)
             candidates, kept, no_match, only, only_kept, only_no_match = counts
@@ -50,7 +48,7 @@ def _rows(account: Account, counted: dict[tuple[int, str], list[int]]) -> Iterat
                 results=search.results if search else None,
                 new=search.new if search else None,
             )
-            yield Brought(row, position, only_no_match)
+            yield CountedName(row, position, only_no_match)
 
 
 # Pairs with the same names are counted together first: there are few sets of names.

@@ -1,7 +1,6 @@
 """Contact sheets: a few kept and rejected videos of as many classes as possible, and what was seen.
 
-The pictures are those that the store keeps of each classified video, see
-`videonet.video.thumbnails`.
+The pictures are those that the store keeps of each classified video, see `videonet.thumbnail`.
 """
 
 import base64
@@ -11,9 +10,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from videonet.report.account import Account
-from videonet.report.facts import Picture
-from videonet.report.funnel import is_rebuilt
+from videonet.report.inputs import ReportInput
+from videonet.report.page.content import Picture
 from videonet.report.wording import label_names, target_names
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
@@ -53,22 +51,22 @@ class Drawn:
     of: int
 
 
-def pictures(account: Account, store: Store | None, limit: int = MOST) -> Pictures:
+def pictures(given: ReportInput, store: Store | None, limit: int = MOST) -> Pictures:
     """Pictures of at most `limit` kept and `limit` rejected pairs: always the same ones.
 
     `store` is that of the run; None: it is not here.
     """
-    if is_rebuilt(account):
+    if given.is_rebuilt:
         return Pictures((), (), _REBUILT)
     if store is None:
         return Pictures((), (), _NO_STORE)
-    kept, rejected = drawn_kept(account, limit), drawn_rejected(account, limit)
+    kept, rejected = drawn_kept(given, limit), drawn_rejected(given, limit)
     names = _Names(
         asked={
             target.target_id: name
-            for target, name in zip(account.targets, target_names(account.targets), strict=True)
+            for target, name in zip(given.targets, target_names(given.targets), strict=True)
         },
-        seen=label_names(account.labels),
+        seen=label_names(given.labels),
     )
     of_kept = _pictures(kept.verdicts, store, names)
     of_rejected = _pictures(rejected.verdicts, store, names)
@@ -76,14 +74,14 @@ def pictures(account: Account, store: Store | None, limit: int = MOST) -> Pictur
     return Pictures(of_kept, of_rejected, _note(kept, rejected, missing))
 
 
-def drawn_kept(account: Account, limit: int) -> Drawn:
+def drawn_kept(given: ReportInput, limit: int) -> Drawn:
     """At most `limit` kept pairs, spread over the classes."""
-    return _drawn(account, Outcome.KEPT, None, limit)
+    return _drawn(given, Outcome.KEPT, None, limit)
 
 
-def drawn_rejected(account: Account, limit: int) -> Drawn:
+def drawn_rejected(given: ReportInput, limit: int) -> Drawn:
     """At most `limit` pairs that show something else, spread over the classes."""
-    return _drawn(account, Outcome.REJECTED, Reason.NO_TOP1_MATCH, limit)
+    return _drawn(given, Outcome.REJECTED, Reason.NO_TOP1_MATCH, limit)
 
 
 # One pair of each class by chance, then another of each, until there are enough.
@@ -101,10 +99,10 @@ order by target, turn
 """
 
 
-def _drawn(account: Account, outcome: Outcome, reason: Reason | None, limit: int) -> Drawn:
+def _drawn(given: ReportInput, outcome: Outcome, reason: Reason | None, limit: int) -> Drawn:
     wanted = {"outcome": outcome.value, "reason": reason and reason.value, "limit": limit}
-    rows = account.db.execute(_DRAWN, wanted).fetchall()
-    verdicts = account.verdicts_at([(file, row) for file, row, _ in rows])
+    rows = given.db.rows(_DRAWN, wanted)
+    verdicts = given.db.verdicts_at([(file, row) for file, row, _ in rows])
     ordered = tuple(verdicts[file, row] for file, row, _ in rows)
     return Drawn(ordered, rows[0][2] if rows else 0)
 

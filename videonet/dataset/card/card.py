@@ -7,7 +7,6 @@ import re
 from importlib.resources import files
 from string import Template
 
-import duckdb
 import yaml
 
 from videonet.dataset.card.biases import biases
@@ -23,7 +22,6 @@ from videonet.dataset.card.provenance import (
     settings,
     what_a_label_is,
 )
-from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.report.wording import number
 from videonet.schemas.manifest import Manifest
@@ -42,17 +40,9 @@ _PART = re.compile(r"<!-- if ([\w ]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 def write_card(output: DatasetDir, manifest: Manifest) -> None:
     """Write OUT/README.md, for the verdicts that lie in OUT and the manifest that is to.
 
-    Raises UsageError if the verdicts cannot be read.
+    Raises UsageError if the verdicts or the lock file cannot be read.
     """
-    try:
-        numbers = numbers_of(output, setting(manifest, "max_clips"))
-    except duckdb.Error as error:
-        raise UsageError(
-            f"The verdicts of {output.root}, or its lock file, cannot be read "
-            f"({str(error).splitlines()[0]}); "
-            "`videonet verify` says what is damaged, and running the same curation again writes "
-            "them anew."
-        ) from error
+    numbers = numbers_of(output, setting(manifest, "max_clips"))
     facts = Facts(output, manifest, numbers)
     with drafted(output.root / NAME) as draft:
         draft.write_text(_card(facts), encoding="utf-8")

@@ -1,23 +1,21 @@
-"""What a data card says in numbers that the manifest lacks: counted from verdicts and lock file.
+"""The numbers of a data card that the manifest lacks, counted from verdicts and lock file."""
 
-All is counted in SQL, in bounded memory: the files are read once, into a table without long texts.
-"""
-
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
+from videonet.dataset.verdict_db import VerdictDB, open_verdicts
+from videonet.errors import UsageError
 from videonet.licence import is_creative_commons
-from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
 
-# More is put on disk.
-MEMORY = "1GB"
+# What a card counts of each pair.
+_COLUMNS = (
+    *("matched_names", "clips", "frames_matched", "best_probability", "seconds", "side", "fps"),
+    *("is_portrait", "has_other_script", "host", "licence", "channel", "content"),
+)
 
 LARGEST_CHANNELS = 10
 LICENCES_SHOWN = 20
@@ -113,58 +111,44 @@ class Numbers:
 def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
     """Count the verdicts in OUT, where a video has at most `max_clips`.
 
-    Raises duckdb.Error if they, or the lock file, cannot be read.
+    Raises UsageError if they, or the lock file, cannot be read.
     """
-    with _opened(output) as db:
-        ((kept_ms, longer, copies),) = _rows(db, _WHOLE.format(max_clips=max_clips))
-        ((all_hosts,),) = _rows(db, "select count(distinct host) from candidates")
+    with open_verdicts(output, _COLUMNS) as db:
+        ((kept_ms, longer, copies),) = db.rows(_WHOLE.format(max_clips=max_clips))
+        ((all_hosts,),) = db.rows("select count(distinct host) from candidates")
         return Numbers(
             candidates=_videos(db, "candidates"),
             kept=_videos(db, "kept"),
-            classes={target_id: Confirmation(*row) for target_id, *row in _rows(db, _CLASSES)},
-            hosts=tuple(_rows(db, _HOSTS)),
+            classes={target_id: Confirmation(*row) for target_id, *row in db.rows(_CLASSES)},
+            hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=_clip_seconds(db, output.root / LOCK_FILE),
+            clip_seconds=_clip_seconds(db, output.lock_file),
             longer=longer,
             copies=copies,
         )
 
 
-@contextmanager
-def _opened(output: DatasetDir) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the table `pairs`, and the views `candidates` and `kept`, a row a video."""
-    with (
-        tempfile.TemporaryDirectory(prefix="videonet-card-") as folder,
-        duckdb.connect(
-            f"{folder}/card.duckdb",
-            config={"memory_limit": MEMORY, "temp_directory": f"{folder}/spilled"},
-        ) as db,
-    ):
-        files = sorted(map(str, output.verdict_folder.glob("*-of-*.parquet")))
-        db.read_parquet(files).create_view("verdicts")
-        targets = output.targets()
-        ids, names = [each.target_id for each in targets], [each.name for each in targets]
-        db.execute(_TARGETS, [ids, names])
-        for statement in (_PAIRS, _CANDIDATES, _KEPT):
-            db.execute(statement)
-        yield db
-
-
-def _clip_seconds(db: duckdb.DuckDBPyConnection, lock: Path) -> float | None:
+def _clip_seconds(db: VerdictDB, lock: Path) -> float | None:
     """How long all clips are together, by a lock file; None: there is no such file."""
     if not lock.is_file():
         return None
-    ((microseconds,),) = db.execute(_SPANS, [str(lock)]).fetchall()
+    try:
+        ((microseconds,),) = db.rows(_SPANS, [str(lock)])
+    except duckdb.Error as error:
+        raise UsageError(
+            f"{lock} cannot be read ({str(error).splitlines()[0]}); running the same curation "
+            "again writes it anew."
+        ) from error
     return int(microseconds) / MICROSECONDS
 
 
-def _videos(db: duckdb.DuckDBPyConnection, view: str) -> Videos:
-    ((number, with_channel, channels, with_licence, other_script, *rest),) = _rows(
-        db, _VIDEOS.format(view=view)
+def _videos(db: VerdictDB, view: str) -> Videos:
+    ((number, with_channel, channels, with_licence, other_script, *rest),) = db.rows(
+        _VIDEOS.format(view=view)
     )
     (sized, portrait, enlarged, large, timed, slow, measured, quartiles) = rest
-    ((in_largest,),) = _rows(db, _LARGEST_CHANNELS.format(view=view))
+    ((in_largest,),) = db.rows(_LARGEST_CHANNELS.format(view=view))
     statements, creative_commons, commonest = _licences(db, view)
     return Videos(
         videos=number,
@@ -186,11 +170,9 @@ def _videos(db: duckdb.DuckDBPyConnection, view: str) -> Videos:
     )
 
 
-def _licences(
-    db: duckdb.DuckDBPyConnection, view: str
-) -> tuple[int, int, tuple[tuple[str, int], ...]]:
+def _licences(db: VerdictDB, view: str) -> tuple[int, int, tuple[tuple[str, int], ...]]:
     """How many statements there are, on how many videos a free one, and the commonest."""
-    answer = db.execute(_LICENCES.format(view=view))
+    answer = db.connection.execute(_LICENCES.format(view=view))
     statements = creative_commons = 0
     commonest: list[tuple[str, int]] = []
     while some := answer.fetchmany(10_000):
@@ -200,62 +182,15 @@ def _licences(
     return statements, creative_commons, tuple(commonest)
 
 
-def _rows(db: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
-    return db.execute(query).fetchall()
-
-
-# Given as lists: to take an Arrow table, DuckDB imports pandas, which takes longer than the rest.
-_TARGETS = """
-create table targets as select unnest(?::varchar[]) as target_id, unnest(?::varchar[]) as name
-"""
-
-# What differs between the pairs of one video is its class and what became of it. Channels and
-# contents are only told apart, so their hashes will do.
-_PAIRS = r"""
-create table pairs as
-select
-    hash(video_key) as video,
-    target_id,
-    outcome = 'kept' as is_kept,
-    if(outcome = 'kept', matched_names, null) as matched_names,
-    if(channel is null, null, hash(channel)) as channel,
-    nullif(trim(licence), '') as licence,
-    lower(regexp_extract(url, '^https?://(?:[^/?#]*@)?(\[[^\]]*\]|[^/:?#]+)', 1)) as host,
-    regexp_matches(title, '[^\p{Latin}\P{L}]') as other_script,
-    coalesce(duration, declared_duration) as seconds,
-    least(width, height) as side,
-    height > width as portrait,
-    fps,
-    reason,
-    frames_matched,
-    best_probability,
-    clips,
-    if(sha256 is null, null, hash(sha256)) as content
-from verdicts
-"""
-
-# The pairs of a video stand together, so it is counted once by looking back one row. Counting
-# distinct keys instead would hold all of them in memory.
-_CANDIDATES = """
-create view candidates as
-select * from (select *, lag(video) over () as before from pairs)
-where video is distinct from before
-"""
-_KEPT = """
-create view kept as
-select * from (select *, lag(video) over () as before from pairs where is_kept)
-where video is distinct from before
-"""
-
 _VIDEOS = f"""
 select
     count(*),
     count(channel),
     count(distinct channel),
     count(licence),
-    count(*) filter (other_script),
+    count(*) filter (has_other_script),
     count(side),
-    count(*) filter (portrait),
+    count(*) filter (is_portrait),
     count(*) filter (side < {SHORT_SIDE}),
     count(*) filter (side >= {LARGE}),
     count(fps),
@@ -297,13 +232,13 @@ select
     target_id,
     count(*) filter (frames_matched > 0),
     count(*) filter (reason = 'no_top1_match'),
-    count(*) filter (is_kept),
-    coalesce(sum(clips) filter (is_kept), 0)::bigint,
-    count(frames_matched) filter (is_kept),
-    count(*) filter (is_kept and frames_matched = 1),
-    count(*) filter (is_kept and best_probability <= {UNCERTAIN}),
-    count(*) filter (list_contains(matched_names, name))
-from pairs join targets using (target_id)
+    count(*) filter (outcome = 'kept'),
+    coalesce(sum(clips) filter (outcome = 'kept'), 0)::bigint,
+    count(frames_matched) filter (outcome = 'kept'),
+    count(*) filter (outcome = 'kept' and frames_matched = 1),
+    count(*) filter (outcome = 'kept' and best_probability <= {UNCERTAIN}),
+    count(*) filter (outcome = 'kept' and list_contains(matched_names, name))
+from pairs join targets using (target)
 group by target_id
 """  # noqa: S608  # constants of this project
 

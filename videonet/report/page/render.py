@@ -1,4 +1,4 @@
-"""Draws the report: all facts in one HTML file that opens from disk and asks nothing of the web."""
+"""The report as one HTML file that opens from disk and asks nothing of the web."""
 
 import base64
 import hashlib
@@ -6,7 +6,7 @@ import html
 import string
 from importlib import resources
 
-from videonet.report.facts import Facts
+from videonet.report.page.content import PageFacts
 
 # In the order in which they stand in the page's one script: each uses what is above it.
 _SCRIPTS = (
@@ -19,7 +19,7 @@ _SCRIPTS = (
 _ESCAPES = str.maketrans({each: f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"})
 
 
-def page_of(facts: Facts) -> str:
+def render_page(facts: PageFacts) -> str:
     """The page as HTML, the same for the same facts.
 
     The facts are in it as JSON, which the page's script draws as text.
@@ -54,7 +54,7 @@ def content_policy(style: str, script: str | None = None) -> str:
 
 
 def _read(name: str) -> str:
-    return (resources.files("videonet.report") / "page" / name).read_text("utf-8")
+    return (resources.files(__package__) / name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
