@@ -1,8 +1,9 @@
-"""What workers get: Beam's `--setup_file` makes an sdist of setup.py."""
+"""What workers and users get: an sdist for Beam's `--setup_file`, and a wheel."""
 
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -20,3 +21,46 @@ def test_what_is_staged_on_workers_holds_all_packages_and_the_class_list(tmp_pat
     modules = {str(file.relative_to(ROOT)) for file in (ROOT / "videonet").rglob("*.py")}
     assert modules <= staged
     assert "videonet/targets/imagenet1k.tsv" in staged
+
+
+def test_an_installation_brings_one_top_level_name(tmp_path: Path):
+    command = [
+        *("egg_info", "--egg-base", tmp_path),
+        *("build", "--build-base", tmp_path / "build"),
+        *("bdist_wheel", "--dist-dir", tmp_path, "--bdist-dir", tmp_path / "bdist"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "setup.py", "-q", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        names = {name.partition("/")[0] for name in files.namelist()}
+        inside = set(files.namelist())
+    assert {name for name in names if not name.endswith(".dist-info")} == {"videonet"}
+    data = ["py.typed", "targets/imagenet1k.tsv", "training/configs/vito_resnet50.toml"]
+    assert {f"videonet/{each}" for each in data} <= inside
+    assert any(
+        name.startswith("videonet/report/page/") and name.endswith(".css") for name in inside
+    )
+    assert any(name.startswith("videonet/dataset/card/") and ".md" in name for name in inside)
+
+
+def test_a_users_own_modules_called_schemas_and_pipelines_do_no_harm(tmp_path: Path):
+    for name in ("schemas", "pipelines"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the user's own')")
+    script = tmp_path / "script.py"
+    script.write_text("import videonet; print(len(videonet.resolve_targets('imagenet1k')))")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "1000\n", done.stderr
+
+
+def test_the_graph_is_a_program_within_a_checkout():
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.curate", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--targets" in done.stdout
