@@ -6,7 +6,7 @@ from typing import Any
 
 from demo.train_classifier import MODEL
 from tests.patience import PATIENCE
-from videonet.curation.context import open_classifier
+from videonet.curation.context import open_classifier, open_context
 from videonet.execution.execute import execute
 from videonet.execution.prepare import Request, prepare
 from videonet.pipelines.curate import curate as graph
@@ -29,8 +29,8 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "per_host": 8,
     }
     request = Request(source=source, targets=str(targets), **(given | options))
-    with exclusive_lock(request.store, request.out):
-        manifest = execute(prepare(request), graph, request.beam_options)
+    with exclusive_lock(request.store, request.out), open_context(prepare(request)) as context:
+        manifest = execute(context, graph, request.beam_options)
     assert manifest is not None
     return manifest
 

@@ -1,4 +1,4 @@
-"""Ending a run before it is done: one event of this process, which whoever waits looks at."""
+"""Ending a run before it is done: a signal of its own for each run, and whatever waits heeds it."""
 
 import signal
 import threading
@@ -6,43 +6,51 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Set: the run is to end, and what waits is to give up.
-event = threading.Event()
-
 
 class Stopped(BaseException):
     """The work was given up because the run is to end; it says nothing of the video.
 
-    No Exception, so that nobody takes it for a failure and records it.
+    No Exception, so that nothing takes it for a failure and records it.
     """
 
 
-def check() -> None:
-    """Raise Stopped if the run is to end."""
-    if event.is_set():
-        raise Stopped
+class StopSignal(threading.Event):
+    """Set when one run is to end; another run in the same process has another signal."""
+
+    def check(self) -> None:
+        """Raise Stopped if the run is to end."""
+        if self.is_set():
+            raise Stopped
 
 
 @contextmanager
-def on_interrupt() -> Iterator[None]:
-    """While this lasts, SIGINT sets the event, then does what it did before.
+def set_on_interrupt(stop: StopSignal) -> Iterator[None]:
+    """While this lasts, SIGINT sets `stop`, then does what it did before.
 
     Beam waits for the threads of its stages before a KeyboardInterrupt comes back from it, so the
-    threads have to hear of it first. Begins with the event cleared.
+    threads have to hear of it first; what goes wrong from then on is a KeyboardInterrupt too.
+    Python handles signals in the main thread: in any other, SIGINT leaves `stop` as it is.
     """
-    event.clear()
     before = signal.getsignal(signal.SIGINT)
-    # Who started us in the background wants it ignored; and only one thread handles signals.
+    # A process that was started in the background ignores it, and goes on doing so.
     if not callable(before) or threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    interrupted = False
+
     def interrupt(number: int, frame: FrameType | None) -> None:
-        event.set()
+        nonlocal interrupted
+        interrupted = True
+        stop.set()
         before(number, frame)
 
     signal.signal(signal.SIGINT, interrupt)
     try:
         yield
+    except Exception as error:
+        if interrupted:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.patience import PATIENCE, wait_for
-from videonet import stop_signal
 from videonet.curation import progress
 from videonet.curation.progress import RECENT, STAGES, Progress, begin_anew, costs_of, processes_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
+from videonet.stop_signal import Stopped, StopSignal
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
@@ -71,8 +71,10 @@ def are_saying() -> bool:
 
 
 def _stopped_after(seconds: float) -> None:
+    stop = StopSignal()
+    stop.set()
     time.sleep(seconds)
-    stop_signal.check()
+    stop.check()
 
 
 def process(name: str, stages: dict[str, StageCost], kept: int = 0) -> ProcessProgress:
@@ -145,12 +147,8 @@ def test_work_costs_its_time_and_is_one_item_with_its_bytes(counts: Progress):
 def test_work_that_fails_was_done_and_work_that_is_called_off_was_not(counts: Progress):
     with pytest.raises(ValueError, match="broken"), counts.at_work("scan"):
         raise ValueError("broken")
-    stop_signal.event.set()
-    try:
-        with pytest.raises(stop_signal.Stopped), counts.at_work("download"):
-            _stopped_after(0.01)
-    finally:
-        stop_signal.event.clear()
+    with pytest.raises(Stopped), counts.at_work("download"):
+        _stopped_after(0.01)
     stages = counts.now().stages
     assert (stages["scan"].items, stages["download"].items) == (1, 0)
     assert stages["download"].seconds > 0
@@ -264,9 +262,9 @@ def test_a_process_speaks_up_when_it_begins(
     begins(counts)
     wait_for(lambda: bool(processes_of(store, RUN)))
     assert said(store).process.rpartition("-")[2].isdigit()
-    assert progress.of_this_process() is counts
+    assert counts.is_active
     counts.end()
-    assert progress.of_this_process() is None
+    assert not counts.is_active
 
 
 @pytest.mark.usefixtures("quickly")
@@ -341,10 +339,10 @@ def test_counts_that_cannot_be_written_stop_nobody(tmp_path: Path, output: Datas
 
 def test_counts_keep_no_process_alive(tmp_path: Path):
     program = (
-        "from pathlib import Path; from videonet.storage.dataset_dir import Output; "
+        "from pathlib import Path; from videonet.storage.dataset_dir import DatasetDir; "
         "from videonet.curation.progress import Progress; "
         "from videonet.storage.store import Store; "
-        f"Progress(Store(Path({str(tmp_path)!r})), Output(Path('nowhere')), 'run').begin()"
+        f"Progress(Store(Path({str(tmp_path)!r})), DatasetDir(Path('nowhere')), 'run').begin()"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program],

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,13 @@ from tests.curated import VIDEONET, arguments
 from tests.curating import outcomes_of
 from tests.fetch.visiting import quick_web
 from tests.patience import PATIENCE, wait_for
-from videonet import stop_signal
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.reason import Outcome
+from videonet.stop_signal import Stopped, StopSignal, set_on_interrupt
 from videonet.storage.store import Store
 
 VIDEOS = 30
@@ -31,13 +31,6 @@ FEW = 12  # more than are downloaded at once
 # Seconds; who went on waiting for a silent server would do so for 20, or for the deadline of 600.
 SOON = 15
 LIMITS = FetchLimits(deadline=PATIENCE, silence=PATIENCE)
-
-
-@pytest.fixture
-def stop() -> Iterator[threading.Event]:
-    """The event that ends a run; it is over with the test."""
-    yield stop_signal.event
-    stop_signal.event.clear()
 
 
 @pytest.fixture
@@ -114,9 +107,9 @@ def test_a_run_that_is_scanning_ends(asked: Path):
 
 @pytest.mark.parametrize("behaviour", [Hang(), Hang(1500), Status(503, retry_after=50)])
 def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
-    asked: Path, stop: threading.Event, behaviour: Behaviour
+    asked: Path, behaviour: Behaviour
 ):
-    store, budget = Store(asked / "store"), DiskBudget(None)
+    store, budget, stop = Store(asked / "store"), DiskBudget(None), StopSignal()
     store.prepare()
     with VideoServer(asked / "files", {"0.mp4": behaviour}) as server:
         candidate = Candidate(
@@ -135,45 +128,61 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
         )
         threading.Timer(0.5, stop.set).start()
         begin = time.monotonic()
-        with pytest.raises(stop_signal.Stopped):
-            fetch(candidate, store, budget, LIMITS, quick_web(), "run")
+        with pytest.raises(Stopped):
+            fetch(candidate, store, budget, LIMITS, quick_web(stop), "run")
         assert time.monotonic() - begin < SOON
     assert store.fetch("url:key") is None
     assert budget.used == 0
     assert list((store.root / "tmp").iterdir()) == []
 
 
-def test_waiting_for_room_in_the_budget_is_called_off(stop: threading.Event):
-    budget = DiskBudget(100, used=90)
+def test_waiting_for_room_in_the_budget_is_called_off():
+    stop = StopSignal()
+    budget = DiskBudget(100, used=90, stop=stop)
     budget.begin()
     budget.begin()
     threading.Timer(0.2, stop.set).start()
     begin = time.monotonic()
-    with pytest.raises(stop_signal.Stopped):
+    with pytest.raises(Stopped):
         budget.take(20, PATIENCE)
     assert time.monotonic() - begin < SOON
     assert budget.used == 90
 
 
-def test_an_interrupt_sets_the_event_before_anything_else_and_the_next_run_begins_without_it(
-    stop: threading.Event,
-):
+def test_an_interrupt_sets_the_signal_before_anything_else():
+    stop = StopSignal()
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt), stop_signal.on_interrupt():
+        with pytest.raises(KeyboardInterrupt), set_on_interrupt(stop):
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
     assert stop.is_set()
-    with stop_signal.on_interrupt():
-        assert not stop.is_set()
 
 
-def test_an_interrupt_that_is_ignored_stays_ignored(stop: threading.Event):
+def test_what_goes_wrong_after_an_interrupt_is_an_interrupt():
+    def run(*, interrupted: bool) -> None:
+        with set_on_interrupt(StopSignal()):
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+            raise ValueError("as Beam ends when its stages were stopped")
+
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(interrupted=True)
+        with pytest.raises(ValueError, match="stages were stopped"):
+            run(interrupted=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored():
+    stop = StopSignal()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stop_signal.on_interrupt(), ended_by_interrupt(Console()):
+        with set_on_interrupt(stop), ended_by_interrupt(Console()):
             signal.raise_signal(signal.SIGINT)
         assert not stop.is_set()
     finally:

@@ -19,7 +19,7 @@ from tests.curated import Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
 from tests.locking import TARGETS, data_set, key_of, rewritten, verdict
 from videonet.cli.rebuild import show
-from videonet.curation.context import run_context
+from videonet.curation.context import open_context
 from videonet.dataset.lock_file import read_lock, write_lock
 from videonet.dataset.rebuild_diff import SHOWN, Rebuilt, compared
 from videonet.dataset.verify import verify
@@ -110,8 +110,11 @@ def request_for(folder: Path, **options: Any) -> Rebuild:
 def rebuild(lock: Path, folder: Path, **options: Any) -> Manifest:
     """Run `videonet rebuild` in this process, with OUT `folder/out` and the store beside it."""
     request = request_for(folder, **options)
-    with exclusive_lock(request.store, request.out):
-        manifest = execute(prepare_rebuild(request, read_lock(lock)), graph)
+    with (
+        exclusive_lock(request.store, request.out),
+        open_context(prepare_rebuild(request, read_lock(lock))) as context,
+    ):
+        manifest = execute(context, graph)
     assert manifest is not None
     return manifest
 
@@ -449,7 +452,8 @@ def test_the_formats_that_were_downloaded_are_asked_for_again(made: Made, tmp_pa
     with exclusive_lock(request.store, request.out):
         plan = prepare_rebuild(request, read_lock(lock))
     assert plan.settings.video_format == said
-    assert run_context(plan).web.access.options == asked
+    with open_context(plan) as context:
+        assert context.web.access.options == asked
 
 
 # Interrupted.

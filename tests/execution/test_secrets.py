@@ -12,6 +12,7 @@ from demo.train_classifier import MODEL
 from tests.curated import VIDEONET
 from tests.fetch.forwarding import ForwardProxy
 from tests.site import CLASSES, Condition, SiteVideo, VideoSite, environment, shared_films
+from videonet.curation.context import open_context
 from videonet.errors import UsageError
 from videonet.execution.prepare import Request, prepare
 from videonet.fetch.credentials import Access
@@ -121,7 +122,8 @@ def test_no_secret_is_in_a_plan_or_a_job_graph(request_with_secrets: Request):
     plan = prepare(request_with_secrets)
     assert not any(secret in plan.to_json().decode() for secret in SECRETS)
     pipeline = beam.Pipeline()
-    graph(pipeline, plan)
+    with open_context(plan):
+        graph(pipeline, plan)
     # It pickles all that its stages hold, and an Access refuses to be pickled.
     assert pipeline.to_runner_api().components.transforms
     with pytest.raises(RuntimeError, match="holds secrets"):

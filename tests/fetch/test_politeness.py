@@ -12,23 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fetch.refusing import HOST, LONG, PACE, FakeClock, refuse
-from videonet import stop_signal
 from videonet.fetch import rate_limit as politeness_module
 from videonet.fetch.failure import FetchError
 from videonet.fetch.rate_limit import REMEMBERED, Closed, HostState, Pace, Politeness, host_of
 from videonet.schemas.reason import Reason
+from videonet.stop_signal import Stopped, StopSignal
 
 
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
-
-
-@pytest.fixture
-def stop() -> Iterator[threading.Event]:
-    """The event that ends a run; it is over with the test."""
-    yield stop_signal.event
-    stop_signal.event.clear()
 
 
 # waiting
@@ -126,7 +119,7 @@ def test_a_download_waits_until_another_has_ended(clock, told):
 
 def test_a_connection_is_given_back_whatever_ends_the_download(clock):
     politeness = Politeness(Pace(connections=1), clock=clock)
-    for error in (FetchError(Reason.NETWORK, "broken"), stop_signal.Stopped()):
+    for error in (FetchError(Reason.NETWORK, "broken"), Stopped()):
         with pytest.raises(type(error)), politeness.download(HOST, 0):
             raise error
     hold(politeness, 0)
@@ -191,14 +184,15 @@ def test_who_waits_hears_at_once_that_the_host_was_closed(clock, told, ask):
 
 
 @pytest.mark.parametrize("ask", [hold, lambda politeness, left: politeness.turn(HOST, left)])
-def test_the_end_of_the_run_ends_every_wait(clock, stop, ask):
-    politeness = Politeness(Pace(requests_per_second=0.1, connections=1), clock=clock)
+def test_the_end_of_the_run_ends_every_wait(clock, ask):
+    stop = StopSignal()
+    politeness = Politeness(Pace(requests_per_second=0.1, connections=1), clock=clock, stop=stop)
     with politeness.download(HOST, 0):
         politeness.turn(HOST, 0)
         with waiting(ask, politeness, LONG) as other:
             stop.set()
-            assert isinstance(other.exception(LONG), stop_signal.Stopped)
-    with pytest.raises(stop_signal.Stopped):
+            assert isinstance(other.exception(LONG), Stopped)
+    with pytest.raises(Stopped):
         politeness.turn("example.com", LONG)
 
 

@@ -17,7 +17,6 @@ from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
-from videonet import stop_signal
 from videonet.fetch.acquire import fetch, part_here, release
 from videonet.fetch.credentials import Access
 from videonet.fetch.disk_budget import DiskBudget
@@ -27,6 +26,7 @@ from videonet.fetch.sparse_file import PartReader
 from videonet.fetch.ytdlp import Web
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Reason
+from videonet.stop_signal import Stopped, StopSignal
 from videonet.storage.store import Store
 from videonet.video.decode import first_frames
 
@@ -308,24 +308,23 @@ def test_of_a_video_within_a_page_a_part_is_fetched_too(large, store):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_end_of_a_run_ends_a_fetch_at_once_and_silently(large, store, name, capfd):
+    stop = StopSignal()
+
     class Ending(list):
         """The run is to end when a decoder asks for more than the first answer."""
 
         def append(self, request: object) -> None:
             super().append(request)
             if len(self) == 2:
-                stop_signal.event.set()
+                stop.set()
 
     odd = name.replace(" ", "-")
     (large / odd).write_bytes((large / name).read_bytes())
-    try:
-        with Withholding(large, {}).serving() as server:
-            server.log = Ending()
-            with pytest.raises(stop_signal.Stopped):
-                fetched(server.url(odd), store, frames=FRAMES)
-            assert len(server.log) == 2
-    finally:
-        stop_signal.event.clear()
+    with Withholding(large, {}).serving() as server:
+        server.log = Ending()
+        with pytest.raises(Stopped):
+            fetched(server.url(odd), store, frames=FRAMES, web=quick_web(stop))
+        assert len(server.log) == 2
     assert capfd.readouterr().err == ""
     assert store.video_bytes() == 0
 

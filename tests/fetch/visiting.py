@@ -16,6 +16,7 @@ from videonet.fetch.rate_limit import Pace
 from videonet.fetch.ytdlp import Web
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch
+from videonet.stop_signal import StopSignal
 from videonet.storage.store import Store
 
 # A deadline and a silence that never pass, and those that pass soon.
@@ -24,9 +25,9 @@ IMPATIENT = FetchLimits(deadline=1, attempts=3, wait=0.01, longest_wait=0.05, si
 NAME = "a video.mp4"
 
 
-def quick_web() -> Web:
+def quick_web(stop: StopSignal | None = None) -> Web:
     """Nobody else asks the servers of these tests, so nobody is waited for."""
-    return Web(Pace(requests_per_second=1000, pause=0.01))
+    return Web(Pace(requests_per_second=1000, pause=0.01), stop=stop)
 
 
 def candidate(url: str, *, root: Path | None = None) -> Candidate:

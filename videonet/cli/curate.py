@@ -203,6 +203,7 @@ def curate(
     console = Console(stderr=True)
     with ended_by_interrupt(console):
         # Beam is slow, --help need not be.
+        from videonet.curation.context import open_context
         from videonet.execution.execute import execute, hosts_no_longer_asked
         from videonet.execution.prepare import Request, prepare
         from videonet.fetch.credentials import Access, rate_of
@@ -249,12 +250,12 @@ def curate(
         )
         with exclusive_lock(store, out):
             plan = prepare(request)
-            with progress_line(console):
-                manifest = execute(plan, graph, request.beam_options)
+            with open_context(plan) as context, progress_line(console, context.progress):
+                manifest = execute(context, graph, request.beam_options)
     if manifest is None:
         console.print("The job was handed to its runner.")
         return
-    closed = hosts_no_longer_asked(plan)
+    closed = hosts_no_longer_asked(context)
     lookup = DatasetDir(out).lookup()
     show_outcome(Console(), plan, manifest, lookup, closed)
     raise typer.Exit(exit_code(manifest, lookup, closed))

@@ -16,6 +16,7 @@ from rich.progress import (
 
 from videonet.cli.status import shown_rate
 from videonet.curation import progress
+from videonet.curation.progress import Progress as Counts
 from videonet.curation.progress import duration
 from videonet.schemas.progress import ProcessProgress
 
@@ -24,11 +25,11 @@ _LOG_EVERY = 30.0  # seconds, elsewhere
 
 
 @contextmanager
-def progress_line(console: Console) -> Iterator[None]:
-    """Show the progress of the run that goes on inside, in this process."""
+def progress_line(console: Console, counts: Counts) -> Iterator[None]:
+    """Show what is counted of the run that goes on inside, in this process."""
     stop = threading.Event()
     show = _kept_up if console.is_terminal else _logged
-    thread = threading.Thread(target=show, args=(console, stop), daemon=True)
+    thread = threading.Thread(target=show, args=(console, counts, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -37,7 +38,7 @@ def progress_line(console: Console) -> Iterator[None]:
         thread.join()
 
 
-def _kept_up(console: Console, stop: threading.Event) -> None:
+def _kept_up(console: Console, counts: Counts, stop: threading.Event) -> None:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -49,39 +50,35 @@ def _kept_up(console: Console, stop: threading.Event) -> None:
     with bar:
         task: TaskID = bar.add_task(progress.Phase.TITLES, total=None, outcomes="")
         while not stop.wait(_REFRESH):
-            counts = _counts()
-            if counts is not None:
+            if counts.is_active:
+                now = counts.now()
                 bar.update(
                     task,
-                    description=_phase(counts),
-                    total=counts.pairs or None,
-                    completed=progress.done_in(counts),
-                    outcomes=_outcomes(counts),
+                    description=_phase(now),
+                    total=now.pairs or None,
+                    completed=progress.done_in(now),
+                    outcomes=_outcomes(now),
                 )
 
 
-def _logged(console: Console, stop: threading.Event) -> None:
+def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
     """A line now and then, and one whenever another kind of work begins."""
     logged = time.monotonic()
     phase = None
     while not stop.wait(_REFRESH):
-        counts, now = _counts(), time.monotonic()
-        if counts is None or (_phase(counts) is phase and now - logged < _LOG_EVERY):
+        if not counts.is_active:
             continue
-        phase, logged = _phase(counts), now
+        now, moment = counts.now(), time.monotonic()
+        if _phase(now) is phase and moment - logged < _LOG_EVERY:
+            continue
+        phase, logged = _phase(now), moment
         line = str(phase)
-        done = progress.done_in(counts)
-        if counts.pairs:
-            line += f": {done:,} of {counts.pairs:,}, {_outcomes(counts)}"
-        elif counts.searched:
-            line += f": {_outcomes(counts)}"
+        done = progress.done_in(now)
+        if now.pairs:
+            line += f": {done:,} of {now.pairs:,}, {_outcomes(now)}"
+        elif now.searched:
+            line += f": {_outcomes(now)}"
         console.print(line, highlight=False, soft_wrap=True)
-
-
-def _counts() -> ProcessProgress | None:
-    """What this process has counted; None: its run has not begun, or is over."""
-    at_work = progress.of_this_process()
-    return at_work.now() if at_work else None
 
 
 def _phase(counts: ProcessProgress) -> progress.Phase:

@@ -63,6 +63,7 @@ def rebuild(
     console = Console(stderr=True)
     with ended_by_interrupt(console):
         # Beam is slow, --help need not be.
+        from videonet.curation.context import open_context
         from videonet.dataset.lock_file import read_lock
         from videonet.dataset.rebuild_diff import compared, other_versions
         from videonet.execution.execute import execute, hosts_no_longer_asked
@@ -104,10 +105,10 @@ def rebuild(
                     soft_wrap=True,
                     markup=False,
                 )
-            with progress_line(console):
-                manifest = execute(plan, graph)
+            with open_context(plan) as context, progress_line(console, context.progress):
+                manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
-    closed = hosts_no_longer_asked(plan)
+    closed = hosts_no_longer_asked(context)
     output = DatasetDir(out)
     rebuilt = compared(opened, output, manifest)
     show(Console(soft_wrap=True, highlight=False), out, rebuilt, closed)

@@ -1,6 +1,8 @@
 """What the steps of a run share within one process: the store, the classifier, the disk budget."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from videonet.classifier.model import Classifier, load_classifier
@@ -14,12 +16,15 @@ from videonet.fetch.rate_limit import Pace
 from videonet.fetch.ytdlp import Web
 from videonet.schemas.run import Plan
 from videonet.shards.layout import shard_of
+from videonet.stop_signal import StopSignal
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
 
+# Of the runs that go on in this process, by plan: two of them share nothing. Stages find their
+# run's here, since Beam hands them copies of the plan and nothing else.
+_contexts: dict[Plan, "RunContext"] = {}
 _lock = threading.RLock()
-_workbenches: dict[Plan, "RunContext"] = {}
 _classifiers: dict[tuple[str, Device], Classifier] = {}
 
 
@@ -58,6 +63,8 @@ class RunContext(ReadContext):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         settings = plan.settings
+        # set when this run is to end
+        self.stop = StopSignal()
         self.fetch_limits = FetchLimits(
             max_bytes=settings.max_bytes,
             deadline=plan.deadline,
@@ -68,13 +75,21 @@ class RunContext(ReadContext):
         # the usual pace.
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
-        self.web = Web(pace, access_of(plan.run_id), plan.downloads)
+        self.web = Web(pace, access_of(plan.run_id), plan.downloads, stop=self.stop)
         # What takes the processor does so here: so many at once, whoever asks.
         self.computing = threading.Semaphore(plan.workers)
         limit = plan.disk_budget
-        self.budget = DiskBudget(limit, 0 if limit is None else self.store.video_bytes())
+        used = 0 if limit is None else self.store.video_bytes()
+        self.budget = DiskBudget(limit, used, stop=self.stop)
         self.progress = Progress(self.store, self.output, plan.run_id)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run is finished, or OUT belongs to another run by now."""
+        state = self.output.run_state()
+        belongs_to_it = state is not None and state.run_id == self.plan.run_id
+        return not belongs_to_it or self.output.manifest() is not None
 
     def position(self, target_id: str) -> int:
         """Where a target stands in the run's list, 0-based."""
@@ -86,15 +101,37 @@ class RunContext(ReadContext):
         return open_classifier(self.plan.classifier, self.plan.device)
 
 
-def run_context(plan: Plan) -> RunContext:
-    """The context of a run in this process for `plan`. The tools of an earlier run are put away."""
+@contextmanager
+def open_context(plan: Plan) -> Iterator[RunContext]:
+    """The context of a run that this process begins; stages find it until this ends."""
+    context = RunContext(plan)
     with _lock:
-        if plan not in _workbenches:
-            for context in _workbenches.values():
-                context.progress.end()
-            _workbenches.clear()
-            _workbenches[plan] = RunContext(plan)
-        return _workbenches[plan]
+        assert plan not in _contexts, "a plan is carried out once at a time"
+        _contexts[plan] = context
+    try:
+        yield context
+    finally:
+        context.progress.end()
+        with _lock:
+            _contexts.pop(plan, None)
+
+
+def run_context(plan: Plan) -> RunContext:
+    """The context of the run that `plan` describes, in this process.
+
+    Another machine's stages make it when the first of them asks: there is nothing that tells that
+    machine when a run begins or ends. It goes when another run comes and this one is over.
+    """
+    with _lock:
+        if plan not in _contexts:
+            if plan.local:
+                raise RuntimeError("the run is not open in this process: see open_context")
+            for other in [each for each in _contexts.values() if not each.plan.local]:
+                if other.is_over:
+                    other.progress.end()
+                    del _contexts[other.plan]
+            _contexts[plan] = RunContext(plan)
+        return _contexts[plan]
 
 
 def open_classifier(path_or_name: str, device: Device) -> Classifier:

@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from videonet import stop_signal
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
+from videonet.stop_signal import Stopped
 
 if TYPE_CHECKING:
     from videonet.storage.dataset_dir import DatasetDir  # slow, and not needed for --help
@@ -169,15 +169,17 @@ class Progress:
 
     def end(self) -> None:
         """Write the counts for the last time; nothing is written after this."""
-        global _at_work
         with self._lock:
             thread, going_on = self._thread, not self._over.is_set()
             self._over.set()
         if thread is not None and going_on:
             thread.join()
             self._say()
-        if _at_work is self:
-            _at_work = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the store is being kept informed: from the first count until the end."""
+        return self._thread is not None and not self._over.is_set()
 
     def show_life(self) -> None:
         """Keep the store informed from here on, though there may be nothing to count for long."""
@@ -201,7 +203,7 @@ class Progress:
         begin = time.monotonic()
         try:
             yield work
-        except stop_signal.Stopped:
+        except Stopped:
             work.items = 0
             raise
         finally:
@@ -282,9 +284,7 @@ class Progress:
 
     def _start(self) -> None:
         """Have a thread write the counts, unless there was one. The lock is held."""
-        global _at_work
         if self._thread is None:
-            _at_work = self
             self._thread = threading.Thread(
                 target=self._keep_saying, name="videonet-progress", daemon=True
             )
@@ -335,14 +335,6 @@ class Progress:
     def _by_reason(self, outcome: Outcome) -> dict[str, int]:
         counts = self._outcomes.items()
         return dict(sorted((reason, n) for (each, reason), n in counts if each is outcome and n))
-
-
-def of_this_process() -> Progress | None:
-    """The counts of the run that this process is at work on; None: of none."""
-    return _at_work
-
-
-_at_work: Progress | None = None
 
 
 # Outcome and reason, "" for none.

@@ -14,7 +14,6 @@ from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 
-from videonet import stop_signal
 from videonet.curation.context import ReadContext, RunContext
 from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
@@ -272,7 +271,7 @@ def _scanned(
 def _at_work(context: RunContext, stage: str) -> Iterator[Work]:
     """Take up the processor, when it is this one's turn, and count what that costs."""
     with context.computing:
-        stop_signal.check()
+        context.stop.check()
         with context.progress.at_work(stage) as work:
             yield work
 

@@ -4,39 +4,39 @@ import logging
 import os
 import platform
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from pathlib import Path
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from videonet import stop_signal
 from videonet.curation import progress
-from videonet.curation.context import run_context
+from videonet.curation.context import RunContext
 from videonet.errors import UsageError
 from videonet.execution.prepare import runner_of
 from videonet.fetch.entrusted import access_of
 from videonet.fetch.rate_limit import Closed
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Plan
-from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.store import Store
+from videonet.stop_signal import Stopped, set_on_interrupt
 from videonet.versions import versions
 
 # Adds the transforms of a run to a pipeline: see `videonet.pipelines.curate`.
 Graph = Callable[[beam.Pipeline, Plan], object]
 
 
-def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manifest | None:
+def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ()) -> Manifest | None:
     """Run the graph; the manifest, or None where only a graph was made or a job was begun.
 
-    Raises UsageError for input that turns out to be wrong on the way. KeyboardInterrupt leaves OUT
-    and the store so that the same plan, prepared again, goes on.
+    Raises UsageError for input that turns out to be wrong on the way. Raises Stopped once
+    `context.stop` is set. Stopped and KeyboardInterrupt leave OUT and the store so that the same
+    plan, prepared again, goes on.
     """
-    output = DatasetDir(Path(plan.out))
+    plan, output, store, counts = context.plan, context.output, context.store, context.progress
     begin = time.monotonic()
     facts: dict[str, object] = {
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,7 +49,7 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
         "beam": beam.__version__,
         "versions": versions(),
     }
-    store, before = Store(Path(plan.store)), output.plan()
+    before = output.plan()
     # Of another store we know nothing, and may not touch it.
     known = before is not None and before.store == plan.store and before.run_id != plan.run_id
     progress.begin_anew(store, plan.run_id, before.run_id if before and known else None)
@@ -58,20 +58,17 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
     options = PipelineOptions(list(beam_options))
     runner = FnApiRunner() if plan.local else runner_of(beam_options)
     if plan.local:
-        # What goes wrong in a stage comes back from it; Beam would print its traces besides.
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    counts = run_context(plan).progress
-    if plan.local:
         counts.begin()
     try:
         with (
-            stop_signal.on_interrupt(),
+            set_on_interrupt(context.stop),
+            _SILENCE if plan.local else nullcontext(),
             beam.Pipeline(runner=runner, options=options) as pipeline,
         ):
             graph(pipeline, plan)
     except Exception as error:
-        if stop_signal.event.is_set():
-            raise KeyboardInterrupt from error
+        if context.stop.is_set():
+            raise Stopped from error
         complaint = output.complaint()
         if complaint is None:
             raise
@@ -84,12 +81,41 @@ def execute(plan: Plan, graph: Graph, beam_options: Sequence[str] = ()) -> Manif
     facts["stages"] = progress.costs_of(store, plan.run_id)
     facts["hosts_no_longer_asked"] = [
         {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
-        for each in hosts_no_longer_asked(plan)
+        for each in hosts_no_longer_asked(context)
     ]
     output.write_run_facts(facts)
     return output.manifest()
 
 
-def hosts_no_longer_asked(plan: Plan) -> list[Closed]:
+def hosts_no_longer_asked(context: RunContext) -> list[Closed]:
     """The hosts that kept refusing this run until it left them alone, and when to come back."""
-    return run_context(plan).web.politeness.closed()
+    return context.web.politeness.closed()
+
+
+class _Silence:
+    """While runs go on in this process, Beam logs nothing but what is critical.
+
+    What goes wrong in a stage comes back from it; Beam would print its traces besides.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs = 0
+        self._level = logging.NOTSET
+
+    def __enter__(self) -> None:
+        logger = logging.getLogger("apache_beam")
+        with self._lock:
+            if self._runs == 0:
+                self._level = logger.level
+                logger.setLevel(logging.CRITICAL)
+            self._runs += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._runs -= 1
+            if self._runs == 0:
+                logging.getLogger("apache_beam").setLevel(self._level)
+
+
+_SILENCE = _Silence()

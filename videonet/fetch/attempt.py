@@ -5,7 +5,6 @@ from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from videonet import stop_signal
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
@@ -117,10 +116,10 @@ class Download:
                 stack.enter_context(self._web.politeness.download(host, _QUEUE))
                 stack.enter_context(self._web.downloads)
             self._clock = self._clock or Clock(self._limits.deadline)
-            repeatedly(self._limits)(self._attempt)
+            repeatedly(self._limits, self._web.stop)(self._attempt)
 
     def _attempt(self) -> None:
-        stop_signal.check()
+        self._web.stop.check()
         assert self._clock is not None
         self.attempts += 1
         missing = () if self.part is None else next(self.part.holes(), ())
@@ -233,7 +232,7 @@ class Download:
 
     def _arrived(self, so_far: int, announced: int) -> None:
         """Stop a download that breaks a limit, or for which there is no room by now."""
-        stop_signal.check()
+        self._web.stop.check()
         assert self._clock is not None
         if self._clock.left <= 0:
             raise FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")

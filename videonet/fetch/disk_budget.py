@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Condition
 
-from videonet import stop_signal
+from videonet.stop_signal import StopSignal
 
 # What a disk keeps free, bytes: records, shards and everything else on it need room too.
 RESERVE = 1_000_000_000
@@ -24,13 +24,14 @@ class DiskBudget:
     still make room, waiting is in vain, and whoever asks is told so.
     """
 
-    def __init__(self, limit: int | None, used: int = 0) -> None:
-        """`limit` and `used` in bytes; no limit with None."""
+    def __init__(self, limit: int | None, used: int = 0, *, stop: StopSignal | None = None) -> None:
+        """`limit` and `used` in bytes; no limit with None. `stop` ends every wait."""
         self._limit = limit
         self._used = used
         self._open = 0
         self._waiting = 0
         self._changed = Condition()
+        self._stop = stop or StopSignal()
 
     @property
     def used(self) -> int:
@@ -79,7 +80,7 @@ class DiskBudget:
             self._changed.notify_all()
             try:
                 while not (self._fits(wanted) or self._in_vain(wanted)):
-                    stop_signal.check()
+                    self._stop.check()
                     left = deadline - time.monotonic()
                     if left <= 0:
                         break

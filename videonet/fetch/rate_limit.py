@@ -16,8 +16,8 @@ from threading import Condition, Lock
 
 import yarl
 
-from videonet import stop_signal
 from videonet.fetch.failure import NotAskedError
+from videonet.stop_signal import StopSignal
 
 # Requests that a host's idle time saves up for it, as seconds at its current rate.
 BURST = 1.0
@@ -85,10 +85,17 @@ def host_of(url: str) -> str:
 class Politeness:
     """Says of all hosts when they may be asked. One a process, shared by its threads."""
 
-    def __init__(self, pace: Pace, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds that only grow."""
+    def __init__(
+        self,
+        pace: Pace,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        stop: StopSignal | None = None,
+    ) -> None:
+        """`clock` gives seconds that only grow; `stop` ends every wait."""
         self._pace = pace
         self._clock = clock
+        self._stop = stop or StopSignal()
         self._lock = Lock()
         # the one that was asked least lately first
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
@@ -141,7 +148,7 @@ class Politeness:
             try:
                 end = self._clock() + seconds
                 while True:
-                    stop_signal.check()
+                    self._stop.check()
                     if host.closed is not None:
                         raise NotAskedError(_why_closed(host.closed, self._pace))
                     now = self._clock()

@@ -21,7 +21,6 @@ from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.networking import Response
 from yt_dlp.utils import DownloadError
 
-from videonet import stop_signal
 from videonet.fetch.credentials import Access
 from videonet.fetch.failure import FetchError, NotAskedError, explain
 from videonet.fetch.http_range import DirectIE, Opening
@@ -32,6 +31,7 @@ from videonet.fetch.rate_limit import Pace, Politeness, Turn, host_of
 from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
 from videonet.schemas.reason import Reason
+from videonet.stop_signal import StopSignal
 
 _LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
 
@@ -49,10 +49,19 @@ class Web:
     """How one process goes about on the web: its pace, and what the user gave it to get in."""
 
     def __init__(
-        self, pace: Pace | None = None, access: Access | None = None, downloads: int | None = None
+        self,
+        pace: Pace | None = None,
+        access: Access | None = None,
+        downloads: int | None = None,
+        *,
+        stop: StopSignal | None = None,
     ) -> None:
-        """`downloads`: how many may go on at once, from all hosts; None: as many as asked for."""
-        self.politeness = Politeness(pace or Pace())
+        """`downloads`: how many may go on at once, from all hosts; None: as many as asked for.
+
+        `stop` ends every wait and every answer that takes long.
+        """
+        self.stop = stop or StopSignal()
+        self.politeness = Politeness(pace or Pace(), stop=self.stop)
         self.downloads: AbstractContextManager[Any] = (
             threading.Semaphore(downloads) if downloads else nullcontext()
         )
@@ -247,11 +256,11 @@ class Session(yt_dlp.YoutubeDL):
         except Exception as error:
             raise self._told(error) from error
         # To yt-dlp, a connection that we broke may look like the end of the file.
-        stop_signal.check()
+        self._web.stop.check()
         self._went_well()
 
     def _told(self, error: BaseException) -> FetchError:
-        stop_signal.check()
+        self._web.stop.check()
         if self._clock.left <= 0 and not isinstance(error, FetchError):
             return FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
         failure = explain(error)
@@ -286,7 +295,7 @@ class Session(yt_dlp.YoutubeDL):
             self._web.proxies.worked(self._proxy)
 
     def _guard(self) -> None:
-        while not stop_signal.event.is_set() and self._clock.left > 0:
+        while not self._web.stop.is_set() and self._clock.left > 0:
             if self._done.wait(min(_LOOK_UP, max(0.0, self._clock.left))):
                 return
         self._over.set()
@@ -301,11 +310,11 @@ class Session(yt_dlp.YoutubeDL):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def repeatedly(limits: FetchLimits) -> tenacity.Retrying:
+def repeatedly(limits: FetchLimits, stop: StopSignal) -> tenacity.Retrying:
     """Calls what is given until it works, or fails for good, or has used up attempts and time.
 
-    Waits in between with jitter, or as long as the server asked. A host that refuses is waited for
-    when its turn is, by all who ask it.
+    Waits in between with jitter, or as long as the server asked; `stop` ends a wait. A host that
+    refuses is waited for when its turn is, by all who ask it.
     """
     jitter = tenacity.wait_exponential_jitter(limits.wait, limits.longest_wait, jitter=limits.wait)
 
@@ -323,7 +332,7 @@ def repeatedly(limits: FetchLimits) -> tenacity.Retrying:
         # A wait that would pass the deadline is not begun.
         stop=tenacity.stop_after_attempt(limits.attempts)
         | tenacity.stop_before_delay(limits.deadline),
-        sleep=tenacity.sleep_using_event(stop_signal.event),
+        sleep=tenacity.sleep_using_event(stop),
         reraise=True,
     )
 

@@ -195,7 +195,7 @@ class LiveQuery:
 
         Raises FetchError if the site does not answer, Stopped when the run is to end.
         """
-        entry = repeatedly(self._asked.limits)(self._pull)
+        entry = repeatedly(self._asked.limits, self._asked.web.stop)(self._pull)
         if entry is not None:
             self._known.add(entry["id"])
         return entry
