@@ -14,7 +14,7 @@ from PIL import Image
 
 from videonet.errors import UsageError
 from videonet.files import drafted
-from videonet.report.page import content_policy, style_sheet
+from videonet.report.page.render import content_policy, style_sheet
 from videonet.report.video_sheet.frame_line import frame_line
 from videonet.report.video_sheet.view import VideoView, sentence
 from videonet.schemas.verdict import Verdict
