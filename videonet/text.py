@@ -1,6 +1,13 @@
-"""Texts as records and terminals can hold them."""
+"""Texts as records and terminals can hold them; numbers and names as people read them."""
 
 import re
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.filesize import decimal
+
+from videonet.schemas.label import Label
+from videonet.schemas.target import Target
 
 # The longest error text in a record, characters.
 ERROR_LENGTH = 300
@@ -31,3 +38,72 @@ def encodable(text: str) -> str:
 def as_shown(text: str) -> str:
     """`text` from a stranger's file as a terminal may show it: one line without control codes."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def number(count: int, one: str, many: str = "") -> str:
+    """A number with its noun in the singular or plural, such as "1,200 clips"."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def number_of(part: int, whole: int, one: str, many: str = "") -> str:
+    """A part of things, such as "998 of 1,000 classes"; where it is all of them, "8 classes"."""
+    everything = number(whole, one, many)
+    return everything if part == whole else f"{part:,} of {everything}"
+
+
+def share(part: int, whole: int) -> str:
+    """A share in percent that is 0 or 100 only where it is so exactly, such as "0.3 %"."""
+    percent = 100 * part / whole
+    if part in (0, whole):
+        return f"{percent:.0f} %"
+    if percent < 0.1:
+        return "less than 0.1 %"
+    if percent > 99.9:
+        return "more than 99.9 %"
+    return f"{percent:.1f} %" if percent < 10 or percent > 99 else f"{percent:.0f} %"
+
+
+def file_size(bytes: int) -> str:
+    """Bytes in the unit that people would take, such as "1.2 GB"."""
+    return decimal(bytes)
+
+
+def duration(seconds: float) -> str:
+    """How long work takes, in the units that one would say it in: "45 s", "3 h 20 min"."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 99.5:
+        return f"{seconds:.2g} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    if hours < 48:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def playing_time(seconds: float) -> str:
+    """How long videos are, in one unit: "12.5 s", "5.2 minutes", "3,204.0 hours"."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.1f} minutes"
+    return f"{seconds / 3600:,.1f} hours"
+
+
+def label_names(labels: Sequence[Label]) -> list[str]:
+    """The first name of each output; where two have the same, with what tells them apart."""
+    names = [label.name.partition(",")[0].strip() for label in labels]
+    marks = [label.wnid or f"output {index}" for index, label in enumerate(labels)]
+    return _told_apart(names, marks)
+
+
+def target_names(targets: Sequence[Target]) -> list[str]:
+    """The name of each class; where two have the same, with their ids."""
+    return _told_apart([each.name for each in targets], [each.target_id for each in targets])
+
+
+def _told_apart(names: Sequence[str], marks: Sequence[str]) -> list[str]:
+    occurrences = Counter(names)
+    return [
+        f"{name} ({mark})" if occurrences[name] > 1 else name
+        for name, mark in zip(names, marks, strict=True)
+    ]

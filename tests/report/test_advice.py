@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.report.written import target, verdict, write
 from videonet.report.facts import facts_of
 from videonet.report.page.content import PageFacts
-from videonet.report.wording import number, share
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 
@@ -240,16 +239,3 @@ def test_advice_is_a_few_sentences_about_what_there_is(
     assert bool(said.thin) == bool(said.thin_classes)
     assert len(said.thin) <= said.thin_classes <= len(said.classes)
     assert {each.about for each in said.chase} == set(said.failed)
-
-
-# Numbers in sentences.
-
-
-def test_numbers_agree_with_their_nouns():
-    assert number(1, "class", "classes") == "1 class"
-    assert number(1200, "clip") == "1,200 clips"
-
-
-def test_a_share_is_all_or_nothing_only_where_it_is():
-    assert (share(0, 7), share(7, 7), share(1, 4)) == ("0 %", "100 %", "25 %")
-    assert (share(1, 10_000), share(9_999, 10_000)) == ("less than 0.1 %", "more than 99.9 %")

@@ -26,7 +26,6 @@ from demo.server import VideoServer
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.curating import curate
 from tests.patience import PATIENCE, wait_for
-from videonet.cli.status import duration
 from videonet.curation.progress import Phase, costs_of, processes_of
 from videonet.report.status import MISSED, SILENCE, Status, status_of
 from videonet.schemas.manifest import Manifest
@@ -462,18 +461,3 @@ def test_a_program_reads_it_as_json(curated: Curated):
     assert (said["phase"], said["pairs"], said["kept"]) == ("finished", 5, 4)
     assert said["stages"]["scan"]["items"] == 4
     assert "one of them" in sentence(videonet("status", curated.out, "--json", "--watch"))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0.04, "0.04 s"),
-        (45.4, "45 s"),
-        (720, "12 min"),
-        (12_000, "3 h 20 min"),
-        (10_790, "3 h 0 min"),
-        (270_000, "3 d 3 h"),
-    ],
-)
-def test_a_time_is_in_the_units_that_one_would_say(seconds: float, said: str):
-    assert duration(seconds) == said

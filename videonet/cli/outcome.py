@@ -12,6 +12,7 @@ from rich.table import Table
 from videonet.schemas.manifest import Counts, Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup, Plan
+from videonet.text import number
 
 if TYPE_CHECKING:
     from videonet.fetch.rate_limit import Closed  # slow, and not needed for --help
@@ -51,11 +52,11 @@ def show_outcome(
     without = totals.kept_without_clip
     formats = plan.settings.formats
     console.print(
-        f"{_number(totals.titles, 'title')} looked at; {_number(totals.candidates, 'video')} "
+        f"{number(totals.titles, 'title')} looked at; {number(totals.candidates, 'video')} "
         f"found, {totals.kept_videos:,} kept"
         + (f" ({without:,} too short for a clip)" if without else "")
-        + f"; {_number(totals.clips, 'clip')} in "
-        f"{_number(len(manifest.shards) // len(formats), 'shard')}, as {' and '.join(formats)}.",
+        + f"; {number(totals.clips, 'clip')} in "
+        f"{number(len(manifest.shards) // len(formats), 'shard')}, as {' and '.join(formats)}.",
         soft_wrap=True,
     )
     quota = plan.settings.per_class
@@ -63,7 +64,7 @@ def show_outcome(
     if short:
         console.print(
             f"The quota of {quota:,} videos was not filled for {short:,} of "
-            f"{_number(len(by_pairs), 'class', 'classes')}."
+            f"{number(len(by_pairs), 'class', 'classes')}."
         )
     if lookup is not None and lookup.searches:
         _show_searches(console, lookup, quota)
@@ -87,7 +88,7 @@ def show_outcome(
     for each in closed:
         why = "kept refusing" if each.refusals > 1 else "asked for a long wait"
         console.print(
-            f"{each.host} {why} ({_number(each.refusals, 'refusal')} in a row), so it was no "
+            f"{each.host} {why} ({number(each.refusals, 'refusal')} in a row), so it was no "
             f"longer asked; run the same command again after {each.until:%Y-%m-%d %H:%M} UTC.",
             style="red",
             soft_wrap=True,
@@ -149,11 +150,6 @@ def _cells(counts: Counts) -> tuple[str, str, str, str]:
         _reasons(counts.rejected),
         _reasons(counts.failed),
     )
-
-
-def _number(number: int, one: str, many: str = "") -> str:
-    """A number with the noun in its singular or plural, such as 1,200 clips."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def _reasons(counts: Mapping[str, int]) -> str:

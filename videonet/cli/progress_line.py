@@ -17,8 +17,8 @@ from rich.progress import (
 from videonet.cli.status import shown_rate
 from videonet.curation import progress
 from videonet.curation.progress import Progress as Counts
-from videonet.curation.progress import duration
 from videonet.schemas.progress import ProcessProgress
+from videonet.text import duration
 
 _REFRESH = 0.5  # seconds, on a terminal
 _LOG_EVERY = 30.0  # seconds, elsewhere

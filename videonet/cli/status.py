@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group, RenderableType
-from rich.filesize import decimal
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from videonet.cli.interrupt import INTERRUPTED
-from videonet.curation.progress import duration
 from videonet.errors import UsageError
+from videonet.text import duration, file_size
 
 if TYPE_CHECKING:
     from videonet.report.status import Status  # slow, and not needed for --help
@@ -123,6 +122,6 @@ def _stages(seen: Status) -> Table:
         column.justify = "right"
     for name, cost in seen.stages.items():
         each = f"{cost.seconds / cost.items:.2f} s" if cost.items else ""
-        size = decimal(cost.bytes) if cost.bytes else ""
+        size = file_size(cost.bytes) if cost.bytes else ""
         table.add_row(name, f"{cost.items:,}", size, duration(cost.seconds), each)
     return table

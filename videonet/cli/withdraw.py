@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from videonet.text import number
+
 if TYPE_CHECKING:
     from videonet.dataset.withdraw import TakenOut  # slow, and not needed for --help
 
@@ -55,9 +57,9 @@ def _account(out: Path, done: TakenOut) -> list[str]:
     ]
     if done.rewritten or (done.new and done.finished):
         lines.append(
-            f"{out}: {_number(done.clips, 'clip')} taken out, "
-            f"{_number(done.verdicts, 'verdict')} changed, {done.rewritten:,} of "
-            f"{_number(done.shards, 'shard')} written anew."
+            f"{out}: {number(done.clips, 'clip')} taken out, "
+            f"{number(done.verdicts, 'verdict')} changed, {done.rewritten:,} of "
+            f"{number(done.shards, 'shard')} written anew."
         )
     if not done.finished:
         lines.append(
@@ -84,7 +86,3 @@ def _account(out: Path, done: TakenOut) -> list[str]:
         )
     lines += [f"{file} is not the store's and was left alone." for file in done.in_place]
     return lines
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

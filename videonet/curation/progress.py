@@ -373,15 +373,3 @@ def _added(costs: Iterable[Mapping[str, StageCost]]) -> dict[str, StageCost]:
 
 def _timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def duration(seconds: float) -> str:
-    """A time in the units that one would say it in, such as "45 s" or "3 h 20 min"."""
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    if seconds < 99.5:
-        return f"{seconds:.2g} s"
-    if minutes < 100:
-        return f"{minutes} min"
-    if hours < 48:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{hours // 24} d {hours % 24} h"

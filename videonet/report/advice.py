@@ -8,8 +8,8 @@ from typing import NamedTuple
 from videonet.report.inputs import ReportInput
 from videonet.report.names import CountedName
 from videonet.report.page.content import Advice, ClassRow, Failure
-from videonet.report.wording import number, share, target_names
 from videonet.schemas.reason import Reason
+from videonet.text import number, share, target_names
 
 # Of each kind; the tables have the rest.
 MOST = 5

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import Confusion
-from videonet.report.wording import label_names, target_names
+from videonet.text import label_names, target_names
 
 # A table of more is not read; how many there are besides is said.
 SHOWN = 500

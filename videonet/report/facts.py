@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.filesize import decimal
-
 from videonet.errors import UsageError
 from videonet.report.advice import names_to_drop, thin_classes, top_failures
 from videonet.report.confusions import confusions
@@ -20,10 +18,10 @@ from videonet.report.inputs import ReportInput, open_input, settings_of
 from videonet.report.names import name_yield
 from videonet.report.page.content import ClassRow, Funnel, PageFacts, Setting
 from videonet.report.pictures import pictures
-from videonet.report.wording import number
 from videonet.schemas.manifest import ClassifierCard
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
+from videonet.text import file_size, number, number_of
 from videonet.video.clips import DATASET
 
 
@@ -149,13 +147,11 @@ def _summary(rows: Sequence[ClassRow], funnel: Funnel, videos: _Videos, clip_byt
     if not funnel.kept:
         return f"None of {number(funnel.candidates, 'candidate')} was kept."
     with_kept = sum(row.funnel.kept > 0 for row in rows)
-    classes = number(len(rows), "class", "classes")
-    if with_kept < len(rows):
-        classes = f"{with_kept:,} of {classes}"
-    size = f", {decimal(clip_bytes)}" if clip_bytes else ""
+    classes = number_of(with_kept, len(rows), "class", "classes")
+    shards = f", {file_size(clip_bytes)}" if clip_bytes else ""
     return (
         f"{begin} were kept: {number(videos.kept, 'video')} in {classes}, "
-        f"{number(videos.clips, 'clip')}{size}."
+        f"{number(videos.clips, 'clip')}{shards}."
     )
 
 

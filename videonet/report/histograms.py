@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from rich.filesize import decimal
-
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import Bin, ClassRow, Histogram
-from videonet.report.wording import number, share
+from videonet.text import file_size, number, share
 
 CODECS = 8  # named one by one
 
@@ -188,14 +186,14 @@ def _clips(rows: Sequence[ClassRow]) -> Histogram:
 def _shards(given: ReportInput) -> Histogram:
     sizes = shard_sizes(given)
     ranges = [
-        _Range(edge, f"{decimal(edge)} - {decimal(edge + width)}")
+        _Range(edge, f"{file_size(edge)} - {file_size(edge + width)}")
         for edge, width in _even(sizes, max(sizes, default=0) // 100)
     ]
     note = ""
     if sizes:
-        note = f"{number(len(sizes), 'shard')} of {decimal(round(statistics.mean(sizes)))}"
+        note = f"{number(len(sizes), 'shard')} of {file_size(round(statistics.mean(sizes)))}"
         if len(sizes) > 1:
-            note += f" on average, from {decimal(min(sizes))} to {decimal(max(sizes))}"
+            note += f" on average, from {file_size(min(sizes))} to {file_size(max(sizes))}"
         note += "."
     return Histogram(
         title="Size of a shard",

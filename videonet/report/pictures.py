@@ -12,10 +12,10 @@ from PIL import Image
 
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import Picture
-from videonet.report.wording import label_names, target_names
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.storage.store import Store
+from videonet.text import label_names, target_names
 from videonet.video.thumbnails import frames_of
 
 # Most pictures of kept videos, and of rejected ones: together some 3 MB of the page.

@@ -22,9 +22,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column
 from torch import Tensor
 
-from videonet.curation.progress import duration
 from videonet.errors import UsageError
 from videonet.files import drafted
+from videonet.text import duration
 
 # Seconds between lines where there is no terminal, as elsewhere in `videonet`.
 SAY_EVERY = 30.0

@@ -15,7 +15,7 @@ from tests.curating import verdicts_of
 from tests.dataset.card.made_up import made_up, target, unseen, verdict
 from tests.dataset.card.reading import MARKDOWN, card_of, cells_of, elements_of, header_of
 from videonet.dataset.card.card import _size_category, write_card
-from videonet.dataset.card.markdown import plain, time
+from videonet.dataset.card.markdown import plain
 from videonet.dataset.finish import finish
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
@@ -235,20 +235,6 @@ def test_a_data_set_of_which_nothing_was_kept_has_a_card(tmp_path: Path):
 )
 def test_the_size_category_is_that_of_the_clips(clips: int, category: str):
     assert _size_category(clips) == category
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0, "0.0 s"),
-        (119.94, "119.9 s"),
-        (120, "2.0 minutes"),
-        (7200, "2.0 hours"),
-        (9e6, "2,500.0 hours"),
-    ],
-)
-def test_a_length_is_said_in_the_unit_that_people_take(seconds: float, said: str):
-    assert time(seconds) == said
 
 
 # Of all kinds.

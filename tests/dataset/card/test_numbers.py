@@ -15,7 +15,6 @@ from tests.curated import Curated, curated_once
 from tests.dataset.card.made_up import made_up, target, unseen, verdict
 from tests.dataset.card.reading import card_of, cells_of, header_of
 from videonet.dataset.card.card import write_card
-from videonet.dataset.card.markdown import time
 from videonet.dataset.card.numbers import numbers_of
 from videonet.licence import is_creative_commons
 from videonet.schemas.lock_file import LockedVideo
@@ -23,6 +22,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import arrow_schema
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.text import playing_time
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_the_length_of_the_clips_is_that_of_the_shards(curated: Curated):
         each["clip_end_timestamp"] - each["clip_start_timestamp"] for each in shards.to_pylist()
     )
     assert numbers_of(output, 4).clip_seconds == pytest.approx(microseconds / 1e6)
-    shown = ["length of the clips", time(microseconds / 1e6)]
+    shown = ["length of the clips", playing_time(microseconds / 1e6)]
     assert shown in cells_of((curated.out / "README.md").read_text())
 
 

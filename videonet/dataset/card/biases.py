@@ -6,7 +6,7 @@ import statistics
 from videonet.dataset.card.facts import Facts
 from videonet.dataset.card.markdown import of, plain, table
 from videonet.dataset.card.numbers import LARGE, LARGEST_CHANNELS, UNCERTAIN, Lengths
-from videonet.report.wording import number, share
+from videonet.text import number, share
 from videonet.video.clips import FRAME_RATE, SHORT_SIDE, WINDOW
 
 # Of fewer judged candidates, the share that was confirmed says little.

@@ -23,10 +23,10 @@ from videonet.dataset.card.provenance import (
     what_a_label_is,
 )
 from videonet.files import drafted
-from videonet.report.wording import number
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.text import number
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, JPEG_QUALITY, SHORT_SIDE
 
 NAME = "README.md"

@@ -1,9 +1,9 @@
 """What is in a data set: its classes, its sizes, and the licences that its sources state."""
 
 from videonet.dataset.card.facts import Facts
-from videonet.dataset.card.markdown import of, plain, size, table, time
-from videonet.report.wording import number, share
+from videonet.dataset.card.markdown import of, plain, table
 from videonet.schemas.target import Target
+from videonet.text import file_size, number, playing_time, share
 
 # With more classes than this, the fullest and the thinnest are shown.
 CLASSES_SHOWN = 50
@@ -31,18 +31,20 @@ def sizes(facts: Facts) -> str:
     rows = [
         ("kept videos", f"{totals.kept_videos:,}"),
         ("of them too short for a clip", f"{totals.kept_without_clip:,}"),
-        ("length of the kept videos", time(numbers.kept_seconds)),
+        ("length of the kept videos", playing_time(numbers.kept_seconds)),
         ("labels: pairs of kept video and class", f"{facts.labels:,}"),
         ("classes with a kept video", f"{sum(each.kept > 0 for each in counts):,}"),
         ("classes with a clip", f"{facts.classes_with_clips:,}"),
         ("clips", f"{totals.clips:,}"),
     ]
     if numbers.clip_seconds is not None:
-        rows.append(("length of the clips", time(numbers.clip_seconds)))
+        rows.append(("length of the clips", playing_time(numbers.clip_seconds)))
     for name in sorted(facts.formats):
         files = [each for each in facts.manifest.shards if each.path.startswith(f"clips/{name}/")]
         shards = number(len(files), "shard")
-        rows.append((f"`clips/{name}/`", f"{shards}, {size(sum(each.bytes for each in files))}"))
+        rows.append(
+            (f"`clips/{name}/`", f"{shards}, {file_size(sum(each.bytes for each in files))}")
+        )
     return table(("", "number"), rows)
 
 

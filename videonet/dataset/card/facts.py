@@ -6,10 +6,10 @@ from functools import cached_property
 
 from videonet.dataset.card.markdown import plain
 from videonet.dataset.card.numbers import Confirmation, Numbers
-from videonet.report.wording import number, target_names
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.target import Target
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.text import number, target_names
 
 _NONE = Confirmation(0, 0, 0, 0, 0, 0, 0, 0)
 

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from rich.filesize import decimal
-
-from videonet.report.wording import share
+from videonet.text import share
 
 # A longer one says no more, and makes a table that nobody can read.
 LONGEST = 120
@@ -40,17 +38,3 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int | Non
 def of(part: int, whole: int) -> str:
     """A part with its share, such as "1,200 (12 %)"; "unknown" where there is no whole."""
     return f"{part:,} ({share(part, whole)})" if whole else "unknown"
-
-
-def time(seconds: float) -> str:
-    """A length in the unit that people would take: "12.5 s", "5.2 minutes", "3,204 hours"."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.1f} minutes"
-    return f"{seconds / 3600:,.1f} hours"
-
-
-def size(number: int) -> str:
-    """Bytes in the unit that people would take, such as "1.2 GB"."""
-    return decimal(number)

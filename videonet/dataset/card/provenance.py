@@ -2,9 +2,9 @@
 
 from videonet.dataset.card.facts import Facts
 from videonet.dataset.card.markdown import of, plain, table
-from videonet.report.wording import number
 from videonet.schemas.reason import Reason
 from videonet.sources.search import searched_site
+from videonet.text import number
 
 _SOURCES = {
     "catalogue": "A catalogue of videos: a table with their titles and addresses",

@@ -10,13 +10,13 @@ from videonet.errors import UsageError
 from videonet.report.video_sheet.clips import load_clips
 from videonet.report.video_sheet.find import find_verdicts
 from videonet.report.video_sheet.view import ClassVerdict, VideoView
-from videonet.report.wording import label_names
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
+from videonet.text import label_names
 from videonet.video import thumbnails
 
 
