@@ -1,4 +1,4 @@
-"""budget: never more bytes than allowed, and nobody waits for ever."""
+"""videonet.fetch.disk_budget: never more bytes than allowed, and no wait without an end."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

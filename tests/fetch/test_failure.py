@@ -35,7 +35,7 @@ from tests.fetch.visiting import LIMITS, NAME, candidate
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, explain
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.schemas.reason import Policy, Reason
 from videonet.text import ERROR_LENGTH
 

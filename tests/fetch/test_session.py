@@ -16,7 +16,9 @@ from videonet.fetch.credentials import Access
 from videonet.fetch.failure import FetchError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace, host_of
-from videonet.fetch.ytdlp import Clock, Session, Web
+from videonet.fetch.retry import Clock
+from videonet.fetch.session import Session
+from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
 
 WATCH = "https://www.youtube.com/watch?v={}"
@@ -46,17 +48,6 @@ def test_sessions_at_the_same_time_share_no_extractor():
     web = Web()
     with session(web) as first, session(web) as second:
         assert first.get_info_extractor("Youtube") is not second.get_info_extractor("Youtube")
-
-
-def test_it_knows_the_extractors_of_yt_dlp_in_their_order_also_after_others():
-    import yt_dlp
-
-    usual = [*yt_dlp.YoutubeDL({"quiet": True})._ies]
-    web = Web()
-    for _ in range(2):
-        with session(web) as ours:
-            assert [*ours._ies] == [each for each in usual if each != "UnsupportedURL"]
-            ours.get_info_extractor("Youtube")
 
 
 def test_what_yt_dlp_keeps_on_disk_lies_in_the_cache(cache: Path):
@@ -154,16 +145,3 @@ def test_only_the_host_that_refused_is_blamed(tmp_path: Path):
     ):
         extract(ours, [choosy.url("page"), other.url("page")])
     assert [each.host for each in web.politeness.closed()] == [host_of(choosy.address)]
-
-
-def test_sessions_share_the_tls_context_that_their_options_ask_for():
-    """Reading the certificates takes longer than many a request."""
-    web = Web()
-    contexts = []
-    for _ in range(2):
-        with session(web) as each:
-            handler = each._request_director.handlers["Urllib"]
-            usual, legacy = (handler._make_sslcontext(legacy_ssl_support=x) for x in (None, True))
-            contexts.append((usual, legacy))
-    assert contexts[0] == contexts[1]
-    assert contexts[0][0] is not contexts[0][1]

@@ -13,7 +13,7 @@ from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch
 from videonet.stop_signal import StopSignal

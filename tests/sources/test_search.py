@@ -17,7 +17,7 @@ from tests.site.records import Condition
 from videonet.errors import UsageError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
 from videonet.schemas.search import Answer, Search
 from videonet.schemas.target import Target

@@ -13,7 +13,7 @@ from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.entrusted import access_of
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.schemas.run import Plan
 from videonet.shards.layout import shard_of
 from videonet.stop_signal import StopSignal

@@ -22,6 +22,7 @@ from videonet.fetch.disk_budget import RESERVE
 from videonet.fetch.entrusted import FILE_VARIABLE, entrust
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.redaction import Redaction
+from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.run import Plan, RunState
 from videonet.schemas.settings import Keep, Licence, Settings
 from videonet.schemas.target import Target
@@ -130,6 +131,7 @@ def prepared_store(means: RunOptions, videos: Path | None, *, local: bool) -> St
     `videos` is the folder of local files, if the run reads one.
     """
     _require_apart(means, videos)
+    check_yt_dlp()
     _check_access(means.access, local)
     store = Store(means.store)
     store.prepare()

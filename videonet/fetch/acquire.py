@@ -15,7 +15,7 @@ from videonet.fetch.failure import FetchError, too_large
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.redaction import Redaction
 from videonet.fetch.sparse_file import PartFile, digest_of
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.files import below, sha256_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch, Part

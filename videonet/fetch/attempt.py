@@ -8,11 +8,15 @@ from typing import Any, BinaryIO, cast
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
-from videonet.fetch.http_range import NotInPartsError, Opening, RemoteFile, can_be_asked_in_parts
+from videonet.fetch.http_range import NotInPartsError, RemoteFile
 from videonet.fetch.limits import FetchLimits, is_too_short
+from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import host_of
+from videonet.fetch.retry import Clock, repeatedly
+from videonet.fetch.session import Session
 from videonet.fetch.sparse_file import PartFile, PartReader
-from videonet.fetch.ytdlp import Clock, Session, Web, repeatedly
+from videonet.fetch.web import Web
+from videonet.fetch.ytdlp import FileRequests, YtDlp, is_one_plain_file
 from videonet.licence import is_creative_commons
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.reason import Reason
@@ -123,9 +127,9 @@ class Download:
         assert self._clock is not None
         self.attempts += 1
         missing = () if self.part is None else next(self.part.holes(), ())
-        opening = Opening(*missing) if self._in_parts else None
+        probe = RangeProbe(*missing) if self._in_parts else None
         take = self._take if self._in_parts else None
-        session = Session(self._web, self._clock, self._limits, self._options(), opening, take)
+        session = Session(self._web, self._clock, self._limits, self._options(), probe, take)
         try:
             with session, session.outcome():
                 session.extract_info(self._candidate.url, download=True)
@@ -140,16 +144,17 @@ class Download:
         if self.part is None and not self.file.exists():
             raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
 
-    def _take(self, session: Session, info: dict[str, Any]) -> bool:
+    def _take(self, session: YtDlp, info: dict[str, Any]) -> bool:
         """Fetch what is needed in parts; False if that cannot be."""
-        opening = session.opening
-        assert opening is not None
+        probe = session.probe
+        assert probe is not None
         if (
             self._in_parts
-            and info["url"] not in opening.refused
-            and can_be_asked_in_parts(info, session.params)
+            and info["url"] not in probe.refused
+            and is_one_plain_file(info, session.params)
         ):
-            remote = RemoteFile(session, info, self.part, self._begun, self._arrived, opening)
+            requests = FileRequests(session, info)
+            remote = RemoteFile(requests, self.part, self._begun, self._on_bytes, probe)
             with suppress(NotInPartsError):
                 if self._frames is None:
                     remote.fill_all()
@@ -167,7 +172,7 @@ class Download:
         """Have the first frames read, so that all that they need is here."""
         with PartReader(remote.part, remote.fill) as reader:
             try:
-                read_first_frames(cast("BinaryIO", reader), frames, remote.foresee)
+                read_first_frames(cast("BinaryIO", reader), frames, remote.prefetch_until)
             except VideoError as error:
                 raise FetchError(error.reason, str(error)) from error
             finally:
@@ -228,9 +233,9 @@ class Download:
     def _check(self, progress: dict[str, Any]) -> None:
         """Called by yt-dlp for every block."""
         self.announced = int(progress.get("total_bytes") or 0) or None
-        self._arrived(int(progress.get("downloaded_bytes") or 0), self.announced or 0)
+        self._on_bytes(int(progress.get("downloaded_bytes") or 0), self.announced or 0)
 
-    def _arrived(self, so_far: int, announced: int) -> None:
+    def _on_bytes(self, so_far: int, announced: int) -> None:
         """Stop a download that breaks a limit, or for which there is no room by now."""
         self._web.stop.check()
         assert self._clock is not None

@@ -23,7 +23,9 @@ import pyarrow.parquet as pq
 from videonet.errors import UsageError
 from videonet.fetch.failure import FetchError
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.ytdlp import Clock, Session, Web, repeatedly
+from videonet.fetch.retry import Clock, repeatedly
+from videonet.fetch.session import Session
+from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
 from videonet.schemas.record import arrow_schema
 from videonet.schemas.search import Answer

@@ -1,4 +1,4 @@
-"""politeness: no host is asked faster than it bears, and one that keeps refusing is left alone."""
+"""videonet.fetch.rate_limit: a host that refuses is asked less, and at last no more."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""videonet.fetch: what is here of a video, from run to run."""
+"""videonet.fetch.acquire: the state of a video, from run to run."""
 
 import functools
 import hashlib
@@ -20,7 +20,7 @@ from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.fetch.acquire import fetch, is_here, release, worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.rate_limit import Pace
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.files import sha256_of
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Policy, Reason

@@ -20,10 +20,10 @@ from tests.fetch.withholding import Withholding
 from videonet.fetch.acquire import fetch, part_here, release
 from videonet.fetch.credentials import Access
 from videonet.fetch.disk_budget import DiskBudget
-from videonet.fetch.http_range import OPENING
+from videonet.fetch.range_probe import FIRST_BYTES
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.sparse_file import PartReader
-from videonet.fetch.ytdlp import Web
+from videonet.fetch.web import Web
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Reason
 from videonet.stop_signal import Stopped, StopSignal
@@ -122,7 +122,7 @@ def test_a_file_no_larger_than_the_first_request_is_here_as_a_whole(folder, stor
     with VideoServer(folder) as server:
         record = first_of(server, store, "a video.mp4")
         assert len(server.requests()) == 1
-    assert len(video) < OPENING
+    assert len(video) < FIRST_BYTES
     assert record.here
     assert record.part is None
     assert store.file(record).read_bytes() == video
@@ -225,7 +225,7 @@ def test_a_file_above_the_size_limit_is_too_large_at_the_first_answer(large, sto
     limits = replace(LIMITS, max_bytes=1_000_000)
     with VideoServer(large) as server:
         record = first_of(server, store, NAMES[0], limits=limits)
-        assert sent(server) <= OPENING
+        assert sent(server) <= FIRST_BYTES
     assert record.reason is Reason.TOO_LARGE
     assert record.bytes == (large / NAMES[0]).stat().st_size
     assert record.part is None

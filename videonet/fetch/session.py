@@ -1,0 +1,165 @@
+"""One session with yt-dlp: at the pace of each host, and never longer than is allowed.
+
+Every request of yt-dlp's extractors and downloaders goes through `Session.urlopen`.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Self
+
+from yt_dlp.networking import Response
+from yt_dlp.utils import DownloadError
+
+from videonet.fetch.failure import FetchError, NotAskedError, explain
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.proxies import is_proxy_fault
+from videonet.fetch.range_probe import RangeProbe
+from videonet.fetch.rate_limit import Turn, host_of
+from videonet.fetch.retry import PASSING, Clock
+from videonet.fetch.web import Web
+from videonet.fetch.ytdlp import YtDlp, break_off
+from videonet.schemas.reason import Reason
+
+_LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
+
+# An extractor could not read a page, or gave a text that is not known.
+_UNEXPLAINED = frozenset({Reason.EXTRACTION, Reason.INTERNAL})
+
+# These do not show how a host takes the requests.
+_NO_ANSWER = frozenset({Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT, Reason.INTERNAL})
+
+
+class Session(YtDlp):
+    """yt-dlp for one attempt: waits for a permit of each host, and breaks off what takes too long.
+
+    A server that sends one byte now and then keeps a read alive for ever, and yt-dlp checks
+    nothing until the read returns.
+    """
+
+    def __init__(
+        self,
+        web: Web,
+        clock: Clock,
+        limits: FetchLimits,
+        options: Mapping[str, Any],
+        probe: RangeProbe | None = None,
+        take: Callable[[YtDlp, dict[str, Any]], bool] | None = None,
+    ) -> None:
+        """`options` are yt-dlp's; `probe` and `take`: see `YtDlp`."""
+        self._web = web
+        self._clock = clock
+        # whether any host was asked
+        self.asked = False
+        self._failure: Exception | None = None
+        # the failure of the latest request that another attempt may help
+        self.setback: FetchError | None = None
+        # by host, the latest last
+        self._turns: dict[str, Turn] = {}
+        self._responses: list[Response] = []
+        self._done = threading.Event()
+        self._over = threading.Event()
+        self._proxy = web.proxies.take()
+        silence = {"socket_timeout": max(0.1, min(limits.silence, clock.left))}
+        parameters = silence | dict(options) | web.access.parameters(self._proxy)
+        super().__init__(parameters, web.cookies, web.shared, probe, take)
+
+    def __enter__(self) -> Self:
+        """Begin to watch the clock."""
+        threading.Thread(target=self._guard, daemon=True).start()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the connections."""
+        self._done.set()
+        super().__exit__(*error)
+        # Extractors refer to this session for long, and would keep its connections alive.
+        self._responses.clear()
+
+    def urlopen(self, request: Any) -> Response:
+        """Send a request, once its host may be asked. Raises what yt-dlp raises, and FetchError."""
+        host = host_of(request if isinstance(request, str) else request.url)
+        self._failure = None
+        turn = self._web.politeness.turn(host, self._clock.left)
+        self._turns.pop(host, None)
+        self._turns[host] = turn
+        self.asked = True
+        try:
+            response: Response = super().urlopen(request)
+        except Exception as error:
+            self._failure = error
+            failure = explain(error)
+            overloaded = failure.reason is Reason.SERVER_ERROR and failure.retry_after is not None
+            if failure.reason is Reason.RATE_LIMITED or overloaded:
+                # The extractor may go on without this answer, and not report the refusal.
+                turn.refused(failure.retry_after)
+            if failure.reason in PASSING:
+                self.setback = failure
+            raise
+        self._responses.append(response)
+        if self._over.is_set():
+            self._interrupt()
+        return response
+
+    @contextmanager
+    def outcome(self) -> Iterator[None]:
+        """Report how the work inside ends to hosts and proxies. Raises nothing but FetchError."""
+        try:
+            yield
+        except DownloadError as error:
+            if error.__context__ is None:
+                # yt-dlp's downloaders report the cause of a broken transfer as text alone.
+                error.__context__ = self._failure
+            raise self._failed(error) from error
+        except Exception as error:
+            raise self._failed(error) from error
+        # To yt-dlp, a connection that `_guard` broke off may look like the end of the file.
+        self._web.stop.check()
+        self._went_well()
+
+    def _failed(self, error: BaseException) -> FetchError:
+        self._web.stop.check()
+        if self._clock.left <= 0 and not isinstance(error, FetchError):
+            return FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
+        failure = explain(error)
+        if isinstance(failure, NotAskedError):
+            return failure
+        if self._proxy is not None and is_proxy_fault(self._failure or error):
+            self._web.proxies.rest(self._proxy)
+            # The video is not at fault: another attempt takes another proxy.
+            return FetchError(Reason.NETWORK, str(failure))
+        if failure.reason in _UNEXPLAINED and self.setback is not None:
+            # Extractors go on without a page that was refused, and end with another text. The
+            # limit of the host that refused knows already.
+            return self.setback
+        if failure.reason is Reason.RATE_LIMITED:
+            self._refused(failure)
+        elif failure.reason not in _NO_ANSWER:
+            self._went_well()
+        return failure
+
+    def _refused(self, failure: FetchError) -> None:
+        """Slow down the host that was asked last: it answered 429, or its page wants no bots."""
+        if self._turns:
+            self._turns.popitem()[1].refused(failure.retry_after)
+        if self._proxy is not None:
+            self._web.proxies.rest(self._proxy)
+
+    def _went_well(self) -> None:
+        for turn in self._turns.values():
+            turn.succeeded()
+        self._turns.clear()
+        if self._proxy is not None:
+            self._web.proxies.worked(self._proxy)
+
+    def _guard(self) -> None:
+        while not self._web.stop.is_set() and self._clock.left > 0:
+            if self._done.wait(min(_LOOK_UP, max(0.0, self._clock.left))):
+                return
+        self._over.set()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        for response in self._responses:
+            break_off(response)

@@ -1,0 +1,51 @@
+"""What all sessions of one run share: the pace of hosts, credentials, cookies and proxies."""
+
+import threading
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
+from typing import Any
+
+from yt_dlp.cookies import YoutubeDLCookieJar
+
+from videonet.fetch.credentials import Access
+from videonet.fetch.proxies import ProxyPool
+from videonet.fetch.rate_limit import Pace, Politeness
+from videonet.fetch.ytdlp import SharedParts, check_yt_dlp
+from videonet.stop_signal import StopSignal
+
+
+class Web:
+    """How one run uses the web within one process."""
+
+    def __init__(
+        self,
+        pace: Pace | None = None,
+        access: Access | None = None,
+        downloads: int | None = None,
+        *,
+        stop: StopSignal | None = None,
+    ) -> None:
+        """`downloads`: the most at once from all hosts; None: no limit.
+
+        `stop` ends every wait and every answer that takes long.
+
+        Raises UsageError for a yt-dlp that does not fit, and for cookies that cannot be read.
+        """
+        check_yt_dlp()
+        self.stop = stop or StopSignal()
+        self.politeness = Politeness(pace or Pace(), stop=self.stop)
+        self.downloads: AbstractContextManager[Any] = (
+            threading.Semaphore(downloads) if downloads else nullcontext()
+        )
+        self.access = access or Access()
+        self.redaction = self.access.redaction
+        self.proxies = ProxyPool(self.access.proxies)
+        self.shared = SharedParts()
+
+    @cached_property
+    def cookies(self) -> YoutubeDLCookieJar:
+        """The user's cookies, if any, read once. Sessions share the cookies that sites add.
+
+        An extractor sets its cookies and logs in once in its life, which is longer than a session.
+        """
+        return self.access.cookie_jar() or YoutubeDLCookieJar()
