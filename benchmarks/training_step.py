@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from videonet.training.config import Config, load
-from videonet.training.distributed import joined
+from videonet.training.distributed import init
 from videonet.training.logger import StepLine, lines_of
-from videonet.training.methods.ema import target_of
+from videonet.training.methods.ema import make_target
 from videonet.training.methods.vito import vito_loss
 from videonet.training.models.network import PerView
 from videonet.training.train import network_of, train
@@ -87,7 +87,7 @@ def measure(config: Config, name: str, data: Path, steps: int, rounds: int) -> M
     """Both in turns."""
     bare, trained, waited = [], [], []
     for _ in range(rounds):
-        with joined(config.train.device) as ranks, closing(bare_steps(config, ranks.device)) as run:
+        with init(config.train.device) as ranks, closing(bare_steps(config, ranks.device)) as run:
             seconds = [next(run) for _ in range(WARM_UP + steps)]
             bare.append(statistics.median(seconds[WARM_UP:]))
         with tempfile.TemporaryDirectory() as folder:
@@ -110,7 +110,7 @@ def bare_steps(config: Config, device: torch.device) -> Generator[float, None, N
     """Seconds of each step that is nothing but forward and backward passes."""
     layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
     online = network_of(config).to(memory_format=layout).to(device)
-    learner, follower = PerView(online), PerView(target_of(online))
+    learner, follower = PerView(online), PerView(make_target(online))
     if config.train.compile:
         learner.compile()
         follower.compile()

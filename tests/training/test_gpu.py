@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from videonet.training.augment.augmentation import A1, A2, augmented  # noqa: E402
-from videonet.training.methods.ema import target_of, update  # noqa: E402
+from videonet.training.methods.ema import make_target, update  # noqa: E402
 from videonet.training.methods.vito import vito_loss  # noqa: E402
 from videonet.training.models.network import Network, PerView  # noqa: E402
 from videonet.training.optimizer import LARS, parameter_groups  # noqa: E402
@@ -50,7 +50,7 @@ def test_a_whole_step_never_waits_for_the_gpu(frames, waiting_is_an_error, negat
     torch.manual_seed(0)
     online = Network("test_resnet", 2, "attention", 6, 10, 4)
     online = online.to(memory_format=torch.channels_last).to("cuda")
-    target = target_of(online)
+    target = make_target(online)
     learner, follower = PerView(online), PerView(target)
     optimizer = lars(online)
     frames, videos, random = frames.to("cuda"), VIDEOS.to("cuda"), seeded(1)

@@ -17,7 +17,7 @@ torch.set_num_threads(1)
 from torch import distributed, nn  # noqa: E402
 from torch.nn.parallel import DistributedDataParallel  # noqa: E402
 
-from videonet.training.methods.ema import target_of, update  # noqa: E402
+from videonet.training.methods.ema import make_target, update  # noqa: E402
 from videonet.training.methods.vito import vito_loss  # noqa: E402
 from videonet.training.models.network import Network, PerView  # noqa: E402
 from videonet.training.models.sync_batchnorm import AllReduceBatchNorm, synchronised  # noqa: E402
@@ -113,7 +113,7 @@ def learn(negatives: str, rank: int = 0, ranks: int = 1, synchronise: bool = Tru
             nn.init.normal_(parameter, 0.5)
     if synchronise:
         synchronised(online, "cpu")
-    target = target_of(online)
+    target = make_target(online)
     begun = copy.deepcopy(online.state_dict())
     learner: nn.Module = PerView(online)
     if ranks > 1:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from videonet.errors import UsageError
-from videonet.training.settings import check_name, converted, nearest, shown
+from videonet.training.config_values import check_name, converted, nearest, shown
 
 _Positive = Annotated[float, Meta(gt=0)]
 _Count = Annotated[int, Meta(ge=1)]

@@ -28,7 +28,7 @@ class Ranks:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
+def init(device: str) -> Iterator[Ranks]:
     """Join the other ranks that torchrun started, if it did.
 
     `device` is "cpu", "cuda" (one GPU a rank) or "auto": a GPU if there is one. Raises UsageError
@@ -60,7 +60,7 @@ def mean_over_ranks(value: Tensor) -> Tensor:
     return mean
 
 
-def said_by_first(number: int) -> int:
+def broadcast(number: int) -> int:
     """The number that rank 0 gives, on every rank; each must ask."""
     if not distributed.is_initialized():
         return number

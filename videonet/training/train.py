@@ -31,10 +31,10 @@ from videonet.training.augment.augmentation import RECIPES, augmented
 from videonet.training.config import Config, as_dict, to_toml
 from videonet.training.data.clip_index import open_clip_index
 from videonet.training.data.loader import batches
-from videonet.training.data.to_device import to_device
-from videonet.training.distributed import joined, mean_over_ranks, said_by_first
+from videonet.training.data.prefetch import prefetch_to_device
+from videonet.training.distributed import broadcast, init, mean_over_ranks
 from videonet.training.logger import RunLogger
-from videonet.training.methods.ema import target_of, update
+from videonet.training.methods.ema import make_target, update
 from videonet.training.methods.vito import vito_loss
 from videonet.training.models.network import Network, PerView
 from videonet.training.models.sync_batchnorm import synchronised
@@ -54,7 +54,7 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
     """
     with ExitStack() as stack:
         # ------------------------------------------------------------------ the processes
-        ranks = stack.enter_context(joined(config.train.device))
+        ranks = stack.enter_context(init(config.train.device))
         writes = ranks.rank == 0
         console = console if writes and console else Console(quiet=True)
 
@@ -73,14 +73,14 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
         layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
         online = network_of(config).to(memory_format=layout).to(ranks.device)
         synchronised(online, ranks.device.type)
-        target = target_of(online)
+        target = make_target(online)
 
         # ------------------------------------------------------------------ the optimiser
         optimizer = optimizer_of(config.optimizer, online)
         peak = peak_learning_rate(config.optimizer.base_lr, batch)
 
         # ------------------------------------------------------------------ going on
-        done = said_by_first(checkpoint.newest_step(run) if writes else 0)
+        done = broadcast(checkpoint.newest_step(run) if writes else 0)
         if done:
             found = checkpoint.load(checkpoint.path_of(run, done))
             checkpoint.check_goes_on(found, run, as_dict(config), dataset.manifest_sha256)
@@ -119,12 +119,12 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
             )
 
         # ------------------------------------------------------------------ the loop
-        journal = None
+        logger = None
         pictured = None
         if writes:
             with drafted(run / "config.toml") as draft:
                 draft.write_text(to_toml(config), encoding="utf-8")
-            journal = stack.enter_context(
+            logger = stack.enter_context(
                 RunLogger(run, resumed_at=done, steps=steps, console=console)
             )
             if config.log.picture_every:
@@ -144,7 +144,7 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
             steps=steps,
             pin_memory=ranks.device.type == "cuda",
         )
-        clips = to_device(examples, ranks.device)
+        clips = prefetch_to_device(examples, ranks.device)
         waited = 0.0
         for step in range(done, steps):
             asked = time.perf_counter()
@@ -193,8 +193,8 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
             # What is left of it.
             if _due(done, config.log.every, steps):
                 mean = mean_over_ranks(loss)
-                if journal is not None:
-                    journal.step(
+                if logger is not None:
+                    logger.step(
                         done,
                         loss=mean,
                         learning_rate=rate,
@@ -203,16 +203,16 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
                         waited=waited,
                     )
                 waited = 0.0
-            if journal is None:
+            if logger is None:
                 continue
-            with journal.aside():
+            with logger.aside():
                 if _due(done, config.log.retrieval_every, steps):
                     shares = evaluation.retrieval(online, dataset, config)
-                    journal.evaluation(done, "retrieval", shares)
+                    logger.evaluation(done, "retrieval", shares)
                 if pictured is not None and _due(done, config.log.picture_every, steps):
                     picture = attention_of(online, pictured, config.augmentation.size)
                     if picture is not None:
-                        journal.picture(done, picture)
+                        logger.picture(done, picture)
                 if _due(done, config.log.checkpoint_every, steps):
                     checkpoint.check_finite(online, done)
                     state: dict[str, Any] = {

@@ -20,8 +20,8 @@ from videonet.training.augment.image_operations import (
     flipped,
     resized_crop,
     saturated,
-    sent,
     solarised,
+    to_device,
     to_grayscale,
 )
 
@@ -147,7 +147,7 @@ _JITTERS = (brightened, contrasted, saturated, adjust_hue)
 def normalised(images: Tensor) -> Tensor:
     """Images as the network takes them: less ImageNet's mean, by its standard deviation."""
     mean, std = (
-        sent(torch.tensor(each, dtype=images.dtype).view(3, 1, 1), images.device)
+        to_device(torch.tensor(each, dtype=images.dtype).view(3, 1, 1), images.device)
         for each in (MEAN, STD)
     )
     return (images - mean) / std
@@ -161,7 +161,7 @@ def _change(
     which = chosen.nonzero().squeeze(1)
     if len(which):
         given = [each[which] for each in parameters]
-        which = sent(which, views.device)
+        which = to_device(which, views.device)
         views[which] = operation(views[which], *given)
 
 

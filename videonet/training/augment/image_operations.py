@@ -1,8 +1,8 @@
 """What can be done to images, a batch at a time, with parameters of its own for each image.
 
 Images are [N, 3, H, W], RGB, floating point in [0, 1]; parameters are [N], one an image. Each
-operation is torchvision's. None waits for a GPU: what it needs from the CPU is `sent`, and nothing
-is fetched back.
+operation is torchvision's. None waits for a GPU: what an operation needs from the CPU goes through
+`to_device`, and nothing comes back.
 """
 
 import torch
@@ -15,7 +15,7 @@ SOLARISE_FROM = 0.5
 LUMA = (0.2989, 0.587, 0.114)
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
     """Values on a device, for which the CPU does not wait.
 
     A GPU copies by itself from pinned memory alone; torch keeps that until it is copied.
@@ -56,7 +56,7 @@ def resized_together(images: Tensor, crop: Tensor, size: int) -> Tensor:
     That is 0.2 GFLOP for a frame of 256x341 pixels to 224.
     """
     count, channels, height, width = images.shape
-    top, left, tall, wide = sent(crop, images.device).unbind(1)
+    top, left, tall, wide = to_device(crop, images.device).unbind(1)
     # Frames are stored with the channels last: these are views of them then, not copies.
     lines = _floating(images.permute(0, 2, 3, 1).reshape(count, height, width * channels))
     down = _bicubic(top, tall, height, size, lines.dtype)
@@ -180,5 +180,5 @@ def _floating(images: Tensor) -> Tensor:
 
 def _per_image(values: Tensor, like: Tensor) -> Tensor:
     """One value an image, [N], in a shape, a dtype and on a device that go with `like`."""
-    values = sent(values, like.device).to(like.dtype)
+    values = to_device(values, like.device).to(like.dtype)
     return values.view(-1, *(1,) * (like.ndim - 1))

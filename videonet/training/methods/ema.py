@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 
-def target_of(online: nn.Module) -> nn.Module:
+def make_target(online: nn.Module) -> nn.Module:
     """A copy of the online network to begin with, which learns nothing by itself.
 
     It stays in training mode: its batch norms normalise by the statistics of the batch, as in

@@ -20,8 +20,8 @@ from videonet.training.logger import EvaluationLine, RunLogger, StepLine, lines_
 STEPS = 40
 
 
-def tell(journal: RunLogger, step: int, loss: float = 0.0, waited: float = 0.0) -> None:
-    journal.step(
+def tell(logger: RunLogger, step: int, loss: float = 0.0, waited: float = 0.0) -> None:
+    logger.step(
         step,
         loss=torch.tensor(loss or 8.0 - step / 100),
         learning_rate=step / 1000,
@@ -33,10 +33,10 @@ def tell(journal: RunLogger, step: int, loss: float = 0.0, waited: float = 0.0) 
 
 def keep(run: Path, first: int, last: int, console: Console | None = None) -> None:
     """Let a run go on from step `first` to `last`, a line every tenth step."""
-    with RunLogger(run, resumed_at=first, steps=STEPS, console=console) as journal:
+    with RunLogger(run, resumed_at=first, steps=STEPS, console=console) as logger:
         for step in range(first + 1, last + 1):
             if step % 10 == 0:
-                tell(journal, step)
+                tell(logger, step)
 
 
 def said(run: Path) -> list[tuple[int, float]]:
@@ -66,22 +66,22 @@ def test_every_line_is_json_with_all_that_a_plot_needs(tmp_path):
 
 
 def test_a_line_is_there_as_soon_as_it_is_said(tmp_path):
-    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
-        tell(journal, 10)
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as logger:
+        tell(logger, 10)
         # As one who kills the process finds it.
         assert [step for step, _ in said(tmp_path)] == [10]
 
 
 def test_times_are_those_of_one_step_without_what_went_on_aside(tmp_path):
     now = [100.0]
-    with RunLogger(tmp_path, resumed_at=20, steps=STEPS, clock=lambda: now[0]) as journal:
+    with RunLogger(tmp_path, resumed_at=20, steps=STEPS, clock=lambda: now[0]) as logger:
         now[0] += 3
-        with journal.aside():
+        with logger.aside():
             now[0] += 500
         now[0] += 1
-        tell(journal, 30, waited=0.5)
+        tell(logger, 30, waited=0.5)
         now[0] += 2
-        tell(journal, 40, waited=0.25)
+        tell(logger, 40, waited=0.25)
     first, second = lines_of(tmp_path)
     # Ten steps each.
     assert (first.seconds, second.seconds) == pytest.approx((0.4, 0.2))
@@ -111,10 +111,10 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_path)
 
 
 def test_what_was_found_of_a_step_is_kept_if_its_checkpoint_was_the_last(tmp_path):
-    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as logger:
         for step in (10, 20):
-            tell(journal, step)
-            journal.evaluation(step, "retrieval", {"same_video": step / 100})
+            tell(logger, step)
+            logger.evaluation(step, "retrieval", {"same_video": step / 100})
     keep(tmp_path, 10, STEPS)
     found = [(line.step, line.values) for line in lines_of(tmp_path) if hasattr(line, "values")]
     assert found == [(10, {"same_video": 0.1})]
@@ -124,8 +124,8 @@ def test_nested_evaluations_are_one_line_and_a_curve_each(tmp_path):
     output = io.StringIO()
     values = {"same_video": {"top_1": 0.5, "chance": 0.125}, "class": 0.25}
     console = Console(file=output, width=200)
-    with RunLogger(tmp_path, resumed_at=0, steps=STEPS, console=console) as journal:
-        journal.evaluation(10, "retrieval", values)
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS, console=console) as logger:
+        logger.evaluation(10, "retrieval", values)
     assert lines_of(tmp_path) == [EvaluationLine(10, "retrieval", values)]
     assert shown_by_tensorboard(tmp_path) == {
         "retrieval/same_video/top_1": [(10, 0.5)],
@@ -140,8 +140,8 @@ def test_nested_evaluations_are_one_line_and_a_curve_each(tmp_path):
 def test_pictures_are_files_and_in_tensorboard(tmp_path):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     image = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
-    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
-        journal.picture(500, image)
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as logger:
+        logger.picture(500, image)
     file = tmp_path / "pictures" / "attention-00000500.png"
     assert np.array_equal(np.asarray(Image.open(file)), np.asarray(image))
     found = accumulators.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
@@ -151,20 +151,20 @@ def test_pictures_are_files_and_in_tensorboard(tmp_path):
 
 def test_without_tensorboard_there_are_none_of_its_files_and_all_else(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
-        tell(journal, 10)
-        journal.evaluation(10, "retrieval", {"same_video": 0.5})
-        journal.picture(10, Image.new("RGB", (4, 4)))
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as logger:
+        tell(logger, 10)
+        logger.evaluation(10, "retrieval", {"same_video": 0.5})
+        logger.picture(10, Image.new("RGB", (4, 4)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "pictures"]
     assert len(lines_of(tmp_path)) == 2
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence_and_is_not_logged(tmp_path, loss):
-    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as journal:
-        tell(journal, 10)
+    with RunLogger(tmp_path, resumed_at=0, steps=STEPS) as logger:
+        tell(logger, 10)
         with pytest.raises(UsageError, match=rf"The loss is {loss} at step 20.*optimizer\.base_lr"):
-            tell(journal, 20, loss=loss)
+            tell(logger, 20, loss=loss)
     assert [step for step, _ in said(tmp_path)] == [10]
 
 
@@ -182,9 +182,9 @@ def test_where_there_is_no_terminal_the_first_and_the_last_line_are_said_and_few
 def test_on_a_terminal_one_line_is_kept_up_and_leaves_nothing_behind(tmp_path):
     output = io.StringIO()
     console = Console(file=output, width=160, force_terminal=True)
-    with RunLogger(tmp_path, resumed_at=20, steps=STEPS, console=console) as journal:
-        tell(journal, 30)
-        journal.evaluation(30, "retrieval", {"class": 0.25})
+    with RunLogger(tmp_path, resumed_at=20, steps=STEPS, console=console) as logger:
+        tell(logger, 30)
+        logger.evaluation(30, "retrieval", {"class": 0.25})
     written = output.getvalue()
     assert "step 30, retrieval: class 0.25" in written
     assert "loss 7.700, " in written.rpartition("class 0.25")[2]

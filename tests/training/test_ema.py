@@ -9,7 +9,7 @@ import timm  # noqa: E402
 from timm.layers.drop import DropBlock2d, DropPath  # noqa: E402
 from torch import nn  # noqa: E402
 
-from videonet.training.methods.ema import target_of, update  # noqa: E402
+from videonet.training.methods.ema import make_target, update  # noqa: E402
 from videonet.training.models.network import Network  # noqa: E402
 
 
@@ -20,7 +20,7 @@ def online() -> Network:
 
 
 def test_the_target_begins_as_a_copy_that_has_no_gradient_and_normalises_by_the_batch(online):
-    target = target_of(online.eval())
+    target = make_target(online.eval())
     online.train()
     ours, theirs = target.state_dict(), online.state_dict()
     assert list(ours) == list(theirs)
@@ -32,7 +32,7 @@ def test_the_target_begins_as_a_copy_that_has_no_gradient_and_normalises_by_the_
 
 
 def test_parameters_move_by_the_moving_average_and_running_statistics_by_themselves(online):
-    target = target_of(online)
+    target = make_target(online)
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in online.parameters():
@@ -54,7 +54,7 @@ def test_parameters_move_by_the_moving_average_and_running_statistics_by_themsel
 
 def test_a_momentum_of_one_keeps_the_target_and_of_none_copies():
     online = nn.Linear(3, 2)
-    target = target_of(nn.Linear(3, 2))
+    target = make_target(nn.Linear(3, 2))
     before = target.weight.clone()
     update(target, online, momentum=1.0)
     assert torch.equal(target.weight, before)
@@ -74,7 +74,7 @@ DROPOUTS = {
 @pytest.mark.parametrize("name", DROPOUTS)
 def test_every_kind_of_dropout_is_off_in_the_target_alone(name):
     online = DROPOUTS[name].train()
-    target = target_of(online)
+    target = make_target(online)
     torch.manual_seed(2)
     values = torch.randn(16, 3, 8, 8)
     torch.testing.assert_close(target(values), values)
@@ -86,7 +86,7 @@ def test_a_transformer_of_timm_that_drops_all_it_can_is_undisturbed_as_the_targe
     online = timm.create_model(
         "test_vit", num_classes=0, drop_path_rate=0.2, **dict.fromkeys(rates, 0.1)
     )
-    target = target_of(online)
+    target = make_target(online)
     images = torch.randn(2, 3, 160, 160)
     with torch.no_grad():
         disturbed = online(images)

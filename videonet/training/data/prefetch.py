@@ -8,7 +8,7 @@ import torch
 from videonet.training.data.loader import Batch
 
 
-def to_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+def prefetch_to_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
     """The same batches, frames and sizes of the videos on `device`.
 
     A GPU copies the next batch from pinned memory on a stream of its own while it computes; it
