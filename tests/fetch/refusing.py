@@ -1,4 +1,4 @@
-"""A host that answers and refuses, as the tests of politeness play it."""
+"""A host that answers and refuses, as the tests of the rate limit play it."""
 
 from tests.patience import PATIENCE
 from videonet.fetch.rate_limit import HostState, Pace
@@ -20,30 +20,30 @@ class FakeClock:
         return self.now
 
 
-def turns_at(state: HostState, now: float) -> list[int]:
-    """All turns that are to be had at one moment."""
-    turns = []
-    while (turn := state.take_turn(now)) is not None:
-        turns.append(turn)
-    return turns
+def permits_at(state: HostState, now: float) -> list[int]:
+    """All permits that are to be had at one moment."""
+    permits = []
+    while (permit := state.take_permit(now)) is not None:
+        permits.append(permit)
+    return permits
 
 
-def next_turn(state: HostState) -> tuple[int, float]:
-    """The next turn, and when it was given: as soon as there was one."""
-    now = max(0.0, state.next_turn())
-    turn = state.take_turn(now)
-    assert turn is not None
-    return turn, now
+def next_permit(state: HostState) -> tuple[int, float]:
+    """The next permit, and when it was given: as soon as there was one."""
+    now = max(0.0, state.next_permit())
+    permit = state.take_permit(now)
+    assert permit is not None
+    return permit, now
 
 
 def refuse(state: HostState, retry_after: float | None = None) -> float:
     """One more refusal, after the wait that was due; when it came."""
-    turn, now = next_turn(state)
-    state.refused(turn, retry_after, now)
+    permit, now = next_permit(state)
+    state.refused(permit, retry_after, now)
     return now
 
 
 def succeed(state: HostState, times: int) -> None:
     for _ in range(times):
-        turn, _ = next_turn(state)
-        state.succeeded(turn)
+        permit, _ = next_permit(state)
+        state.succeeded(permit)

@@ -144,4 +144,4 @@ def test_only_the_host_that_refused_is_blamed(tmp_path: Path):
         pytest.raises(FetchError, match="429"),
     ):
         extract(ours, [choosy.url("page"), other.url("page")])
-    assert [each.host for each in web.politeness.closed()] == [host_of(choosy.address)]
+    assert [each.host for each in web.rate_limiter.closed_hosts()] == [host_of(choosy.address)]

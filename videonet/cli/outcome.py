@@ -15,7 +15,7 @@ from videonet.schemas.run import Lookup, Plan
 from videonet.text import number
 
 if TYPE_CHECKING:
-    from videonet.fetch.rate_limit import Closed  # slow, and not needed for --help
+    from videonet.fetch.rate_limit import ClosedHost  # slow, and not needed for --help
 
 # A thousand classes fill many screens; the rest stands in the manifest.
 CLASSES_SHOWN = 30
@@ -28,7 +28,7 @@ def show_outcome(
     plan: Plan,
     manifest: Manifest,
     lookup: Lookup | None,
-    closed: Sequence[Closed],
+    closed: Sequence[ClosedHost],
 ) -> None:
     """Print what was found, kept, rejected and failed, and where it lies.
 
@@ -101,7 +101,7 @@ def show_outcome(
         )
 
 
-def exit_code(manifest: Manifest, lookup: Lookup | None, closed: Sequence[Closed]) -> int:
+def exit_code(manifest: Manifest, lookup: Lookup | None, closed: Sequence[ClosedHost]) -> int:
     """0; or 3 when more than half of the candidates failed, or a site refused to the end."""
     failed = closed or _refused(manifest, lookup) or _most_failed(manifest.totals.verdicts)
     return MOST_FAILED if failed else 0

@@ -18,7 +18,7 @@ from videonet.schemas.settings import Keep
 
 if TYPE_CHECKING:
     from videonet.dataset.rebuild_diff import Missing, Rebuilt
-    from videonet.fetch.rate_limit import Closed  # slow, and not needed for --help
+    from videonet.fetch.rate_limit import ClosedHost  # slow, and not needed for --help
 
 # Some videos are gone, have other bytes or other clips, or the shards differ for no known reason.
 INCOMPLETE = 1
@@ -116,7 +116,7 @@ def rebuild(
     raise typer.Exit(code or (0 if rebuilt.is_complete else INCOMPLETE))
 
 
-def show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[Closed]) -> None:
+def show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[ClosedHost]) -> None:
     """Print what is here again, and what is not."""
     console.print(f"{rebuilt.here:,} of {rebuilt.videos:,} videos are here again.")
     if rebuilt.gone:

@@ -19,7 +19,7 @@ from videonet.curation.context import RunContext
 from videonet.errors import UsageError
 from videonet.execution.prepare import runner_of
 from videonet.fetch.entrusted import access_of
-from videonet.fetch.rate_limit import Closed
+from videonet.fetch.rate_limit import ClosedHost
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Plan
 from videonet.stop_signal import Stopped, set_on_interrupt
@@ -87,9 +87,9 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     return output.manifest()
 
 
-def hosts_no_longer_asked(context: RunContext) -> list[Closed]:
+def hosts_no_longer_asked(context: RunContext) -> list[ClosedHost]:
     """The hosts that kept refusing this run until it left them alone, and when to come back."""
-    return context.web.politeness.closed()
+    return context.web.rate_limiter.closed_hosts()
 
 
 class _Silence:

@@ -117,7 +117,7 @@ class Download:
             # What is here in part keeps room from others until it is decided.
             waiting = nullcontext() if self.taken else self._budget.aside()
             with waiting:
-                stack.enter_context(self._web.politeness.download(host, _QUEUE))
+                stack.enter_context(self._web.rate_limiter.download(host, _QUEUE))
                 stack.enter_context(self._web.downloads)
             self._clock = self._clock or Clock(self._limits.deadline)
             repeatedly(self._limits, self._web.stop)(self._attempt)

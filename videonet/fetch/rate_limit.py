@@ -6,14 +6,13 @@ faster again as it answers. One that keeps refusing is asked no more in this run
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from threading import Condition, Lock
 
+import cachetools
 import yarl
 
 from videonet.fetch.failure import NotAskedError
@@ -32,8 +31,9 @@ SLOWEST = 0.25
 SUCCESSES = 20
 RECOVERY = 200
 
-# Hosts that are remembered although nothing is wrong with them: 6 MB.
-REMEMBERED = 4096
+# Seconds for which an idle host is remembered although it did nothing wrong: the answers to its
+# requests may take as long. 10,000 hosts are 15 MB.
+REMEMBERED = 600.0
 
 _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 _YEAR = 366 * 86400.0  # seconds; servers may name any number, and a calendar ends
@@ -59,7 +59,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Closed:
+class ClosedHost:
     """A host that this run no longer asks."""
 
     host: str
@@ -82,8 +82,8 @@ def host_of(url: str) -> str:
         return ""
 
 
-class Politeness:
-    """Says of all hosts when they may be asked. One a process, shared by its threads."""
+class RateLimiter:
+    """Says of all hosts when they may be asked. One a run and process, shared by its threads."""
 
     def __init__(
         self,
@@ -97,8 +97,10 @@ class Politeness:
         self._clock = clock
         self._stop = stop or StopSignal()
         self._lock = Lock()
-        # the one that was asked least lately first
-        self._hosts: OrderedDict[str, _Host] = OrderedDict()
+        # A host is put here again after every change, so that the time to forget it is up to date.
+        self._hosts: cachetools.TLRUCache[str, _Host] = cachetools.TLRUCache(
+            math.inf, ttu=lambda _, host, now: host.state.remembered_until(now), timer=clock
+        )
 
     @contextmanager
     def download(self, host: str, seconds: float) -> Iterator[None]:
@@ -112,125 +114,108 @@ class Politeness:
         try:
             yield
         finally:
-            with self._changing(host) as state:
-                state.held -= 1
+            with self._changing(host) as held:
+                held.state.held -= 1
 
-    def turn(self, host: str, seconds: float) -> "Turn":
+    def permit(self, host: str, seconds: float) -> "Permit":
         """The right to one request, waiting up to `seconds` for it. Raises like `download`."""
-        return Turn(self, host, self._take(host, seconds, HostState.take_turn))
+        return Permit(self, host, self._take(host, seconds, HostState.take_permit))
 
-    def closed(self) -> list[Closed]:
+    def closed_hosts(self) -> list[ClosedHost]:
         """The hosts that this run no longer asks, by name."""
         with self._lock:
             known = [host.closed for host in self._hosts.values() if host.closed is not None]
         return sorted(known, key=lambda closed: closed.host)
 
-    def _succeeded(self, host: str, number: int) -> None:
-        with self._changing(host) as state:
-            state.succeeded(number)
+    def succeeded(self, name: str, number: int) -> None:
+        """The host answered the request of this permit."""
+        with self._changing(name) as host:
+            host.state.succeeded(number)
 
-    def _refused(self, host: str, number: int, retry_after: float | None) -> None:
-        with self._changing(host) as state:
+    def refused(self, name: str, number: int, retry_after: float | None) -> None:
+        """The host refused the request of this permit, perhaps for `retry_after` seconds."""
+        with self._changing(name) as host:
             now = self._clock()
-            state.refused(number, retry_after, now)
-            if state.closed:
-                wait = timedelta(seconds=min(state.comes_back() - now, _YEAR))
+            host.state.refused(number, retry_after, now)
+            if host.state.closed:
+                wait = timedelta(seconds=min(host.state.comes_back() - now, _YEAR))
                 until = datetime.now(UTC) + wait
-                self._hosts[host].closed = Closed(host, max(1, state.refusals), until)
+                host.closed = ClosedHost(name, max(1, host.state.refusals), until)
 
     def _take(
         self, name: str, seconds: float, take: Callable[["HostState", float], int | None]
     ) -> int:
-        """What `take` gives of the host at some moment, once there is any."""
+        """The number that `take` gives of the host, once it gives one."""
         with self._lock:
             host = self._host(name)
-            host.waiting += 1
-            try:
-                end = self._clock() + seconds
-                while True:
-                    self._stop.check()
-                    if host.closed is not None:
-                        raise NotAskedError(_why_closed(host.closed, self._pace))
-                    now = self._clock()
-                    taken = take(host.state, now)
-                    if taken is not None:
-                        return taken
-                    # Where the next turn comes too late, a connection is of no use either.
-                    due = host.state.next_turn()
-                    if due > end:
-                        raise NotAskedError(f"{name} has no turn in the next {due - now:.1f} s")
-                    if now >= end:
-                        raise NotAskedError(f"{name} was busy for {seconds:g} s")
-                    until = min(due, end) if due > now else end
-                    host.changed.wait(min(until - now, _LOOK_UP))
-            finally:
-                host.waiting -= 1
+            end = self._clock() + seconds
+            while True:
+                self._stop.check()
+                if host.closed is not None:
+                    raise NotAskedError(_why_closed(host.closed, self._pace))
+                now = self._clock()
+                taken = take(host.state, now)
+                if taken is not None:
+                    self._hosts[name] = host
+                    return taken
+                # Where the next permit comes too late, a connection is of no use either.
+                due = host.state.next_permit()
+                if due > end:
+                    raise NotAskedError(f"{name} has no turn in the next {due - now:.1f} s")
+                if now >= end:
+                    raise NotAskedError(f"{name} was busy for {seconds:g} s")
+                until = min(due, end) if due > now else end
+                host.changed.wait(min(until - now, _LOOK_UP))
 
     @contextmanager
-    def _changing(self, name: str) -> Iterator["HostState"]:
-        """The state of a host, to be changed; whoever waits for the host looks at it then."""
+    def _changing(self, name: str) -> Iterator["_Host"]:
+        """A host, to be changed. The threads that wait for the host look at it afterwards."""
         with self._lock:
             host = self._host(name)
-            yield host.state
+            yield host
+            self._hosts[name] = host
             host.changed.notify_all()
 
     def _host(self, name: str) -> "_Host":
-        host = self._hosts.get(name)
+        host: _Host | None = self._hosts.get(name)
         if host is None:
-            self._forget()
             host = self._hosts[name] = _Host(HostState(self._pace), Condition(self._lock))
-        self._hosts.move_to_end(name)
         return host
 
-    def _forget(self) -> None:
-        """Make room for one more host.
 
-        Two are looked at for one that comes. So this never takes long, and for each host that has
-        to be remembered about one stays that could go.
-        """
-        if len(self._hosts) < REMEMBERED:
-            return
-        now = self._clock()
-        for name, host in list(islice(self._hosts.items(), 2)):
-            if host.waiting == 0 and host.state.forgettable(now):
-                del self._hosts[name]
-            else:
-                self._hosts.move_to_end(name)
+class Permit:
+    """The right to one request, of which one of the two methods is called once.
 
-
-class Turn:
-    """The right to one request; whoever made it says once how the host answered.
-
-    A request that came to nothing for other reasons says nothing of the host's patience.
+    A request that fails for other reasons says nothing of the host's patience: then neither is.
     """
 
-    def __init__(self, politeness: Politeness, host: str, number: int) -> None:
-        self._politeness = politeness
+    def __init__(self, limiter: RateLimiter, host: str, number: int) -> None:
+        self._limiter = limiter
         self._host = host
         self._number = number
 
     def succeeded(self) -> None:
-        """The host gave what it was asked for."""
-        self._politeness._succeeded(self._host, self._number)
+        """The host answered the request."""
+        self._limiter.succeeded(self._host, self._number)
 
     def refused(self, retry_after: float | None = None) -> None:
-        """The host asks to be asked less, and perhaps not for `retry_after` seconds."""
-        self._politeness._refused(self._host, self._number, retry_after)
+        """The host asks for fewer requests, and perhaps for none for `retry_after` seconds."""
+        self._limiter.refused(self._host, self._number, retry_after)
 
 
 class HostState:
     """What one host bears, from how it answered. Times are seconds on the caller's clock.
 
-    Turns are numbered. Answers to turns that were given before the last refusal that counted speak
-    of the faster pace of then: of a burst, one refusal counts. Since none are given during a
-    pause, each that counts is to a request that was made after the wait that was due, and the
-    refusals in a row are those without an answered request that was made between them.
+    Permits are numbered. The answers to permits that were given before the last refusal that
+    counted speak of the faster pace of then: of a burst, one refusal counts. No permit is given
+    during a pause. So each refusal that counts is of a request that was made after the wait that
+    was due, and refusals are in a row if no request between them was answered.
     """
 
     def __init__(self, pace: Pace) -> None:
         self.rate = pace.requests_per_second
         self.connections = pace.connections
-        # connections in use; more than `connections` after a refusal, until they are given back
+        # connections in use; after a refusal perhaps more than `connections`, until they end
         self.held = 0
         # in a row
         self.refusals = 0
@@ -240,8 +225,8 @@ class HostState:
         self.closed_at: float | None = None
         self._pace = pace
         self._slot = -math.inf
-        self._turns = 0
-        self._outdated = 0  # the last turn whose answer no longer counts
+        self._permits = 0
+        self._outdated = 0  # the last permit whose answer no longer counts
         self._pause = min(pace.pause, pace.longest_pause)
         self._successes = 0
         self._named = -math.inf  # the latest time that a Retry-After stood for
@@ -251,21 +236,21 @@ class HostState:
         """Whether it is not to be asked again."""
         return self.closed_at is not None
 
-    def next_turn(self) -> float:
-        """When there will be a turn, as far as is known now."""
+    def next_permit(self) -> float:
+        """When there will be a permit, as far as is known now."""
         return max(self._slot, self.resumes)
 
-    def take_turn(self, now: float) -> int | None:
-        """The number of a turn if there is one.
+    def take_permit(self, now: float) -> int | None:
+        """The number of a permit if there is one.
 
-        Turns lie on a line at even distances that may lag behind the clock by BURST.
+        Permits lie on a line at even distances that may lag behind the clock by BURST.
         """
-        if now < self.next_turn():
+        if now < self.next_permit():
             return None
         distance = 1 / self.rate
-        self._slot = max(self.next_turn(), now - max(0.0, BURST - distance)) + distance
-        self._turns += 1
-        return self._turns
+        self._slot = max(self.next_permit(), now - max(0.0, BURST - distance)) + distance
+        self._permits += 1
+        return self._permits
 
     def take_connection(self, now: float) -> int | None:
         """How many connections are in use, with the one that was free."""
@@ -274,9 +259,9 @@ class HostState:
         self.held += 1
         return self.held
 
-    def succeeded(self, turn: int) -> None:
+    def succeeded(self, permit: int) -> None:
         """A request was answered."""
-        if turn <= self._outdated:
+        if permit <= self._outdated:
             return
         self.refusals = 0
         self._pause = min(self._pace.pause, self._pace.longest_pause)
@@ -286,9 +271,9 @@ class HostState:
         if self._successes % SUCCESSES == 0:
             self.connections = min(self._pace.connections, self.connections + 1)
 
-    def refused(self, turn: int, retry_after: float | None, now: float) -> None:
+    def refused(self, permit: int, retry_after: float | None, now: float) -> None:
         """A request was refused, and the host asked to wait `retry_after` seconds."""
-        if turn > self._outdated:
+        if permit > self._outdated:
             self._slow_down()
             if retry_after is None:
                 self.resumes = max(self.resumes, now + self._pause)
@@ -300,10 +285,10 @@ class HostState:
         if not self.closed and (asks_too_much or self.refusals >= self._pace.patience):
             self.closed_at = now
             self.resumes = math.inf
-            self._outdated = self._turns
+            self._outdated = self._permits
 
     def _slow_down(self) -> None:
-        self._outdated = self._turns
+        self._outdated = self._permits
         self.refusals += 1
         self.rate = max(self.rate / 2, min(SLOWEST, self._pace.requests_per_second))
         self.connections = max(1, self.connections // 2)
@@ -316,26 +301,29 @@ class HostState:
         # Short waits were obeyed, and of no use.
         return max(self._named, self.closed_at + self._pace.come_back)
 
-    def forgettable(self, now: float) -> bool:
-        """Whether a host of which nothing is known would be treated the same, or soon enough."""
+    def remembered_until(self, now: float) -> float:
+        """When a new state would treat the host the same, or after it was left in peace for long.
+
+        Infinite while connections are in use, and for a host that was closed. A host that a thread
+        waits for has connections in use, or a next permit that is still to come.
+        """
+        if self.held or self.closed:
+            return math.inf
         pace = (self._pace.requests_per_second, self._pace.connections, 0)
         unharmed = (self.rate, self.connections, self.refusals) == pace
-        idle = now - self.next_turn()
-        enough = BURST if unharmed else self._pace.come_back
-        return self.held == 0 and idle >= enough
+        return max(now, self.next_permit()) + (REMEMBERED if unharmed else self._pace.come_back)
 
 
 @dataclass
 class _Host:
-    """The state of a host, and who waits for it."""
+    """The state of a host, and what threads wait at for a change of the state."""
 
     state: HostState
     changed: Condition
-    waiting: int = 0
-    closed: Closed | None = None
+    closed: ClosedHost | None = None
 
 
-def _why_closed(closed: Closed, pace: Pace) -> str:
+def _why_closed(closed: ClosedHost, pace: Pace) -> str:
     why = (
         f"kept refusing ({closed.refusals} times in a row)"
         if closed.refusals >= pace.patience

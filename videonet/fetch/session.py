@@ -15,7 +15,7 @@ from videonet.fetch.failure import FetchError, NotAskedError, explain
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.proxies import is_proxy_fault
 from videonet.fetch.range_probe import RangeProbe
-from videonet.fetch.rate_limit import Turn, host_of
+from videonet.fetch.rate_limit import Permit, host_of
 from videonet.fetch.retry import PASSING, Clock
 from videonet.fetch.web import Web
 from videonet.fetch.ytdlp import YtDlp, break_off
@@ -55,7 +55,7 @@ class Session(YtDlp):
         # the failure of the latest request that another attempt may help
         self.setback: FetchError | None = None
         # by host, the latest last
-        self._turns: dict[str, Turn] = {}
+        self._permits: dict[str, Permit] = {}
         self._responses: list[Response] = []
         self._done = threading.Event()
         self._over = threading.Event()
@@ -81,9 +81,9 @@ class Session(YtDlp):
         """Send a request, once its host may be asked. Raises what yt-dlp raises, and FetchError."""
         host = host_of(request if isinstance(request, str) else request.url)
         self._failure = None
-        turn = self._web.politeness.turn(host, self._clock.left)
-        self._turns.pop(host, None)
-        self._turns[host] = turn
+        permit = self._web.rate_limiter.permit(host, self._clock.left)
+        self._permits.pop(host, None)
+        self._permits[host] = permit
         self.asked = True
         try:
             response: Response = super().urlopen(request)
@@ -93,7 +93,7 @@ class Session(YtDlp):
             overloaded = failure.reason is Reason.SERVER_ERROR and failure.retry_after is not None
             if failure.reason is Reason.RATE_LIMITED or overloaded:
                 # The extractor may go on without this answer, and not report the refusal.
-                turn.refused(failure.retry_after)
+                permit.refused(failure.retry_after)
             if failure.reason in PASSING:
                 self.setback = failure
             raise
@@ -141,15 +141,15 @@ class Session(YtDlp):
 
     def _refused(self, failure: FetchError) -> None:
         """Slow down the host that was asked last: it answered 429, or its page wants no bots."""
-        if self._turns:
-            self._turns.popitem()[1].refused(failure.retry_after)
+        if self._permits:
+            self._permits.popitem()[1].refused(failure.retry_after)
         if self._proxy is not None:
             self._web.proxies.rest(self._proxy)
 
     def _went_well(self) -> None:
-        for turn in self._turns.values():
-            turn.succeeded()
-        self._turns.clear()
+        for permit in self._permits.values():
+            permit.succeeded()
+        self._permits.clear()
         if self._proxy is not None:
             self._web.proxies.worked(self._proxy)
 

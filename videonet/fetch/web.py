@@ -9,7 +9,7 @@ from yt_dlp.cookies import YoutubeDLCookieJar
 
 from videonet.fetch.credentials import Access
 from videonet.fetch.proxies import ProxyPool
-from videonet.fetch.rate_limit import Pace, Politeness
+from videonet.fetch.rate_limit import Pace, RateLimiter
 from videonet.fetch.ytdlp import SharedParts, check_yt_dlp
 from videonet.stop_signal import StopSignal
 
@@ -33,7 +33,7 @@ class Web:
         """
         check_yt_dlp()
         self.stop = stop or StopSignal()
-        self.politeness = Politeness(pace or Pace(), stop=self.stop)
+        self.rate_limiter = RateLimiter(pace or Pace(), stop=self.stop)
         self.downloads: AbstractContextManager[Any] = (
             threading.Semaphore(downloads) if downloads else nullcontext()
         )
