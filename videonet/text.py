@@ -63,6 +63,11 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.1f} %" if percent < 10 or percent > 99 else f"{percent:.0f} %"
 
 
+def part_of(part: int, whole: int) -> str:
+    """A part with its share, such as "1,200 (12 %)"; "unknown" where there is no whole."""
+    return f"{part:,} ({share(part, whole)})" if whole else "unknown"
+
+
 def file_size(bytes: int) -> str:
     """Bytes in the unit that people would take, such as "1.2 GB"."""
     return decimal(bytes)

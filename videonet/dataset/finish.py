@@ -3,7 +3,7 @@
 The manifest comes last: where it is, everything else is.
 """
 
-from videonet.dataset.card.card import write_card
+from videonet.dataset.card.write import write_card
 from videonet.dataset.lock_file import write_lock
 from videonet.schemas.manifest import Manifest
 from videonet.storage.dataset_dir import DatasetDir

@@ -69,11 +69,6 @@ class DatasetDir:
         """Folder of the verdict tables."""
         return self.root / "verdicts"
 
-    @property
-    def lock_file(self) -> Path:
-        """What is needed to make the data set again elsewhere."""
-        return self.root / "videos.lock.parquet"
-
     # Single records.
 
     def run_state(self) -> RunState | None:

@@ -9,7 +9,7 @@ import yaml
 from markdown_it import MarkdownIt
 
 from tests.dataset.card.made_up import made_up
-from videonet.dataset.card.card import write_card
+from videonet.dataset.card.write import write_card
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

@@ -3,6 +3,8 @@
 import html
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -14,8 +16,9 @@ from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.dataset.card.made_up import made_up, target, unseen, verdict
 from tests.dataset.card.reading import MARKDOWN, card_of, cells_of, elements_of, header_of
-from videonet.dataset.card.card import _size_category, write_card
+from videonet.dataset.card.header import size_category
 from videonet.dataset.card.markdown import plain
+from videonet.dataset.card.write import write_card
 from videonet.dataset.finish import finish
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
@@ -31,6 +34,7 @@ HOSTILE = (
     "`code` **bold** ~~gone~~ [link](javascript:alert(3)) https://evil.example www.evil.example",
     "---\nlicense: mit\n---",
     "$header ${classes} <!-- if parquet --> $$x$$",
+    "{{ 7 * 7 }} {% raw %} {# gone #} {{ facts.output }} {% include 'card.md.jinja' %}",
     "\u202egnp.exe\u2028 new\x00 line &lt;b&gt; \\| @somebody",
     "crane " * 200,
 )
@@ -96,6 +100,13 @@ def test_hugging_face_reads_the_header(curated: Curated, monkeypatch: pytest.Mon
     assert [each["config_name"] for each in card.data.configs] == ["clips", "verdicts"]
 
 
+def test_the_header_is_short_and_in_the_order_in_which_people_read_it(curated: Curated):
+    header = header_of((curated.out / "README.md").read_text())
+    assert [*header][:3] == ["pretty_name", "license", "license_name"]
+    assert [*header][-2:] == ["size_categories", "configs"]
+    assert all(header.values())
+
+
 def test_the_header_names_the_files_that_are_there(curated: Curated):
     header = header_of((curated.out / "README.md").read_text())
     found = {
@@ -115,6 +126,29 @@ def test_the_format_names_every_column_and_key(curated: Curated):
         expected = f"list of {kinds[item[1]]}" if item else kinds[kind]
         assert described[column][:2] == [key, expected]
     assert set(CONTEXT.values()) | set(FEATURE_LISTS.values()) == set(Clip.__struct_fields__)
+
+
+def test_writing_a_card_needs_neither_beam_nor_the_network(curated: Curated, tmp_path: Path):
+    shutil.copytree(curated.out, tmp_path / "out")
+    code = """
+import socket, sys
+from pathlib import Path
+
+def refuse(*_):
+    raise SystemExit("the network was asked")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+from videonet.dataset.card.write import write_card
+from videonet.storage.dataset_dir import DatasetDir
+
+output = DatasetDir(Path(sys.argv[1]))
+write_card(output, output.manifest())
+print("apache_beam" in sys.modules, "huggingface_hub.repocard" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False False\n", "")
+    assert (tmp_path / "out" / "README.md").read_bytes() == (curated.out / "README.md").read_bytes()
 
 
 # Licences.
@@ -234,7 +268,7 @@ def test_a_data_set_of_which_nothing_was_kept_has_a_card(tmp_path: Path):
     ],
 )
 def test_the_size_category_is_that_of_the_clips(clips: int, category: str):
-    assert _size_category(clips) == category
+    assert size_category(clips) == category
 
 
 # Of all kinds.

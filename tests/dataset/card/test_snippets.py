@@ -11,7 +11,7 @@ import pytest
 
 from tests.curated import Curated, curated_once
 from tests.dataset.card.made_up import made_up, target, unseen, verdict
-from videonet.dataset.card.card import write_card
+from videonet.dataset.card.write import write_card
 from videonet.schemas.manifest import Manifest
 from videonet.storage.dataset_dir import DatasetDir
 

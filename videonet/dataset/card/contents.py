@@ -1,130 +1,84 @@
-"""What is in a data set: its classes, its sizes, and the licences that its sources state."""
+"""What is in a data set: its classes and its shards."""
 
-from videonet.dataset.card.facts import Facts
-from videonet.dataset.card.markdown import of, plain, table
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from videonet.dataset.card.facts import CardFacts
+from videonet.schemas.manifest import Shard
 from videonet.schemas.target import Target
-from videonet.text import file_size, number, playing_time, share
 
-# With more classes than this, the fullest and the thinnest are shown.
+# With more classes than this, the fullest and the thinnest are shown, so many of each.
 CLASSES_SHOWN = 50
 EDGE = 20
 
 
-def classes(facts: Facts) -> str:
-    """A table of the classes; of many, those at both ends."""
-    per_class = facts.setting("per_class")
-    intro = "A video that is kept for two classes counts in both, and so do its clips."
-    short = sum(counts.pairs < per_class for counts in facts.manifest.targets.values())
-    if short and not facts.is_rebuilt:
-        of_all = number(len(facts.targets), "class", "classes")
-        intro += (
-            f" For {short:,} of {of_all} fewer than the {per_class:,} videos were found that each "
-            "could have."
-        )
-    return f"{intro}\n\n{_table(facts)}"
+@dataclass(frozen=True)
+class ClassLine:
+    """One class in the table."""
+
+    name: str
+    target_id: str
+    # pairs of video and class
+    candidates: int
+    kept: int
+    clips: int
 
 
-def sizes(facts: Facts) -> str:
-    """Videos, clips, labels, time and bytes."""
-    totals, numbers = facts.manifest.totals, facts.numbers
-    counts = facts.manifest.targets.values()
-    rows = [
-        ("kept videos", f"{totals.kept_videos:,}"),
-        ("of them too short for a clip", f"{totals.kept_without_clip:,}"),
-        ("length of the kept videos", playing_time(numbers.kept_seconds)),
-        ("labels: pairs of kept video and class", f"{facts.labels:,}"),
-        ("classes with a kept video", f"{sum(each.kept > 0 for each in counts):,}"),
-        ("classes with a clip", f"{facts.classes_with_clips:,}"),
-        ("clips", f"{totals.clips:,}"),
-    ]
-    if numbers.clip_seconds is not None:
-        rows.append(("length of the clips", playing_time(numbers.clip_seconds)))
-    for name in sorted(facts.formats):
-        files = [each for each in facts.manifest.shards if each.path.startswith(f"clips/{name}/")]
-        shards = number(len(files), "shard")
-        rows.append(
-            (f"`clips/{name}/`", f"{shards}, {file_size(sum(each.bytes for each in files))}")
-        )
-    return table(("", "number"), rows)
+@dataclass(frozen=True)
+class ClassTable:
+    """The classes that a card shows."""
+
+    # classes with fewer candidates than they could have
+    short: int
+    with_video: int
+    # whether only those at both ends are shown
+    is_cut: bool
+    # all that are shown, or those with most videos
+    fullest: Sequence[ClassLine]
+    # classes between the fullest and the thinnest
+    hidden: int
+    # of those with a video, the ones with fewest; none where nothing is hidden
+    thinnest: Sequence[ClassLine]
+    # classes without a video that are not shown one by one
+    empty: int
 
 
-def licences(facts: Facts) -> str:
-    """What sources state, and what follows from it."""
-    kept = facts.numbers.kept
-    without = kept.videos - kept.with_licence
-    free = (
-        "Each of its videos is stated to be under one of Creative Commons or in the public domain. "
-        if facts.manifest.settings["licence"] == "cc"
-        else ""
-    )
-    text = (
-        "The videos belong to those who made them. This data set gives no right to them: what you "
-        "may do with a video is decided by its licence, by the terms of the site that it is from, "
-        f"and by the law where you are. {free}What a source states is in the column `licence` of "
-        "the verdicts, word for word; nobody has checked it."
-    )
-    if not kept.videos:
-        return text
-    text += (
-        f"\n\nOf {number(kept.videos, 'video')}, no licence at all is stated for "
-        f"{of(without, kept.videos)}, and one of Creative Commons or the public domain for "
-        f"{of(kept.creative_commons, kept.videos)}."
-    )
-    if kept.creative_commons:
-        text += (
-            " Most of these ask for the maker's name to be given, and some forbid commercial use, "
-            "or changes."
-        )
-    if not kept.licences:
-        return text
-    rows = [(plain(name), of(videos, kept.videos)) for name, videos in kept.licences]
-    left_out = kept.statements - len(kept.licences)
-    if left_out:
-        rest = kept.with_licence - sum(videos for _, videos in kept.licences)
-        rows.append((f"*{number(left_out, 'other statement')}*", of(rest, kept.videos)))
-    if without:
-        rows.append(("*none*", of(without, kept.videos)))
-    return f"{text}\n\n{table(('licence as stated', 'videos'), rows)}"
-
-
-def copies(facts: Facts) -> str:
-    """How many kept videos have the content of another one."""
-    found = facts.numbers.copies
-    if not found:
-        return "no kept video has the same bytes as another"
-    share_of = share(found, facts.numbers.kept.videos)
-    return f"{found:,} of the kept videos, {share_of}, have the bytes of another one among them"
-
-
-def _table(facts: Facts) -> str:
-    head = ("class", "id", "candidates", "kept", "clips")
-    if len(facts.targets) <= CLASSES_SHOWN:
-        return table(head, [_row(facts, target) for target in facts.targets], numbers=3)
-    counts = facts.manifest.targets
+def class_table(facts: CardFacts) -> ClassTable:
+    """All classes in the order of the list; of many, those with a video, the fullest first."""
+    counts, per_class = facts.manifest.targets, facts.manifest.settings["per_class"]
+    assert isinstance(per_class, int), "the schema of the manifest's settings"
     filled = [each for each in facts.targets if counts[each.target_id].kept]
-    # Of classes with as many videos, in the order of the list: sorting is stable.
-    filled.sort(key=lambda each: -counts[each.target_id].kept)
-    empty = len(facts.targets) - len(filled)
-    hidden = len(filled) - 2 * EDGE
-    rows = [_row(facts, target) for target in filled]
-    if hidden > 0:
-        between = (f"*{number(hidden, 'class', 'classes')} between these*", "", "", "", "")
-        rows[EDGE:-EDGE] = [between]
-    if empty:
-        rows.append((f"*{number(empty, 'class', 'classes')} without a video*", "", "", "0", "0"))
-    shown = f"The {EDGE} fullest and the {EDGE} thinnest" if hidden > 0 else "Those"
-    return (
-        f"{shown} that have a video; all are in `targets.json`, and their numbers in "
-        f"`manifest.json`.\n\n{table(head, rows, numbers=3)}"
+    is_cut = len(facts.targets) > CLASSES_SHOWN
+    shown = list(facts.targets)
+    if is_cut:
+        # Of classes with as many videos, in the order of the list: sorting is stable.
+        shown = sorted(filled, key=lambda each: -counts[each.target_id].kept)
+    hidden = max(0, len(shown) - 2 * EDGE) if is_cut else 0
+    return ClassTable(
+        short=sum(each.pairs < per_class for each in counts.values()),
+        with_video=len(filled),
+        is_cut=is_cut,
+        fullest=[_line(facts, each) for each in (shown[:EDGE] if hidden else shown)],
+        hidden=hidden,
+        thinnest=[_line(facts, each) for each in (shown[-EDGE:] if hidden else ())],
+        empty=len(facts.targets) - len(filled) if is_cut else 0,
     )
 
 
-def _row(facts: Facts, target: Target) -> tuple[str, str, str, str, str]:
+def shards_by_format(facts: CardFacts) -> list[tuple[str, list[Shard]]]:
+    """The shards of each format."""
+    return [
+        (name, [each for each in facts.manifest.shards if each.path.startswith(f"clips/{name}/")])
+        for name in sorted(facts.formats)
+    ]
+
+
+def _line(facts: CardFacts, target: Target) -> ClassLine:
     counts = facts.manifest.targets[target.target_id]
-    return (
-        facts.names[target.target_id],
-        plain(target.target_id),
-        f"{counts.pairs:,}",
-        f"{counts.kept:,}",
-        f"{facts.confirmation(target.target_id).clips:,}",
+    return ClassLine(
+        name=facts.names[target.target_id],
+        target_id=target.target_id,
+        candidates=counts.pairs,
+        kept=counts.kept,
+        clips=facts.confirmation(target.target_id).clips,
     )

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from videonet.dataset.card.markdown import plain
 from videonet.dataset.card.numbers import Confirmation, Numbers
 from videonet.schemas.manifest import Manifest
+from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.text import number, target_names
+from videonet.text import target_names
 
 _NONE = Confirmation(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardFacts:
     """A data set: where it lies, its manifest, and what was counted."""
 
     output: DatasetDir
@@ -29,9 +29,14 @@ class Facts:
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """What each class is called, as Markdown, by target_id."""
+        """What each class is called, by target_id. No two classes have the same name."""
         ids = [target.target_id for target in self.targets]
-        return dict(zip(ids, map(plain, target_names(self.targets)), strict=True))
+        return dict(zip(ids, target_names(self.targets), strict=True))
+
+    @property
+    def names_looked_for(self) -> int:
+        """Names and synonyms of all classes."""
+        return sum(1 + len(target.synonyms) for target in self.targets)
 
     @property
     def formats(self) -> frozenset[str]:
@@ -44,39 +49,26 @@ class Facts:
         return self.manifest.totals.verdicts.kept
 
     @property
-    def videos_called(self) -> str:
-        """How many videos the clips are of, such as "1,200 videos"."""
+    def videos_with_clip(self) -> int:
+        """How many videos the clips are of."""
         totals = self.manifest.totals
-        return number(totals.kept_videos - totals.kept_without_clip, "video")
+        return totals.kept_videos - totals.kept_without_clip
 
-    @property
-    def classes_with_clips(self) -> int:
+    @cached_property
+    def classes_with_clip(self) -> int:
         """How many classes have a clip."""
         return sum(self.confirmation(each.target_id).clips > 0 for each in self.targets)
-
-    @property
-    def classes_called(self) -> str:
-        """How many classes have a clip, such as "8 classes" or "998 of 1,000 classes"."""
-        filled = self.classes_with_clips
-        of_all = number(len(self.targets), "class", "classes")
-        return of_all if filled == len(self.targets) else f"{filled:,} of {of_all}"
 
     @property
     def is_rebuilt(self) -> bool:
         """Whether it was made from a lock file, without searching and judging."""
         return self.manifest.settings["lock"] is not None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether only videos were taken whose source states a licence of Creative Commons."""
+        return self.manifest.settings["licence"] == Licence.CC
+
     def confirmation(self, target_id: str) -> Confirmation:
         """How the classifier's word stands behind a class."""
         return self.numbers.classes.get(target_id, _NONE)
-
-    def setting(self, name: str) -> int:
-        """A setting that is a whole number."""
-        return setting(self.manifest, name)
-
-
-def setting(manifest: Manifest, name: str) -> int:
-    """A setting of a data set that is a whole number."""
-    value = manifest.settings[name]
-    assert isinstance(value, int), "the schema of the manifest's settings"
-    return value

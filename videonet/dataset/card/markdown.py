@@ -1,9 +1,6 @@
-"""Text of others as Markdown that shows it and does nothing else; tables; numbers for people."""
+"""Text of others as Markdown that shows it and does nothing else."""
 
 import re
-from collections.abc import Iterable, Sequence
-
-from videonet.text import share
 
 # A longer one says no more, and makes a table that nobody can read.
 LONGEST = 120
@@ -25,16 +22,6 @@ def plain(text: str) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int | None = None) -> str:
-    """A table; the last `numbers` columns are aligned to the right, without it all but the first.
-
-    Cells are Markdown: what comes from others has been through `plain`.
-    """
-    texts = 1 if numbers is None else len(head) - numbers
-    rule = ["---" if column < texts else "---:" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def of(part: int, whole: int) -> str:
-    """A part with its share, such as "1,200 (12 %)"; "unknown" where there is no whole."""
-    return f"{part:,} ({share(part, whole)})" if whole else "unknown"
+def paragraph(text: str) -> str:
+    """`text` as one line that ends: a paragraph that is broken into lines where it is shown."""
+    return " ".join(text.split()) + "\n"

@@ -8,7 +8,7 @@ import duckdb
 from videonet.dataset.verdict_db import VerdictDB, open_verdicts
 from videonet.errors import UsageError
 from videonet.licence import is_creative_commons
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
 
 # What a card counts of each pair.
@@ -68,6 +68,26 @@ class Videos:
     timed: int
     slow: int
 
+    @property
+    def without_channel(self) -> int:
+        """Videos of which no channel is stated."""
+        return self.videos - self.with_channel
+
+    @property
+    def without_licence(self) -> int:
+        """Videos of which no licence is stated."""
+        return self.videos - self.with_licence
+
+    @property
+    def other_statements(self) -> int:
+        """How many statements of a licence are not among `licences`."""
+        return self.statements - len(self.licences)
+
+    @property
+    def with_other_statement(self) -> int:
+        """Videos with one of these."""
+        return self.with_licence - sum(videos for _, videos in self.licences)
+
 
 @dataclass(frozen=True)
 class Confirmation:
@@ -123,7 +143,7 @@ def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
             hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=_clip_seconds(db, output.lock_file),
+            clip_seconds=_clip_seconds(db, output.root / LOCK_FILE),
             longer=longer,
             copies=copies,
         )
