@@ -87,7 +87,7 @@ def write(
     )
     output.write_lookup(lookup)
     totals: Totals = totals_of(tally(verdicts), lookup.titles, [each.target_id for each in targets])
-    nobody = Counts(pairs=0, kept=0, rejected={}, failed={})
+    nothing = Counts(pairs=0, kept=0, rejected={}, failed={})
     output.write_manifest(
         Manifest(
             version=1,
@@ -96,7 +96,7 @@ def write(
             versions={"av": "17.0"},
             classifier=ClassifierCard(name="m.onnx", sha256="00", input_size=(64, 64), outputs=2),
             totals=totals,
-            targets={each.target_id: nobody for each in targets},
+            targets={each.target_id: nothing for each in targets},
             shards=tuple(
                 Shard(path=f"clips/parquet/{index}.parquet", rows=1, bytes=size, sha256="00")
                 for index, size in enumerate(shard_bytes)

@@ -52,7 +52,7 @@ def thin_classes(
         # Of several, the one that cost most in vain.
         key=lambda position: (_usable(rows[position]), -rows[position].funnel.candidates),
     )
-    # One sentence for all of which there is nothing else to say.
+    # One sentence for all classes without a candidate: there is nothing else to say of them.
     unnamed = [names[position] for position in thinnest if not rows[position].funnel.matched]
     named = (position for position in thinnest if rows[position].funnel.matched)
     first = [_unnamed(unnamed)] if unnamed else []
@@ -71,8 +71,8 @@ def names_to_drop(
 ) -> tuple[Advice, ...]:
     """Names that bring mostly something else, those first without which most would be saved.
 
-    Judged by the candidates that no other name brought, and without failures, for which a name
-    cannot be blamed. `kept` are all kept pairs.
+    A name is judged by the candidates that no other name brought. Failures do not count: they are
+    not the fault of a name. `kept` are all kept pairs.
     """
     judged = sum(each.row.kept + each.row.no_match for each in names)
     if not judged:
@@ -85,9 +85,9 @@ def names_to_drop(
 
 
 def top_failures(failed: Sequence[Failure], candidates: int) -> tuple[Advice, ...]:
-    """The commonest reasons for which candidates could not be looked at.
+    """The commonest reasons why candidates could not be looked at.
 
-    Those that nobody can do anything about come last.
+    The reasons that neither a person nor a later run can change come last.
     """
     ordered = sorted(failed, key=lambda each: (Reason(each.reason).is_hopeless, -each.pairs))
     return tuple(

@@ -1,4 +1,4 @@
-"""Gathers all that a report says of a folder OUT, from its verdicts, its manifest and the store."""
+"""All that a report says of a folder OUT, from its verdicts, its manifest and the store."""
 
 import tempfile
 from collections import Counter
@@ -45,7 +45,7 @@ def facts_of(out: Path, store: Path | None) -> PageFacts:
 def store_of(out: Path, given: Path | None) -> Path | None:
     """Where the store of the run over OUT should be: as given, else where the run had it.
 
-    None: nobody says. It may not be there.
+    None: neither says. The folder may be missing.
     """
     plan = DatasetDir(out).plan()
     return given or (Path(plan.store) if plan else None)
@@ -53,7 +53,7 @@ def store_of(out: Path, given: Path | None) -> Path | None:
 
 @contextmanager
 def _open(output: DatasetDir, store: Store | None) -> Iterator[ReportInput]:
-    """The account of a finished data set, or of one in the making, as far as it is known."""
+    """A finished data set, or one in the making as far as it is known, opened for counting."""
     manifest, plan = output.manifest(), output.plan()
     if manifest is not None:
         with open_input(output, manifest.settings) as given:

@@ -28,7 +28,7 @@ class ReportInput:
 
     output: DatasetDir
     db: VerdictDB
-    # what the classifier's outputs stand for; empty where nobody wrote that down
+    # what the classifier's outputs stand for; empty where they were not written down
     labels: tuple[Label, ...]
     lookup: Lookup
     # None while a run goes on

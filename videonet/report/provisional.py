@@ -70,7 +70,7 @@ def provisional(
 
 
 def verdicts_so_far(known: ReadContext, candidate: Candidate) -> Iterator[Verdict]:
-    """The verdicts on those pairs of a candidate for which nothing more must be seen."""
+    """The verdicts on the pairs of a candidate that need no further step."""
     seen = _as_this_run_sees(known, load_evidence(known, candidate))
     for match in candidate.matches:
         target = known.targets[match.target_id]

@@ -40,10 +40,10 @@ class Status:
     # by reason
     rejected: dict[str, int]
     failed: dict[str, int]
-    # pairs a second of late, and seconds until all have a verdict; None: nobody knows
+    # pairs a second of late, and seconds until all have a verdict; None: not known
     rate: float | None
     seconds_left: float | None
-    # from when the run was last begun until now, or until its end; None: nobody knows
+    # from when the run was last begun until now, or until its end; None: not known
     seconds: float | None
     # those at work, and when any last showed a sign of life, seconds ago; None: never
     processes: int

@@ -1,4 +1,4 @@
-"""Data sets of verdicts that nobody made, for the tests of the data card."""
+"""Made-up data sets, for the tests of the data card."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

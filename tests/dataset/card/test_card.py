@@ -1,4 +1,4 @@
-"""OUT/README.md: what a data set says of itself to whoever finds it."""
+"""OUT/README.md: what a data set says of itself to a person who finds it."""
 
 import html
 import re

@@ -53,7 +53,7 @@ class Recognition:
 class Certainty:
     """On how little the labels rest."""
 
-    # labels of which it is known how many frames confirm them
+    # labels with a known number of frames that confirm them
     weighed: int
     on_one_frame: int
     # with a best frame that is at most `numbers.UNCERTAIN` probable

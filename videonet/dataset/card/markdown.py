@@ -2,7 +2,7 @@
 
 import re
 
-# A longer one says no more, and makes a table that nobody can read.
+# Characters. A longer text says no more, and makes a table that cannot be read.
 LONGEST = 120
 
 _HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})

@@ -30,7 +30,7 @@ LARGE = 720
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long videos are, seconds: of those of which it is known, the quartiles."""
+    """How long the videos of known length are: quartiles, seconds."""
 
     known: int
     least: float
@@ -70,12 +70,12 @@ class Videos:
 
     @property
     def without_channel(self) -> int:
-        """Videos of which no channel is stated."""
+        """Videos without a stated channel."""
         return self.videos - self.with_channel
 
     @property
     def without_licence(self) -> int:
-        """Videos of which no licence is stated."""
+        """Videos without a stated licence."""
         return self.videos - self.with_licence
 
     @property
@@ -99,7 +99,7 @@ class Confirmation:
     kept: int
     # clips of kept pairs: a video that is kept for two classes has its clips counted for both
     clips: int
-    # kept pairs of which it is known how many frames confirm the class, and those with one only
+    # kept pairs with a known number of frames that confirm the class, and those with only one
     weighed: int
     on_one_frame: int
     # kept pairs whose best matching frame is at most UNCERTAIN probable
@@ -157,8 +157,8 @@ def _clip_seconds(db: VerdictDB, lock: Path) -> float | None:
         ((microseconds,),) = db.rows(_SPANS, [str(lock)])
     except duckdb.Error as error:
         raise UsageError(
-            f"{lock} cannot be read ({str(error).splitlines()[0]}); running the same curation "
-            "again writes it anew."
+            f"{lock} cannot be read ({str(error).splitlines()[0]}); run the same curation again, "
+            "which writes it."
         ) from error
     return int(microseconds) / MICROSECONDS
 

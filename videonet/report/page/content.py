@@ -15,8 +15,8 @@ class Funnel(Record, frozen=True, kw_only=True):
     gives several.
     """
 
-    # titles looked at; None for a single class, for which nobody counts them, and for a rebuilt
-    # data set, for which nobody looked at any
+    # titles looked at; None for a single class, since they are counted only in all, and for a
+    # rebuilt data set, which needs no titles
     titles: int | None
     # pairs of class and video whose title names it, also beyond the quota
     matched: int
@@ -90,7 +90,7 @@ class Bin(Record, frozen=True, kw_only=True):
 
 
 class Histogram(Record, frozen=True, kw_only=True):
-    """How something is distributed over the pairs of which it is known, or over classes."""
+    """How one quantity is distributed over the pairs with a known value, or over classes."""
 
     # such as "Length of the videos"
     title: str
