@@ -17,7 +17,7 @@ from demo.behaviours import (
 from demo.odd_files import write_page, write_sound
 from demo.server import VideoServer
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
-from videonet.fetch.acquire import fetch, is_here, release, worth_fetching
+from videonet.fetch.acquire import fetch, is_local, release, worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
@@ -126,7 +126,7 @@ def test_a_local_file_is_read_in_place_and_neither_copied_nor_deleted(tmp_path, 
     assert store.video_bytes() == budget.used == 0
     assert release(record, store) == 0
     assert file.read_bytes() == video
-    assert is_here(record, store)
+    assert is_local(record, store)
 
 
 def test_a_local_file_that_is_gone_or_has_another_size_is_not_here(tmp_path, store, video):
@@ -136,9 +136,9 @@ def test_a_local_file_that_is_gone_or_has_another_size_is_not_here(tmp_path, sto
         candidate("a.mp4", root=tmp_path), store, DiskBudget(0), LIMITS, quick_web(), "run"
     )
     file.write_bytes(video + b"more")
-    assert not is_here(record, store)
+    assert not is_local(record, store)
     file.unlink()
-    assert not is_here(record, store)
+    assert not is_local(record, store)
 
 
 @pytest.mark.parametrize("path", ["missing.mp4", "missing/a.mp4", "a.mp4/b.mp4"])
@@ -210,7 +210,7 @@ def test_attempts_are_counted_over_all_runs(folder, store, video):
 def test_a_file_that_went_away_is_remembered_by_its_content(folder, store, video):
     here = Visit(folder, store).fetch
     assert release(here, store) == len(video)
-    assert not is_here(store.fetch("url:key"), store)
+    assert not is_local(store.fetch("url:key"), store)
     gone = Visit(folder, store, Status(404)).fetch
     assert (gone.here, gone.reason, gone.sha256) == (False, Reason.UNAVAILABLE, here.sha256)
     assert gone.bytes == len(video)
@@ -218,7 +218,7 @@ def test_a_file_that_went_away_is_remembered_by_its_content(folder, store, video
 
 def test_a_released_file_is_gone_and_may_be_released_again(folder, store, video):
     record = Visit(folder, store).fetch
-    assert is_here(record, store)
+    assert is_local(record, store)
     assert release(record, store) == len(video)
     assert store.video_bytes() == 0
     released = store.fetch("url:key")
@@ -229,8 +229,8 @@ def test_a_released_file_is_gone_and_may_be_released_again(folder, store, video)
 def test_a_copy_that_lost_bytes_is_not_here(folder, store):
     record = Visit(folder, store).fetch
     os.truncate(store.file(record), 100)
-    assert not is_here(record, store)
-    assert not is_here(None, store)
+    assert not is_local(record, store)
+    assert not is_local(None, store)
 
 
 RECORD = Fetch(

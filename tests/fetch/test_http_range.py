@@ -17,7 +17,7 @@ from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
-from videonet.fetch.acquire import fetch, part_here, release
+from videonet.fetch.acquire import fetch, local_part, release
 from videonet.fetch.credentials import Access
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.range_probe import FIRST_BYTES
@@ -76,7 +76,7 @@ def sent(server: VideoServer) -> int:
 
 def same_frames(record: Fetch, store: Store, file: Path) -> bool:
     """Whether the part that is here shows what the file shows."""
-    part = part_here(record, store)
+    part = local_part(record, store)
     assert part is not None
     with PartReader(part) as reader:
         seen = first_frames(reader, FRAMES, 64, (56, 56))
@@ -114,7 +114,7 @@ def test_the_rest_comes_later_and_no_byte_comes_twice(large, store, name):
     assert record.part == part.part
     assert record.sha256 == hashlib.sha256(content).hexdigest()
     assert store.file(record).read_bytes() == content
-    assert part_here(record, store) is None
+    assert local_part(record, store) is None
     assert budget.used == len(content) == store.video_bytes()
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_is_another_one_by_now_is_fetched_anew_and_what_was_seen_of_
     assert record.here
     assert record.part is None
     assert store.file(record).read_bytes() == (large / NAMES[1]).read_bytes()
-    assert part_here(record, store) is None
+    assert local_part(record, store) is None
 
 
 @pytest.mark.parametrize("changed", [False, True])
@@ -354,7 +354,7 @@ def test_what_was_seen_of_a_file_outlasts_a_later_download_that_breaks_off(large
         record = fetched(server.url(name), store)
     assert record.reason is not None
     assert record.part == seen.part
-    assert part_here(record, store) is None
+    assert local_part(record, store) is None
     assert store.video_bytes() == 0
 
 

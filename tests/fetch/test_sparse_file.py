@@ -40,8 +40,8 @@ def test_its_holes_are_the_bytes_that_were_never_written(place, written, begin, 
     here = {at for start, stop in written for at in range(start, stop)}
     holes = [at for start, stop in part.holes(begin, end) for at in range(start, stop)]
     assert holes == [at for at in range(begin, end) if at not in here]
-    assert part.here == len(here)
-    assert part.whole == (len(here) == SIZE)
+    assert part.local_bytes == len(here)
+    assert part.is_complete == (len(here) == SIZE)
 
 
 @given(stretches)
@@ -80,10 +80,10 @@ def test_a_reader_that_cannot_fill_reads_what_is_here_and_remembers_what_is_not(
     place, written, at, size
 ):
     part = with_stretches(place, written)
-    is_here = not list(part.holes(at, at + size))
+    is_local = not list(part.holes(at, at + size))
     with PartReader(part) as reader:
         reader.seek(at)
-        if is_here:
+        if is_local:
             assert reader.read(size) == WHOLE[at : at + size]
             assert reader.failure is None
         else:

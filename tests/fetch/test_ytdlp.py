@@ -3,6 +3,7 @@
 When yt-dlp is brought up to date and these tests pass, its version belongs into TRIED.
 """
 
+import inspect
 import io
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from videonet.fetch.ytdlp import (
     break_off,
     check_yt_dlp,
     is_one_plain_file,
+    may_lack_fragments,
 )
 
 PAGE = {"protocol": "http", "url": "http://127.0.0.1:9/video", "http_headers": {"A": "b"}}
@@ -211,6 +213,12 @@ def test_no_table_of_formats_is_printed(served: Path, capfd, monkeypatch):
     with VideoServer(served) as server, session(simulate=True) as ours:
         ours.extract_info(server.url("video.mp4"))
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_format_of_a_new_video_is_marked_by_extractors_as_yt_dlp_reads_it():
+    assert may_lack_fragments({"__needs_testing": True})
+    assert not may_lack_fragments({})
+    assert "'__needs_testing'" in inspect.getsource(yt_dlp.YoutubeDL)
 
 
 class Recorder(YtDlp):

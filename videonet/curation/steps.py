@@ -18,7 +18,14 @@ from videonet.curation.context import ReadContext, RunContext
 from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, seconds, verdict_row
-from videonet.fetch.acquire import fetch, intact_part, is_here, part_here, release, worth_fetching
+from videonet.fetch.acquire import (
+    fetch,
+    is_local,
+    local_part,
+    release,
+    verified_part,
+    worth_fetching,
+)
 from videonet.fetch.sparse_file import PartReader
 from videonet.files import below
 from videonet.schemas.candidate import Candidate, Match
@@ -210,8 +217,8 @@ def _bytes_here(context: RunContext, fetched: Fetch | None) -> int:
         return 0
     if fetched.here:
         return fetched.bytes or 0
-    part = part_here(fetched, context.store)
-    return part.here if part else 0
+    part = local_part(fetched, context.store)
+    return part.local_bytes if part else 0
 
 
 def _without_reason(fetched: Fetch | None) -> Fetch | None:
@@ -239,12 +246,12 @@ def _scan(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
 
 def _scanned_in_part(context: RunContext, candidate: Candidate, seen: Evidence) -> Scanned | None:
     """What is seen in the part of the file that is here; None, and noted, if that is too little."""
-    fetched, part = seen.fetch, intact_part(seen.fetch, context.store)
+    fetched, part = seen.fetch, verified_part(seen.fetch, context.store)
     if fetched is None or fetched.part is None:
         raise FileNotFoundError("a part of the file was here and is gone")
     if part is not None:
         with PartReader(part) as reader, _at_work(context, "scan") as work:
-            work.bytes += part.here
+            work.bytes += part.local_bytes
             source = cast("BinaryIO", reader)
             scanned = _scanned(context, candidate, source, fetched.part.sha256)
         if reader.failure is None:
@@ -343,7 +350,7 @@ def _content(seen: Evidence) -> tuple[Fetch, str]:
 
 def _is_at_hand(known: ReadContext, candidate: Candidate, fetched: Fetch | None) -> bool:
     """Whether the whole file can be read where this candidate says that it is."""
-    if fetched is None or not is_here(fetched, known.store):
+    if fetched is None or not is_local(fetched, known.store):
         return False
     if candidate.root is None:
         return True
@@ -353,7 +360,7 @@ def _is_at_hand(known: ReadContext, candidate: Candidate, fetched: Fetch | None)
 def _is_at_hand_in_part(known: ReadContext, fetched: Fetch | None) -> bool:
     """Whether a part of the file can be read that may be enough for the first frames."""
     part = fetched.part if fetched else None
-    return part is not None and part.enough and part_here(fetched, known.store) is not None
+    return part is not None and part.enough and local_part(fetched, known.store) is not None
 
 
 def _are_here(known: ReadContext, clips: Cut) -> bool:

@@ -1,4 +1,4 @@
-"""What is here of a video, and how it comes here: as a `Fetch` record, whatever happens.
+"""Fetches a video into the store, whole or in part. Whatever happens becomes a `Fetch` record.
 
 A local file is not copied: the record says where it is.
 """
@@ -23,11 +23,12 @@ from videonet.schemas.reason import Policy, Reason
 from videonet.storage.store import Store
 from videonet.video.decode import VideoError, probe
 
-# What a page said was refused by the settings of an earlier run; those of this one decide first.
+# An earlier run refused these by its settings and what the page said. This run's settings decide
+# again.
 _REFUSED_FOR_THE_RUN = frozenset({Reason.TOO_SHORT, Reason.LICENCE})
 
-# Where a download ended for one of these, what has come of it by then is of no use: for others,
-# its first frames may be there, and decide before what happened to the rest.
+# A download that ends for one of these leaves nothing of use. One that ends for another reason may
+# have brought the first frames, and these decide first.
 _OF_NO_USE = frozenset({Reason.TOO_LARGE, Reason.NOT_A_VIDEO, Reason.UNDECODABLE, Reason.DISK_FULL})
 
 
@@ -42,8 +43,8 @@ def fetch(
 ) -> Fetch:
     """Make the file of `candidate` readable, and record in the store how that went.
 
-    With `frames`, so much of it as that many first frames need, if the server gives parts; what is
-    then missing comes with the next call without it. Otherwise the whole file.
+    With `frames`, fetch as much of the file as so many first frames need, if the server gives
+    parts; the next call without `frames` fetches the rest. Without `frames`, fetch all of it.
     """
     before = store.fetch(candidate.video_key)
     record = Fetch(
@@ -73,22 +74,22 @@ def fetch(
 
 
 def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
-    """Whether an attempt may help: never after a permanent failure, once a run after another.
+    """Whether an attempt may help: never after a permanent failure, and once a run after others.
 
-    What was too large for an earlier limit is tried again under one that it keeps to.
+    A file that was too large for an earlier limit is tried again under a limit that it keeps to.
     """
     if before is None or before.reason is None or before.reason in _REFUSED_FOR_THE_RUN:
         return True
     if before.reason is Reason.DISK_FULL:
-        # No run is finished without them.
+        # A run is not finished without these files.
         return True
     if before.reason is Reason.TOO_LARGE:
         return before.bytes is not None and before.bytes <= max_bytes
     return before.reason.policy is not Policy.NEVER and before.run_id != run_id
 
 
-def is_here(fetch: Fetch | None, store: Store) -> bool:
-    """Whether the file that `fetch` speaks of can be read, and was not changed since."""
+def is_local(fetch: Fetch | None, store: Store) -> bool:
+    """Whether the file of a record can be read, and was not changed since."""
     if fetch is None or not fetch.here:
         return False
     try:
@@ -98,8 +99,8 @@ def is_here(fetch: Fetch | None, store: Store) -> bool:
     return stat.st_size == fetch.bytes and fetch.mtime_ns in (None, stat.st_mtime_ns)
 
 
-def part_here(fetch: Fetch | None, store: Store) -> PartFile | None:
-    """What is here of a video that is not here as a whole."""
+def local_part(fetch: Fetch | None, store: Store) -> PartFile | None:
+    """The part of a video that is local, if it is not complete."""
     if fetch is None or fetch.part is None:
         return None
     path = store.root / store.part(fetch.video_key)
@@ -110,20 +111,20 @@ def part_here(fetch: Fetch | None, store: Store) -> PartFile | None:
     return PartFile.opened(path, fetch.part) if size == fetch.part.size else None
 
 
-def intact_part(fetch: Fetch | None, store: Store) -> PartFile | None:
-    """What is here of a video, if it is what its record says, to the byte.
+def verified_part(fetch: Fetch | None, store: Store) -> PartFile | None:
+    """The local part of a video, if its bytes are those of its record.
 
-    It may not be, where a process was killed between the two.
+    They are not where a process was killed after writing bytes and before writing the record.
     """
-    part = part_here(fetch, store)
+    part = local_part(fetch, store)
     if part is None or fetch is None or fetch.part is None:
         return None
     return part if digest_of(part.path, part.spans) == fetch.part.sha256 else None
 
 
 def release(fetch: Fetch, store: Store) -> int:
-    """Delete the store's own copy of a video, or of a part of it; the room that made, bytes."""
-    part = part_here(fetch, store)
+    """Delete the store's own copy of a video, or of a part of it. Bytes that became free."""
+    part = local_part(fetch, store)
     if part is not None:
         store.delete(store.part(fetch.video_key))
         return part.size
@@ -135,7 +136,7 @@ def release(fetch: Fetch, store: Store) -> int:
 
 
 def _is_web(url: str) -> bool:
-    """Whether `url` is for the web: yt-dlp would also read ftp, and search where it sees words."""
+    """Whether `url` is for the web. yt-dlp would also take ftp, and search for plain words."""
     try:
         return urlsplit(url).scheme in {"http", "https"}
     except ValueError:
@@ -188,7 +189,7 @@ def _downloaded(
     """The record of a file that was downloaded into the store, whole or in part."""
     folder = store.temporary()
     folder.mkdir()
-    before = intact_part(record, store)
+    before = verified_part(record, store)
     if before is None:
         budget.give_back(_without_part(record.video_key, store))
     download = Download(candidate, folder, budget, limits, web, before, frames)
@@ -198,9 +199,9 @@ def _downloaded(
             download.run()
         finally:
             if before is not None and download.part is not before:
-                # The server has another file by now.
+                # The server has another file now.
                 record = msgspec.structs.replace(record, part=None)
-        if download.part is not None and not download.part.whole:
+        if download.part is not None and not download.part.is_complete:
             record, kept = _kept_in_part(record, download.part, store)
         else:
             continued = before is not None and download.part is before
@@ -215,7 +216,7 @@ def _downloaded(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         budget.give_back(download.taken - kept)
-    # Bringing the rest is no attempt of its own, unless it fails.
+    # Fetching the rest is not counted as an attempt, unless it fails.
     attempts = download.attempts - (before is not None and record.reason is None)
     return msgspec.structs.replace(
         record,
@@ -226,7 +227,7 @@ def _downloaded(
 
 
 def _without_part(video_key: str, store: Store) -> int:
-    """Delete what is here of a video in part, though no record speaks of it; the room it took."""
+    """Delete a part of a video that has no valid record. Bytes that became free."""
     name = store.part(video_key)
     try:
         size = (store.root / name).stat().st_size
@@ -237,30 +238,30 @@ def _without_part(video_key: str, store: Store) -> int:
 
 
 def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, int]:
-    """The record of a file that is now here in part, and the room that it takes."""
+    """The record of a file that is now local in part, and the bytes that it takes."""
     described = part.part()
     store.adopt(part.path, store.part(record.video_key))
-    # Whether it is still the file that was whole once cannot be told from a part of it.
+    # A part does not tell whether this is the file that was complete once.
     record = msgspec.structs.replace(record, sha256=None, bytes=part.size, part=described)
     return record, part.size
 
 
 def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: bool) -> Fetch:
-    """The record of a file that is now here as a whole. Raises FetchError if it is no video."""
+    """The record of a file that is now complete. Raises FetchError if it is no video."""
     file = download.file if download.part is None else download.part.path
     if download.part is None:
         _must_be_a_video(file)
     size, sha256 = file.stat().st_size, sha256_of(file)
     part = record.part
     if part is not None and not continued and not _has(file, part):
-        # What was seen of it before was seen of another file.
+        # The part belonged to another file.
         part = None
     store.adopt(file, store.video(record.video_key))
     return msgspec.structs.replace(record, here=True, sha256=sha256, bytes=size, part=part)
 
 
 def _kept_what_came(record: Fetch, download: Download, store: Store) -> tuple[Fetch, int]:
-    """The record of a download that broke off, and the room that is taken: it may be enough."""
+    """The record of a download that broke off, and the bytes that it takes: they may be enough."""
     part = download.part
     if part is None and download.announced is not None:
         part = PartFile.broken_off(download.partial_file, download.announced)
@@ -268,17 +269,17 @@ def _kept_what_came(record: Fetch, download: Download, store: Store) -> tuple[Fe
         return record, 0
     if part.path == store.root / store.part(record.video_key):
         if record.part is not None and not record.part.enough:
-            # More of it is here than when that was found.
+            # More bytes are local than when the part was found too small.
             return msgspec.structs.replace(record, part=part.part()), part.size
         return record, part.size
     if record.part is not None or record.sha256 is not None:
-        # Of a file that was seen before, what was seen says more.
+        # The file was complete before, or has a part; both say more than this part.
         return record, 0
     return _kept_in_part(record, part, store)
 
 
 def _has(file: Path, part: Part) -> bool:
-    """Whether a whole file has those bytes of which a part was made."""
+    """Whether a complete file has the bytes of `part`."""
     return file.stat().st_size == part.size and digest_of(file, part.spans) == part.sha256
 
 

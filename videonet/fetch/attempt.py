@@ -24,19 +24,19 @@ from videonet.schemas.settings import Licence
 from videonet.text import encodable
 from videonet.video.decode import VideoError, read_first_frames
 
-# Longest wait for one of a host's connections: others of this run hold them, and each has its own
-# deadline, seconds.
+# Longest wait for one of a host's connections, seconds. Other downloads of this run hold them, and
+# each has its own deadline.
 _QUEUE = math.inf
 
 # What records keep of a licence, characters.
 _NOTE_LENGTH = 200
 
-# Of streams like these, a page may state the length so far.
+# The page of a stream like these may state the length that the stream has so far.
 _PROVISIONAL = frozenset({"is_live", "is_upcoming", "post_live"})
 
 
 class _NoRoomError(FetchError):
-    """There is no room for so many more bytes by now."""
+    """The budget has no room for so many more bytes."""
 
     def __init__(self, needed: int, likely: int) -> None:
         super().__init__(Reason.DISK_FULL, f"no room for {needed} more bytes in the budget")
@@ -56,25 +56,24 @@ class Download:
         part: PartFile | None = None,
         frames: int | None = None,
     ) -> None:
-        """`part` is what is here of the file, to go on from; its size is taken from the budget.
+        """`part`: the local part of the file, to go on from; the budget has taken its size already.
 
-        With `frames`, what so many first frames need is enough; without, the whole file is.
+        With `frames`, the bytes that so many first frames need are enough; else all are fetched.
         """
         self.attempts = 0
-        # bytes taken from the budget: room is made for all of a file, so that what was begun can
-        # be finished
+        # Bytes taken from the budget: all of a file has room, so that a download can be finished.
         self.taken = part.size if part else 0
-        # what is here of the file, if it is fetched in parts
+        # the local part of the file, if it is fetched in parts
         self.part = part
-        # what is here of it, or all of it, if it is not
+        # the file that yt-dlp writes, if it is not fetched in parts
         self.file = folder / "video"
-        # bytes of the file, as the server says; None: not yet
+        # bytes of the file as the server states them; None: not stated yet
         self.announced: int | None = None
-        # what the video's page says, once it has answered: length in seconds, and licence
+        # what the video's page states, once it has answered: length in seconds, and licence
         self.declared_duration: float | None = None
         self.licence: str | None = None
         self._frames = frames
-        # whether it is to be fetched in parts, as far as one knows by now
+        # whether the file is to be fetched in parts, as far as that is known
         self._in_parts = part is not None or frames is not None
         self._refusal: FetchError | None = None
         self._candidate = candidate
@@ -86,11 +85,11 @@ class Download:
 
     @property
     def partial_file(self) -> Path:
-        """What yt-dlp has downloaded so far, where it has not come to an end."""
+        """The file that yt-dlp writes to until a download is complete."""
         return self.file.with_name(self.file.name + ".part")
 
     def run(self) -> None:
-        """Fetch what is needed: `part` has it, and if that is None, `file` is the whole.
+        """Fetch the bytes that are needed: into `part`, or if that is None all of them into `file`.
 
         Raises FetchError when attempts or time are used up, Stopped when the run is to end.
         """
@@ -98,8 +97,8 @@ class Download:
             try:
                 self._run()
             except _NoRoomError as none:
-                # Who waits for room holds nothing that those who could make room wait for; what
-                # its server has answered by then is asked for again.
+                # This waits for room outside `_run`, without a connection of the host: the
+                # downloads that make room may wait for one. The next `_run` asks again.
                 assert self._clock is not None
                 room = none.likely
                 if not self._budget.take(room, 0):
@@ -114,7 +113,7 @@ class Download:
     def _run(self) -> None:
         host = host_of(self._candidate.url)
         with ExitStack() as stack:
-            # What is here in part keeps room from others until it is decided.
+            # A part keeps its room until its video is decided.
             waiting = nullcontext() if self.taken else self._budget.aside()
             with waiting:
                 stack.enter_context(self._web.rate_limiter.download(host, _QUEUE))
@@ -145,7 +144,7 @@ class Download:
             raise FetchError(Reason.UNSUPPORTED, "nothing was downloaded")
 
     def _take(self, session: YtDlp, info: dict[str, Any]) -> bool:
-        """Fetch what is needed in parts; False if that cannot be."""
+        """Fetch the bytes that are needed in parts; False if that is not possible."""
         probe = session.probe
         assert probe is not None
         if (
@@ -169,7 +168,7 @@ class Download:
         return False
 
     def _read(self, remote: RemoteFile, frames: int) -> None:
-        """Have the first frames read, so that all that they need is here."""
+        """Decode the first frames, so that all bytes that they need are fetched."""
         with PartReader(remote.part, remote.fill) as reader:
             try:
                 read_first_frames(cast("BinaryIO", reader), frames, remote.prefetch_until)
@@ -192,7 +191,7 @@ class Download:
             "playlist_items": "1",
             "updatetime": False,
             "fixup": "never",
-            # A video with a hole in it must not count as whole.
+            # A video that lacks a fragment must not count as complete.
             "skip_unavailable_fragments": False,
             "hls_prefer_native": True,
             "match_filter": self._look,
@@ -200,18 +199,18 @@ class Download:
         }
 
     def _look(self, info: dict[str, Any], *, incomplete: bool) -> str | None:
-        """yt-dlp asks this before it downloads: why not, if what the page says is enough."""
+        """Called by yt-dlp before it downloads: why it should not, from what the page states."""
         if incomplete is True:
-            # An entry of a list, of which only its own page says more.
+            # An entry of a list: its own page states more.
             return None
         if info.get("requested_formats"):
-            # They come one by one, to be merged.
+            # These formats are downloaded one by one and then merged.
             self._in_parts = False
         self.licence = encodable(str(info.get("license") or ""))[:_NOTE_LENGTH]
         if info.get("live_status") not in _PROVISIONAL:
             self.declared_duration = info.get("duration") or None
         self._refusal = self._refused(info)
-        # An exception would come back without what it says.
+        # yt-dlp would drop the reason of an exception.
         return None if self._refusal is None else str(self._refusal)
 
     def _refused(self, info: dict[str, Any]) -> FetchError | None:
@@ -219,7 +218,7 @@ class Download:
             return FetchError(Reason.UPCOMING, "not streamed yet")
         if info.get("is_live") or info.get("live_status") == "is_live":
             return FetchError(Reason.LIVE, "still being streamed")
-        # What the source said of these goes before what the page says, as in the verdict.
+        # The source's statements go before those of the page, as in the verdict.
         duration = self._candidate.duration
         if duration is None:
             duration = self.declared_duration
@@ -236,7 +235,7 @@ class Download:
         self._on_bytes(int(progress.get("downloaded_bytes") or 0), self.announced or 0)
 
     def _on_bytes(self, so_far: int, announced: int) -> None:
-        """Stop a download that breaks a limit, or for which there is no room by now."""
+        """Stop a download that breaks a limit, or that the budget has no room for."""
         self._web.stop.check()
         assert self._clock is not None
         if self._clock.left <= 0:
@@ -247,7 +246,7 @@ class Download:
         wanted = expected - self.taken
         if wanted > 0:
             if not self._budget.take(wanted, 0):
-                # Of a size that nobody announced, twice as much, so that it is not waited for
-                # again soon.
+                # If the size is not announced, twice as much is asked for, so that the download
+                # does not have to wait again soon.
                 raise _NoRoomError(wanted, wanted if announced else max(wanted, self.taken))
             self.taken = expected

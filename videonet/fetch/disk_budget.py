@@ -19,9 +19,9 @@ _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 class DiskBudget:
     """Counts bytes of videos in a store; a download waits here until there is room for it.
 
-    A video's bytes are taken while it is downloaded and given back when it is not to be kept.
-    Until its first frames were looked at, its fate is open. When no video whose fate is open could
-    still make room, waiting is in vain, and whoever asks is told so.
+    A video's bytes are taken while it is downloaded and given back when it is not to be kept. Until
+    its first frames were looked at, its fate is open. When no video whose fate is open could still
+    make room, waiting is in vain, and `take` returns False.
     """
 
     def __init__(self, limit: int | None, used: int = 0, *, stop: StopSignal | None = None) -> None:
@@ -45,7 +45,7 @@ class DiskBudget:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """While this lasts, a video that holds no bytes yet waits for something else than room."""
+        """While this lasts, a video that holds no bytes waits for something other than room."""
         with self._changed:
             self._open -= 1
             self._changed.notify_all()

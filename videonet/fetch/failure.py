@@ -22,7 +22,7 @@ from videonet.schemas.reason import Reason
 
 
 class FetchError(DownloadCancelled):
-    """An attempt that failed. yt-dlp lets its own DownloadCancelled, and so this, pass through."""
+    """An attempt that failed. yt-dlp lets a DownloadCancelled pass through, and so this one."""
 
     def __init__(
         self,
@@ -36,12 +36,12 @@ class FetchError(DownloadCancelled):
         self.reason = reason
         # seconds that the server asked to wait
         self.retry_after = retry_after
-        # bytes of what is too large, as far as it is known
+        # bytes of a file that is too large, as far as they are known
         self.size = size
 
 
 class NotAskedError(FetchError):
-    """A host that this run has stopped asking, or whose turn would come too late."""
+    """A host was not asked: this run no longer asks it, or would have to wait too long."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Reason.RATE_LIMITED, f"not asked: {message}")

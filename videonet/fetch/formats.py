@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from videonet.fetch.ytdlp import may_lack_fragments
+
 # As yt-dlp describes a format: the fields are those of its extractors' info dicts.
 Format = dict[str, Any]
 
@@ -18,19 +20,19 @@ SHORT_SIDE = 256
 
 _PLAIN = frozenset({"http", "https"})
 
-# What yt-dlp downloads by itself (with its option hls_prefer_native); for the rest it starts ffmpeg
-# or rtmpdump.
+# Protocols that yt-dlp downloads by itself (with its option hls_prefer_native). For others it
+# starts ffmpeg or rtmpdump.
 _NATIVE = _PLAIN | {"m3u8", "m3u8_native", "http_dash_segments", "ism", "f4m"}
 
 # Codecs as extractors name them, of those that PyAV decodes.
 _DECODED = re.compile(r"avc|[hx]26[345]|he?v[c1]|vp0?[89]|av0?1|mp4v|theora", re.IGNORECASE)
 
-# yt-dlp's fields of preference: -1 is the usual, and what is less has something wrong with it.
+# yt-dlp's fields of preference: -1 is usual, and a format with less has something wrong with it.
 _USUAL = -1
 
 
 def smallest_format(context: Mapping[str, Any]) -> Iterator[Format]:
-    """What yt-dlp calls as its option `format`: yields one of `context["formats"]`, or none."""
+    """A value for yt-dlp's option `format`: yields one of `context["formats"]`, or none."""
     chosen = choose(context["formats"])
     if chosen is not None:
         yield chosen
@@ -45,8 +47,8 @@ def choose(formats: Sequence[Format]) -> Format | None:
     """
     moving = [each for each in formats if not _is_still(each) and not _is_sound(each)]
     if not moving and all(_is_sound(each) for each in formats):
-        # Servers call some videos sound, so it is looked at once it is here. Sound beside the
-        # pictures of a storyboard is another matter: the video is there, and is withheld.
+        # Some servers call a video sound, so the file is fetched and then looked at. Sound beside
+        # the pictures of a storyboard is another matter: the site withholds the video.
         moving = list(formats)
     return min(moving, key=_rank, default=None)
 
@@ -92,7 +94,7 @@ def _is_doubtful(each: Format) -> bool:
     """Whether it is not quite the video: cut short, with a watermark, invented by an upscaler."""
     return (
         _below_usual(each.get("preference"))
-        or bool(each.get("__needs_testing"))  # of a video so new that fragments may be missing
+        or may_lack_fragments(each)
         or "AI-upscaled" in (each.get("format_note") or "")
     )
 

@@ -157,11 +157,11 @@ class RemoteFile:
             most = min(2 * most, _LARGEST_BLOCK)
             self._part.write(at, block)
             at += len(block)
-            self._on_bytes(self._part.here, got.size)
+            self._on_bytes(self._part.local_bytes, got.size)
             self._requests.slow_down(len(block))
         if at < got.end:
             # The connection may be broken because time is up; then `on_bytes` says so.
-            self._on_bytes(self._part.here, got.size)
+            self._on_bytes(self._part.local_bytes, got.size)
             raise FetchError(
                 Reason.NETWORK, f"the connection ended at byte {at}, {got.end} were promised"
             )

@@ -2,11 +2,11 @@
 
 
 def runtimes() -> dict[str, dict[str, str]]:
-    """YoutubeDL's `js_runtimes`; of those that are here, it takes the first that is new enough.
+    """YoutubeDL's `js_runtimes`: yt-dlp takes the first that is installed and new enough.
 
-    It looks for each beside this Python first, where the extra `youtube` puts deno, also in an
-    environment that is not activated, and then on the path. Left alone it would take only deno.
-    Not bun and quickjs: they would run the site's code with all that this user may do; deno and
-    node are started without access to files.
+    yt-dlp looks for each beside this Python first, where the extra `youtube` puts deno, also in an
+    environment that is not activated, and then on the path. Its own default is deno alone. Not bun
+    and quickjs: they would run a site's code with all rights of this user; deno and node are
+    started without access to files.
     """
     return {"deno": {}, "node": {}}

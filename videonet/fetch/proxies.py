@@ -1,4 +1,4 @@
-"""The proxies that requests go through in turn, and what shows that one of them is bad."""
+"""The proxies that requests go through in turn, and how a bad proxy is recognised."""
 
 import math
 import re
@@ -22,9 +22,9 @@ _SITE_IS_AWAY = frozenset({0x03, 0x04, 0x05, 0x06})
 
 
 class ProxyPool:
-    """Proxies that take turns. One a process, for all of its threads.
+    """Proxies that take turns. One a run and process, for all of its threads.
 
-    A bad one rests for `rest` seconds, twice as long each time in a row, up to an hour.
+    A bad proxy rests for `rest` seconds, twice as long each time in a row, up to an hour.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class ProxyPool:
         self._standings = {proxy: _Standing(pause=rest) for proxy in proxies}
 
     def take(self) -> str | None:
-        """The proxy that was taken least recently of those awake; None if there are none at all.
+        """The proxy that was taken least recently of those that do not rest; None without proxies.
 
-        If all rest, it is the one whose rest ends first.
+        If all rest, it is the proxy whose rest ends first.
         """
         with self._lock:
             if not self._standings:
@@ -64,7 +64,7 @@ class ProxyPool:
     def rest(self, proxy: str) -> None:
         """`proxy` was bad.
 
-        Those who took it before its rest began, and fail while it lasts, tell nothing new.
+        A failure of a request that took it before its rest began tells nothing new.
         """
         with self._lock:
             standing = self._standings[proxy]
@@ -76,7 +76,7 @@ class ProxyPool:
     def worked(self, proxy: str) -> None:
         """`proxy` was good: its next rest is a short one again.
 
-        A success of those who took it before its last rest began says nothing of what came after.
+        A success of a request that took it before its last rest began does not count.
         """
         with self._lock:
             standing = self._standings[proxy]
@@ -86,7 +86,7 @@ class ProxyPool:
 
 @dataclass
 class _Standing:
-    """How a proxy has done."""
+    """What is known of a proxy."""
 
     # how long it rests when it is bad the next time, seconds
     pause: float
@@ -94,16 +94,16 @@ class _Standing:
     until: float = -math.inf
     # number of the last turn it was taken in
     turn: int = 0
-    # whether anybody took it since its last rest began
+    # whether it was taken since its last rest began
     taken: bool = True
 
 
 def is_proxy_fault(error: BaseException) -> bool:
     """Whether `error`, of a request through a proxy, shows that the proxy is bad.
 
-    It cannot be reached, breaks off, or refuses us. Not so when it says that the site is away, and
-    where it cannot be told from the site: a proxy for http that stays silent, breaks off within
-    TLS, or answers 503 in its own name to a request for http.
+    A bad proxy cannot be reached, breaks off, or refuses the request. A proxy that says that the
+    site is away is not bad. Nor is one whose failure may be the site's: a proxy for http that stays
+    silent, breaks off within TLS, or answers 503 in its own name to a request for http.
     """
     for each in _causes(error):
         match each:
@@ -134,7 +134,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             cause = error.exc_info and error.exc_info[1]
         elif isinstance(error, ExtractorError | RequestError):
             cause = error.cause
-        # The last one by its own choice: an error that is raised from another names that.
+        # An error that was raised from another one hides its context.
         context = None if error.__suppress_context__ else error.__context__
         error = cause if isinstance(cause, BaseException) else error.__cause__ or context
 

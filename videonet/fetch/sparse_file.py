@@ -1,7 +1,7 @@
-"""A video of which some bytes are here: a file as long as the whole one, with holes.
+"""A video with some of its bytes: a file as long as the complete one, with holes.
 
-The first frames of a video need its index and its beginning alone. Whoever reads the file where it
-has a hole either has it filled, or is told that too little is here.
+The first frames of a video need its index and its beginning alone. Where a reader comes to a hole,
+the hole is filled, or the reader is told that too few bytes are local.
 """
 
 import hashlib
@@ -19,34 +19,34 @@ Span = tuple[int, int]
 
 
 class MissingBytesError(Exception):
-    """A stretch of a file was to be read that is not here."""
+    """Bytes were to be read that are not local."""
 
 
 class PartFile:
-    """Which bytes of a file are here, and where they lie. For one thread at a time."""
+    """A file, and which of its bytes are local. For one thread at a time."""
 
     def __init__(
         self, path: Path, size: int, validator: str | None, spans: Iterable[Span] = ()
     ) -> None:
-        """Of a file of `size` bytes, those of `spans` lie at `path`; `validator`: see `Part`."""
+        """The file at `path` has `size` bytes; `spans` are local. `validator`: see `Part`."""
         self.path, self.size, self.validator = path, size, validator
         self.spans = list(spans)
 
     @classmethod
     def begun(cls, path: Path, size: int, validator: str | None) -> "PartFile":
-        """A file of which nothing is here yet."""
+        """A file without any local bytes yet."""
         with path.open("wb") as file:
             file.truncate(size)
         return cls(path, size, validator)
 
     @classmethod
     def opened(cls, path: Path, part: Part) -> "PartFile":
-        """The file at `path`, of which `part` is here."""
+        """The file at `path`, with the local bytes that `part` names."""
         return cls(path, part.size, part.validator, part.spans)
 
     @classmethod
     def broken_off(cls, path: Path, size: int) -> "PartFile | None":
-        """A file of `size` bytes whose beginning lies at `path`; None if nothing does."""
+        """A file of `size` bytes whose beginning lies at `path`; None if there is none."""
         try:
             length = path.stat().st_size
         except FileNotFoundError:
@@ -57,36 +57,36 @@ class PartFile:
         return cls(path, size, None, [(0, length)])
 
     @property
-    def here(self) -> int:
-        """How many bytes are here."""
+    def local_bytes(self) -> int:
+        """How many bytes are local."""
         return sum(end - begin for begin, end in self.spans)
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether there are no holes."""
-        return self.here == self.size
+        return self.local_bytes == self.size
 
     def holes(self, begin: int = 0, end: int | None = None) -> Iterator[Span]:
-        """What is not here of the bytes from `begin` to before `end` (of the file), ascending."""
+        """The holes within the bytes from `begin` to before `end` (of the file), ascending."""
         end = self.size if end is None else min(end, self.size)
-        for here, until in self.spans:
-            if here >= end:
+        for start, until in self.spans:
+            if start >= end:
                 break
-            if here > begin:
-                yield begin, here
+            if start > begin:
+                yield begin, start
             begin = max(begin, until)
         if begin < end:
             yield begin, end
 
     def write(self, at: int, data: bytes) -> None:
-        """Put bytes where they belong."""
+        """Write bytes at a place of the file."""
         with self.path.open("r+b") as file:
             file.seek(at)
             file.write(data)
         self.spans = _merged([*self.spans, (at, at + len(data))])
 
     def part(self) -> Part:
-        """What is here, as a record."""
+        """The local bytes, as a record."""
         return Part(
             spans=tuple(self.spans),
             sha256=digest_of(self.path, self.spans),
@@ -96,7 +96,7 @@ class PartFile:
 
 
 def digest_of(path: Path, spans: Iterable[Span]) -> str:
-    """Hex sha256 of these stretches of a file, one after the other."""
+    """Hex sha256 of these bytes of a file, one span after the other."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         for begin, end in spans:
@@ -108,21 +108,21 @@ def digest_of(path: Path, spans: Iterable[Span]) -> str:
 
 
 class PartReader(io.RawIOBase):
-    """Reads a file that is here in part, as a decoder does. It must be closed.
+    """Reads a file with holes, as a decoder does. It must be closed.
 
-    `fill` is called with each stretch that is to be read, to bring what is not here. Where it
-    fails, or there is none, the file seems to end, and `failure` says why: whoever decodes has to
-    look at it afterwards. Nothing is raised, for FFmpeg would go on as if nothing had happened, and
+    `fill` is called with the bytes that are to be read, to bring those that are missing. Where
+    `fill` fails or there is none, the file seems to end, and `failure` says why: look at `failure`
+    after decoding. Nothing is raised, because FFmpeg would go on as if nothing had happened, and
     ask again and again.
     """
 
     def __init__(self, part: PartFile, fill: Callable[[int, int], None] | None = None) -> None:
         super().__init__()
         self._part, self._fill = part, fill
-        # What is written to the file meanwhile must be seen.
+        # Bytes that are written to the file meanwhile must be seen.
         self._file = part.path.open("rb", buffering=0)
         self._position = 0
-        # what was raised when something could not be read
+        # the exception that was raised when bytes could not be read
         self.failure: BaseException | None = None
 
     def readable(self) -> bool:
@@ -134,17 +134,17 @@ class PartReader(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Where the next byte is read."""
+        """Place of the next byte."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place of the whole file."""
+        """Go to a place of the file."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._part.size}
         self._position = max(0, base[whence] + offset)
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; none at the end of the whole file, and after a failure."""
+        """Up to `size` bytes; none at the end of the file, and after a failure."""
         if self.failure is not None:
             return b""
         begin = self._position
@@ -171,7 +171,7 @@ class PartReader(io.RawIOBase):
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """The same bytes, in as few stretches as possible, ascending."""
+    """The same bytes in as few spans as possible, ascending."""
     ordered = sorted(spans)
     merged: list[Span] = ordered[:1]
     for begin, end in itertools.islice(ordered, 1, None):

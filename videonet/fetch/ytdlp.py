@@ -231,6 +231,11 @@ def is_one_plain_file(info: Mapping[str, Any], params: Mapping[str, Any]) -> boo
     )
 
 
+def may_lack_fragments(info: Mapping[str, Any]) -> bool:
+    """Whether yt-dlp says of a format that its video is so new that fragments may be missing."""
+    return bool(info.get("__needs_testing"))
+
+
 class FileRequests:
     """Requests for ranges of one file, sent and slowed down as yt-dlp's own downloader would."""
 
