@@ -38,7 +38,12 @@ def test_an_installation_brings_one_top_level_name(tmp_path: Path):
         names = {name.partition("/")[0] for name in files.namelist()}
         inside = set(files.namelist())
     assert {name for name in names if not name.endswith(".dist-info")} == {"videonet"}
-    data = ["py.typed", "targets/imagenet1k.tsv", "training/configs/vito_resnet50.toml"]
+    data = [
+        *(f"report/video_sheet/sheet.{kind}" for kind in ("html", "css")),
+        "py.typed",
+        "targets/imagenet1k.tsv",
+        "training/configs/vito_resnet50.toml",
+    ]
     assert {f"videonet/{each}" for each in data} <= inside
     assert any(
         name.startswith("videonet/report/page/") and name.endswith(".css") for name in inside

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import nltk.data
+import onnxruntime
 import pytest
 
 from demo.odd_files import write_noise
@@ -140,6 +141,18 @@ def test_a_gpu_that_is_not_here_is_missing_only_where_it_is_asked_for(
     assert str(asked.advice).startswith("use --device cpu, or a machine with an NVIDIA GPU")
     # ONNX Runtime's complaints would tear the table.
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(HAS_GPU, reason="there is a GPU")
+def test_onnx_runtime_complains_as_before_once_a_gpu_was_looked_for(
+    path: Path, capfd: pytest.CaptureFixture[str]
+):
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime is made without CUDA")
+    look_at_gpu(needed=True)
+    assert capfd.readouterr().err == ""
+    onnxruntime.InferenceSession(MODEL, providers=["CUDAExecutionProvider"])
+    assert "Failed to create CUDAExecutionProvider" in capfd.readouterr().err
 
 
 @pytest.mark.skipif(HAS_GPU, reason="there is a GPU")

@@ -5,6 +5,7 @@ import json
 import pickle
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -202,6 +203,37 @@ def test_blank_lines_of_csv_are_no_rows(tmp_path: Path):
 def test_a_csv_title_longer_than_pythons_limit_is_read(tmp_path: Path):
     (row,) = rows_in(tmp_path / "t.csv", f"id,url,title\na,https://x,{'x' * 200_000}\n")
     assert len(row.title) == 200_000
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
+def test_pythons_limit_is_as_it_was_while_and_after_a_catalogue_is_read(tmp_path: Path, name: str):
+    before = csv.field_size_limit()
+    between = "," if name == "t.csv" else "\t"
+    row = between.join(["a", "https://x", "x" * 200_000])
+    content = "\n".join([between.join(REQUIRED), *[row] * 3, ""])
+    (tmp_path / name).write_text(content)
+    batches = Catalogue(tmp_path / name, None).batches()
+    assert len(next(batches)) == 3
+    assert csv.field_size_limit() == before
+    with pytest.raises(csv.Error, match="field larger than field limit"):
+        next(csv.reader(["x" * 200_000]))
+    assert list(batches) == []
+    assert csv.field_size_limit() == before
+    complaint_about(tmp_path / "broken.csv", 'id,url,title\na,https://x,"A\n')
+    assert csv.field_size_limit() == before
+
+
+def test_catalogues_are_read_at_the_same_time_whatever_their_cells_hold(tmp_path: Path):
+    titles = ["x" * (140_000 if number % 100 == 0 else 10) for number in range(3 * BATCH_ROWS)]
+    rows = [f"a,https://x,{title}\n" for title in titles]
+    (tmp_path / "t.csv").write_text("".join(["id,url,title\n", *rows]))
+
+    def read(_: int) -> list[str]:
+        batches = Catalogue(tmp_path / "t.csv", None).batches()
+        return [title for batch in batches for title in batch.titles]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(found == titles for found in threads.map(read, range(4)))
 
 
 def test_a_csv_quote_that_is_never_closed_is_refused(tmp_path: Path):

@@ -324,6 +324,24 @@ def test_a_truncated_video_gives_the_frames_before_the_cut_and_then_an_error(tmp
     assert reason_of(times, path) is Reason.UNDECODABLE
 
 
+def test_ffmpeg_says_nothing_of_a_damaged_video(tmp_path, capfd):
+    path = draw(tmp_path / "v.mp4", 8)
+    content = bytearray(path.read_bytes())
+    content[1000:-1000:50] = bytes(len(content[1000:-1000:50]))
+    path.write_bytes(content)
+    with suppress(VideoError):
+        first_frames(path, 100, 64, CROP)
+    assert capfd.readouterr() == ("", "")
+    # Such a file is one that FFmpeg has something to say of.
+    av.logging.restore_default_callback()
+    try:
+        with suppress(VideoError):
+            first_frames(path, 100, 64, CROP)
+    finally:
+        av.logging.set_level(None)
+    assert capfd.readouterr().err != ""
+
+
 def test_a_truncated_video_is_as_long_as_what_is_there(tmp_path):
     path = draw(tmp_path / "v.mp4", 8)
     truncate(path, 40)

@@ -2,10 +2,16 @@
 
 import ctypes
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from videonet.doctor.finding import Finding, State
 from videonet.errors import UsageError
+
+# Severities of ONNX Runtime's log, which is one for the whole process. It does not tell which
+# severity is set; a warning is its default.
+_WARNING, _FATAL = 2, 4
 
 
 def look_at_gpu(*, needed: bool) -> Finding:
@@ -46,8 +52,6 @@ def _why_not_cuda() -> str | None:
 
     from videonet.classifier.onnx_session import ORT_ERRORS, first_line, open_session
 
-    # It would say on stderr what is said here.
-    onnxruntime.set_default_logger_severity(4)
     image = np.zeros((1, 3, 8, 8), np.float32)
     # A convolution, for that is what cuDNN does.
     graph = helper.make_graph(
@@ -59,8 +63,9 @@ def _why_not_cuda() -> str | None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     try:
-        session = open_session(Path("tiny.onnx"), model.SerializeToString(), 1, "cuda")
-        session.run(None, {"image": image})
+        with _silent():
+            session = open_session(Path("tiny.onnx"), model.SerializeToString(), 1, "cuda")
+            session.run(None, {"image": image})
     except UsageError:
         library = Path(onnxruntime.__file__).parent / "capi/libonnxruntime_providers_cuda.so"
         try:
@@ -71,3 +76,15 @@ def _why_not_cuda() -> str | None:
     except ORT_ERRORS as error:
         return f"ONNX Runtime fails on it ({first_line(error)})"
     return None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep ONNX Runtime from saying on stderr what becomes a finding."""
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(_FATAL)
+    try:
+        yield
+    finally:
+        onnxruntime.set_default_logger_severity(_WARNING)

@@ -7,7 +7,9 @@ somebody has published.
 import csv
 import json
 import math
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -97,10 +99,10 @@ class Catalogue:
     def _parsed(self) -> "Iterator[_Columns] | Iterator[_Lines]":
         match self.file.suffix.lower():
             case ".csv":
-                return _in_batches(self._delimited(",", csv.QUOTE_MINIMAL))
+                return self._delimited(",", csv.QUOTE_MINIMAL)
             case ".tsv":
                 # Quotes are ordinary characters in tab-separated files.
-                return _in_batches(self._delimited("\t", csv.QUOTE_NONE))
+                return self._delimited("\t", csv.QUOTE_NONE)
             case _ if self.file.is_dir():
                 return chain.from_iterable(map(self._parquet, self._parquet_files()))
             case ".parquet":
@@ -108,19 +110,16 @@ class Catalogue:
             case _:
                 return _in_batches(self._json_lines())
 
-    def _delimited(self, delimiter: str, quoting: Any) -> Iterator[Mapping[str, Any]]:
-        # The default limit of 131,072 characters a field is no limit of ours.
-        csv.field_size_limit(1 << 30)
+    def _delimited(self, delimiter: str, quoting: Any) -> "Iterator[_Lines]":
         with self.file.open(encoding="utf-8-sig", newline="") as lines:
             # Strict: a quote that is never closed would make one cell of all rows after it.
             reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
             try:
-                names = next(reader, [])
+                with _long_cells():
+                    names = next(reader, [])
                 self._columns_checked(names)
-                for cells in filter(None, reader):
-                    if len(cells) > len(names):
-                        raise csv.Error(f"it has more cells than the header; {_HINTS[delimiter]}")
-                    yield dict(zip(names, cells, strict=False))
+                while rows := _some_rows(reader, names, _HINTS[delimiter]):
+                    yield _Lines(rows)
             except (csv.Error, UnicodeDecodeError) as error:
                 raise UsageError(
                     f"The catalogue {self.file} cannot be read near line {reader.line_num}: "
@@ -264,6 +263,38 @@ def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
         for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+# Cells may be as long as this, characters. Python's own limit is 131,072.
+_LONGEST_CELL = 1 << 30
+
+# The limit is one for the whole process, so one thread at a time raises it.
+_raising = threading.Lock()
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let `csv` read cells of up to _LONGEST_CELL characters while this lasts."""
+    with _raising:
+        before = csv.field_size_limit(_LONGEST_CELL)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _some_rows(reader: Iterator[list[str]], names: list[str], hint: str) -> list[Mapping[str, Any]]:
+    """The next BATCH_ROWS rows, by the names of their columns; fewer at the end of the file.
+
+    Raises csv.Error for a row with more cells than there are names.
+    """
+    rows: list[Mapping[str, Any]] = []
+    with _long_cells():
+        for cells in islice(filter(None, reader), BATCH_ROWS):
+            if len(cells) > len(names):
+                raise csv.Error(f"it has more cells than the header; {hint}")
+            rows.append(dict(zip(names, cells, strict=False)))
+    return rows
 
 
 def _in_batches(lines: Iterator[Mapping[str, Any]]) -> Iterator[_Lines]:

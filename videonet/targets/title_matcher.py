@@ -4,20 +4,15 @@ A title names a class when it contains one of the class's names, or its plural, 
 order. Case, accents and punctuation do not count.
 """
 
-import functools
 import re
-import threading
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import ahocorasick_rs
 
 from videonet.schemas.target import Target
-
-if TYPE_CHECKING:
-    import inflect
+from videonet.targets.plurals import plurals_of
 
 
 class TitleMatcher:
@@ -184,28 +179,6 @@ def _is_accent(character: str, category: str) -> bool:
     return combining == 1 or combining >= 200 or category == "Me" or selector
 
 
-_importing = threading.Lock()
-
-
-@functools.cache
-def _engines() -> "tuple[inflect.engine, inflect.engine]":
-    # A decorator of its methods, which are given nothing but words here, parses all of inflect anew
-    # for each of them.
-    import typeguard
-
-    with _importing:
-        decorator = typeguard.typechecked
-        typeguard.typechecked = lambda method: method  # type: ignore[assignment, misc]
-        try:
-            import inflect
-        finally:
-            typeguard.typechecked = decorator
-
-    modern, classical = inflect.engine(), inflect.engine()
-    classical.classical(all=True)  # cacti beside cactuses
-    return modern, classical
-
-
 def _forms(name: str) -> set[str]:
     """`name` and its plurals, normalised."""
     written = {name, *_plurals(name)}
@@ -220,12 +193,6 @@ def _plurals(name: str) -> Iterator[str]:
     if last.endswith("o"):
         # Both are written, flamingos and flamingoes, and inflect knows one.
         yield from (" ".join((*before, last + ending)) for ending in ("s", "es"))
-    for engine in _engines():
-        if last:
-            yield _plural(engine, name.casefold())
-            yield " ".join((*before, _plural(engine, last)))
-
-
-def _plural(engine: "inflect.engine", noun: str) -> str:
-    # With an article, "mine" is a place and not a pronoun whose plural is "ours".
-    return engine.plural_noun(f"the {noun}").removeprefix("the ")
+    if last:
+        yield from plurals_of(name.casefold())
+        yield from (" ".join((*before, plural)) for plural in plurals_of(last))

@@ -32,10 +32,6 @@ from videonet.video.rescale import small_rgb
 
 Image = NDArray[np.uint8]
 
-# FFmpeg's complaints about odd files would fill the screen; what matters becomes a VideoError.
-av.logging.set_level(av.logging.PANIC)
-
-
 # Containers with an index, in which FFmpeg finds the keyframe before a time.
 _SEEKABLE = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
