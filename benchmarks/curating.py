@@ -141,7 +141,7 @@ def verdicts_of(folder: Path) -> Verdicts:
     lookup = output.lookup()
     assert lookup is not None
     return {
-        (each.video_id, each.target_id): each.reason.value if each.reason else "kept"
+        (each.video.video_id, each.target_id): each.reason.value if each.reason else "kept"
         for index in range(lookup.shards)
         for each in output.verdicts(index, lookup.shards)
     }

@@ -22,9 +22,9 @@ from videonet.report.inputs import open_input
 from videonet.report.pictures import MOST, drawn_kept, drawn_rejected
 from videonet.schemas.manifest import ClassifierCard, Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.record import arrow_schema
 from videonet.schemas.run import Lookup
 from videonet.schemas.search import NameYield, Search
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import SHARD_BYTES, number_of_shards, shard_path

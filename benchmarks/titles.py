@@ -32,7 +32,7 @@ from rich.table import Table
 
 from benchmarks.many_titles import EVERY, made_up, planted, write_catalogue
 from benchmarks.slow_titles import SlowMatcher
-from videonet.curation.candidate_list import TITLE_LENGTH, named
+from videonet.curation.candidate_list import TITLE_LENGTH, match_rows
 from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.source import BATCH_ROWS
@@ -161,7 +161,7 @@ def measure_run(file: Path, targets: Sequence[Target], titles: TitleMatcher) -> 
     process = psutil.Process()
     begin, cpu = time.perf_counter(), time.process_time()
     for batch in Catalogue(file, None).batches():
-        for row, names in named(batch, titles):
+        for row, names in match_rows(batch, titles):
             matched += 1
             pairs += len(names)
             if target := planted(row.rank, targets):
@@ -215,7 +215,8 @@ def measure_ways(file: Path, targets: Sequence[Target], titles: TitleMatcher) ->
     with table.open("w", newline="", encoding="utf-8") as lines:
         rows = [row for batch in batches for row in batch]
         columns = ("id", "url", "title", "duration", "channel", "licence")
-        cells = ((r.video_id, r.url, r.title, r.duration, r.channel, r.licence) for r in rows)
+        videos = (row.video for row in rows)
+        cells = ((v.video_id, v.url, v.title, v.duration, v.channel, v.licence) for v in videos)
         csv.writer(lines).writerows([columns, *cells])
     names = {each.target_id: (each.name, *each.synonyms) for each in targets}
     ways: dict[str, Iterator[int]] = {
@@ -254,7 +255,7 @@ def from_catalogue(file: Path, titles: TitleMatcher) -> Iterator[int]:
     while True:
         count = 0
         for batch in itertools.islice(endless, BATCHES):
-            named(batch, titles)
+            match_rows(batch, titles)
             count += len(batch)
         yield count
 

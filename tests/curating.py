@@ -46,7 +46,9 @@ def verdicts_of(out: Path) -> list[Verdict]:
 def outcomes_of(out: Path) -> dict[tuple[str, str], tuple[Outcome, Reason | None]]:
     """Outcome and reason by video id and target; fails if a pair has two verdicts."""
     verdicts = verdicts_of(out)
-    outcomes = {(each.video_id, each.target_id): (each.outcome, each.reason) for each in verdicts}
+    outcomes = {
+        (each.video.video_id, each.target_id): (each.outcome, each.reason) for each in verdicts
+    }
     assert len(outcomes) == len(verdicts)
     return outcomes
 

@@ -11,9 +11,10 @@ from videonet.schemas.label import Label
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
+from videonet.schemas.video_info import VideoInfo
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import write_shard
 from videonet.sources.source import Row
@@ -52,12 +53,12 @@ def url_of(name: str) -> str:
 
 def key_of(name: str) -> str:
     """What a run calls the video at that address."""
-    return video_key(Row(0, name, url_of(name), None, name))
+    return video_key(Row(0, VideoInfo(video_id=name, url=url_of(name), title=name)))
 
 
 def verdict(name: str, target: Target, outcome: Outcome) -> Verdict:
     fields = {
-        **dict.fromkeys(Verdict.__struct_fields__),
+        **dict.fromkeys(arrow_schema(Verdict).names),
         "video_id": name,
         "video_key": key_of(name),
         "target_id": target.target_id,
@@ -73,7 +74,7 @@ def verdict(name: str, target: Target, outcome: Outcome) -> Verdict:
         "clips": 0,
         "classifier": "0" * 64,
     }
-    return Verdict(**fields)
+    return Verdict.from_row(fields)
 
 
 def data_set(root: Path, kept: dict[str, set[int]], shards: int) -> Manifest:

@@ -1,6 +1,7 @@
 """verdict: one order of rules, and no reason that depends on chance."""
 
 from fractions import Fraction
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,18 +26,21 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Probe, Scan
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
+from videonet.schemas.video_info import VideoInfo
 
 MATCH = Match(target_id="dog.n.01", names=("dog", "dogs"), title=None, query="dog", rank=7)
 CANDIDATE = Candidate(
     video_key="youtube:x",
-    video_id="x",
-    url="https://example.org/x",
-    root=None,
-    title="Two dogs",
-    duration=None,
-    channel="Paper Cut Films",
-    licence="CC-BY-4.0",
-    live_status=None,
+    video=VideoInfo(
+        video_id="x",
+        url="https://example.org/x",
+        root=None,
+        title="Two dogs",
+        duration=None,
+        channel="Paper Cut Films",
+        licence="CC-BY-4.0",
+        live_status=None,
+    ),
     source="catalogue",
     sha256=None,
     matches=(MATCH,),
@@ -94,8 +98,14 @@ SEEN = Evidence(FETCHED, SCANNED, MEASURED, CUT, whole=True)
 FAILURES = [reason for reason in Reason if decision_for(reason).outcome is Outcome.FAILED]
 
 
+def with_video(**changes: Any) -> Candidate:
+    """The candidate of whose video the source says something else."""
+    video = msgspec.structs.replace(CANDIDATE.video, **changes)
+    return msgspec.structs.replace(CANDIDATE, video=video)
+
+
 def declared(duration: float | None) -> Candidate:
-    return msgspec.structs.replace(CANDIDATE, duration=duration)
+    return with_video(duration=duration)
 
 
 def failed_fetch(reason: Reason) -> Fetch:
@@ -129,7 +139,7 @@ def judged(seen: Evidence, duration: float | None = None, minimum: float = 10) -
 
 
 def without_licence(live_status: str | None = None) -> Candidate:
-    return msgspec.structs.replace(CANDIDATE, licence=None, live_status=live_status)
+    return with_video(licence=None, live_status=live_status)
 
 
 def page_said(licence: str | None = None, duration: float | None = None) -> Fetch:
@@ -144,7 +154,7 @@ OTHERWISE_LICENSED = Decision(Outcome.REJECTED, Reason.LICENCE)
 
 
 def test_a_source_that_states_another_licence_is_believed_where_one_is_asked_for():
-    others = msgspec.structs.replace(CANDIDATE, licence="All rights reserved")
+    others = with_video(licence="All rights reserved")
     assert judged_for_cc(others, Evidence()) == OTHERWISE_LICENSED
     assert judged_for_cc(others, SEEN) == OTHERWISE_LICENSED
     assert judged_for_cc(CANDIDATE, Evidence()) is None

@@ -23,6 +23,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Scan
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
+from videonet.schemas.video_info import VideoInfo
 
 LOCKED, OTHER = "a" * 64, "b" * 64
 
@@ -32,14 +33,16 @@ TARGETS = [
 ]
 FOUND = Candidate(
     video_key="youtube:x",
-    video_id="x",
-    url="https://example.org/x",
-    root=None,
-    title="A cat and a dog",
-    duration=12.0,
-    channel=None,
-    licence="all rights reserved",
-    live_status="is_live",
+    video=VideoInfo(
+        video_id="x",
+        url="https://example.org/x",
+        root=None,
+        title="A cat and a dog",
+        duration=12.0,
+        channel=None,
+        licence="all rights reserved",
+        live_status="is_live",
+    ),
     source="youtube",
     sha256=None,
     matches=tuple(

@@ -23,7 +23,7 @@ from videonet.files import sha256_of
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
@@ -50,18 +50,20 @@ def manifest_in(out: Path) -> Manifest:
 
 
 def test_every_kept_video_is_in_it_once_with_its_content_and_all_its_labels(curated: Curated):
-    videos = {each.video_id: each for each in read_lock(curated.out / LOCK_FILE).rows()}
+    videos = {each.video.video_id: each for each in read_lock(curated.out / LOCK_FILE).rows()}
     kept = [each for each in verdicts_of(curated.out) if each.outcome is Outcome.KEPT]
     assert {
-        (each.video_id, match.target_id, match.names, match.query, match.rank)
+        (each.video.video_id, match.target_id, match.names, match.query, match.rank)
         for each in videos.values()
         for match in each.matches
-    } == {(row.video_id, row.target_id, row.matched_names, row.query, row.rank) for row in kept}
+    } == {
+        (row.video.video_id, row.target_id, row.matched_names, row.query, row.rank) for row in kept
+    }
     assert read_lock(curated.out / LOCK_FILE).videos == len(videos)
     both = videos["a balloon and a sailboat.mp4"]
     assert (both.labels, both.names) == ((0, 1), ("balloon", "sailboat"))
     for each in videos.values():
-        file = curated.folder / "videos" / each.url
+        file = curated.folder / "videos" / each.video.url
         assert (each.sha256, each.bytes) == (sha256_of(file), file.stat().st_size)
 
 
@@ -224,8 +226,8 @@ def test_whatever_is_kept_comes_back_shard_by_shard_in_the_order_of_keys(
     for each in videos:
         assert each.labels == tuple(sorted(each.labels))
         assert each.names == tuple(TARGETS[place].name for place in each.labels)
-        titles = [match.title or each.title for match in each.matches]
-        assert titles == [f"{each.video_id} of {name}" for name in each.names]
+        titles = [match.title or each.video.title for match in each.matches]
+        assert titles == [f"{each.video.video_id} of {name}" for name in each.names]
     assert lock.videos == len(videos)
     # Else a data set that is made from it would have another one.
     assert "lock" not in lock.header.settings
@@ -348,7 +350,7 @@ def test_a_video_of_youtube_goes_by_its_id_whatever_its_url_looks_like(tmp_path:
         changes = {"video_key": "youtube:abcdefghijk", "url": url}
         rewritten(tmp_path / LOCK_FILE, lambda rows, new=changes: [rows[0] | new])
         (video,) = read_lock(tmp_path / LOCK_FILE).rows()
-        assert video.url == url
+        assert video.video.url == url
 
 
 def test_what_a_strangers_file_says_cannot_steer_the_terminal(tmp_path: Path):

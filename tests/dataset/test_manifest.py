@@ -11,7 +11,7 @@ from tests.curating import verdicts_of
 from videonet.curation.verdict import decision_for
 from videonet.dataset.manifest import COUNTED, tally, tally_table
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 
 

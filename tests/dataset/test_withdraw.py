@@ -54,9 +54,9 @@ def test_a_withdrawn_video_is_in_no_shard_and_its_verdicts_say_so(copy: Curated)
     verdict, other = kept_beside_others(copy.out)
     assert clips_of(copy.out, verdict.video_key)
     others = clips_of(copy.out, other.video_key)
-    ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert ended.code == 0, ended.stderr
-    assert f"{verdict.video_key} ({verdict.video_id!r}) is withdrawn." in ended.stdout
+    assert f"{verdict.video_key} ({verdict.video.video_id!r}) is withdrawn." in ended.stdout
     assert "1 of 2 shards written anew" in ended.stdout
     assert clips_of(copy.out, verdict.video_key) == {}
     assert clips_of(copy.out, other.video_key) == others
@@ -69,7 +69,7 @@ def test_a_withdrawn_video_is_in_no_shard_and_its_verdicts_say_so(copy: Curated)
 
 def test_the_account_still_says_what_was_asked_for(copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     (after,) = (each for each in verdicts_of(copy.out) if each.video_key == verdict.video_key)
     assert (verdict.clips > 0, after.clips) == (True, 0)
     changed = {"outcome": Outcome.REJECTED, "reason": Reason.WITHDRAWN, "clips": 0}
@@ -92,7 +92,7 @@ def test_only_the_shards_concerned_change(copy: Curated):
     concerned = shard_of(verdict.video_key, SHARDS)
     before = tree(copy.out)
     untouched, touched = times(copy.out, 1 - concerned), times(copy.out, concerned)
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert times(copy.out, 1 - concerned) == untouched
     assert times(copy.out, concerned) != touched
     after = tree(copy.out)
@@ -105,7 +105,7 @@ def test_a_candidate_that_was_not_kept_can_be_withdrawn_and_no_shard_changes(cop
     verdict = rejected_one(copy.out)
     before = bytes_of(copy.out)
     written = [times(copy.out, index) for index in range(SHARDS)]
-    done = withdraw(copy.out, [verdict.video_id], copy.store)
+    done = withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert (done.verdicts, done.clips, done.rewritten) == (1, 0, 0)
     assert outcomes(copy.out, verdict.video_key) == {OUT_OF_ALL}
     after = bytes_of(copy.out)
@@ -160,7 +160,7 @@ def test_an_id_that_begins_with_a_dash_comes_after_two(copy: Curated):
 
 def test_the_same_command_again_says_that_it_was_done(copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    typed = ("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    typed = ("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     videonet(*typed)
     before = tree(copy.folder)
     ended = videonet(*typed)
@@ -176,7 +176,7 @@ def test_a_report_that_may_show_it_is_deleted_and_a_later_one_is_not(copy: Curat
     for code in ("may have shown", "was withdrawn already"):
         page.parent.mkdir()
         page.touch()
-        ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+        ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
         assert code in ended.stdout
         if code == "may have shown":
             assert not page.parent.exists()
@@ -188,7 +188,7 @@ def test_a_report_that_may_show_it_is_deleted_and_a_later_one_is_not(copy: Curat
 
 def test_the_same_curation_again_changes_no_byte(curated: Curated, copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     before = tree(copy.out)
     written = {
         path: when for index in range(SHARDS) for path, when in times(copy.out, index).items()
@@ -203,7 +203,7 @@ def test_the_same_curation_again_changes_no_byte(curated: Curated, copy: Curated
 
 def test_what_is_left_is_what_a_run_writes_that_never_takes_it(curated: Curated, copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     classified = frames_classified()
     fresh = copy.folder / "fresh"
     again(curated, copy, out=fresh, keep=Keep.ALL)
@@ -215,7 +215,7 @@ def test_what_is_left_is_what_a_run_writes_that_never_takes_it(curated: Curated,
 
 def test_a_store_that_knows_nothing_of_it_is_told_by_out(curated: Curated, copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     empty = Store(copy.folder / "empty")
     again(curated, copy, store=empty.root)
     assert outcomes(copy.out, verdict.video_key) == {OUT_OF_ALL}
@@ -236,13 +236,13 @@ def test_what_the_store_has_of_it_goes_and_it_is_never_downloaded_again(
         source, classes = f"catalogue:{tmp_path / 'videos.csv'}", curated.folder / "classes.txt"
         curate(source, classes, tmp_path, **given)
         store = Store(tmp_path / "store")
-        gone, stays = sorted(verdicts_of(tmp_path / "out"), key=lambda each: each.video_id)
+        gone, stays = sorted(verdicts_of(tmp_path / "out"), key=lambda each: each.video.video_id)
         for verdict in (gone, stays):
             assert (store.root / store.video(verdict.video_key)).is_file()
         # Clips that wait for a shard, as an interrupted run leaves them.
         store.write(store.clips(gone.video_key, "cut"), b"clips")
         # Without being told: OUT knows its store.
-        done = withdraw(tmp_path / "out", [gone.video_id])
+        done = withdraw(tmp_path / "out", [gone.video.video_id])
         assert (done.store, done.in_place) == (store.root, ())
         for kind in ("video", "thumbnail", "clips"):
             assert not list((store.root / kind).rglob(f"{_digest(gone)}*")), kind
@@ -265,8 +265,8 @@ def test_what_the_store_has_of_it_goes_and_it_is_never_downloaded_again(
 
 def test_files_that_were_read_in_place_are_left_alone_and_named(curated: Curated, copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    file = curated.folder / "videos" / verdict.url
-    ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    file = curated.folder / "videos" / verdict.video.url
+    ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert f"{file} is not the store's" in ended.stdout
     assert file.is_file()
 
@@ -274,7 +274,7 @@ def test_files_that_were_read_in_place_are_left_alone_and_named(curated: Curated
 def test_an_unfinished_run_leaves_it_out_when_it_goes_on(curated: Curated, copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
     (copy.out / "manifest.json").unlink()
-    ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert ended.code == 0
     assert "is not finished" in ended.stdout
     again(curated, copy)
@@ -295,13 +295,13 @@ def unchanged(copy: Curated, *typed: str | Path) -> str:
 
 
 def test_an_unknown_id_is_named_and_nothing_is_changed(copy: Curated):
-    known = rejected_one(copy.out).video_id
+    known = rejected_one(copy.out).video.video_id
     said = unchanged(copy, copy.out, known, "nobody", "none", "--store", copy.store)
     assert "knows no video 'nobody' or 'none'" in said
 
 
 def test_a_store_that_is_none_is_refused(copy: Curated):
-    known = rejected_one(copy.out).video_id
+    known = rejected_one(copy.out).video.video_id
     said = unchanged(copy, copy.out, known, "--store", copy.folder / "sture")
     assert "sture holds no store" in said
     assert not (copy.folder / "sture").exists()
@@ -309,14 +309,14 @@ def test_a_store_that_is_none_is_refused(copy: Curated):
 
 @pytest.mark.parametrize("busy", ["out", "store"])
 def test_no_video_is_withdrawn_where_a_run_is_at_work(copy: Curated, busy: str):
-    known = rejected_one(copy.out).video_id
+    known = rejected_one(copy.out).video.video_id
     with exclusive_lock(copy.folder / busy):
         said = unchanged(copy, copy.out, known, "--store", copy.store)
     assert "Another run is at work" in said
 
 
 def test_a_folder_without_a_candidate_list_is_refused(copy: Curated):
-    known = rejected_one(copy.out).video_id
+    known = rejected_one(copy.out).video.video_id
     (copy.out / "lookup.json").unlink()
     said = unchanged(copy, copy.out, known, "--store", copy.store)
     assert "no data set with a complete candidate list" in said
@@ -330,12 +330,12 @@ def test_without_its_store_out_alone_refuses_it_and_the_command_says_what_to_do(
     facts = (copy.out / "run.json").read_bytes()
     store = msgspec.json.decode(facts)["plan"]["store"].encode()
     (copy.out / "run.json").write_bytes(facts.replace(store, b"/nowhere"))
-    ended = videonet("withdraw", copy.out, verdict.video_id)
+    ended = videonet("withdraw", copy.out, verdict.video.video_id)
     assert ended.code == 0
     assert "The store was not found" in ended.stdout
     assert "--store DIR" in ended.stdout
     assert_sound(copy.out)
-    ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert "was withdrawn already" in ended.stdout
     assert [each.video_key for each in Store(copy.store).withdrawals()] == [verdict.video_key]
 
@@ -350,12 +350,12 @@ def test_a_store_that_cannot_be_written_is_no_reason_to_keep_it_unless_it_was_as
     # Nobody, root neither, makes a folder where a file is.
     shutil.rmtree(copy.store / "tmp")
     (copy.store / "tmp").touch()
-    said = unchanged(copy, copy.out, verdict.video_id, "--store", copy.store)
+    said = unchanged(copy, copy.out, verdict.video.video_id, "--store", copy.store)
     assert "cannot be written" in said
     with exclusive_lock(copy.store):
-        assert "Another run is at work" in unchanged(copy, copy.out, verdict.video_id)
+        assert "Another run is at work" in unchanged(copy, copy.out, verdict.video.video_id)
     before = tree(copy.store)
-    ended = videonet("withdraw", copy.out, verdict.video_id)
+    ended = videonet("withdraw", copy.out, verdict.video.video_id)
     assert ended.code == 0, ended.stderr
     assert f"The store {copy.store} cannot be written: only runs over" in ended.stdout
     assert tree(copy.store) == before
@@ -368,8 +368,8 @@ def test_a_data_set_that_was_handed_on_without_its_state_is_no_worse(copy: Curat
     whole = Path(shutil.copytree(copy.out, copy.folder / "whole"))
     shutil.rmtree(copy.out / "_state")
     for out in (copy.out, whole):
-        withdraw(out, [verdict.video_id], copy.store)
-        withdraw(out, [other.video_id], copy.store)
+        withdraw(out, [verdict.video.video_id], copy.store)
+        withdraw(out, [other.video.video_id], copy.store)
     assert bytes_of(copy.out) == bytes_of(whole)
     assert_sound(copy.out)
 
@@ -379,7 +379,7 @@ def test_a_damaged_file_is_made_up_for_by_the_other_format(copy: Curated):
     whole = Path(shutil.copytree(copy.out, copy.folder / "whole"))
     (copy.out / shard_path("parquet", shard_of(verdict.video_key, SHARDS), SHARDS)).write_bytes(b"")
     for out in (copy.out, whole):
-        withdraw(out, [verdict.video_id], copy.store)
+        withdraw(out, [verdict.video.video_id], copy.store)
     assert bytes_of(copy.out) == bytes_of(whole)
 
 
@@ -389,7 +389,7 @@ def test_a_shard_without_a_whole_file_is_named_and_the_curation_mends_it(
     verdict, other = kept_beside_others(copy.out)
     for name in FORMATS:
         (copy.out / shard_path(name, shard_of(verdict.video_key, SHARDS), SHARDS)).write_bytes(b"")
-    said = sentence(videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store))
+    said = sentence(videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store))
     assert "No file of the shard" in said
     assert other.video_key in said
     again(curated, copy)
@@ -399,7 +399,7 @@ def test_a_shard_without_a_whole_file_is_named_and_the_curation_mends_it(
 
 def test_a_withdrawn_video_that_is_still_there_is_found_by_verify(copy: Curated):
     verdict, _ = kept_beside_others(copy.out)
-    refusal = Withdrawal(video_key=verdict.video_key, video_id=verdict.video_id)
+    refusal = Withdrawal(video_key=verdict.video_key, video_id=verdict.video.video_id)
     DatasetDir(copy.out).write_withdrawals([refusal])
     assert (
         f"{verdict.video_key} was withdrawn and is kept; withdraw it again."

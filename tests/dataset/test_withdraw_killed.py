@@ -105,7 +105,7 @@ def test_killed_at_any_moment_the_same_command_completes_it(
     for number, each in enumerate(interrupted):
         out = Path(shutil.copytree(each.out, tmp_path / f"{number}/out"))
         store = Path(shutil.copytree(each.store, tmp_path / f"{number}/store"))
-        withdraw(out, [video.video_id], store)
+        withdraw(out, [video.video.video_id], store)
         assert tree(out) == tree(done.out), number
         assert not Store(store).thumbnail(video.video_key)
     assert_sound(done.out)
@@ -117,7 +117,7 @@ def test_killed_at_any_moment_after_the_refusal_the_next_withdrawal_completes_it
     video, other = kept_beside_others(curated.out)
     *interrupted, done = (each for each in killed if DatasetDir(each.out).withdrawals())
     whole = Path(shutil.copytree(done.out, tmp_path / "whole"))
-    withdraw(whole, [other.video_id], Path(shutil.copytree(done.store, tmp_path / "store")))
+    withdraw(whole, [other.video.video_id], Path(shutil.copytree(done.store, tmp_path / "store")))
     assert_sound(whole)
     assert {video.video_key, other.video_key} == {
         each.video_key for each in DatasetDir(whole).withdrawals()
@@ -125,5 +125,5 @@ def test_killed_at_any_moment_after_the_refusal_the_next_withdrawal_completes_it
     for number, each in enumerate(interrupted):
         out = Path(shutil.copytree(each.out, tmp_path / f"{number}/out"))
         store = Path(shutil.copytree(each.store, tmp_path / f"{number}/store"))
-        withdraw(out, [other.video_id], store)
+        withdraw(out, [other.video.video_id], store)
         assert tree(out) == tree(whole), number

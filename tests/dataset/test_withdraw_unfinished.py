@@ -59,7 +59,7 @@ def test_no_file_of_an_unfinished_rerun_has_it_and_the_run_goes_on_with_the_othe
 ):
     verdict, other = kept_beside_others(copy.out)
     whole = Path(shutil.copytree(copy.out, copy.folder / "whole"))
-    withdraw(whole, [verdict.video_id], copy.store)
+    withdraw(whole, [verdict.video.video_id], copy.store)
     assert named_in(copy.out, verdict.video_key) == ["lock"]
     if finishing:
         # Killed just before the manifest, with the lock file and the card written.
@@ -67,7 +67,7 @@ def test_no_file_of_an_unfinished_rerun_has_it_and_the_run_goes_on_with_the_othe
     else:
         unfinished(copy)
     others = clips_of(copy.out, other.video_key)
-    ended = videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert "1 of 2 shards written anew" in ended.stdout
     assert "no shard has them" in ended.stdout
     assert clips_of(copy.out, verdict.video_key) == {}
@@ -76,7 +76,7 @@ def test_no_file_of_an_unfinished_rerun_has_it_and_the_run_goes_on_with_the_othe
     assert not (copy.out / "README.md").exists()
     assert not (copy.out / "_state/withdrawing").exists()
     before = tree(copy.folder)
-    videonet("withdraw", copy.out, verdict.video_id, "--store", copy.store)
+    videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert tree(copy.folder) == before
 
     # The others are taken from the shard: the store has not what cutting them needs.
@@ -99,7 +99,7 @@ def test_what_a_killed_run_wrote_and_did_not_account_for_has_it_no_more(
     (copy.out / f"_state/shards/{index:05d}.json").unlink()
     hidden = copy.out / f"clips/parquet/.clips-{index:05d}-of-{SHARDS:05d}.parquet.tmp"
     hidden.touch()
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert clips_of(copy.out, verdict.video_key) == {}
     assert not hidden.exists()
     again(curated, copy)
@@ -114,7 +114,7 @@ def test_killed_before_the_files_of_an_unfinished_shard_are_in_place_the_next_ca
     unfinished(copy)
     paths = [shard_path(name, shard_of(verdict.video_key, SHARDS), SHARDS) for name in FORMATS]
     before = {path: (copy.out / path).read_bytes() for path in paths}
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     done = tree(copy.out)
     for path in paths:
         staged = copy.out / "_state/withdrawing" / path
@@ -122,7 +122,7 @@ def test_killed_before_the_files_of_an_unfinished_shard_are_in_place_the_next_ca
         (copy.out / path).replace(staged)
         (copy.out / path).write_bytes(before[path])
     assert clips_of(copy.out, verdict.video_key)
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert tree(copy.out) == done
     assert clips_of(copy.out, verdict.video_key) == {}
     state = DatasetDir(copy.out).shard_state(shard_of(verdict.video_key, SHARDS))
@@ -136,7 +136,7 @@ def test_an_unfinished_shard_without_a_whole_file_is_cut_anew(curated: Curated, 
     for name in FORMATS:
         file = copy.out / shard_path(name, shard_of(verdict.video_key, SHARDS), SHARDS)
         file.write_bytes(bytes(file.stat().st_size))
-    done = withdraw(copy.out, [verdict.video_id], copy.store)
+    done = withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert (done.clips, done.rewritten) == (0, 0)
     again(curated, copy)
     assert clips_of(copy.out, verdict.video_key) == {}
@@ -151,7 +151,7 @@ def test_a_run_that_was_killed_before_its_first_verdicts_is_no_hindrance(
     unfinished(copy)
     for file in DatasetDir(copy.out).verdict_folder.iterdir():
         file.unlink()
-    withdraw(copy.out, [verdict.video_id], copy.store)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert clips_of(copy.out, verdict.video_key) == {}
     again(curated, copy)
     assert outcomes(copy.out, verdict.video_key) == {OUT_OF_ALL}

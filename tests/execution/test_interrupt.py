@@ -23,6 +23,7 @@ from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.reason import Outcome
+from videonet.schemas.video_info import VideoInfo
 from videonet.stop_signal import Stopped, StopSignal, set_on_interrupt
 from videonet.storage.store import Store
 
@@ -114,14 +115,16 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
     with VideoServer(asked / "files", {"0.mp4": behaviour}) as server:
         candidate = Candidate(
             video_key="url:key",
-            video_id="id",
-            url=server.url("0.mp4"),
-            root=None,
-            title="cats",
-            duration=None,
-            channel=None,
-            licence=None,
-            live_status=None,
+            video=VideoInfo(
+                video_id="id",
+                url=server.url("0.mp4"),
+                root=None,
+                title="cats",
+                duration=None,
+                channel=None,
+                licence=None,
+                live_status=None,
+            ),
             source="catalogue",
             sha256=None,
             matches=(),

@@ -18,9 +18,9 @@ from demo.videos import EXPECTED, VIDEOS
 from demo.world import World
 from tests.curating import bytes_of, curate, outcomes_of
 from tests.patience import PATIENCE
+from tests.sources.rows import row_of
 from videonet.cli import main
 from videonet.schemas.fetch import Fetch
-from videonet.sources.source import Row
 from videonet.sources.video_key import video_key
 
 KILLS = 20
@@ -136,7 +136,7 @@ class _Finished:
 
     def __init__(self, store: Path, server: VideoServer) -> None:
         self._store, self._server = store, server
-        rows = [Row(0, each.id, server.url(each.path), None, each.title) for each in VIDEOS]
+        rows = [row_of(0, each.id, server.url(each.path), None, each.title) for each in VIDEOS]
         self._paths = {video_key(row): each.path for row, each in zip(rows, VIDEOS, strict=True)}
         self._asked: dict[str, int] = {}
         self._scans: dict[Path, tuple[int, int]] = {}

@@ -195,7 +195,9 @@ def test_a_rerun_of_either_changes_nothing(made: Made, again: Path, tmp_path: Pa
 def holes(made: Made, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
     """A rebuild when one video is gone, one is another one, and one was withdrawn."""
     folder = tmp_path_factory.mktemp("holes")
-    withdrawn = next(each for each in read_lock(made.lock).rows() if each.video_id == "ten.mp4")
+    withdrawn = next(
+        each for each in read_lock(made.lock).rows() if each.video.video_id == "ten.mp4"
+    )
     store = Store(folder / "store")
     store.prepare()
     store.write_withdrawal(Withdrawal(video_key=withdrawn.video_key, video_id="ten.mp4"))
@@ -341,7 +343,7 @@ def test_what_a_store_remembers_of_bytes_that_it_has_no_more_is_not_believed(
 ):
     shutil.copytree(again, tmp_path, dirs_exist_ok=True)
     store = Store(tmp_path / "store")
-    video = next(each for each in read_lock(made.lock).rows() if each.video_id == "ten.mp4")
+    video = next(each for each in read_lock(made.lock).rows() if each.video.video_id == "ten.mp4")
     fetched = store.fetch(video.video_key)
     assert fetched is not None
     store.delete(store.video(video.video_key))
@@ -467,7 +469,7 @@ def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
     for name in ("manifest.json", LOCK_FILE):
         (tmp_path / "out" / name).unlink()
     store = Store(tmp_path / "store")
-    open_ = [each for each in read_lock(made.lock).rows() if each.video_id[0] in "tr"][:2]
+    open_ = [each for each in read_lock(made.lock).rows() if each.video.video_id[0] in "tr"][:2]
     for video in open_:
         store.delete(store.video(video.video_key))
         for record in (tmp_path / "store" / "fetch").rglob("*.json"):
@@ -476,7 +478,7 @@ def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
     before = len(made.server.requests())
     rebuild(made.lock, tmp_path)
     asked = {each.path for each in made.server.requests()[before:]}
-    assert asked == {each.video_id for each in open_}
+    assert asked == {each.video.video_id for each in open_}
     assert len(asked) == 2
     assert bytes_of(tmp_path / "out") == bytes_of(again / "out")
 

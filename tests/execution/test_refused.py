@@ -185,7 +185,7 @@ def test_only_creative_commons_is_downloaded_where_that_is_asked_for(folder: Pat
         arguments = {"source": "youtube", "targets": folder / "classes.txt", "folder": folder}
         curate(**arguments, licence=Licence.CC)
         fetched = {request.video for request in site.requests("media")}
-        given = {each.video_id: each for each in verdicts_of(folder / "out")}
+        given = {each.video.video_id: each for each in verdicts_of(folder / "out")}
         asked = len(site.requests("page"))
         # Without the rule, the same store goes on with what it has refused before.
         curate(**arguments, out=folder / "any")
@@ -197,7 +197,7 @@ def test_only_creative_commons_is_downloaded_where_that_is_asked_for(folder: Pat
         other.id: (Outcome.REJECTED, Reason.LICENCE),
         silent.id: (Outcome.REJECTED, Reason.LICENCE),
     }
-    assert given[free.id].licence == CREATIVE_COMMONS
+    assert given[free.id].video.licence == CREATIVE_COMMONS
     assert {each.outcome for each in verdicts_of(folder / "any")} == {Outcome.KEPT}
 
 
@@ -241,7 +241,7 @@ def test_a_short_video_costs_no_download_where_only_its_page_says_how_long_it_is
 ):
     verdict, media = judged(folder, SiteVideo("abcdefghijk", "A balloon", film, declared=4))
     assert (verdict.outcome, verdict.reason) == (Outcome.REJECTED, Reason.TOO_SHORT)
-    assert verdict.declared_duration == 4
+    assert verdict.video.duration == 4
     assert media == 0
 
 

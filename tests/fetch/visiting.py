@@ -16,6 +16,7 @@ from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch
+from videonet.schemas.video_info import VideoInfo
 from videonet.stop_signal import StopSignal
 from videonet.storage.store import Store
 
@@ -33,14 +34,16 @@ def quick_web(stop: StopSignal | None = None) -> Web:
 def candidate(url: str, *, root: Path | None = None) -> Candidate:
     return Candidate(
         video_key="url:key",
-        video_id="id",
-        url=url,
-        root=None if root is None else str(root),
-        title="title",
-        duration=None,
-        channel=None,
-        licence=None,
-        live_status=None,
+        video=VideoInfo(
+            video_id="id",
+            url=url,
+            root=None if root is None else str(root),
+            title="title",
+            duration=None,
+            channel=None,
+            licence=None,
+            live_status=None,
+        ),
         source="catalogue",
         sha256=None,
         matches=(),

@@ -118,14 +118,14 @@ def test_both_formats_hold_the_same_clips_with_the_labels_of_the_verdicts(first:
     labels: dict[str, set[str]] = {}
     for verdict in verdicts_of(out):
         if verdict.outcome is Outcome.KEPT:
-            labels.setdefault(verdict.video_id, set()).add(verdict.target_id)
+            labels.setdefault(verdict.video.video_id, set()).add(verdict.target_id)
     assert {clip.clip_media_id: set(clip.clip_label_text) for clip in clips["parquet"]} == labels
     for clip in clips["parquet"]:
         assert [names[index] for index in clip.clip_label_index] == list(clip.clip_label_text)
 
 
 def test_a_video_found_for_two_classes_is_downloaded_once(first: Path, server: VideoServer):
-    kept = [each for each in verdicts_of(first / "out") if each.video_id == "both"]
+    kept = [each for each in verdicts_of(first / "out") if each.video.video_id == "both"]
     assert [each.target_id for each in kept] == ["balloon", "sailboat"]
     # yt-dlp asks once what it is, and once for the file.
     assert len([each for each in server.requests("both.mp4") if each.bytes_sent > 1000]) <= 2
@@ -263,7 +263,9 @@ def test_a_failure_that_may_pass_is_tried_again_by_the_next_run_only(world: Worl
             ("last.mp4", "mushroom"): (Outcome.FAILED, Reason.UNAVAILABLE),
         }
         assert len(server.requests("last.mp4")) == 1
-        (rain,) = [each for each in verdicts_of(tmp_path / "out") if each.video_id == "rain.ts"]
+        (rain,) = [
+            each for each in verdicts_of(tmp_path / "out") if each.video.video_id == "rain.ts"
+        ]
         assert rain.attempts == 6
 
 
@@ -422,7 +424,7 @@ def test_the_quota_takes_the_first_of_the_catalogue(world: World, catalogue: str
     manifest = curate(catalogue, world.classes, tmp_path, per_class=1)
     verdicts = verdicts_of(tmp_path / "out")
     assert all(counts.pairs == 1 for counts in manifest.targets.values())
-    assert {(each.target_id, each.video_id) for each in verdicts} >= {("balloon", "valley")}
+    assert {(each.target_id, each.video.video_id) for each in verdicts} >= {("balloon", "valley")}
 
 
 def test_records_of_a_video_that_was_rejected_stay(first: Path):

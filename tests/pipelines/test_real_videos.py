@@ -124,7 +124,7 @@ def ten_seconds(any_length: Path, root: Path, catalogue: str, folder: Path) -> P
 @pytest.fixture(scope="module")
 def verdicts(any_length: Path) -> dict[tuple[str, str], Verdict]:
     """By file name and wnid."""
-    return {(each.video_id, each.wnid or ""): each for each in verdicts_of(any_length)}
+    return {(each.video.video_id, each.wnid or ""): each for each in verdicts_of(any_length)}
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,9 @@ def test_as_many_frames_match_as_another_program_saw_but_for_a_few(verdicts, des
 def test_the_ten_second_rule_keeps_what_is_ten_seconds_long_and_nothing_else(
     ten_seconds: Path, described
 ):
-    kept = {each.video_id for each in verdicts_of(ten_seconds) if each.outcome is Outcome.KEPT}
+    kept = {
+        each.video.video_id for each in verdicts_of(ten_seconds) if each.outcome is Outcome.KEPT
+    }
     long_enough = {
         name for name, each in described.items() if (each["seconds"] or 0) >= 10 and _sure(each)
     }

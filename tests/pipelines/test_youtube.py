@@ -71,7 +71,8 @@ def test_each_verdict_is_the_one_that_its_cause_deserves(world: World):
     }
     assert len({video_id for video_id, _ in due}) >= 1_000
     given = {
-        (each.video_id, each.target_id): (each.outcome, each.reason) for each in world.verdicts
+        (each.video.video_id, each.target_id): (each.outcome, each.reason)
+        for each in world.verdicts
     }
     assert len(given) == len(world.verdicts)
     assert given == due
@@ -97,11 +98,11 @@ def test_the_accounts_balance(world: World):
 
 def test_what_is_permanent_is_asked_once_and_by_no_later_run(world: World):
     permanent = [
-        each.video_id
+        each.video.video_id
         for each in world.verdicts
         if each.reason is not None
         and each.reason.policy is Policy.NEVER
-        and not world.videos[each.video_id].condition.passes
+        and not world.videos[each.video.video_id].condition.passes
     ]
     assert len(permanent) > 400
     assert {world.asked[video, "page"] for video in permanent} <= {0, 1}
@@ -110,7 +111,7 @@ def test_what_is_permanent_is_asked_once_and_by_no_later_run(world: World):
 
 def test_what_may_have_passed_is_asked_again_by_the_next_run(world: World):
     passing = {
-        each.video_id
+        each.video.video_id
         for each in world.verdicts
         if each.reason is not None and each.reason.policy is not Policy.NEVER
     }

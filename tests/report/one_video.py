@@ -30,7 +30,7 @@ def shown(out: Path, asked: str, store: Path | None = None) -> VideoView:
 
 
 def verdict_of(out: Path, video_id: str) -> Verdict:
-    return next(each for each in verdicts_of(out) if each.video_id == video_id)
+    return next(each for each in verdicts_of(out) if each.video.video_id == video_id)
 
 
 def sheet(view: VideoView) -> Element:
@@ -42,7 +42,7 @@ def changed(view: VideoView, **changes: object) -> VideoView:
     return replace(
         view,
         verdicts=tuple(
-            replace(each, verdict=msgspec.structs.replace(each.verdict, **changes))
+            replace(each, verdict=Verdict.from_row(each.verdict.to_row() | changes))
             for each in view.verdicts
         ),
     )

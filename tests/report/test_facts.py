@@ -116,7 +116,7 @@ def assert_counts_are_plain(facts: PageFacts, out: Path) -> None:
     )
     for target_id, pairs in confused.items():
         own = [each for each in facts.confusions if each.target_id == target_id]
-        assert sum(each.pairs for each in own) == pairs
+        assert sum(each.video.pairs for each in own) == pairs
     assert {each.reason: each.pairs for each in facts.failures} == facts.failed
 
 

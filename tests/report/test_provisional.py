@@ -79,8 +79,8 @@ def test_verdicts_that_are_known_during_a_run_are_those_that_it_ends_with(
     (during,) = seen
     assert during.state == "not finished: 5 of 6 pairs have a verdict"
     assert not during.sampled
-    final = {(each.video_id, each.target_id): each for each in verdicts_of(tmp_path / "out")}
-    known = {(each.video_id, each.target_id): each for each in of(during)}
+    final = {(each.video.video_id, each.target_id): each for each in verdicts_of(tmp_path / "out")}
+    known = {(each.video.video_id, each.target_id): each for each in of(during)}
     assert set(final) - set(known) == {("meadow.mp4", "butterfly")}
     assert known["rain.ts", "mushroom"].clips > 0
     for pair, verdict in known.items():

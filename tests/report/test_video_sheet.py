@@ -44,7 +44,7 @@ def rewrite(out: Path, which: str, **changes: object) -> None:
     for index in range(lookup.shards):
         rows = list(output.verdicts(index, lookup.shards))
         rows = [
-            msgspec.structs.replace(row, **changes) if row.video_id == which else row
+            Verdict.from_row(row.to_row() | changes) if row.video.video_id == which else row
             for row in rows
         ]
         output.write_verdicts(index, lookup.shards, rows)
@@ -53,7 +53,7 @@ def rewrite(out: Path, which: str, **changes: object) -> None:
 def test_a_video_for_two_classes_has_both_verdicts_and_one_clip_with_both_labels(curated):
     found = shown(curated.out, BOTH)
     assert [each.target.name for each in found.verdicts] == ["balloon", "sailboat"]
-    assert {each.verdict.video_id for each in found.verdicts} == {BOTH}
+    assert {each.verdict.video.video_id for each in found.verdicts} == {BOTH}
     (clip,) = found.clips
     assert clip.labels == ("balloon", "sailboat")
     assert found.scan is not None
@@ -94,7 +94,7 @@ def test_an_unknown_id_is_a_sentence_with_those_that_are_like_it(curated):
 
 def test_an_id_that_several_videos_have_is_a_sentence_with_their_keys(copy):
     rewrite(copy, NOT_ONE, video_id=LONG)
-    keys = sorted({each.video_key for each in verdicts_of(copy) if each.video_id == LONG})
+    keys = sorted({each.video_key for each in verdicts_of(copy) if each.video.video_id == LONG})
     assert len(keys) == 2
     ended = videonet("show", copy, LONG)
     assert f"2 videos have the id '{LONG}'" in sentence(ended)
@@ -147,9 +147,9 @@ def test_of_a_parquet_shard_no_other_clip_is_read(copy):
     index, (one, other, *_) = next(each for each in by_shard.items() if len(each[1]) > 1)
     file = copy / shard_path("parquet", index, 2)
     _damage(file, other.video_key)
-    assert len(shown(copy, one.video_id).clips) == one.clips
+    assert len(shown(copy, one.video.video_id).clips) == one.clips
     with pytest.raises(UsageError, match="is damaged"):
-        shown(copy, other.video_id)
+        shown(copy, other.video.video_id)
 
 
 def _damage(file: Path, video_key: str) -> None:
@@ -234,7 +234,9 @@ def test_training_views_without_pytorch_are_a_sentence(curated, monkeypatch):
 def test_each_video_has_a_file_name_that_every_system_takes(curated, ids):
     verdict = verdict_of(curated.out, LONG)
     names = [
-        file_name(msgspec.structs.replace(verdict, video_id=each, video_key=f"youtube:{each}"))
+        file_name(
+            Verdict.from_row(verdict.to_row() | {"video_id": each, "video_key": f"youtube:{each}"})
+        )
         for each in ids
     ]
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}\.html", name) for name in names)

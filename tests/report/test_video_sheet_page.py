@@ -143,7 +143,7 @@ def test_any_verdict_gives_a_page(curated, changes):
     view = changed(shown(curated.out, NOT_ONE), **changes)
     view = replace(view, verdicts=view.verdicts * 13, scan=None, thumbnails={})
     page = sheet(view)
-    assert page.one("h1").text == (view.verdict.title or "(no title)")
+    assert page.one("h1").text == (view.verdict.video.title or "(no title)")
     verdicts = page.one(id="verdicts").all("li")
     assert len(verdicts) == 13
     assert [each.text for each in page.all("code", class_="error")] == (

@@ -11,6 +11,7 @@ from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Shard, T
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Lookup
 from videonet.schemas.search import Search
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
@@ -40,7 +41,7 @@ def verdict(number: int, target_id: str, became: Reason | None = None, **changes
     """A verdict on video `number`: kept, or what it `became`; of the rest only what is said."""
     outcome = Outcome.KEPT if became is None else became.outcome
     fields: dict[str, Any] = {
-        **dict.fromkeys(Verdict.__struct_fields__),
+        **dict.fromkeys(arrow_schema(Verdict).names),
         "video_id": f"id{number}",
         "video_key": f"url:{number}",
         "target_id": target_id,
@@ -56,7 +57,7 @@ def verdict(number: int, target_id: str, became: Reason | None = None, **changes
         "classifier": "00",
         **({"sha256": "00", "frames_matched": 1} if became is None else {}),
     }
-    return Verdict(**(fields | changes))
+    return Verdict.from_row(fields | changes)
 
 
 def write(

@@ -7,8 +7,9 @@ import pytest
 from videonet.schemas.candidate import Candidate, Sighting
 from videonet.schemas.clip import Clip
 from videonet.schemas.lock_file import LockedVideo
-from videonet.schemas.record import Record, arrow_schema
-from videonet.schemas.search import Answer
+from videonet.schemas.record import Record
+from videonet.schemas.search import SearchResult
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 
 _MATCHES = (
@@ -81,7 +82,7 @@ COLUMNS = {
         clips: int64 not null
         classifier: string not null
     """,
-    Answer: """
+    SearchResult: """
         id: string not null
         url: string not null
         title: string not null
@@ -211,7 +212,7 @@ ROWS: dict[type[Record], dict[str, object]] = {
         "clips": 1,
         "classifier": "1" * 64,
     },
-    Answer: {
+    SearchResult: {
         "id": "a",
         "url": "https://example.org/a",
         "title": "A cat",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.shards.conftest import make_clip
 from videonet.schemas.clip import Clip
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.shards import parquet
 
 FOOTER_AND_ONE_CLIP = 0.1  # of the bytes of a file of forty small clips

@@ -14,8 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.sources.rows import row_of
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.table import arrow_schema
 from videonet.sources.catalogue import REQUIRED, Catalogue
 from videonet.sources.source import BATCH_ROWS, Row
 from videonet.sources.video_key import video_key
@@ -90,9 +92,9 @@ def complaint_about(file: Path, content: str | bytes | None = None) -> str:
 def test_each_form_of_a_table_gives_the_same_rows(tmp_path: Path, suffix: str):
     FORMS[suffix](tmp_path / f"videos{suffix}", RECORDS)
     assert rows_of(tmp_path / f"videos{suffix}") == [
-        Row(0, "7", "https://example.org/7.mp4", None, TITLE, 83.0, "Cats, Inc.", "CC-BY-4.0"),
-        Row(1, "b", "https://example.org/b.mp4", None, "Ein Hund - läuft 🐕", 83.0),
-        Row(2, "c", "https://example.org/c.mp4", None, "", None, "x"),
+        row_of(0, "7", "https://example.org/7.mp4", None, TITLE, 83.0, "Cats, Inc.", "CC-BY-4.0"),
+        row_of(1, "b", "https://example.org/b.mp4", None, "Ein Hund - läuft 🐕", 83.0),
+        row_of(2, "c", "https://example.org/c.mp4", None, "", None, "x"),
     ]
 
 
@@ -105,7 +107,7 @@ def test_rows_are_made_of_those_titles_that_are_asked_for(tmp_path: Path, suffix
     for batch in (batches[1], pickle.loads(pickle.dumps(batches[1]))):
         rows = list(batch)
         assert [row.rank for row in rows] == list(range(BATCH_ROWS, 2 * BATCH_ROWS))
-        assert list(batch.titles) == [row.title for row in rows]
+        assert list(batch.titles) == [row.video.title for row in rows]
         assert batch.rows([0, 5, 999]) == [rows[0], rows[5], rows[999]]
         assert batch.rows([]) == []
 
@@ -114,7 +116,7 @@ def test_rows_are_made_of_those_titles_that_are_asked_for(tmp_path: Path, suffix
 def test_titles_are_without_space_around_them(tmp_path: Path, suffix: str):
     FORMS[suffix](tmp_path / f"t{suffix}", [("a", "https://x", " \u3000A cat ", None, None, None)])
     (batch,) = Catalogue(tmp_path / f"t{suffix}", None).batches()
-    assert list(batch.titles) == ["A cat"] == [row.title for row in batch]
+    assert list(batch.titles) == ["A cat"] == [row.video.title for row in batch]
 
 
 _CELL = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=12)
@@ -131,7 +133,8 @@ def test_each_form_gives_the_same_rows_whatever_the_cells_hold(
         write(folder / f"t{suffix}", records)
         read.append(rows_of(folder / f"t{suffix}"))
     assert read[0] == [
-        Row(rank, record[0], record[1], None, record[2], 5.0) for rank, record in enumerate(records)
+        row_of(rank, record[0], record[1], None, record[2], 5.0)
+        for rank, record in enumerate(records)
     ]
     assert all(rows == read[0] for rows in read[1:])
 
@@ -142,7 +145,7 @@ def test_the_suffix_may_be_in_capitals(tmp_path: Path):
 
 def test_columns_may_stand_in_any_order_and_others_are_ignored(tmp_path: Path):
     (row,) = rows_in(tmp_path / "t.csv", "views,title,url,likes,id\n7,A cat,https://x,8,a\n")
-    assert row == Row(0, "a", "https://x", None, "A cat")
+    assert row == row_of(0, "a", "https://x", None, "A cat")
 
 
 def test_rank_is_the_number_of_the_row_across_batches(tmp_path: Path):
@@ -153,7 +156,7 @@ def test_rank_is_the_number_of_the_row_across_batches(tmp_path: Path):
     assert [len(batch) for batch in batches] == [BATCH_ROWS, BATCH_ROWS, 3]
     rows = [row for batch in batches for row in batch]
     assert [row.rank for row in rows] == list(range(2 * BATCH_ROWS + 3))
-    assert all(row.video_id == str(row.rank) for row in rows)
+    assert all(row.video.video_id == str(row.rank) for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -164,18 +167,18 @@ def test_a_duration_is_seconds_or_clock_time_or_iso_8601(
     tmp_path: Path, text: str, seconds: float | None
 ):
     (row,) = rows_in(tmp_path / "t.csv", f"id,url,title,duration\na,https://x,A,{text}\n")
-    assert row.duration == seconds
+    assert row.video.duration == seconds
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "1:2:3:4:5:6", "0", "0.0", "inf", "nan", "-0:01"])
 def test_a_duration_that_cannot_be_is_unknown_and_ends_nothing(tmp_path: Path, text: str):
     content = f"id,url,title,duration\na,https://x,A,{text}\nb,https://y,B,5\n"
-    assert [row.duration for row in rows_in(tmp_path / "t.csv", content)] == [None, 5]
+    assert [row.video.duration for row in rows_in(tmp_path / "t.csv", content)] == [None, 5]
 
 
 def test_a_title_that_was_cut_within_a_character_is_read(tmp_path: Path):
     (row,) = rows_in(tmp_path / "t.jsonl", '{"id":"a","url":"https://x","title":"cat \\ud83d"}')
-    assert row.title == "cat ?"
+    assert row.video.title == "cat ?"
 
 
 # CSV.
@@ -183,7 +186,7 @@ def test_a_title_that_was_cut_within_a_character_is_read(tmp_path: Path):
 
 def test_csv_cells_may_be_quoted_and_hold_commas_quotes_and_line_breaks(tmp_path: Path):
     content = 'id,url,title\n"a",https://x,"A ""big"", red\ncat"\nb,https://y,B\n'
-    assert [row.title for row in rows_in(tmp_path / "t.csv", content)] == [
+    assert [row.video.title for row in rows_in(tmp_path / "t.csv", content)] == [
         'A "big", red\ncat',
         "B",
     ]
@@ -192,17 +195,17 @@ def test_csv_cells_may_be_quoted_and_hold_commas_quotes_and_line_breaks(tmp_path
 def test_csv_may_have_a_byte_order_mark_and_windows_line_ends(tmp_path: Path):
     content = b"\xef\xbb\xbfid,url,title\r\na,https://x,A\r\nb,https://y,B\r\n"
     rows = rows_in(tmp_path / "t.csv", content)
-    assert [(row.video_id, row.title) for row in rows] == [("a", "A"), ("b", "B")]
+    assert [(row.video.video_id, row.video.title) for row in rows] == [("a", "A"), ("b", "B")]
 
 
 def test_blank_lines_of_csv_are_no_rows(tmp_path: Path):
     rows = rows_in(tmp_path / "t.csv", "id,url,title\n\na,https://x,A\n\n\nb,https://y,B\n\n")
-    assert [(row.rank, row.video_id) for row in rows] == [(0, "a"), (1, "b")]
+    assert [(row.rank, row.video.video_id) for row in rows] == [(0, "a"), (1, "b")]
 
 
 def test_a_csv_title_longer_than_pythons_limit_is_read(tmp_path: Path):
     (row,) = rows_in(tmp_path / "t.csv", f"id,url,title\na,https://x,{'x' * 200_000}\n")
-    assert len(row.title) == 200_000
+    assert len(row.video.title) == 200_000
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv"])
@@ -256,7 +259,7 @@ def test_a_csv_row_with_too_many_cells_is_refused_with_its_line(tmp_path: Path):
 def test_quotes_are_ordinary_characters_in_tsv(tmp_path: Path):
     content = 'id\turl\ttitle\na\thttps://x\t"Cat" says "hi"\nb\thttps://y\t"open\n'
     rows = rows_in(tmp_path / "t.tsv", content)
-    assert [row.title for row in rows] == ['"Cat" says "hi"', '"open']
+    assert [row.video.title for row in rows] == ['"Cat" says "hi"', '"open']
 
 
 # JSON lines.
@@ -265,7 +268,7 @@ def test_quotes_are_ordinary_characters_in_tsv(tmp_path: Path):
 def test_blank_lines_of_json_lines_are_left_out(tmp_path: Path):
     one, two = (json.dumps({"id": each, "url": "https://x", "title": "A"}) for each in (1, 2))
     rows = rows_in(tmp_path / "t.jsonl", f"\n{one}\n   \n{two}\n\n")
-    assert [(row.rank, row.video_id) for row in rows] == [(0, "1"), (1, "2")]
+    assert [(row.rank, row.video.video_id) for row in rows] == [(0, "1"), (1, "2")]
 
 
 @pytest.mark.parametrize("broken", ['{"id": ', "[1, 2]", "7"])
@@ -281,7 +284,7 @@ def test_a_broken_line_of_json_lines_is_named_by_its_number(tmp_path: Path, brok
 def test_parquet_ids_may_be_integers(tmp_path: Path):
     table = pa.table({"id": [1 << 40, 2], "url": ["https://x", "https://y"], "title": ["A", "B"]})
     pq.write_table(table, tmp_path / "t.parquet")
-    assert [row.video_id for row in rows_of(tmp_path / "t.parquet")] == ["1099511627776", "2"]
+    assert [row.video.video_id for row in rows_of(tmp_path / "t.parquet")] == ["1099511627776", "2"]
 
 
 def test_parquet_durations_may_be_numbers_and_nan_is_unknown(tmp_path: Path):
@@ -294,7 +297,7 @@ def test_parquet_durations_may_be_numbers_and_nan_is_unknown(tmp_path: Path):
         }
     )
     pq.write_table(table, tmp_path / "t.parquet")
-    assert [row.duration for row in rows_of(tmp_path / "t.parquet")] == [12.5, None, None]
+    assert [row.video.duration for row in rows_of(tmp_path / "t.parquet")] == [12.5, None, None]
 
 
 @pytest.mark.parametrize("text", [pa.string(), pa.large_string(), pa.string_view()])
@@ -305,8 +308,8 @@ def test_parquet_text_may_be_of_any_kind(tmp_path: Path, text: pa.DataType):
         tmp_path / "t.parquet",
     )
     assert rows_of(tmp_path / "t.parquet") == [
-        Row(0, "a", "https://x", None, "A"),
-        Row(1, "b", "https://y", None, ""),
+        row_of(0, "a", "https://x", None, "A"),
+        row_of(1, "b", "https://y", None, ""),
     ]
 
 
@@ -326,13 +329,13 @@ def test_parquet_titles_may_be_numbers(tmp_path: Path):
         pa.table({"id": ["a"], "url": ["https://x"], "title": [1984]}), tmp_path / "t.parquet"
     )
     (batch,) = Catalogue(tmp_path / "t.parquet", None).batches()
-    assert list(batch.titles) == ["1984"] == [row.title for row in batch]
+    assert list(batch.titles) == ["1984"] == [row.video.title for row in batch]
 
 
 def test_of_two_parquet_columns_with_one_name_the_last_is_taken(tmp_path: Path):
     columns = [pa.array([cell]) for cell in ("a", "https://x", "A", "B")]
     pq.write_table(pa.table(columns, names=[*REQUIRED, "title"]), tmp_path / "t.parquet")
-    assert rows_of(tmp_path / "t.parquet") == [Row(0, "a", "https://x", None, "B")]
+    assert rows_of(tmp_path / "t.parquet") == [row_of(0, "a", "https://x", None, "B")]
     (batch,) = Catalogue(tmp_path / "t.parquet", None).batches()
     assert list(batch.titles) == ["B"]
 
@@ -402,13 +405,13 @@ def test_a_folder_of_parquet_files_is_one_catalogue_in_the_order_of_their_names(
         pq.write_table(pa.table(table), tmp_path / f"{name}.parquet")
     (tmp_path / "notes.txt").write_text("not a table")
     rows = rows_of(tmp_path)
-    assert [row.video_id for row in rows] == ["1", "2", "3"]
+    assert [row.video.video_id for row in rows] == ["1", "2", "3"]
     assert [row.rank for row in rows] == [0, 1, 2]
 
 
 def test_the_candidate_list_of_a_run_is_a_catalogue(tmp_path: Path):
     fields = {
-        **dict.fromkeys(Candidate.__struct_fields__),
+        **dict.fromkeys(arrow_schema(Candidate).names),
         "video_key": "youtube:abcdefghijk",
         "video_id": "abcdefghijk",
         "url": "https://www.youtube.com/watch?v=abcdefghijk",
@@ -418,9 +421,9 @@ def test_the_candidate_list_of_a_run_is_a_catalogue(tmp_path: Path):
         "source": "youtube",
         "matches": (),
     }
-    DatasetDir(tmp_path).write_candidates(0, 1, [Candidate(**fields)])
+    DatasetDir(tmp_path).write_candidates(0, 1, [Candidate.from_row(fields)])
     (row,) = rows_of(tmp_path / "candidates")
-    assert (row.video_id, row.title, row.duration, row.licence) == (
+    assert (row.video.video_id, row.video.title, row.video.duration, row.video.licence) == (
         *("abcdefghijk", "A cat"),
         *(12.0, "CC-BY"),
     )
@@ -441,15 +444,15 @@ def test_an_unknown_suffix_is_refused_with_those_that_are_known(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("line", "row"),
     [
-        (",https://x,A", Row(0, "", "https://x", None, "A")),
-        ("a,,A", Row(0, "a", "", None, "A")),
-        ("a", Row(0, "a", "", None, "")),
+        (",https://x,A", row_of(0, "", "https://x", None, "A")),
+        ("a,,A", row_of(0, "a", "", None, "A")),
+        ("a", row_of(0, "a", "", None, "")),
     ],
 )
 def test_a_row_without_id_or_url_is_handed_on_as_it_is(tmp_path: Path, line: str, row: Row):
     content = f"id,url,title\n{line}\nz,https://z,Z\n"
     rows = rows_in(tmp_path / "t.csv", content)
-    assert rows == [row, Row(1, "z", "https://z", None, "Z")]
+    assert rows == [row, row_of(1, "z", "https://z", None, "Z")]
 
 
 def test_a_file_that_cannot_be_read_on_is_named(tmp_path: Path):
@@ -472,7 +475,7 @@ def test_a_url_is_remote_and_anything_else_is_below_files_root(tmp_path: Path):
     file, root = tmp_path / "t.csv", tmp_path / "files"
     root.mkdir()
     file.write_text("id,url,title\na,https://x/a.mp4,A\nb,sub/b.mp4,B\nc,ftp://x/c.mp4,C\n")
-    assert [(row.url, row.root) for row in rows_of(file, root)] == [
+    assert [(row.video.url, row.video.root) for row in rows_of(file, root)] == [
         ("https://x/a.mp4", None),
         ("sub/b.mp4", str(root)),
         ("ftp://x/c.mp4", None),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.sources.rows import row_of
 from videonet.errors import UsageError
 from videonet.sources.folder import Folder
 from videonet.sources.source import Row
@@ -28,9 +29,9 @@ def rows_of(folder: Path) -> list[Row]:
 def test_videos_come_in_the_order_of_their_relative_paths(tmp_path: Path):
     put(tmp_path, "b.mp4", "a/z.mkv", "a.webm", "B.mp4", "a/b/c.mov")
     rows = rows_of(tmp_path)
-    assert [row.url for row in rows] == ["B.mp4", "a.webm", "a/b/c.mov", "a/z.mkv", "b.mp4"]
+    assert [row.video.url for row in rows] == ["B.mp4", "a.webm", "a/b/c.mov", "a/z.mkv", "b.mp4"]
     assert [row.rank for row in rows] == [0, 1, 2, 3, 4]
-    assert {row.root for row in rows} == {str(tmp_path)}
+    assert {row.video.root for row in rows} == {str(tmp_path)}
 
 
 @given(st.sets(st.text("ab_/", min_size=1, max_size=8).map(lambda each: each.strip("/") or "a")))
@@ -41,14 +42,14 @@ def test_the_order_does_not_depend_on_the_order_in_which_files_were_made(
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     put(one, *paths)
     put(two, *reversed(paths))
-    assert [row.url for row in rows_of(one)] == [row.url for row in rows_of(two)]
-    assert [row.url for row in rows_of(one)] == sorted(set(paths))
+    assert [row.video.url for row in rows_of(one)] == [row.video.url for row in rows_of(two)]
+    assert [row.video.url for row in rows_of(one)] == sorted(set(paths))
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.MP4", "a.mkv", "a.webm", "a.mov", "a.avi", "a.ts"])
 def test_files_with_the_name_of_a_video_are_taken(tmp_path: Path, name: str):
     put(tmp_path, name)
-    assert [row.url for row in rows_of(tmp_path)] == [name]
+    assert [row.video.url for row in rows_of(tmp_path)] == [name]
 
 
 @pytest.mark.parametrize(
@@ -66,31 +67,31 @@ def test_files_with_the_name_of_a_video_are_taken(tmp_path: Path, name: str):
 )
 def test_other_files_are_left_out(tmp_path: Path, name: str):
     put(tmp_path, "x.mp4", name)
-    assert [row.url for row in rows_of(tmp_path)] == ["x.mp4"]
+    assert [row.video.url for row in rows_of(tmp_path)] == ["x.mp4"]
 
 
 @pytest.mark.parametrize("name", ["._x.mp4", ".x.mp4", ".Trash/y.mp4", "a/.git/z.mp4"])
 def test_hidden_files_and_folders_are_left_out(tmp_path: Path, name: str):
     put(tmp_path, "x.mp4", name)
-    assert [row.url for row in rows_of(tmp_path)] == ["x.mp4"]
+    assert [row.video.url for row in rows_of(tmp_path)] == ["x.mp4"]
 
 
 def test_a_folder_that_is_hidden_itself_can_be_given(tmp_path: Path):
     put(tmp_path / ".demo", "x.mp4")
-    assert [row.url for row in rows_of(tmp_path / ".demo")] == ["x.mp4"]
+    assert [row.video.url for row in rows_of(tmp_path / ".demo")] == ["x.mp4"]
 
 
 def test_a_link_that_leads_back_does_not_lead_round_and_round(tmp_path: Path):
     put(tmp_path, "a/x.mp4")
     (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "self.mp4").symlink_to(tmp_path / "self.mp4")
-    assert [row.url for row in rows_of(tmp_path)] == ["a/x.mp4", "self.mp4"]
+    assert [row.video.url for row in rows_of(tmp_path)] == ["a/x.mp4", "self.mp4"]
 
 
 def test_without_an_info_file_the_title_is_the_files_name_and_the_id_its_path(tmp_path: Path):
     put(tmp_path, "cats/My cat. Part 2.mp4")
     assert rows_of(tmp_path) == [
-        Row(
+        row_of(
             0, "cats/My cat. Part 2.mp4", "cats/My cat. Part 2.mp4", str(tmp_path), "My cat. Part 2"
         )
     ]
@@ -109,7 +110,7 @@ def test_an_info_file_says_title_id_duration_channel_and_licence(tmp_path: Path)
     }
     (tmp_path / "x.y.info.json").write_text(json.dumps(info))
     assert rows_of(tmp_path) == [
-        Row(0, "dQw4w9WgXcQ", "x.y.mp4", str(tmp_path), "A cat", 12.0, "Cats", "CC-BY")
+        row_of(0, "dQw4w9WgXcQ", "x.y.mp4", str(tmp_path), "A cat", 12.0, "Cats", "CC-BY")
     ]
 
 
@@ -117,15 +118,15 @@ def test_the_uploader_stands_for_a_channel_that_is_not_given(tmp_path: Path):
     put(tmp_path, "x.mp4")
     (tmp_path / "x.info.json").write_text('{"uploader": "somebody", "channel": null}')
     (row,) = rows_of(tmp_path)
-    assert row.channel == "somebody"
-    assert row.title == "x"
+    assert row.video.channel == "somebody"
+    assert row.video.title == "x"
 
 
 @pytest.mark.parametrize("duration", ["null", '"long"', "NaN", "Infinity", "[]", "0", "-1.5"])
 def test_a_duration_that_cannot_be_is_unknown(tmp_path: Path, duration: str):
     put(tmp_path, "x.mp4")
     (tmp_path / "x.info.json").write_text(f'{{"duration": {duration}}}')
-    assert rows_of(tmp_path)[0].duration is None
+    assert rows_of(tmp_path)[0].video.duration is None
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"", b'{"title": "\xe9"}'])

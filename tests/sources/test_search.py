@@ -19,12 +19,14 @@ from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
-from videonet.schemas.search import Answer, Search
+from videonet.schemas.search import Search, SearchResult
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
-from videonet.sources.search import DATES, YOUTUBE, LookUp, Query, Site, rounds, searched_site
+from videonet.sources.search import DATES, Query, TargetSearch, check_search, query_rounds
 from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Row
+from videonet.sources.source_spec import YOUTUBE, SearchSite, searched_site
 from videonet.storage.store import Store
 from videonet.targets.title_matcher import target_matcher
 
@@ -70,11 +72,11 @@ def ask(tmp_path: Path) -> "Callable[..., tuple[list[Row], Search]]":
     ) -> tuple[list[Row], Search]:
         limits = FetchLimits(deadline=PATIENCE, attempts=2, wait=0.01, longest_wait=0.02)
         web = Web(pace or Pace(requests_per_second=1000))
-        asked = SearchContext(prefix, store, web, limits, run, refresh)
+        context = SearchContext(prefix, store, web, limits, run, refresh)
         titles = target_matcher([target])
-        search = LookUp(lambda title: bool(titles.match(title)), per_class, patience)
-        end = search.run(rounds(target, modifiers, prefix), asked.answers)
-        return search.rows, search.account(target.target_id, end)
+        search = TargetSearch(lambda title: bool(titles.match(title)), per_class, patience)
+        end = search.run(query_rounds(target, modifiers, prefix), context.open_queries)
+        return search.rows, search.summary(target.target_id, end)
 
     look.store = store
     return look
@@ -88,7 +90,7 @@ def queries(site: VideoSite) -> list[str]:
 
 
 def test_the_names_are_asked_alone_then_with_each_modifier_then_with_each_span_of_dates():
-    asked = list(rounds(BALLOON, ("slow motion", "close up"), YOUTUBE))
+    asked = list(query_rounds(BALLOON, ("slow motion", "close up"), YOUTUBE))
     assert asked[0] == [
         Query("balloon", "balloon"),
         Query("airship", "airship"),
@@ -109,26 +111,26 @@ def test_the_spans_of_dates_follow_each_other_without_a_gap():
 
 
 def test_a_search_without_dates_is_not_asked_with_them():
-    assert len(list(rounds(BALLOON, ("4k",), "sitesearch"))) == 2
+    assert len(list(query_rounds(BALLOON, ("4k",), "sitesearch"))) == 2
 
 
 @pytest.mark.parametrize(
     ("source", "site"),
     [
-        ("youtube", Site("ytsearch", "youtube")),
-        ("search:scsearch", Site("scsearch", "search")),
+        ("youtube", SearchSite("ytsearch", "youtube")),
+        ("search:scsearch", SearchSite("scsearch", "search")),
         ("catalogue:a.csv", None),
         ("store", None),
     ],
 )
-def test_a_source_is_a_search_or_is_read(source: str, site: Site | None):
+def test_a_source_is_a_search_or_is_read(source: str, site: SearchSite | None):
     assert searched_site(source) == site
 
 
 def test_a_search_that_yt_dlp_does_not_have_is_refused_with_the_nearest():
-    Site("ytsearch", "youtube").check()
+    check_search(SearchSite("ytsearch", "youtube"))
     with pytest.raises(UsageError, match=r"no search with the prefix 'ytserch'.*search:ytsearch"):
-        Site("ytserch", "search").check()
+        check_search(SearchSite("ytserch", "search"))
 
 
 # How much is asked.
@@ -140,7 +142,7 @@ def test_the_names_take_turns_result_by_result(site, ask):
     assert asked == ["balloon", "airship"] * 3
     assert [row.rank for row in rows] == list(range(6))
     found = {words: [video.id for video in site.found(words)] for words in set(asked)}
-    assert [row.video_id for row in rows] == [
+    assert [row.video.video_id for row in rows] == [
         found[row.query][index // 2] for index, row in enumerate(rows)
     ]
 
@@ -153,7 +155,7 @@ def test_no_page_is_asked_beyond_what_the_quota_needs(site, ask):
 
 def test_only_titles_that_name_the_class_count(site, ask):
     rows, account = ask(100)
-    titles = [row.title for row in rows]
+    titles = [row.video.title for row in rows]
     assert "Ballooning 1" in titles
     balloon, airship, dirigible = account.names
     # The one that names both was found by either, and is new only once.
@@ -170,7 +172,8 @@ def test_when_the_names_alone_find_too_little_the_modifiers_are_asked_too(ask):
     assert first.end == "no more queries"
     names = target_matcher([BALLOON])
     found = [
-        len({row.video_id for row in rows if names.match(row.title)}) for rows in (alone, varied)
+        len({row.video.video_id for row in rows if names.match(row.video.title)})
+        for rows in (alone, varied)
     ]
     assert found[0] < found[1] <= 15
     assert sum(name.queries for name in second.names) > len(first.names)
@@ -198,7 +201,7 @@ def test_who_needs_more_asks_on_and_what_is_known_keeps_its_order(site, ask):
     few, _ = ask(4, run="first")
     more, _ = ask(12, run="second")
     assert more[: len(few)] == few
-    assert [row.video_id for row in more if row.query == "balloon"] == [
+    assert [row.video.video_id for row in more if row.query == "balloon"] == [
         video.id for video in site.found("balloon")[: sum(row.query == "balloon" for row in more)]
     ]
 
@@ -225,13 +228,13 @@ def test_what_a_query_brought_is_a_catalogue(site, ask):
     files = [*(ask.store.root / "search").iterdir()]
     assert len(files) == 3
     table = max(map(pq.read_table, files), key=len)
-    assert table.column_names == list(Answer.__struct_fields__)
+    assert table.column_names == arrow_schema(SearchResult).names
     assert table["rank"].to_pylist() == list(range(len(table)))
     source = Catalogue(ask.store.root / "search", None)
     source.check()
     read = [row for batch in source.batches() for row in batch]
-    assert {(row.video_id, row.url, row.title) for row in read} == {
-        (row.video_id, row.url, row.title) for row in rows
+    assert {(row.video.video_id, row.video.url, row.video.title) for row in read} == {
+        (row.video.video_id, row.video.url, row.video.title) for row in rows
     }
 
 
@@ -258,7 +261,7 @@ def test_two_classes_with_a_name_in_common_ask_for_it_once(site, ask):
 
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(look, [BALLOON, other])
-    assert {row.video_id for row in first} == {row.video_id for row in second}
+    assert {row.video.video_id for row in first} == {row.video.video_id for row in second}
     assert len(queries(site)) == len([*site.found("balloon")]) // 5 + 1 + 7 // 5 + 1 + 1
 
 
@@ -271,7 +274,11 @@ def test_a_stream_is_one_only_for_the_run_that_asked(ask):
         (now,), _ = ask(1, run="first")
         (again,), _ = ask(1, run="first")
         (later,), _ = ask(1, run="second")
-    assert (now.live_status, again.live_status, later.live_status) == ("is_live", "is_live", None)
+    assert (now.video.live_status, again.video.live_status, later.video.live_status) == (
+        "is_live",
+        "is_live",
+        None,
+    )
 
 
 def test_a_site_that_refuses_fails_the_search_and_is_asked_again_by_the_next_run(site, ask):
@@ -293,8 +300,8 @@ def test_a_search_that_breaks_in_the_middle_keeps_what_it_has_and_goes_on_later(
     site.relent()
     every, account = ask(100, run="next")
     assert account.end == "no more queries"
-    assert {row.video_id for row in every} >= {row.video_id for row in some}
-    assert len({row.video_id for row in every}) == len(TITLES)
+    assert {row.video.video_id for row in every} >= {row.video.video_id for row in some}
+    assert len({row.video.video_id for row in every}) == len(TITLES)
 
 
 def test_a_refusal_that_passes_is_not_noticed(site, ask):
@@ -302,12 +309,14 @@ def test_a_refusal_that_passes_is_not_noticed(site, ask):
     threading.Timer(0.02, site.relent).start()
     _, account = ask(100, pace=Pace(requests_per_second=50))
     assert account.end == "no more queries"
-    assert len({row.video_id for row in ask(100)[0]}) == len(TITLES)
+    assert len({row.video.video_id for row in ask(100)[0]}) == len(TITLES)
 
 
 def test_the_results_of_youtube_are_videos_of_youtube(site, ask):
     rows, _ = ask(3, prefix="ytsearch")
-    assert all(row.url == f"https://www.youtube.com/watch?v={row.video_id}" for row in rows)
+    assert all(
+        row.video.url == f"https://www.youtube.com/watch?v={row.video.video_id}" for row in rows
+    )
 
 
 def test_a_search_whose_results_have_no_titles_is_reported(ask):

@@ -16,11 +16,13 @@ from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.record import Record, arrow_schema
+from videonet.schemas.record import Record
 from videonet.schemas.run import Lookup, RunState, ShardState
 from videonet.schemas.settings import Keep
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
+from videonet.schemas.video_info import VideoInfo
 from videonet.shards.layout import shard_path
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -34,14 +36,16 @@ def candidate(key: str = "youtube:a") -> Candidate:
     match = Match(target_id="cat", names=("cat", "kitten"), title="A cat", query=None, rank=3)
     return Candidate(
         video_key=key,
-        video_id="a",
-        url="https://example.org/a",
-        root=None,
-        title="cats",
-        duration=12.5,
-        channel=None,
-        licence="CC0",
-        live_status=None,
+        video=VideoInfo(
+            video_id="a",
+            url="https://example.org/a",
+            root=None,
+            title="cats",
+            duration=12.5,
+            channel=None,
+            licence="CC0",
+            live_status=None,
+        ),
         source="catalogue",
         sha256=None,
         matches=(match, msgspec.structs.replace(match, target_id="dog", query="dogs")),
@@ -50,7 +54,7 @@ def candidate(key: str = "youtube:a") -> Candidate:
 
 def verdict(key: str = "youtube:a", **changes: object) -> Verdict:
     fields = {
-        **dict.fromkeys(Verdict.__struct_fields__),
+        **dict.fromkeys(arrow_schema(Verdict).names),
         "video_id": "a",
         "video_key": key,
         "target_id": "cat",
@@ -66,7 +70,7 @@ def verdict(key: str = "youtube:a", **changes: object) -> Verdict:
         "clips": 0,
         "classifier": "0" * 64,
     }
-    return Verdict(**fields | changes)
+    return Verdict.from_row(fields | changes)
 
 
 @pytest.fixture
@@ -155,9 +159,10 @@ def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(ou
     class Looking(Candidate, frozen=True, kw_only=True):
         """A candidate that looks around while it is being written."""
 
-        def to_row(self) -> dict[str, object]:
-            seen.extend(files_of(output))
-            return super().to_row()
+        def __getattribute__(self, name: str) -> object:
+            if name == "matches":
+                seen.extend(files_of(output))
+            return super().__getattribute__(name)
 
     fields = {name: getattr(candidate(), name) for name in Candidate.__struct_fields__}
     output.write_candidates(0, 1, [Looking(**fields)])

@@ -312,7 +312,7 @@ def _cut(context: RunContext, candidate: Candidate, seen: Evidence) -> None:
         return
     fetched, content = _content(seen)
     # Whose clips they are; what they show is written on them when they go into a shard.
-    origin = ClipOrigin(DATASET, candidate.video_key, candidate.video_id, candidate.url)
+    origin = ClipOrigin(DATASET, candidate.video_key, candidate.video.video_id, candidate.video.url)
     file = context.store.temporary()
     reason = error = None
     clips = 0
@@ -352,9 +352,9 @@ def _is_at_hand(known: ReadContext, candidate: Candidate, fetched: Fetch | None)
     """Whether the whole file can be read where this candidate says that it is."""
     if fetched is None or not is_local(fetched, known.store):
         return False
-    if candidate.root is None:
+    if candidate.video.root is None:
         return True
-    return fetched.path == str(below(candidate.root, candidate.url))
+    return fetched.path == str(below(candidate.video.root, candidate.video.url))
 
 
 def _is_at_hand_in_part(known: ReadContext, fetched: Fetch | None) -> bool:

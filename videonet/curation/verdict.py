@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+import msgspec
+
 from videonet.fetch.limits import is_too_short
 from videonet.licence import is_creative_commons
 from videonet.schemas.candidate import Candidate, Match
@@ -61,63 +63,67 @@ class Decision:
 KEPT = Decision(Outcome.KEPT)
 
 
-def decide(candidate: Candidate, target: Target, seen: Evidence, limits: Limits) -> Decision | None:
+def decide(
+    candidate: Candidate, target: Target, evidence: Evidence, limits: Limits
+) -> Decision | None:
     """What becomes of a candidate for one target; None: more must be seen.
 
     The rules are tried in one order, and the first that applies decides. `evidence` is what is
     known by now: a `Fetch`, a `Scan`, a `Length`, a `Cut`.
 
     >>> from videonet.schemas.candidate import Candidate, Match
+    >>> from videonet.schemas.video_info import VideoInfo
     >>> (swan,) = [each for each in resolve_targets("imagenet1k") if each.name == "black swan"]
     >>> match = Match(
     ...     target_id=swan.target_id, names=("black swan",), title=None, query=None, rank=0)
-    >>> said = dict(video_key="youtube:x", video_id="x", url="https://youtu.be/x", root=None,
-    ...     title="A black swan", channel=None, licence=None, live_status=None, source="catalogue")
-    >>> short = Candidate(**said, duration=4.0, sha256=None, matches=(match,))
+    >>> video = VideoInfo(
+    ...     video_id="x", url="https://youtu.be/x", title="A black swan", duration=4.0)
+    >>> short = Candidate(
+    ...     video_key="youtube:x", video=video, source="youtube", sha256=None, matches=(match,))
     >>> decision = decide(short, swan, Evidence(), Limits(min_seconds=10, max_bytes=2_000_000_000))
     >>> str(decision.outcome), str(decision.reason)
     ('rejected', 'too_short')
     """
-    if seen.withdrawn:
+    if evidence.withdrawn:
         return decision_for(Reason.WITHDRAWN)
     if candidate.sha256 is not None:
-        return _as_locked(candidate.sha256, seen)
-    if is_too_short(declared_duration(candidate, seen.fetch), limits.min_seconds):
+        return _as_locked(candidate.sha256, evidence)
+    if is_too_short(declared_duration(candidate, evidence.fetch), limits.min_seconds):
         return decision_for(Reason.TOO_SHORT)
-    if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, seen.fetch):
+    if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, evidence.fetch):
         return decision_for(Reason.LICENCE)
-    size = seen.fetch.bytes if seen.fetch else None
+    size = evidence.fetch.bytes if evidence.fetch else None
     if size is not None and size > limits.max_bytes:
         return decision_for(Reason.TOO_LARGE, f"{size} bytes, the limit is {limits.max_bytes}")
-    if seen.scan is None:
+    if evidence.scan is None:
         # A download that broke off may have brought the first frames.
-        return _streamed(candidate) or (None if seen.part else _failure(seen.fetch))
-    if seen.scan.reason is not None:
-        return decision_for(seen.scan.reason, seen.scan.error)
-    if not matching_frames(seen.scan, target):
+        return _streamed(candidate) or (None if evidence.part else _failure(evidence.fetch))
+    if evidence.scan.reason is not None:
+        return decision_for(evidence.scan.reason, evidence.scan.error)
+    if not matching_frames(evidence.scan, target):
         return decision_for(Reason.NO_TOP1_MATCH)
     # A length is known only of a file that was whole once, whether or not it is still here.
-    if seen.length is not None:
-        if seen.length.reason is not None:
-            return decision_for(seen.length.reason, seen.length.error)
+    if evidence.length is not None:
+        if evidence.length.reason is not None:
+            return decision_for(evidence.length.reason, evidence.length.error)
         # The decimal that was written: as a float, 2.56 is a little more than 2.56.
-        if seconds(seen.length) < Fraction(str(limits.min_seconds)):
+        if seconds(evidence.length) < Fraction(str(limits.min_seconds)):
             return decision_for(Reason.TOO_SHORT)
-    if not seen.whole:
-        return _failure(seen.fetch)
-    return None if seen.length is None else _as_cut(seen.cut)
+    if not evidence.whole:
+        return _failure(evidence.fetch)
+    return None if evidence.length is None else _as_cut(evidence.cut)
 
 
 def declared_duration(candidate: Candidate, fetch: Fetch | None) -> float | None:
     """The length that the source states, else the video's page, seconds."""
-    if candidate.duration is not None or fetch is None:
-        return candidate.duration
+    if candidate.video.duration is not None or fetch is None:
+        return candidate.video.duration
     return fetch.declared_duration
 
 
 def stated_licence(candidate: Candidate, fetch: Fetch | None) -> str | None:
     """The licence that the source states, else the video's page: "" if neither, None: not known."""
-    return candidate.licence or (fetch.licence if fetch else None)
+    return candidate.video.licence or (fetch.licence if fetch else None)
 
 
 def matching_frames(scan: Scan, target: Target) -> list[int]:
@@ -140,7 +146,7 @@ def verdict_row(
     candidate: Candidate,
     match: Match,
     target: Target,
-    seen: Evidence,
+    evidence: Evidence,
     decision: Decision,
     classifier: str,
 ) -> Verdict:
@@ -148,25 +154,27 @@ def verdict_row(
 
     `classifier` is the sha256 of the classifier file.
     """
-    scan, fetch, length = seen.scan, seen.fetch, seen.length
+    scan, fetch, length = evidence.scan, evidence.fetch, evidence.length
     frames = matching_frames(scan, target) if scan else []
     best = max(frames, key=lambda i: scan.probability[i], default=None) if scan else None
     shown = _most_seen(scan) if scan else None
     probe = scan.probe if scan else None
     return Verdict(
-        video_id=candidate.video_id,
         video_key=candidate.video_key,
+        video=msgspec.structs.replace(
+            candidate.video,
+            root=None,
+            title=match.title or candidate.video.title,
+            duration=declared_duration(candidate, fetch),
+            licence=stated_licence(candidate, fetch) or None,
+            live_status=None,
+        ),
         target_id=target.target_id,
         wnid=target.wnid,
-        url=candidate.url,
-        title=match.title or candidate.title,
         matched_names=match.names,
         source=candidate.source,
         query=match.query,
         rank=match.rank,
-        channel=candidate.channel,
-        licence=stated_licence(candidate, fetch) or None,
-        declared_duration=declared_duration(candidate, fetch),
         outcome=decision.outcome,
         reason=decision.reason,
         error=decision.error,
@@ -186,7 +194,7 @@ def verdict_row(
         codec=probe.codec if probe else None,
         bytes=fetch.bytes if fetch else None,
         sha256=fetch.sha256 if fetch else None,
-        clips=seen.cut.clips if seen.cut and decision.outcome is Outcome.KEPT else 0,
+        clips=evidence.cut.clips if evidence.cut and decision.outcome is Outcome.KEPT else 0,
         classifier=classifier,
     )
 
@@ -210,26 +218,26 @@ def _most_seen(scan: Scan) -> _Shown | None:
     return _Shown(output, frames, max(each for top1, each in seen if top1 == output))
 
 
-def _as_locked(sha256: str, seen: Evidence) -> Decision | None:
+def _as_locked(sha256: str, evidence: Evidence) -> Decision | None:
     """What becomes of a video that was judged elsewhere, and is to be had again with that content.
 
     It needs no scan; its length is measured to cut it in the same places. That it was another one
     when an earlier run fetched it says nothing of today.
     """
-    content = seen.fetch.sha256 if seen.fetch else None
+    content = evidence.fetch.sha256 if evidence.fetch else None
     if content is not None and content != sha256:
-        if not seen.current:
-            return _failure(seen.fetch)
+        if not evidence.current:
+            return _failure(evidence.fetch)
         return decision_for(
             Reason.CHANGED, f"sha256 {content[:12]}..., locked was {sha256[:12]}..."
         )
-    if not seen.whole:
-        return _failure(seen.fetch)
-    if seen.length is None:
+    if not evidence.whole:
+        return _failure(evidence.fetch)
+    if evidence.length is None:
         return None
-    if seen.length.reason is not None:
-        return decision_for(seen.length.reason, seen.length.error)
-    return _as_cut(seen.cut)
+    if evidence.length.reason is not None:
+        return decision_for(evidence.length.reason, evidence.length.error)
+    return _as_cut(evidence.cut)
 
 
 def _as_cut(cut: Cut | None) -> Decision | None:
@@ -247,7 +255,7 @@ def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:
 
 def _streamed(candidate: Candidate) -> Decision | None:
     """What the source says of a stream that has not ended."""
-    match candidate.live_status:
+    match candidate.video.live_status:
         case "is_live":
             return decision_for(Reason.LIVE, "still being streamed, says the source")
         case "is_upcoming":

@@ -85,8 +85,8 @@ def members_of(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> list[M
         origin = ClipOrigin(
             dataset=DATASET,
             video_key=key,
-            video_id=first.video_id,
-            url=first.url,
+            video_id=first.video.video_id,
+            url=first.video.url,
             labels=labels,
             names=tuple(targets[place].name for place in labels),
         )

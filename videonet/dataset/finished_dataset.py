@@ -9,7 +9,7 @@ import pyarrow.dataset
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import FORMATS

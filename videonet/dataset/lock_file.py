@@ -19,7 +19,7 @@ from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
 from videonet.schemas.lock_file import LockedVideo, LockHeader
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
 from videonet.sources.source import Row
@@ -76,7 +76,7 @@ class Lock:
                 self.file, page_checksum_verification=True, pre_buffer=False
             ) as table:
                 for batch in table.iter_batches(_ROWS_AT_ONCE):
-                    for video in map(LockedVideo.from_row, batch.to_pylist()):
+                    for video in from_batch(LockedVideo, batch):
                         place = (shard_of(video.video_key, shards), video.video_key)
                         if place <= last:
                             raise _damaged(self.file, f"{video.video_key} is not in its place")
@@ -99,8 +99,8 @@ def write_lock(output: DatasetDir, manifest: Manifest) -> None:
         pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as table,
     ):
         videos = locked_videos(output, manifest, header.targets, from_clips=False)
-        while rows := [each.to_row() for each in itertools.islice(videos, _ROWS_AT_ONCE)]:
-            table.write_table(pa.Table.from_pylist(rows, schema))
+        while rows := list(itertools.islice(videos, _ROWS_AT_ONCE)):
+            table.write_batch(to_batch(LockedVideo, rows))
         table.add_key_value_metadata(
             {f"{_PREFIX}{name}": _json(getattr(header, name)) for name in header.__struct_fields__}
         )
@@ -224,7 +224,7 @@ def _wrong_with(video: LockedVideo, targets: Sequence[Target]) -> str | None:
     if not _SHA256.fullmatch(video.sha256):
         return f"has the sha256 {video.sha256!r}"
     if not _is_its_key(video):
-        return f"is not what {video.url!r} is called"
+        return f"is not what {video.video.url!r} is called"
     labels = video.labels
     if not labels or list(labels) != sorted(set(labels)):
         return f"has the labels {list(labels)}"
@@ -245,11 +245,11 @@ def _is_its_key(video: LockedVideo) -> bool:
     """
     kind, _, content = video.video_key.partition(":")
     if kind == "sha256":
-        return content == video.sha256 and "://" not in video.url
-    if not video.url.lower().startswith(("http://", "https://")):
+        return content == video.sha256 and "://" not in video.video.url
+    if not video.video.url.lower().startswith(("http://", "https://")):
         return False
     try:
-        return video_key(Row(0, video.video_id, video.url, None, video.title)) == video.video_key
+        return video_key(Row(0, video.video)) == video.video_key
     except UsageError:
         return False
 

@@ -7,7 +7,6 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,18 +16,30 @@ from videonet.schemas.candidate import Match
 from videonet.schemas.lock_file import LockedVideo, Span
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome
+from videonet.schemas.record import Record
+from videonet.schemas.table import arrow_schema, from_batch
 from videonet.schemas.target import Target
+from videonet.schemas.video_info import PublishedVideo
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 
 _ROWS_AT_ONCE = 5_000
 
-_COLUMNS = [
-    *("video_key", "video_id", "url", "sha256", "bytes", "duration", "target_id"),
-    *("matched_names", "title", "query", "rank", "channel", "licence", "source"),
-    "declared_duration",
-]
+
+class _Kept(Record, frozen=True, kw_only=True):
+    """What a lock file needs of the verdict that keeps a video, which has more columns."""
+
+    video_key: str
+    video: PublishedVideo
+    source: str
+    sha256: str
+    bytes: int | None
+    duration: float | None
+    target_id: str
+    matched_names: tuple[str, ...]
+    query: str | None
+    rank: int
 
 
 def locked_videos(
@@ -51,53 +62,48 @@ def locked_videos(
             paths = [shard_path(name, index, shards) for name in formats]
             noted = None if from_clips else _noted(output, index, [files.get(p) for p in paths])
             spans = _read(output, formats, index, shards) if noted is None else noted
-        for key, rows in itertools.groupby(kept, key=lambda row: row["video_key"]):
-            yield _video(list(rows), positions, targets, spans.get(key, ()))
+        for key, verdicts in itertools.groupby(kept, key=lambda each: each.video_key):
+            yield _video(list(verdicts), positions, targets, spans.get(key, ()))
 
 
-def _kept(output: DatasetDir, index: int, shards: int) -> list[dict[str, Any]]:
+def _kept(output: DatasetDir, index: int, shards: int) -> list[_Kept]:
     """The verdicts of a shard that keep a video: by video_key, then in the order of the targets."""
     file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
     kept = [("outcome", "=", Outcome.KEPT.value)]
     try:
-        rows: list[dict[str, Any]] = pq.read_table(file, columns=_COLUMNS, filters=kept).to_pylist()
+        table = pq.read_table(file, columns=arrow_schema(_Kept).names, filters=kept)
+        return from_batch(_Kept, table)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(file, error) from error
-    return rows
 
 
 def _video(
-    rows: Sequence[dict[str, Any]],
+    kept: Sequence[_Kept],
     positions: dict[str, int],
     targets: Sequence[Target],
     clips: Sequence[Span],
 ) -> LockedVideo:
-    first = rows[0]
-    labels = tuple(positions[row["target_id"]] for row in rows)
+    first = kept[0]
+    labels = tuple(positions[each.target_id] for each in kept)
     return LockedVideo(
-        video_key=first["video_key"],
-        video_id=first["video_id"],
-        url=first["url"],
-        sha256=first["sha256"],
-        bytes=first["bytes"],
-        duration=first["duration"],
+        video_key=first.video_key,
+        video=first.video,
+        source=first.source,
+        sha256=first.sha256,
+        bytes=first.bytes,
+        duration=first.duration,
         labels=labels,
         names=tuple(targets[place].name for place in labels),
         matches=tuple(
             Match(
-                target_id=row["target_id"],
-                names=tuple(row["matched_names"]),
-                title=None if row["title"] == first["title"] else row["title"],
-                query=row["query"],
-                rank=row["rank"],
+                target_id=each.target_id,
+                names=each.matched_names,
+                title=None if each.video.title == first.video.title else each.video.title,
+                query=each.query,
+                rank=each.rank,
             )
-            for row in rows
+            for each in kept
         ),
-        title=first["title"],
-        channel=first["channel"],
-        licence=first["licence"],
-        source=first["source"],
-        declared_duration=first["declared_duration"],
         clips=tuple(clips),
     )
 

@@ -14,7 +14,7 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.run import Lookup
 from videonet.schemas.settings import Settings
 from videonet.schemas.verdict import Verdict
-from videonet.sources.search import searched_site
+from videonet.sources.source_spec import searched_site
 from videonet.versions import versions
 from videonet.video.clips import DATASET
 

@@ -131,7 +131,7 @@ def _cut_otherwise(lock: Lock, made: Lock) -> Iterator[ClipMismatch]:
             continue
         if row.clips != locked.clips:
             same = len(set(row.clips) & set(locked.clips))
-            shown = as_shown(row.video_id), as_shown(row.url)
+            shown = as_shown(row.video.video_id), as_shown(row.video.url)
             yield ClipMismatch(*shown, len(row.clips), same, len(locked.clips))
         row = next(rows, None)
 

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from videonet.errors import UsageError
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
@@ -110,7 +111,7 @@ class VerdictDB:
                 "rows": [row for _, row in places],
             },
         )
-        names = Verdict.__struct_fields__
+        names = arrow_schema(Verdict).names
         columns = [column[0] for column in answer.description or ()]
         found = {}
         for values in answer.fetchall():

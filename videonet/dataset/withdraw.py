@@ -25,8 +25,8 @@ from videonet.errors import AccountError, UsageError
 from videonet.files import draft_of
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Reason
-from videonet.schemas.record import arrow_schema
 from videonet.schemas.run import Lookup
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path

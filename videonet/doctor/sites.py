@@ -30,30 +30,29 @@ def look_at_source(spec: str, store: Path) -> tuple[Finding, Needs]:
     """What the source needs. Raises UsageError for one that there is not or cannot be read."""
     import yarl
 
-    from videonet.sources.open_source import open_source
-    from videonet.sources.search import YOUTUBE, searched_site
+    from videonet.sources.open_source import check_source, open_source
+    from videonet.sources.source_spec import YOUTUBE, searched_site
     from videonet.sources.video_key import video_key
     from videonet.storage.store import Store
 
     finding = Finding("source", State.OK, spec)
+    check_source(spec, Store(store), None)
     site = searched_site(spec)
     if site is not None:
-        site.check()
         if site.prefix == YOUTUBE:
             return finding, Needs(YOUTUBE_PAGE, javascript=True)
         return finding, Needs(why_no_page="not looked at: yt-dlp alone knows whom it asks")
     source = open_source(spec, Store(store), None)
-    source.check()
     if source.kind != "catalogue":
         return finding, Needs()
     first = next(source.batches())
     web = ("http://", "https://")
-    pages = [row for row in first if row.url.startswith(web) and row.video_id]
+    pages = [row for row in first if row.video.url.startswith(web) and row.video.video_id]
     if not pages:
         return finding, Needs()
     if any(video_key(row).startswith("youtube:") for row in pages):
         return finding, Needs(YOUTUBE_PAGE, javascript=True)
-    return finding, Needs(f"{yarl.URL(pages[0].url).origin()}/")
+    return finding, Needs(f"{yarl.URL(pages[0].video.url).origin()}/")
 
 
 def look_at_javascript(*, needed: bool) -> Finding:

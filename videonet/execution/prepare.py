@@ -27,8 +27,8 @@ from videonet.schemas.run import Plan, RunState
 from videonet.schemas.settings import Keep, Licence, Settings
 from videonet.schemas.target import Target
 from videonet.shards.writer import FORMATS
-from videonet.sources.open_source import open_source
-from videonet.sources.search import searched_site
+from videonet.sources.open_source import check_source
+from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
@@ -89,8 +89,8 @@ def prepare(request: Request) -> Plan:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
     kind, _, place = request.source.partition(":")
     store = prepared_store(request, Path(place) if kind == "folder" else None, local=local)
-    site = searched_site(request.source)
-    (site or open_source(request.source, store, request.files_root)).check()
+    check_source(request.source, store, request.files_root)
+    is_search = searched_site(request.source) is not None
     settings = Settings(
         source=_absolute(request.source),
         files_root=str(request.files_root.absolute()) if request.files_root else None,
@@ -104,8 +104,8 @@ def prepare(request: Request) -> Plan:
         max_bytes=request.max_bytes,
         licence=request.licence,
         video_format=video_format(request.access),
-        modifiers=request.modifiers if site else (),
-        search_patience=request.search_patience if site else 0,
+        modifiers=request.modifiers if is_search else (),
+        search_patience=request.search_patience if is_search else 0,
         lock=None,
         classifier=classifier.card,
         scan_key=scan_key(classifier, request.frames),

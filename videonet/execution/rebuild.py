@@ -119,7 +119,7 @@ def _root(lock: Lock, files_root: Path | None) -> Path | None:
     local = None
     for video in lock.rows():
         if local is None and _is_local(video):
-            local = as_shown(video.url)
+            local = as_shown(video.video.url)
     if local is None:
         return None
     if files_root is None:
@@ -167,14 +167,7 @@ def _list(output: DatasetDir, lock: Lock, root: str | None) -> None:
 def _candidate(video: LockedVideo, root: str | None) -> Candidate:
     return Candidate(
         video_key=video.video_key,
-        video_id=video.video_id,
-        url=video.url,
-        root=root if _is_local(video) else None,
-        title=video.title,
-        duration=video.declared_duration,
-        channel=video.channel,
-        licence=video.licence,
-        live_status=None,
+        video=msgspec.structs.replace(video.video, root=root if _is_local(video) else None),
         source=video.source,
         sha256=video.sha256,
         matches=video.matches,

@@ -62,12 +62,12 @@ def fetch(
         run_id=run_id,
         part=before.part if before else None,
     )
-    if candidate.root is not None:
-        record = _in_place(record, candidate.root, candidate.url, limits, web.redaction)
-    elif _is_web(candidate.url):
+    if candidate.video.root is not None:
+        record = _in_place(record, candidate.video.root, candidate.video.url, limits, web.redaction)
+    elif _is_web(candidate.video.url):
         record = _downloaded(record, candidate, store, budget, limits, web, frames)
     else:
-        refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.url}")
+        refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.video.url}")
         record = _failed(record, refused, web.redaction)
     store.write_fetch(record)
     return record

@@ -111,7 +111,7 @@ class Download:
                 return
 
     def _run(self) -> None:
-        host = host_of(self._candidate.url)
+        host = host_of(self._candidate.video.url)
         with ExitStack() as stack:
             # A part keeps its room until its video is decided.
             waiting = nullcontext() if self.taken else self._budget.aside()
@@ -131,7 +131,7 @@ class Download:
         session = Session(self._web, self._clock, self._limits, self._options(), probe, take)
         try:
             with session, session.outcome():
-                session.extract_info(self._candidate.url, download=True)
+                session.extract_info(self._candidate.video.url, download=True)
                 if self._refusal is not None:
                     raise self._refusal
         except NotAskedError:
@@ -219,12 +219,12 @@ class Download:
         if info.get("is_live") or info.get("live_status") == "is_live":
             return FetchError(Reason.LIVE, "still being streamed")
         # The source's statements go before those of the page, as in the verdict.
-        duration = self._candidate.duration
+        duration = self._candidate.video.duration
         if duration is None:
             duration = self.declared_duration
         if is_too_short(duration, self._limits.min_seconds):
             return FetchError(Reason.TOO_SHORT, f"said to last {duration:g} s")
-        licence = self._candidate.licence or self.licence
+        licence = self._candidate.video.licence or self.licence
         if self._limits.licence is Licence.CC and not is_creative_commons(licence):
             return FetchError(Reason.LICENCE, licence or "no licence stated")
         return None

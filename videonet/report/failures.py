@@ -54,9 +54,9 @@ def _distinct(verdicts: Iterable[Verdict]) -> tuple[Example, ...]:
     by_key: dict[str, Example] = {}
     for verdict in verdicts:
         example = Example(
-            video_id=verdict.video_id,
-            title=verdict.title,
-            url=verdict.url,
+            video_id=verdict.video.video_id,
+            title=verdict.video.title,
+            url=verdict.video.url,
             error=verdict.error or "",
         )
         by_key.setdefault(verdict.video_key, example)

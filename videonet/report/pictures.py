@@ -131,10 +131,10 @@ def _picture(verdict: Verdict, strip: bytes | None, names: _Names) -> Picture | 
     frame = min(frames, key=lambda index: (abs(index - wanted), index))
     probability = verdict.seen_probability if best is None else verdict.best_probability
     return Picture(
-        video_id=verdict.video_id,
+        video_id=verdict.video.video_id,
         video_key=verdict.video_key,
-        title=verdict.title,
-        url=verdict.url,
+        title=verdict.video.title,
+        url=verdict.video.url,
         target_id=verdict.target_id,
         asked=names.asked[verdict.target_id],
         seen=names.seen[seen] if seen < len(names.seen) else f"output {seen}",

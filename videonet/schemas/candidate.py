@@ -1,6 +1,9 @@
 """Videos before anything of them was fetched: what a source said, and what was asked for."""
 
-from videonet.schemas.record import Record
+from typing import Annotated
+
+from videonet.schemas.record import Flat, Record
+from videonet.schemas.video_info import VideoInfo
 
 
 class Sighting(Record, frozen=True, kw_only=True):
@@ -8,20 +11,7 @@ class Sighting(Record, frozen=True, kw_only=True):
 
     # ours: "youtube:ID", "url:<sha256 of the canonical url>" or "sha256:<of the content>"
     video_key: str
-    # what the source calls it
-    video_id: str
-    # where it is: http(s) url, or the path below `root`
-    url: str
-    # folder that a local `url` is relative to; None for http(s)
-    root: str | None
-    # at most 1,000 characters
-    title: str
-    # declared length, seconds
-    duration: float | None
-    channel: str | None
-    licence: str | None
-    # "is_live" or "is_upcoming" where the site said so in the run that asked it; None: not known
-    live_status: str | None
+    video: Annotated[VideoInfo, Flat()]
     # kind of source that found it: "catalogue", "folder", ...
     source: str
     # what was asked of the source; None where it was read through
@@ -47,17 +37,8 @@ class Candidate(Record, frozen=True, kw_only=True):
     """A video that is to be looked at once, for one or more targets."""
 
     video_key: str
-    video_id: str
-    url: str
-    root: str | None
-    # the first title it was found with, at most 1,000 characters
-    title: str
-    # declared length, seconds
-    duration: float | None
-    channel: str | None
-    licence: str | None
-    # as in its first sighting
-    live_status: str | None
+    # as the source that found it first described it
+    video: Annotated[VideoInfo, Flat()]
     source: str
     # content that a lock file asks for; None: whatever is there
     sha256: str | None

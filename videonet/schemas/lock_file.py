@@ -3,11 +3,14 @@
 Nothing of the machine is in it, and no path: local files are named by their content.
 """
 
+from typing import ClassVar
+
 from videonet.schemas.candidate import Match
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import ClassifierCard, Shard
 from videonet.schemas.record import Record
 from videonet.schemas.target import Target
+from videonet.schemas.video_info import PublishedVideo
 
 
 class Span(Record, frozen=True, kw_only=True):
@@ -21,11 +24,14 @@ class Span(Record, frozen=True, kw_only=True):
 class LockedVideo(Record, frozen=True, kw_only=True):
     """One row: a kept video."""
 
+    first_columns: ClassVar = (
+        *("video_key", "video_id", "url", "sha256", "bytes", "duration", "labels", "names"),
+        *("matches", "title", "channel", "licence", "source", "declared_duration"),
+    )
+
     video_key: str
-    # what the source calls it
-    video_id: str
-    # http(s) url, or path below the folder that was given
-    url: str
+    video: PublishedVideo
+    source: str
     # of the whole file
     sha256: str
     bytes: int | None
@@ -36,12 +42,6 @@ class LockedVideo(Record, frozen=True, kw_only=True):
     names: tuple[str, ...]
     # why it was a candidate, one a label
     matches: tuple[Match, ...]
-    title: str
-    channel: str | None
-    licence: str | None
-    source: str
-    # what the source said, seconds
-    declared_duration: float | None
     # in order; none for a video that is too short for a clip
     clips: tuple[Span, ...]
 

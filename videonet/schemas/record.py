@@ -1,68 +1,154 @@
-"""What all records have in common: frozen, typed, and the same as JSON and as an Arrow row."""
+"""What all records have in common: frozen, typed, and the same as JSON and as a row of a table.
 
-import types
-import typing
-from enum import Enum
+A record may hold another one that is `Flat`: the fields of the inner record are then columns of
+the outer record's table, and fields of its JSON.
+"""
+
+import functools
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple, Self, get_args, get_type_hints
 
 import msgspec
-import pyarrow as pa
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen record. Its JSON form is canonical: equal records are equal bytes."""
 
+    # the columns that come first in a table, where fields and columns differ in their order
+    first_columns: ClassVar[tuple[str, ...]] = ()
+
     def to_json(self) -> bytes:
-        """The record as one line of JSON, fields in the order of the schema."""
-        return msgspec.json.encode(self, order="deterministic")
+        """The record as one line of JSON, in the order of the columns."""
+        return msgspec.json.encode(layout_of(type(self)).flatten(self), order="deterministic")
 
     @classmethod
-    def from_json(cls, data: bytes) -> typing.Self:
+    def from_json(cls, data: bytes) -> Self:
         """The record in `data`. Raises `msgspec.ValidationError` if it is not of this schema."""
-        return msgspec.json.decode(data, type=cls)
+        layout = layout_of(cls)
+        if not layout.nested:
+            return msgspec.json.decode(data, type=cls)
+        return msgspec.convert(layout.nest(msgspec.json.decode(data, type=dict)), type=cls)
 
-    def to_row(self) -> dict[str, typing.Any]:
-        """The record as a plain dict, as `pyarrow.Table.from_pylist` takes it."""
-        row: dict[str, typing.Any] = msgspec.to_builtins(self, builtin_types=(bytes,))
+    def to_row(self) -> dict[str, Any]:
+        """The record as a plain dict: its values by the names of their columns."""
+        flat = layout_of(type(self)).flatten(self)
+        row: dict[str, Any] = msgspec.to_builtins(flat, builtin_types=(bytes,))
         return row
 
     @classmethod
-    def from_row(cls, row: dict[str, typing.Any]) -> typing.Self:
-        """The record in one row of a table that `arrow_schema(cls)` describes."""
-        return msgspec.convert(row, type=cls, strict=False)
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """The record in one row of its table: the inverse of `to_row`.
+
+        Raises `msgspec.ValidationError` if it is not of this schema. For many rows, see
+        `videonet.schemas.table`.
+        """
+        return msgspec.convert(layout_of(cls).nest(row), type=cls, strict=False)
 
 
-_SCALARS: dict[type, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-    bytes: pa.binary(),
-}
+class Flat:
+    """Says of a nested record that its fields are columns of the outer record's table.
+
+    A column has the name of its field, or the name that is given here. A field that is given None
+    has no column: it is None in every record of this kind.
+
+        video: Annotated[VideoInfo, Flat(duration="declared_duration", root=None)]
+    """
+
+    def __init__(self, **columns: str | None) -> None:
+        self.columns = columns
 
 
-def arrow_schema(record: type[Record]) -> pa.Schema:
-    """The Arrow schema of a table with one `record` a row: same names, same order."""
-    return pa.schema(_fields(record))
+class Column(NamedTuple):
+    """A column of a record's table."""
+
+    # of the field that it holds: "video_key", or "video.title"
+    path: str
+    type: Any
 
 
-def _fields(record: type[Record]) -> list[pa.Field]:
-    hints = typing.get_type_hints(record)
-    return [_field(name, hints[name]) for name in record.__struct_fields__]
+class Layout:
+    """How the fields of a kind of record lie in a row."""
+
+    def __init__(
+        self,
+        name: str,
+        columns: Mapping[str, Column],
+        nested: Mapping[str, Mapping[str, str | None]],
+    ) -> None:
+        # by name, in order
+        self.columns = columns
+        # by field of the record, for each flat one: the columns by field of the inner record
+        self.nested = nested
+        self._flat = msgspec.defstruct(name, [(each, Any) for each in columns])
+        self._values = attrgetter(*(column.path for column in columns.values()))
+        # paths of the fields without a column
+        self._absent = [
+            f"{field}.{inner}"
+            for field, own in nested.items()
+            for inner, column in own.items()
+            if column is None
+        ]
+
+    def flatten(self, record: Record) -> msgspec.Struct:
+        """A struct of the record's values, with a field for each column."""
+        if not self.nested:
+            return record
+        self.check_absent((record,))
+        return self._flat(*self._values(record))
+
+    def check_absent(self, records: Iterable[Record]) -> None:
+        """Assert that no value is left out because no column holds it."""
+        for path in self._absent:
+            assert {*map(attrgetter(path), records)} <= {None}, f"no column holds {path}"
+
+    def nest(self, columns: Mapping[str, Any], missing: Any = None) -> Mapping[str, Any]:
+        """The fields of a record as nested dicts, from the values of a row, or whole columns.
+
+        `missing` is what a field without a column gets. Raises `msgspec.ValidationError`.
+        """
+        if not self.nested:
+            return columns
+        fields = dict(columns)
+        for field, own in self.nested.items():
+            if field in fields:
+                raise msgspec.ValidationError(f"Object contains unknown field `{field}`")
+            try:
+                fields[field] = {
+                    name: missing if column is None else fields.pop(column)
+                    for name, column in own.items()
+                }
+            except KeyError as error:
+                name = error.args[0]
+                raise msgspec.ValidationError(f"Object missing required field `{name}`") from error
+        return fields
 
 
-def _field(name: str, hint: typing.Any) -> pa.Field:
-    """`X | None` is a nullable X; a tuple is a list; a record within a record is a struct."""
-    nullable = isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint)
-    if nullable:
-        (hint,) = (each for each in typing.get_args(hint) if each is not type(None))
-    return pa.field(name, _type(hint), nullable=nullable)
+@functools.cache
+def layout_of(record: type[Record]) -> Layout:
+    """How the fields of a kind of record lie in a row."""
+    columns: list[tuple[str, Column]] = []
+    nested: dict[str, dict[str, str | None]] = {}
+    for field, hint in fields_of(record).items():
+        extras = getattr(hint, "__metadata__", ())
+        flat = next((each for each in extras if isinstance(each, Flat)), None)
+        if flat is None:
+            columns.append((field, Column(field, hint)))
+            continue
+        inner = fields_of(get_args(hint)[0])
+        nested[field] = {name: flat.columns.get(name, name) for name in inner}
+        columns += (
+            (column, Column(f"{field}.{name}", inner[name]))
+            for name, column in nested[field].items()
+            if column is not None
+        )
+    by_name = dict(columns)
+    assert len(by_name) == len(columns), f"a column of {record.__name__} is there twice"
+    first = {name: by_name[name] for name in record.first_columns}
+    return Layout(record.__name__, first | by_name, nested)
 
 
-def _type(hint: typing.Any) -> pa.DataType:
-    if typing.get_origin(hint) is tuple:
-        return pa.list_(_field("item", typing.get_args(hint)[0]))
-    if issubclass(hint, Record):
-        return pa.struct(_fields(hint))
-    if issubclass(hint, Enum):
-        return pa.string()
-    return _SCALARS[hint]
+def fields_of(record: type[Record]) -> dict[str, Any]:
+    """The types of a record's fields, in order."""
+    hints = get_type_hints(record, include_extras=True)
+    return {name: hints[name] for name in record.__struct_fields__}

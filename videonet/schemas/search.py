@@ -1,24 +1,19 @@
 """What a site answered when it was searched, and what that brought."""
 
-from videonet.schemas.record import Record
+from typing import Annotated
+
+from videonet.schemas.record import Flat, Record
+from videonet.schemas.video_info import VideoInfo
 
 
-class Answer(Record, frozen=True, kw_only=True):
+class SearchResult(Record, frozen=True, kw_only=True):
     """One row of STORE/search/*.parquet: one result of one query.
 
     The first columns are those of a catalogue, so such a file can be used as one.
     """
 
-    # what the site calls the video
-    id: str
-    url: str
-    title: str
-    # declared length, seconds
-    duration: float | None
-    channel: str | None
-    licence: str | None
-    # "is_live", "is_upcoming", ... as the site said when it was asked
-    live_status: str | None
+    # its live_status is what the site said when it was asked
+    video: Annotated[VideoInfo, Flat(video_id="id", root=None)]
     # what was asked
     query: str
     # 0-based position among the query's results

@@ -1,28 +1,31 @@
 """The account of one pair of candidate and target. Every pair has exactly one."""
 
+from typing import ClassVar
+
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
+from videonet.schemas.video_info import PublishedVideo
 
 
 class Verdict(Record, frozen=True, kw_only=True):
     """One row of OUT/verdicts/*.parquet."""
 
-    video_id: str
+    first_columns: ClassVar = (
+        *("video_id", "video_key", "target_id", "wnid", "url", "title", "matched_names"),
+        *("source", "query", "rank", "channel", "licence", "declared_duration"),
+    )
+
     video_key: str
+    # with the title that names the target; length and licence are its page's, where the source
+    # says none
+    video: PublishedVideo
     target_id: str
     wnid: str | None
-    # http(s) url, or path below the folder that was given
-    url: str
-    title: str
     # names and synonyms of the target found in the title
     matched_names: tuple[str, ...]
     source: str
     query: str | None
     rank: int
-    channel: str | None
-    licence: str | None
-    # what the source said, seconds
-    declared_duration: float | None
     outcome: Outcome
     # None when kept
     reason: Reason | None

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 
 SCHEMA = arrow_schema(Clip)
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from yt_dlp.utils import parse_duration
 
 from videonet.errors import UsageError
+from videonet.schemas.video_info import VideoInfo
 from videonet.sources.source import BATCH_ROWS, Batch, Row
 from videonet.text import encodable
 
@@ -77,8 +78,7 @@ class Catalogue:
         video_id = _text(record.get("id")) or _text(record.get(_ID)) or ""
         url, title = (_text(record.get(name)) or "" for name in ("url", "title"))
         remote = "://" in url
-        return Row(
-            rank=rank,
+        video = VideoInfo(
             video_id=video_id,
             url=url,
             root=None if remote or self.files_root is None else str(self.files_root.absolute()),
@@ -87,6 +87,7 @@ class Catalogue:
             channel=_text(record.get("channel")),
             licence=_text(record.get("licence")),
         )
+        return Row(rank, video)
 
     def _records(self) -> "Iterator[_Columns] | Iterator[_Lines]":
         try:

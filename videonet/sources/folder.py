@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from yt_dlp.utils import MEDIA_EXTENSIONS
 
 from videonet.errors import UsageError
+from videonet.schemas.video_info import VideoInfo
 from videonet.sources.source import Batch, Row, in_batches
 from videonet.text import encodable
 
@@ -66,8 +67,7 @@ class Folder:
         # Nothing lasts 0 s: whoever wrote that did not know.
         if not isinstance(duration, int | float) or not 0 < duration < math.inf:
             duration = None
-        return Row(
-            rank=rank,
+        video = VideoInfo(
             video_id=_text(info.get("id")) or path,
             url=path,
             root=str(self.folder.absolute()),
@@ -76,6 +76,7 @@ class Folder:
             channel=_text(info.get("channel")) or _text(info.get("uploader")),
             licence=_text(info.get("license")),
         )
+        return Row(rank, video)
 
     def _info(self, file: Path) -> dict[str, Any]:
         beside = file.with_suffix(".info.json")

@@ -7,23 +7,31 @@ things again adds nothing.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Sighting
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.sources.source import BATCH_ROWS, Batch, Row, in_batches
 from videonet.storage.store import Store
 
 FOLDER = "found"
 
+# What is sorted in memory; the rest is sorted on disk.
+_MEMORY = "250MB"
+
 
 @dataclass(frozen=True)
 class KnownVideos:
-    """Rows in the order of their video keys; the titles of a video in alphabetical order."""
+    """Rows in the order of their video keys; the titles of a video in alphabetical order.
+
+    Memory does not grow with their number: they are sorted on disk.
+    """
 
     store: Store
     kind: str = "store"
@@ -37,56 +45,80 @@ class KnownVideos:
             )
 
     def batches(self) -> Iterator[Batch]:
-        """All sightings, each once."""
-        return in_batches(self._row(rank, each) for rank, each in enumerate(self._sightings()))
+        """All sightings, each once. Raises UsageError for a file that cannot be read."""
+        return in_batches(_row(rank, each) for rank, each in enumerate(self._distinct()))
 
-    def _sightings(self) -> Iterator[Sighting]:
-        files = [self.store.root / name for name in self.store.list(FOLDER)]
-        table = pa.concat_tables(self._table(file) for file in files)
-        # All columns, so that what comes first does not depend on the names of the files.
-        names = dict.fromkeys(("video_key", "title", "url", *Sighting.__struct_fields__))
-        order = [(name, "ascending") for name in names]
+    def _distinct(self) -> Iterator[Sighting]:
+        """The first sighting of each title, url and folder of a video."""
         seen: set[tuple[str, str, str | None]] = set()
         key = None
-        for batch in table.sort_by(order).to_batches(BATCH_ROWS):
-            for row in batch.to_pylist():
-                sighting = Sighting.from_row(row)
-                if sighting.video_key != key:
-                    key, seen = sighting.video_key, set()
-                said = (sighting.title, sighting.url, sighting.root)
-                if said not in seen:
-                    seen.add(said)
-                    yield sighting
+        for sighting in self._sorted():
+            if sighting.video_key != key:
+                key, seen = sighting.video_key, set()
+            video = sighting.video
+            said = (video.title, video.url, video.root)
+            if said not in seen:
+                seen.add(said)
+                yield sighting
 
-    def _table(self, file: Path) -> pa.Table:
+    def _sorted(self) -> Iterator[Sighting]:
+        # Here, since it takes long to import and no other source needs it.
+        import duckdb
+
+        schema = arrow_schema(Sighting)
+        # All columns, so that what comes first does not depend on the names of the files.
+        columns = dict.fromkeys(("video_key", "title", "url", *schema.names))
+        order = ", ".join(f"{column} asc nulls last" for column in columns)
+        spilled = self.store.temporary()
+        damaged: list[UsageError] = []
         try:
-            return pq.read_table(file)
-        except (pa.ArrowException, OSError) as error:
+            with duckdb.connect(
+                ":memory:", config={"memory_limit": _MEMORY, "temp_directory": str(spilled)}
+            ) as db:
+                read = pa.RecordBatchReader.from_batches(schema, self._read(schema, damaged))
+                for batch in db.from_arrow(read).order(order).to_arrow_reader(BATCH_ROWS):
+                    yield from from_batch(Sighting, batch)
+        except duckdb.Error as error:
+            if damaged:
+                raise damaged[0] from error
             raise UsageError(
-                f"{file} of the store is damaged ({error}); delete it, and run again from the "
-                "source that it came from."
+                f"What the store {self.store.root} knows cannot be sorted "
+                f"({str(error).splitlines()[0]}); make room on its disk, and run the same command "
+                "again."
             ) from error
 
-    def _row(self, rank: int, sighting: Sighting) -> Row:
-        return Row(
-            rank=rank,
-            video_id=sighting.video_id,
-            url=sighting.url,
-            root=sighting.root,
-            title=sighting.title,
-            duration=sighting.duration,
-            channel=sighting.channel,
-            licence=sighting.licence,
-            query=sighting.query,
-            video_key=sighting.video_key,
-        )
+    def _read(self, schema: pa.Schema, damaged: list[UsageError]) -> Iterator[pa.RecordBatch]:
+        """All files, batch by batch. A damaged file ends it, and is put into `damaged`.
+
+        The database that reads these batches hands on no exceptions.
+        """
+        for name in self.store.list(FOLDER):
+            file = self.store.root / name
+            try:
+                with pq.ParquetFile(file) as table:
+                    for batch in table.iter_batches(BATCH_ROWS):
+                        yield batch.cast(schema)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                damaged.append(
+                    UsageError(
+                        f"{file} of the store is damaged ({error}); delete it, and run again from "
+                        "the source that it came from."
+                    )
+                )
+                raise
+
+
+def _row(rank: int, sighting: Sighting) -> Row:
+    # What was live when it was found may have ended since.
+    video = msgspec.structs.replace(sighting.video, live_status=None)
+    return Row(rank, video, sighting.query, sighting.video_key)
 
 
 def remember(store: Store, sightings: Sequence[Sighting]) -> None:
     """Keep what a source said, for later runs with `--source store`."""
-    rows = sorted(sightings, key=lambda each: each.to_json())
-    content = hashlib.sha256(b"\n".join(each.to_json() for each in rows)).hexdigest()
+    said = sorted(((each.to_json(), each) for each in sightings), key=itemgetter(0))
+    content = hashlib.sha256(b"\n".join(line for line, _ in said)).hexdigest()
+    rows = to_batch(Sighting, [sighting for _, sighting in said])
     file: Path = store.temporary()
-    table = pa.Table.from_pylist([each.to_row() for each in rows], arrow_schema(Sighting))
-    pq.write_table(table, file, compression="zstd")
+    pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
     store.adopt(file, f"{FOLDER}/{content}.parquet")

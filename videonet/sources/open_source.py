@@ -6,8 +6,19 @@ from videonet.errors import UsageError
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.folder import Folder
 from videonet.sources.known_videos import KnownVideos
+from videonet.sources.search import check_search
 from videonet.sources.source import Source
+from videonet.sources.source_spec import searched_site
 from videonet.storage.store import Store
+
+
+def check_source(spec: str, store: Store, files_root: Path | None) -> None:
+    """Raise UsageError, before any work is done, if a source cannot be read or searched."""
+    site = searched_site(spec)
+    if site is None:
+        open_source(spec, store, files_root).check()
+    else:
+        check_search(site)
 
 
 def open_source(spec: str, store: Store, files_root: Path | None) -> Source:

@@ -20,8 +20,7 @@ from videonet.schemas.search import NameYield, Search
 from videonet.schemas.target import Target
 from videonet.sources.search_cache import CachedQuery
 from videonet.sources.source import Row
-
-YOUTUBE = "ytsearch"
+from videonet.sources.source_spec import YOUTUBE, SearchSite
 
 # Words that narrow a search to a time, newest first, where a search takes such. Years, since a
 # year of a popular name alone has more results than a query gives. YouTube began in 2005; its
@@ -35,33 +34,17 @@ DATES = {
 }
 
 
-@dataclass(frozen=True)
-class Site:
-    """A search that yt-dlp knows by `prefix`, such as "ytsearch"."""
-
-    prefix: str
-    # recorded with everything it finds: "youtube" or "search"
-    kind: str
-
-    def check(self) -> None:
-        """Raise UsageError if yt-dlp has no such search."""
-        if not all_plugins_loaded.value:
-            load_all_plugins()
-        # Ordinary extractors have none, or not even the name.
-        keys = {getattr(each, "SEARCH_KEY", None) for each in gen_extractor_classes()}
-        known = sorted(filter(None, keys))
-        if self.prefix not in known:
-            near = difflib.get_close_matches(self.prefix, known, n=1)
-            hint = f"did you mean search:{near[0]}?" if near else f"use one of {', '.join(known)}."
-            raise UsageError(f"yt-dlp has no search with the prefix {self.prefix!r}; {hint}")
-
-
-def searched_site(source: str) -> Site | None:
-    """The site that a run's source searches, if it is a search: "youtube", or "search:PREFIX"."""
-    kind, _, prefix = source.partition(":")
-    if source == "youtube":
-        return Site(YOUTUBE, kind)
-    return Site(prefix, kind) if kind == "search" else None
+def check_search(site: SearchSite) -> None:
+    """Raise UsageError if yt-dlp has no such search."""
+    if not all_plugins_loaded.value:
+        load_all_plugins()
+    # Ordinary extractors have none, or not even the name.
+    keys = {getattr(each, "SEARCH_KEY", None) for each in gen_extractor_classes()}
+    known = sorted(filter(None, keys))
+    if site.prefix not in known:
+        near = difflib.get_close_matches(site.prefix, known, n=1)
+        hint = f"did you mean search:{near[0]}?" if near else f"use one of {', '.join(known)}."
+        raise UsageError(f"yt-dlp has no search with the prefix {site.prefix!r}; {hint}")
 
 
 class Query(NamedTuple):
@@ -72,7 +55,7 @@ class Query(NamedTuple):
     words: str
 
 
-def rounds(target: Target, modifiers: Sequence[str], prefix: str) -> Iterator[list[Query]]:
+def query_rounds(target: Target, modifiers: Sequence[str], prefix: str) -> Iterator[list[Query]]:
     """What may be asked for a target: round by round, in each a query for every name.
 
     First the names alone; then with each modifier; then with each span of dates.
@@ -84,12 +67,12 @@ def rounds(target: Target, modifiers: Sequence[str], prefix: str) -> Iterator[li
         yield [Query(name, f"{name} {words}".rstrip()) for name in names.values()]
 
 
-class LookUp:
+class TargetSearch:
     """The search for one target.
 
     The names take turns, result by result. It ends when `per_class` videos are found whose title
-    names the target, when `patience` queries in a row have brought no new one, or when nobody
-    answers. `rank` of a row is its position in the order in which the results came.
+    names the target, when `patience` queries in a row have brought no new one, or when no query
+    is answered. `rank` of a row is its position in the order in which the results came.
     """
 
     def __init__(self, names_it: Callable[[str], bool], per_class: int, patience: int) -> None:
@@ -103,18 +86,16 @@ class LookUp:
 
     def run(
         self,
-        asked: Iterable[list[Query]],
-        open_answers: Callable[[Sequence[str]], AbstractContextManager[list[CachedQuery]]],
+        rounds: Iterable[list[Query]],
+        open_queries: Callable[[Sequence[str]], AbstractContextManager[list[CachedQuery]]],
     ) -> str:
         """Ask round by round; why it ended, as in `videonet.schemas.search.Search`."""
-        for queries in asked:
-            with open_answers([query.words for query in queries]) as answers:
-                brought = self._take_turns(queries, answers)
+        for queries in rounds:
+            with open_queries([query.words for query in queries]) as opened:
+                new = self._take_turns(queries, opened)
             if self._is_full:
                 return "full"
-            answered = [
-                number for number, each in zip(brought, answers, strict=True) if not each.failed
-            ]
+            answered = [number for number, each in zip(new, opened, strict=True) if not each.failed]
             if not answered:
                 return "failed"
             self._barren = 0 if any(answered) else self._barren + len(answered)
@@ -122,7 +103,7 @@ class LookUp:
                 return "nothing new"
         return "no more queries"
 
-    def account(self, target_id: str, end: str) -> Search:
+    def summary(self, target_id: str, end: str) -> Search:
         """What each name has brought."""
         names = tuple(
             NameYield(
@@ -140,27 +121,27 @@ class LookUp:
     def _is_full(self) -> bool:
         return len(self._found) >= self._per_class
 
-    def _take_turns(self, queries: Sequence[Query], answers: Sequence[CachedQuery]) -> list[int]:
-        """Read the answers to a round, in turn; how many new videos each query brought."""
-        brought = [0] * len(queries)
+    def _take_turns(self, queries: Sequence[Query], opened: Sequence[CachedQuery]) -> list[int]:
+        """Read the results of a round, in turn; how many new videos each query brought."""
+        new = [0] * len(queries)
         for query in queries:
             self._tallies.setdefault(query.name, _Tally()).queries += 1
         waiting = deque(range(len(queries)))
         while waiting and not self._is_full:
             index = waiting.popleft()
             tally = self._tallies[queries[index].name]
-            row = answers[index].next_row(len(self.rows))
+            row = opened[index].next_row(len(self.rows))
             if row is None:
-                tally.failed = answers[index].failed or tally.failed
+                tally.failed = opened[index].failed or tally.failed
                 continue
             waiting.append(index)
             self.rows.append(row)
             tally.results += 1
-            if row.video_id not in self._found and self._names_it(row.title):
-                self._found.add(row.video_id)
-                brought[index] += 1
+            if row.video.video_id not in self._found and self._names_it(row.video.title):
+                self._found.add(row.video.video_id)
+                new[index] += 1
                 tally.new += 1
-        return brought
+        return new
 
 
 @dataclass

@@ -27,8 +27,9 @@ from videonet.fetch.retry import Clock, repeatedly
 from videonet.fetch.session import Session
 from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
-from videonet.schemas.record import arrow_schema
-from videonet.schemas.search import Answer
+from videonet.schemas.search import SearchResult
+from videonet.schemas.table import from_batch, to_batch
+from videonet.schemas.video_info import VideoInfo
 from videonet.sources.source import Row
 from videonet.storage.store import Store
 from videonet.text import encodable
@@ -43,7 +44,7 @@ _WITHOUT_TITLES = 20
 
 @dataclass(frozen=True)
 class SearchContext:
-    """Whom a run asks, and how."""
+    """Which site a run asks, and how."""
 
     # of yt-dlp's search, such as "ytsearch"
     prefix: str
@@ -51,12 +52,12 @@ class SearchContext:
     web: Web
     limits: FetchLimits
     run_id: str
-    # whether what earlier runs were told is asked again
+    # whether queries that earlier runs made are made again
     refresh: bool
 
     @contextmanager
-    def answers(self, queries: Sequence[str]) -> Iterator[list["CachedQuery"]]:
-        """The answers to several queries, to be read in turn. They are saved at the end."""
+    def open_queries(self, queries: Sequence[str]) -> Iterator[list["CachedQuery"]]:
+        """Several queries, whose results are read in turn. What is new is saved at the end."""
         with ExitStack() as stack:
             # Two targets may ask the same: one after the other, in one order so that none waits
             # for one that waits for it.
@@ -68,19 +69,19 @@ class SearchContext:
 class CachedQuery:
     """The results of one query, in order."""
 
-    def __init__(self, asked: SearchContext, words: str) -> None:
+    def __init__(self, context: SearchContext, words: str) -> None:
         # why the site did not answer, if it did not
         self.failed: Reason | None = None
-        self._asked = asked
+        self._context = context
         self._words = words
-        digest = hashlib.sha256(f"{asked.prefix}:{words}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{context.prefix}:{words}".encode()).hexdigest()
         self._name = f"{FOLDER}/{digest}.parquet"
         # how many rows are there that are to be replaced
         self._refreshed = 0
-        self._rows, self._exhausted = self._saved()
+        self._results, self._exhausted = self._saved()
         self._next = 0
         self._new = False
-        self._asking: LiveQuery | None = None
+        self._live: LiveQuery | None = None
 
     def __enter__(self) -> Self:
         """Begin to read."""
@@ -88,94 +89,81 @@ class CachedQuery:
 
     def __exit__(self, *_: object) -> None:
         """Save what is new."""
-        if self._asking is not None:
-            self._asking.close()
+        if self._live is not None:
+            self._live.close()
         # A refusal does not make less of what is known.
-        if self._new and not (self.failed and len(self._rows) < self._refreshed):
+        if self._new and not (self.failed and len(self._results) < self._refreshed):
             self._save()
 
     def next_row(self, rank: int) -> Row | None:
         """The next result, as a source's row of this rank; None: no more, or no answer."""
-        if self._next == len(self._rows) and not self._exhausted and not self.failed:
+        if self._next == len(self._results) and not self._exhausted and not self.failed:
             self._ask()
-        if self._next == len(self._rows):
+        if self._next == len(self._results):
             return None
-        answer = self._rows[self._next]
+        result = self._results[self._next]
         self._next += 1
-        return Row(
-            rank=rank,
-            video_id=answer.id,
-            url=answer.url,
-            root=None,
-            title=answer.title,
-            duration=answer.duration,
-            channel=answer.channel,
-            licence=answer.licence,
+        video = result.video
+        if result.run_id != self._context.run_id:
             # What was live when an earlier run asked may have ended since.
-            live_status=answer.live_status if answer.run_id == self._asked.run_id else None,
-            query=self._words,
-        )
+            video = msgspec.structs.replace(video, live_status=None)
+        return Row(rank, video, self._words)
 
     def _ask(self) -> None:
         """Get one more result, if the site has one and gives it."""
-        if self._asking is None:
-            self._asking = LiveQuery(self._asked, self._words, {row.id for row in self._rows})
+        if self._live is None:
+            known = {result.video.video_id for result in self._results}
+            self._live = LiveQuery(self._context, self._words, known)
         try:
-            entry = self._asking.next_entry()
+            video = self._live.next_video()
         except FetchError as error:
             self.failed = error.reason
             return
         self._new = True
-        if entry is None:
+        if video is None:
             self._exhausted = True
         else:
-            self._rows.append(self._answer(entry))
+            self._results.append(self._result(video))
 
-    def _answer(self, entry: Mapping[str, Any]) -> Answer:
-        return Answer(
-            id=entry["id"],
-            url=entry["url"],
-            title=entry["title"],
-            duration=_seconds(entry.get("duration")),
-            channel=_text(entry.get("channel") or entry.get("uploader")),
-            licence=_text(entry.get("license")),
-            live_status=_text(entry.get("live_status")),
+    def _result(self, video: VideoInfo) -> SearchResult:
+        return SearchResult(
+            video=video,
             query=self._words,
-            rank=len(self._rows),
+            rank=len(self._results),
             searched=datetime.now(UTC).isoformat(timespec="seconds"),
-            run_id=self._asked.run_id,
+            run_id=self._context.run_id,
         )
 
-    def _saved(self) -> tuple[list[Answer], bool]:
+    def _saved(self) -> tuple[list[SearchResult], bool]:
         """What is known already, and whether that is all there is."""
-        file = self._asked.store.root / self._name
+        file = self._context.store.root / self._name
         if not file.exists():
             return [], False
         try:
             table = pq.read_table(file)
-            rows = [Answer.from_row(row) for row in table.to_pylist()]
+            results = from_batch(SearchResult, table)
         except (pa.ArrowException, OSError, msgspec.ValidationError):
             # Of another version, or damaged, for which Arrow has both: it can be asked again.
             return [], False
         metadata = table.schema.metadata or {}
-        by_this_run = metadata.get(b"run_id", b"").decode() == self._asked.run_id
-        if self._asked.refresh and not by_this_run:
-            self._refreshed = len(rows)
+        by_this_run = metadata.get(b"run_id", b"").decode() == self._context.run_id
+        if self._context.refresh and not by_this_run:
+            self._refreshed = len(results)
             return [], False
-        return rows, metadata.get(_EXHAUSTED) == b"true"
+        return results, metadata.get(_EXHAUSTED) == b"true"
 
     def _save(self) -> None:
         exhausted = b"true" if self._exhausted else b"false"
-        metadata = {_EXHAUSTED: exhausted, b"run_id": self._asked.run_id.encode()}
-        schema = arrow_schema(Answer).with_metadata(metadata)
-        table = pa.Table.from_pylist([row.to_row() for row in self._rows], schema)
-        file = self._asked.store.temporary()
+        metadata = {_EXHAUSTED: exhausted, b"run_id": self._context.run_id.encode()}
+        rows = to_batch(SearchResult, self._results)
+        table = pa.Table.from_batches([rows]).replace_schema_metadata(metadata)
+        file = self._context.store.temporary()
         try:
             pq.write_table(table, file, compression="zstd")
-            self._asked.store.adopt(file, self._name)
+            self._context.store.adopt(file, self._name)
         except OSError as error:
             raise UsageError(
-                f"What a search has found cannot be written to {self._asked.store.root} "
+                f"What a search has found cannot be written to {self._context.store.root} "
                 f"({error.strerror or error}); make room, and run the same command again."
             ) from error
 
@@ -183,24 +171,24 @@ class CachedQuery:
 class LiveQuery:
     """A query that the site is being asked: entry by entry, page by page as they are needed."""
 
-    def __init__(self, asked: SearchContext, words: str, known: set[str]) -> None:
-        self._asked = asked
+    def __init__(self, context: SearchContext, words: str, known: set[str]) -> None:
+        self._context = context
         self._words = words
         self._known = known
-        self._clock = Clock(asked.limits.deadline)
+        self._clock = Clock(context.limits.deadline)
         self._passed_over = 0
         self._session: Session | None = None
         self._entries: Iterator[Mapping[str, Any] | None] = iter(())
 
-    def next_entry(self) -> dict[str, Any] | None:
+    def next_video(self) -> VideoInfo | None:
         """The next result that is a video and not known yet; None: there are no more.
 
         Raises FetchError if the site does not answer, Stopped when the run is to end.
         """
-        entry = repeatedly(self._asked.limits, self._asked.web.stop)(self._pull)
-        if entry is not None:
-            self._known.add(entry["id"])
-        return entry
+        video = repeatedly(self._context.limits, self._context.web.stop)(self._pull)
+        if video is not None:
+            self._known.add(video.video_id)
+        return video
 
     def close(self) -> None:
         """End the session with the site, if one was begun."""
@@ -208,18 +196,18 @@ class LiveQuery:
             self._session.__exit__(None, None, None)
             self._session = None
 
-    def _pull(self) -> dict[str, Any] | None:
-        self._clock.begin(self._asked.limits.deadline)
+    def _pull(self) -> VideoInfo | None:
+        self._clock.begin(self._context.limits.deadline)
         session = self._session or self._open()
         try:
             with session.outcome():
-                entry = next(filter(self._is_new, map(self._video, self._entries)), None)
-                if entry is None and session.setback is not None:
+                video = next(filter(self._is_new, map(self._video, self._entries)), None)
+                if video is None and session.setback is not None:
                     # The extractor took what it could not get for the end.
                     raise session.setback
-                return entry
+                return video
         except FetchError:
-            # Another attempt begins anew, and passes over what it knows.
+            # Another attempt begins with the first result, and passes over what it knows.
             self.close()
             raise
         finally:
@@ -229,7 +217,7 @@ class LiveQuery:
     def _open(self) -> Session:
         # Without this, YouTube's answers without results in them would be the end of a search.
         options = {"extractor_args": {"youtube": {"raise_incomplete_data": ["true"]}}}
-        session = Session(self._asked.web, self._clock, self._asked.limits, options)
+        session = Session(self._context.web, self._clock, self._context.limits, options)
         session.__enter__()
         self._session = session
         self._entries = self._found(session)
@@ -237,23 +225,31 @@ class LiveQuery:
 
     def _found(self, session: Session) -> Iterator[Mapping[str, Any] | None]:
         """Asked when the first entry is."""
-        url = f"{self._asked.prefix}all:{self._words}"
+        url = f"{self._context.prefix}all:{self._words}"
         result = session.extract_info(url, download=False, process=False)
         yield from result["entries"]
 
-    def _is_new(self, entry: dict[str, Any] | None) -> bool:
-        return entry is not None and entry["id"] not in self._known
+    def _is_new(self, video: VideoInfo | None) -> bool:
+        return video is not None and video.video_id not in self._known
 
-    def _video(self, entry: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """An entry with id, url and title as texts; None for what is no video.
+    def _video(self, entry: Mapping[str, Any] | None) -> VideoInfo | None:
+        """The video of an entry; None for one without an id, a url and a title.
 
-        Raises FetchError for a search that lists no such things: some list addresses alone.
+        Raises FetchError for a search that lists no such entries: some list addresses alone.
         """
         entry = entry or {}
-        texts = {name: _text(entry.get(name)) for name in ("id", "title")}
-        texts["url"] = _text(entry.get("webpage_url") or entry.get("url"))
-        if all(texts.values()) and "://" in str(texts["url"]):
-            return {**entry, **texts}
+        video_id, title = (_text(entry.get(name)) for name in ("id", "title"))
+        url = _text(entry.get("webpage_url") or entry.get("url"))
+        if video_id and title and url and "://" in url:
+            return VideoInfo(
+                video_id=video_id,
+                url=url,
+                title=title,
+                duration=_seconds(entry.get("duration")),
+                channel=_text(entry.get("channel") or entry.get("uploader")),
+                licence=_text(entry.get("license")),
+                live_status=_text(entry.get("live_status")),
+            )
         self._passed_over += 1
         if self._passed_over >= _WITHOUT_TITLES and not self._known:
             raise FetchError(Reason.UNSUPPORTED, "its results have no ids, addresses and titles")

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, Protocol
 
+from videonet.schemas.video_info import VideoInfo
+
 # Rows that travel together. One element a title would cost half an hour for ten million.
 BATCH_ROWS = 1_000
 
@@ -14,16 +16,8 @@ class Row(NamedTuple):
 
     # 0-based position in the source's order
     rank: int
-    video_id: str
-    # http(s) url, or path below `root`
-    url: str
-    root: str | None
-    title: str
-    # declared length, seconds
-    duration: float | None = None
-    channel: str | None = None
-    licence: str | None = None
-    live_status: str | None = None
+    video: VideoInfo
+    # what was asked of the source; None where it is read through
     query: str | None = None
     # ours, where the source knows it already
     video_key: str | None = None
@@ -55,7 +49,7 @@ class Rows:
     @property
     def titles(self) -> list[str]:
         """As the rows have them."""
-        return [row.title for row in self.all]
+        return [row.video.title for row in self.all]
 
     def rows(self, places: Sequence[int]) -> list[Row]:
         """Those of them."""

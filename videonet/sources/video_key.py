@@ -24,23 +24,24 @@ def video_key(row: Row) -> str:
     """
     if row.video_key is not None:
         return row.video_key
-    if not row.video_id or not row.url:
+    video = row.video
+    if not video.video_id or not video.url:
         raise UsageError(
-            f"Row {row.rank + 1} lacks {'a url' if row.video_id else 'an id'}: it has the id "
-            f"{row.video_id!r}, the url {row.url!r} and the title {row.title!r:.200}."
+            f"Row {row.rank + 1} lacks {'a url' if video.video_id else 'an id'}: it has the id "
+            f"{video.video_id!r}, the url {video.url!r} and the title {video.title!r:.200}."
         )
-    if row.root is not None:
-        file = below(row.root, row.url)
+    if video.root is not None:
+        file = below(video.root, video.url)
         if file is not None and file.is_file():
             with suppress(OSError):
                 return f"sha256:{sha256_of(file)}"
-        return f"url:{_hash(os.path.normpath(Path(row.root) / row.url))}"
-    if "://" not in row.url:
+        return f"url:{_hash(os.path.normpath(Path(video.root) / video.url))}"
+    if "://" not in video.url:
         raise UsageError(
-            f"Row {row.rank + 1} gives {row.url!r}, which is no http(s) url; "
+            f"Row {row.rank + 1} gives {video.url!r}, which is no http(s) url; "
             "if it is a local file, say with --files-root DIR which folder it lies in."
         )
-    url = canonical(row.url)
+    url = canonical(video.url)
     youtube = _youtube_id(url)
     return f"youtube:{youtube}" if youtube else f"url:{_hash(url)}"
 

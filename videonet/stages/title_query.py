@@ -8,7 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 
 from videonet.curation import candidate_list
-from videonet.curation.candidate_list import Named, TitleHit
+from videonet.curation.candidate_list import MatchedRow, TitleHit
 from videonet.curation.context import RunContext, run_context
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate
@@ -18,9 +18,10 @@ from videonet.schemas.target import Target
 from videonet.shards.layout import number_of_shards, shard_of
 from videonet.sources.known_videos import remember
 from videonet.sources.open_source import open_source
-from videonet.sources.search import LookUp, rounds, searched_site
+from videonet.sources.search import TargetSearch, query_rounds
 from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Batch, in_batches
+from videonet.sources.source_spec import searched_site
 from videonet.sources.video_key import video_key
 from videonet.stages.threaded import COUNTS, MAIN, Stage, ThreadedDoFn, complete_list
 from videonet.targets.title_matcher import TitleMatcher, target_matcher
@@ -72,18 +73,18 @@ class TitleQuery(Stage):
         matched = self.reshuffle(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
             _MatchTitles(), AsList(targets)
         ).with_outputs(_TITLES, main=MAIN)
-        finds = matched[MAIN] | "Identify" >> beam.ParDo(
+        hits = matched[MAIN] | "Identify" >> beam.ParDo(
             ThreadedDoFn(self.plan, _identify, self.plan.workers)
         )
         if self.plan.settings.source.startswith("catalogue:"):
-            finds = (
-                finds
+            hits = (
+                hits
                 | beam.WithKeys(_video_id)
                 | "OneId" >> beam.GroupByKey()
                 | "OneUrlEach" >> beam.FlatMap(_one_url_each, self.plan)
             )
         taken = (
-            finds
+            hits
             | beam.WithKeys(_target_id)
             | "OneTarget" >> beam.GroupByKey()
             | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(COUNTS, main=MAIN)
@@ -96,7 +97,7 @@ class TitleQuery(Stage):
         )
         shards = AsSingleton(count | beam.Map(_number_of_shards, self.plan))
         said = (
-            finds
+            hits
             | "PlaceAll" >> beam.Map(_placed, shards)
             | "OneStore" >> beam.GroupByKey()
             | "Remember" >> beam.Map(_remember, self.plan)
@@ -139,15 +140,15 @@ class _MatchTitles(beam.DoFn):
         if self._titles is None:
             self._titles = target_matcher(targets)
         yield TaggedOutput(_TITLES, len(batch))
-        yield from candidate_list.named(batch, self._titles)
+        yield from candidate_list.match_rows(batch, self._titles)
 
 
 class _Quota(beam.DoFn):
-    """All finds for a target -> those within the quota, and how many videos there were."""
+    """All hits for a target -> those within the quota, and how many videos there were."""
 
     def process(self, element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterator[Any]:
-        target_id, finds = element
-        taken, matched = candidate_list.within_quota(finds, plan.settings.per_class)
+        target_id, hits = element
+        taken, matched = candidate_list.take_quota(hits, plan.settings.per_class)
         yield TaggedOutput(COUNTS, (target_id, matched))
         yield from taken
 
@@ -172,7 +173,7 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
     site = searched_site(settings.source)
     assert site is not None
     titles = target_matcher([target])
-    asked = SearchContext(
+    site_context = SearchContext(
         site.prefix,
         context.store,
         context.web,
@@ -180,57 +181,60 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
         plan.run_id,
         plan.refresh_search,
     )
-    search = LookUp(
+    search = TargetSearch(
         lambda title: bool(titles.match(title[: candidate_list.TITLE_LENGTH])),
         settings.per_class,
         settings.search_patience,
     )
+    rounds = query_rounds(target, settings.modifiers, site.prefix)
     try:
         with context.progress.at_work("search"):
-            end = search.run(rounds(target, settings.modifiers, site.prefix), asked.answers)
+            end = search.run(rounds, site_context.open_queries)
     except UsageError as error:
         context.output.complain(error)
         raise
     context.progress.searched()
-    account = TaggedOutput(_SEARCHES, search.account(target_id, end))
-    return [account, *in_batches(iter(search.rows))]
+    summary = TaggedOutput(_SEARCHES, search.summary(target_id, end))
+    return [summary, *in_batches(iter(search.rows))]
 
 
-def _identify(context: RunContext, matched: Named) -> list[TitleHit]:
+def _identify(context: RunContext, matched: MatchedRow) -> list[TitleHit]:
     kind = context.plan.settings.source.partition(":")[0]
     try:
-        return candidate_list.found(matched, video_key(matched.row), kind)
+        return candidate_list.title_hits(matched, video_key(matched.row), kind)
     except UsageError as error:
         context.output.complain(error)
         raise
 
 
 def _one_url_each(element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterable[TitleHit]:
+    hits = list(element[1])
     try:
-        return candidate_list.one_url_each(list(element[1]))
+        candidate_list.check_one_url(hits)
+        return hits
     except UsageError as error:
         run_context(plan).output.complain(error)
         raise
 
 
-def _video_id(find: TitleHit) -> str:
-    return find.sighting.video_id
+def _video_id(hit: TitleHit) -> str:
+    return hit.sighting.video.video_id
 
 
-def _target_id(find: TitleHit) -> str:
-    return find.match.target_id
+def _target_id(hit: TitleHit) -> str:
+    return hit.match.target_id
 
 
-def _video_key(find: TitleHit) -> str:
-    return find.sighting.video_key
+def _video_key(hit: TitleHit) -> str:
+    return hit.sighting.video_key
 
 
 def _number_of_shards(candidates: int, plan: Plan) -> int:
     return plan.shards or plan.settings.shards or number_of_shards(candidates)
 
 
-def _placed(find: TitleHit, shards: int) -> tuple[int, TitleHit]:
-    return shard_of(find.sighting.video_key, shards), find
+def _placed(hit: TitleHit, shards: int) -> tuple[int, TitleHit]:
+    return shard_of(hit.sighting.video_key, shards), hit
 
 
 def _each(shards: int) -> list[int]:
@@ -245,10 +249,10 @@ def _write_list(
     element: tuple[int, Iterable[TitleHit | None]], plan: Plan, shards: int
 ) -> tuple[int, int]:
     """Write one file of the candidate list; how many candidates and pairs are in it."""
-    index, finds = element
+    index, hits = element
     context = run_context(plan)
     candidates = candidate_list.candidates(
-        (find for find in finds if find is not None), context.position
+        (hit for hit in hits if hit is not None), context.position
     )
     context.output.write_candidates(index, shards, candidates)
     return len(candidates), sum(len(each.matches) for each in candidates)
@@ -256,7 +260,7 @@ def _write_list(
 
 def _remember(element: tuple[int, Iterable[TitleHit]], plan: Plan) -> int:
     """Keep what the source said of all videos that it found, within the quota or not."""
-    said = list(dict.fromkeys(find.sighting for find in element[1]))
+    said = list(dict.fromkeys(hit.sighting for hit in element[1]))
     remember(run_context(plan).store, said)
     return len(said)
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
@@ -31,8 +30,9 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
-from videonet.schemas.record import Record, arrow_schema
+from videonet.schemas.record import Record
 from videonet.schemas.run import Lookup, Plan, RunState, ShardState
+from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
@@ -265,15 +265,13 @@ class DatasetDir:
         schema = arrow_schema(kind)
         with drafted(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
             for start in range(0, len(rows), _ROWS_AT_ONCE):
-                batch = [row.to_row() for row in rows[start : start + _ROWS_AT_ONCE]]
-                table.write_batch(pa.RecordBatch.from_pylist(batch, schema))
+                table.write_batch(to_batch(kind, rows[start : start + _ROWS_AT_ONCE]))
 
 
 def _rows(file: Path, kind: type[R]) -> Iterator[R]:
     with pq.ParquetFile(file) as table:
         for batch in table.iter_batches(_ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                yield kind.from_row(row)
+            yield from from_batch(kind, batch)
 
 
 def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:

@@ -8,6 +8,7 @@ from videonet.dataset.manifest import counts_of, tally, totals_of
 from videonet.schemas.manifest import ClassifierCard, Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Lookup
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
@@ -32,7 +33,7 @@ def target(target_id: str, name: str = "", *synonyms: str) -> Target:
 def verdict(key: str, target_id: str, **changes: Any) -> Verdict:
     """A kept video of 12 s in one clip, unless something else is said."""
     fields: dict[str, Any] = {
-        **dict.fromkeys(Verdict.__struct_fields__),
+        **dict.fromkeys(arrow_schema(Verdict).names),
         "video_id": key,
         "video_key": key,
         "target_id": target_id,
@@ -54,7 +55,7 @@ def verdict(key: str, target_id: str, **changes: Any) -> Verdict:
         "clips": 1,
         "classifier": "0" * 64,
     }
-    return Verdict(**fields | changes)
+    return Verdict.from_row(fields | changes)
 
 
 def unseen(key: str, target_id: str, **changes: Any) -> Verdict:

@@ -23,7 +23,7 @@ from videonet.dataset.finish import finish
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.shards.tfrecord import CONTEXT, FEATURE_LISTS
 from videonet.storage.dataset_dir import DatasetDir
 

@@ -19,7 +19,7 @@ from videonet.dataset.card.write import write_card
 from videonet.licence import is_creative_commons
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.record import arrow_schema
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import playing_time
@@ -97,14 +97,14 @@ def test_videos_are_counted_once_and_classes_by_their_pairs(tmp_path: Path):
     assert sorted(hosts) == ["", "b.example", "c.d"]
     assert numbers.all_hosts == 3
     assert sum(kept for _, kept in hosts.values()) == len(videos)
-    assert hosts["b.example"][1] == sum("B.example" in each.url for each in videos.values())
+    assert hosts["b.example"][1] == sum("B.example" in each.video.url for each in videos.values())
 
 
 def assert_counted(counted: Any, videos: dict[str, Verdict]) -> None:
     """`counted` is what counting these videos one by one gives."""
     rows = list(videos.values())
-    stated = [each.licence for each in rows if each.licence]
-    channels = Counter(each.channel for each in rows if each.channel)
+    stated = [each.video.licence for each in rows if each.video.licence]
+    channels = Counter(each.video.channel for each in rows if each.video.channel)
     sizes = [(each.width, each.height) for each in rows if each.width and each.height]
     assert counted.videos == len(rows)
     assert counted.with_licence == len(stated)
@@ -115,7 +115,7 @@ def assert_counted(counted: Any, videos: dict[str, Verdict]) -> None:
     assert counted.channels == len(channels)
     assert counted.with_channel == channels.total()
     assert counted.in_largest_channels == sum(number for _, number in channels.most_common(10))
-    assert counted.other_script == sum(each.title in ("гусь crane", "鶴") for each in rows)
+    assert counted.other_script == sum(each.video.title in ("гусь crane", "鶴") for each in rows)
     assert counted.sized == len(sizes)
     assert counted.portrait == sum(width < height for width, height in sizes)
     assert counted.enlarged == sum(min(size) < 256 for size in sizes)

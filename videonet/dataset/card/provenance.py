@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from videonet.dataset.card.facts import CardFacts
 from videonet.dataset.card.markdown import plain
 from videonet.schemas.reason import Outcome, Reason
-from videonet.sources.search import searched_site
+from videonet.sources.source_spec import searched_site
 
 
 @dataclass(frozen=True)

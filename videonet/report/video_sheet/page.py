@@ -41,7 +41,7 @@ def sheet_of(view: VideoView) -> str:
         style=style,
         view=view,
         video=view.verdict,
-        is_web=view.verdict.url.lower().startswith(("http://", "https://")),
+        is_web=view.verdict.video.url.lower().startswith(("http://", "https://")),
         facts=_facts(view.verdict),
         verdicts=[(each, sentence(each, view.label_names)) for each in view.verdicts],
         line=line,
@@ -56,7 +56,7 @@ def sheet_of(view: VideoView) -> str:
 
 def file_name(verdict: Verdict) -> str:
     """A file name for a video's page that every file system takes, another for each video."""
-    plain = re.sub(r"[^A-Za-z0-9_]+", "-", verdict.video_id).strip("-")
+    plain = re.sub(r"[^A-Za-z0-9_]+", "-", verdict.video.video_id).strip("-")
     return f"{plain[:60] or 'video'}-{digest(verdict.video_key)[:8]}.html"
 
 
@@ -80,8 +80,8 @@ def _facts(verdict: Verdict) -> list[str]:
         f"{verdict.fps:.3g} frames a second" if verdict.fps else None,
         verdict.codec,
         f"{verdict.bytes / 1e6:,.1f} MB" if verdict.bytes else None,
-        f"licence: {verdict.licence or 'not stated'}",
-        f"by {verdict.channel}" if verdict.channel else None,
+        f"licence: {verdict.video.licence or 'not stated'}",
+        f"by {verdict.video.channel}" if verdict.video.channel else None,
     ]
     return [fact for fact in facts if fact]
 

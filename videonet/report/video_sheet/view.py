@@ -88,7 +88,7 @@ def sentence(of: ClassVerdict, label_names: Sequence[str]) -> str:
     if verdict.reason is Reason.TOO_SHORT:
         length, how = verdict.duration, "long"
         if length is None:
-            length, how = verdict.declared_duration, "long, says its source"
+            length, how = verdict.video.duration, "long, says its source"
         parts.append(f"{length:.2f} s {how}" if length is not None else "too short")
     if verdict.frames_scanned and verdict.frames_matched:
         parts.append(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Sighting
+from videonet.schemas.video_info import VideoInfo
 from videonet.sources.known_videos import KnownVideos, remember
 from videonet.sources.source import Row
 from videonet.storage.store import Store
@@ -30,7 +31,7 @@ def sighting(key: str = "youtube:a", title: str = "A cat", **changes: object) ->
         "query": None,
         "rank": 0,
     }
-    return Sighting(**fields | changes)
+    return Sighting.from_row(fields | changes)
 
 
 def new_store(folder: Path) -> Store:
@@ -52,13 +53,15 @@ def test_what_was_found_comes_back_as_it_was_said(tmp_path: Path):
     assert rows_of(store) == [
         Row(
             rank=0,
-            video_id=said.video_id,
-            url="a.mp4",
-            root="/videos",
-            title="A cat",
-            duration=12.0,
-            channel="Cats",
-            licence="CC0",
+            video=VideoInfo(
+                video_id="a",
+                url="a.mp4",
+                root="/videos",
+                title="A cat",
+                duration=12.0,
+                channel="Cats",
+                licence="CC0",
+            ),
             query="cats",
             video_key="youtube:a",
         )
@@ -69,7 +72,7 @@ def test_a_video_comes_with_every_title_that_it_was_found_with(tmp_path: Path):
     store = new_store(tmp_path)
     remember(store, [sighting(title="A cat"), sighting("youtube:b", "A dog")])
     remember(store, [sighting(title="My pet", rank=7)])
-    assert [(row.video_key, row.title) for row in rows_of(store)] == [
+    assert [(row.video_key, row.video.title) for row in rows_of(store)] == [
         ("youtube:a", "A cat"),
         ("youtube:a", "My pet"),
         ("youtube:b", "A dog"),
@@ -86,7 +89,7 @@ def test_each_saying_comes_once_however_often_it_was_heard(tmp_path: Path):
 def test_the_same_title_at_another_url_is_another_saying(tmp_path: Path):
     store = new_store(tmp_path)
     remember(store, [sighting(url="https://x"), sighting(url="https://y")])
-    assert [row.url for row in rows_of(store)] == ["https://x", "https://y"]
+    assert [row.video.url for row in rows_of(store)] == ["https://x", "https://y"]
 
 
 def test_rows_come_in_the_order_of_their_keys(tmp_path: Path):
@@ -122,10 +125,11 @@ def test_neither_order_nor_grouping_of_what_was_found_matters(
     for part in range(parts):
         if shuffled[part::parts]:
             remember(other, shuffled[part::parts])
-    assert rows_of(one) == rows_of(other)
-    found = {(row.video_key, row.title, row.url) for row in rows_of(one)}
-    assert found == {(each.video_key, each.title, each.url) for each in said}
-    assert len(rows_of(one)) == len(found)
+    rows = rows_of(one)
+    assert rows == rows_of(other)
+    found = {(row.video_key, row.video.title, row.video.url) for row in rows}
+    assert found == {(each.video_key, each.video.title, each.video.url) for each in said}
+    assert len(rows) == len(found)
 
 
 def test_remembering_the_same_again_leaves_one_file(tmp_path: Path):

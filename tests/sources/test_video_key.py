@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.sources.rows import row_of
 from videonet.errors import UsageError
-from videonet.sources.source import Row
 from videonet.sources.video_key import canonical, video_key
 
 
 def key_of(url: str, root: Path | str | None = None) -> str:
-    return video_key(Row(4, "x", url, None if root is None else str(root), "A cat"))
+    return video_key(row_of(4, "x", url, None if root is None else str(root), "A cat"))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_broken_url_is_known_by_its_text(url: str):
 
 
 def test_a_key_that_the_source_knows_is_kept():
-    row = Row(0, "x", "https://example.org", None, "A cat", video_key="youtube:known")
+    row = row_of(0, "x", "https://example.org", None, "A cat", video_key="youtube:known")
     assert video_key(row) == "youtube:known"
 
 
@@ -124,7 +124,7 @@ def test_a_row_without_id_or_url_is_refused_with_its_content(
     video_id: str, url: str, lack: str, root: str | None
 ):
     with pytest.raises(UsageError) as caught:
-        video_key(Row(4, video_id, url, root, "A cat"))
+        video_key(row_of(4, video_id, url, root, "A cat"))
     sentence = str(caught.value)
     assert f"Row 5 lacks {lack}" in sentence
     assert all(repr(each) in sentence for each in (video_id, url, "A cat"))
