@@ -26,7 +26,7 @@ from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
 
 # The versions of yt-dlp with which the tests passed. Others may work as well: see `check_yt_dlp`.
-TRIED = ("2026.08.19",)
+TRIED = ("2026.08.19", "2026.10.21", "2026.10.26")
 
 
 def _unfit(what: str) -> NoReturn:
