@@ -20,8 +20,15 @@ from demo.drawing import KINDS, Scene
 from videonet.dataset.manifest import Key, counts_of, tally_table, totals_of
 from videonet.report.inputs import open_input
 from videonet.report.pictures import MOST, drawn_kept, drawn_rejected
-from videonet.schemas.manifest import ClassifierCard, Manifest, Shard
+from videonet.schemas.manifest import (
+    ClassifierCard,
+    DataSettings,
+    Manifest,
+    ManifestSettings,
+    Shard,
+)
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Lookup
 from videonet.schemas.search import NameYield, Search
 from videonet.schemas.table import arrow_schema
@@ -205,14 +212,7 @@ def _write_thumbnails(output: DatasetDir, store: Store) -> None:
         store.write_thumbnail(verdict.video_key, jpeg)
 
 
-_SETTINGS: dict[str, str | int | float | bool | list[str] | None] = {
-    "source": "youtube",
-    "per_class": 5000,
-    "min_seconds": 10.0,
-    "frames": _FRAMES,
-    "formats": sorted(FORMATS),
-    "lock": None,
-}
+_SETTINGS = DataSettings(source="youtube", targets="", scan_key="", frames=_FRAMES)
 
 
 def _lookup(targets: Sequence[Target], rows: int, candidates: int, shards: int) -> Lookup:
@@ -243,7 +243,9 @@ def _manifest(
     return Manifest(
         version=1,
         dataset=DATASET,
-        settings=_SETTINGS,
+        settings=ManifestSettings(
+            **shared_fields(_SETTINGS, ManifestSettings) | {"shards": shards}
+        ),
         versions={},
         classifier=ClassifierCard(
             name="resnet50.onnx", sha256="0" * 64, input_size=(224, 224), outputs=1000

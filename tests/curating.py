@@ -1,6 +1,7 @@
 """A whole run in this process, and what it leaves behind, as the tests of the job look at it."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ from demo.train_classifier import MODEL
 from tests.patience import PATIENCE
 from videonet.curation.context import open_classifier, open_context
 from videonet.execution.execute import execute
-from videonet.execution.prepare import Request, prepare
+from videonet.execution.prepare import NO_ACCESS, prepare
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.manifest import Manifest
+from videonet.schemas.option import options_from
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
@@ -28,11 +31,23 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "requests_per_second": 10_000.0,
         "per_host": 8,
     }
-    request = Request(source=source, targets=str(targets), **(given | options))
-    with exclusive_lock(request.store, request.out), open_context(prepare(request)) as context:
-        manifest = execute(context, graph, request.beam_options)
+    values = {**given, **options, "source": source, "targets": targets}
+    access = values.pop("access", NO_ACCESS)
+    asked, run = options_of(values)
+    with (
+        exclusive_lock(Path(run.store), Path(run.out)),
+        open_context(prepare(asked, run, access)) as context,
+    ):
+        manifest = execute(context, graph)
     assert manifest is not None
     return manifest
+
+
+def options_of(values: Mapping[str, Any]) -> tuple[CurateOptions, RunOptions]:
+    """What is asked for with these values, by the names of the options."""
+    known = {*CurateOptions.__struct_fields__, *RunOptions.__struct_fields__}
+    assert known.issuperset(values)
+    return options_from(CurateOptions, values), options_from(RunOptions, values)
 
 
 def verdicts_of(out: Path) -> list[Verdict]:

@@ -9,7 +9,14 @@ import pyarrow.parquet as pq
 
 from videonet.schemas.label import Label
 from videonet.schemas.lock_file import LockedVideo
-from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
+from videonet.schemas.manifest import (
+    ClassifierCard,
+    Counts,
+    Manifest,
+    ManifestSettings,
+    Shard,
+    Totals,
+)
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
@@ -99,7 +106,14 @@ def data_set(root: Path, kept: dict[str, set[int]], shards: int) -> Manifest:
     return Manifest(
         version=1,
         dataset="videonet",
-        settings={"shards": shards, "formats": ["parquet"], "lock": "0" * 64},
+        settings=ManifestSettings(
+            source="catalogue",
+            targets="0" * 64,
+            formats=("parquet",),
+            shards=shards,
+            lock="0" * 64,
+            scan_key="0" * 32,
+        ),
         versions={},
         classifier=ClassifierCard(name="c", sha256="0" * 64, input_size=(1, 1), outputs=1),
         totals=Totals(

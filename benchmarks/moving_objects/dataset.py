@@ -15,7 +15,7 @@ from benchmarks.moving_objects.kinds import KINDS
 from benchmarks.moving_objects.scene import FRAME, Scene
 from videonet.dataset.manifest import VERSION
 from videonet.schemas.clip import Clip
-from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Totals
+from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, ManifestSettings, Totals
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import write_shard
@@ -50,7 +50,13 @@ def write_dataset(
         Manifest(
             version=VERSION,
             dataset=DATASET,
-            settings={"videos": videos, "seed": seed, "shards": shards, "formats": ["parquet"]},
+            settings=ManifestSettings(
+                source=f"{DATASET}:{seed}",
+                targets="",
+                scan_key="",
+                shards=shards,
+                formats=("parquet",),
+            ),
             versions=clip_versions(),
             classifier=ClassifierCard(name="none", sha256="", input_size=(), outputs=len(names)),
             totals=Totals(

@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import filelock
+import msgspec
 import onnx
 import pyarrow.parquet as pq
 import pytest
@@ -15,8 +15,9 @@ from demo.train_classifier import MODEL
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from videonet.cli import curate_with_beam_options
 from videonet.dataset.verify import verify
-from videonet.execution.prepare import Request, prepare
+from videonet.execution.prepare import prepare
 from videonet.schemas.reason import Reason
+from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 
 
@@ -396,16 +397,15 @@ def test_an_option_that_nobody_knows_is_named_among_those_of_beam(asked: list[st
 
 
 def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
-    request = Request(
+    options = CurateOptions(
         targets=str(tmp_path / "classes.txt"),
         source=f"folder:{tmp_path / 'videos'}",
         classifier=str(MODEL),
-        store=tmp_path / "store",
-        out=tmp_path / "out",
     )
-    assert prepare(request).disk_budget is not None
-    elsewhere = replace(request, out=tmp_path / "other", beam_options=BEAMS_OWN)
-    assert prepare(elsewhere).disk_budget is None
+    run = RunOptions(store=str(tmp_path / "store"), out=str(tmp_path / "out"))
+    assert prepare(options, run).disk_budget is not None
+    elsewhere = msgspec.structs.replace(run, out=str(tmp_path / "other"))
+    assert prepare(options, elsewhere, beam_options=BEAMS_OWN).disk_budget is None
 
 
 # Other commands.

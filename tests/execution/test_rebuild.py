@@ -24,10 +24,12 @@ from videonet.dataset.lock_file import read_lock, write_lock
 from videonet.dataset.rebuild_diff import SHOWN, Rebuilt, compared
 from videonet.dataset.verify import verify
 from videonet.execution.execute import execute
-from videonet.execution.rebuild import Rebuild, prepare_rebuild
+from videonet.execution.rebuild import prepare_rebuild
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.manifest import Manifest
+from videonet.schemas.option import options_from
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.settings import RebuildOptions, RunOptions
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
@@ -96,7 +98,7 @@ def local(world: World, tmp_path_factory: pytest.TempPathFactory) -> Local:
     return Local(videos, folder / "out" / LOCK_FILE)
 
 
-def request_for(folder: Path, **options: Any) -> Rebuild:
+def run_in(folder: Path, **options: Any) -> RunOptions:
     given = {
         "store": folder / "store",
         "out": folder / "out",
@@ -104,15 +106,17 @@ def request_for(folder: Path, **options: Any) -> Rebuild:
         "requests_per_second": 10_000.0,
         "per_host": 8,
     }
-    return Rebuild(**(given | options))
+    assert set(RunOptions.__struct_fields__).issuperset(options)
+    return options_from(RunOptions, given | options)
 
 
 def rebuild(lock: Path, folder: Path, **options: Any) -> Manifest:
     """Run `videonet rebuild` in this process, with OUT `folder/out` and the store beside it."""
-    request = request_for(folder, **options)
+    asked = RebuildOptions(files_root=options.pop("files_root", None))
+    run = run_in(folder, **options)
     with (
-        exclusive_lock(request.store, request.out),
-        open_context(prepare_rebuild(request, read_lock(lock))) as context,
+        exclusive_lock(Path(run.store), Path(run.out)),
+        open_context(prepare_rebuild(read_lock(lock), asked, run)) as context,
     ):
         manifest = execute(context, graph)
     assert manifest is not None
@@ -163,7 +167,7 @@ def test_the_manifest_says_the_same_settings_and_from_which_lock(made: Made, aga
     assert first is not None
     assert second is not None
     lock = read_lock(made.lock)
-    assert second.settings == first.settings | {"lock": lock.sha256}
+    assert second.settings == msgspec.structs.replace(first.settings, lock=lock.sha256)
     assert (second.versions, second.classifier) == (first.versions, first.classifier)
     assert second.shards == first.shards
     assert second.totals.candidates == second.totals.kept_videos == lock.videos == len(KEPT)
@@ -437,7 +441,7 @@ def test_settings_that_cannot_be_used_are_refused(
     made: Made, tmp_path: Path, changed: dict[str, Any]
 ):
     lock = Path(shutil.copy(made.lock, tmp_path / "lock"))
-    settings = read_lock(lock).header.settings | changed
+    settings = read_lock(lock).header.settings.by_name() | changed
     rewritten(lock, settings=msgspec.json.encode(settings))
     said = sentence(typed(lock, tmp_path))
     assert said.startswith(f"videonet: The settings in the lock file {lock} cannot be used")
@@ -448,11 +452,11 @@ def test_the_formats_that_were_downloaded_are_asked_for_again(made: Made, tmp_pa
     lock = Path(shutil.copy(made.lock, tmp_path / "lock"))
     asked = {"format": "worst", "format_sort": ["res:480"]}
     said = msgspec.json.encode(asked).decode()
-    settings = read_lock(lock).header.settings | {"video_format": said}
+    settings = read_lock(lock).header.settings.by_name() | {"video_format": said}
     rewritten(lock, settings=msgspec.json.encode(settings))
-    request = request_for(tmp_path)
-    with exclusive_lock(request.store, request.out):
-        plan = prepare_rebuild(request, read_lock(lock))
+    run = run_in(tmp_path)
+    with exclusive_lock(Path(run.store), Path(run.out)):
+        plan = prepare_rebuild(read_lock(lock), RebuildOptions(), run)
     assert plan.settings.video_format == said
     with open_context(plan) as context:
         assert context.web.access.options == asked

@@ -14,9 +14,10 @@ from tests.fetch.forwarding import ForwardProxy
 from tests.site import CLASSES, Condition, SiteVideo, VideoSite, environment, shared_films
 from videonet.curation.context import open_context
 from videonet.errors import UsageError
-from videonet.execution.prepare import Request, prepare
+from videonet.execution.prepare import prepare
 from videonet.fetch.credentials import Access
 from videonet.pipelines.curate import curate as graph
+from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
 
 COOKIE = "c00k1e-planted-and-secret"
 PASSWORD = "pr0xy-planted-p@ssword"
@@ -102,24 +103,28 @@ def test_no_secret_is_said_or_written_anywhere(tmp_path: Path, site: VideoSite):
             assert secret not in text, (place, secret)
 
 
+ACCESS = Access(
+    proxies=(f"http://someone:{PASSWORD}@127.0.0.1:9",),
+    options={"password": ACCOUNT, "username": "someone"},
+)
+
+
 @pytest.fixture
-def request_with_secrets(tmp_path: Path) -> Request:
+def asked(tmp_path: Path) -> tuple[CurateOptions, RunOptions]:
     (tmp_path / "classes.txt").write_text(CLASSES)
-    return Request(
-        targets=str(tmp_path / "classes.txt"),
-        source="youtube",
-        classifier=str(MODEL),
-        store=tmp_path / "store",
-        out=tmp_path / "out",
-        access=Access(
-            proxies=(f"http://someone:{PASSWORD}@127.0.0.1:9",),
-            options={"password": ACCOUNT, "username": "someone"},
-        ),
+    options = CurateOptions(
+        targets=str(tmp_path / "classes.txt"), source="youtube", classifier=str(MODEL)
     )
+    return options, RunOptions(store=str(tmp_path / "store"), out=str(tmp_path / "out"))
 
 
-def test_no_secret_is_in_a_plan_or_a_job_graph(request_with_secrets: Request):
-    plan = prepare(request_with_secrets)
+def test_options_that_may_be_secret_are_not_shown():
+    given = AccessOptions(proxy=(PASSWORD,), cookies_from_browser=COOKIE, yt_dlp_option=(TOKEN,))
+    assert not any(secret in repr(given) for secret in SECRETS)
+
+
+def test_no_secret_is_in_a_plan_or_a_job_graph(asked: tuple[CurateOptions, RunOptions]):
+    plan = prepare(*asked, ACCESS)
     assert not any(secret in plan.to_json().decode() for secret in SECRETS)
     pipeline = beam.Pipeline()
     with open_context(plan):
@@ -127,15 +132,9 @@ def test_no_secret_is_in_a_plan_or_a_job_graph(request_with_secrets: Request):
     # It pickles all that its stages hold, and an Access refuses to be pickled.
     assert pipeline.to_runner_api().components.transforms
     with pytest.raises(RuntimeError, match="holds secrets"):
-        pipeline | beam.Map(lambda _, access=request_with_secrets.access: access)
+        pipeline | beam.Map(lambda _, access=ACCESS: access)
 
 
-def test_a_job_for_other_machines_is_not_given_secrets(request_with_secrets: Request):
-    elsewhere = Request(
-        **{
-            **{name: getattr(request_with_secrets, name) for name in Request.__dataclass_fields__},
-            "beam_options": ("--runner=DataflowRunner",),
-        }
-    )
+def test_a_job_for_other_machines_is_not_given_secrets(asked: tuple[CurateOptions, RunOptions]):
     with pytest.raises(UsageError, match=r"no job graph should carry.*VIDEONET_ACCESS"):
-        prepare(elsewhere)
+        prepare(*asked, ACCESS, ("--runner=DataflowRunner",))

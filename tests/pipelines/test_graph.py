@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ from demo.train_classifier import MODEL
 from demo.videos import EXPECTED
 from demo.world import World
 from tests.curating import outcomes_of
-from videonet.execution.prepare import Request, prepare
+from videonet.execution.prepare import prepare
 from videonet.pipelines.curate import curate
+from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.storage.locks import exclusive_lock
 
 STAGES = [
@@ -47,24 +47,20 @@ LARGEST_RECORD = 4_000
 SIZES: dict[str, int] = {}
 
 
-def request_for(world: World, folder: Path, beam_options: tuple[str, ...] = ()) -> Request:
-    return Request(
-        targets=str(world.classes),
-        source=f"catalogue:{world.catalogue}",
-        classifier=str(MODEL),
-        store=folder / "store",
-        out=folder / "out",
-        beam_options=beam_options,
+def asked_for(world: World, folder: Path) -> tuple[CurateOptions, RunOptions]:
+    options = CurateOptions(
+        targets=str(world.classes), source=f"catalogue:{world.catalogue}", classifier=str(MODEL)
     )
+    return options, RunOptions(store=str(folder / "store"), out=str(folder / "out"))
 
 
 @pytest.fixture(scope="module")
 def dataflow(world: World, tmp_path_factory: pytest.TempPathFactory) -> object:
     """The Dataflow job that a curation is translated to, nothing being sent."""
     with world.serve():
-        request = request_for(world, tmp_path_factory.mktemp("dataflow"), DATAFLOW)
-        with exclusive_lock(request.store, request.out):
-            plan = prepare(request)
+        asked, run = asked_for(world, tmp_path_factory.mktemp("dataflow"))
+        with exclusive_lock(Path(run.store), Path(run.out)):
+            plan = prepare(asked, run, beam_options=DATAFLOW)
         options = PipelineOptions(list(DATAFLOW))
         pipeline = beam.Pipeline(runner="DataflowRunner", options=options)
         curate(pipeline, plan)
@@ -143,12 +139,13 @@ def spread(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
         title = f"{' '.join(kinds)} and a balloon, {'x' * 500}"
         row = f"crowd,{server.url('valley.mp4')}?crowd,{title!r},12,,\n".replace("'", '"')
         catalogue.write_text(world.catalogue.read_text() + row)
-        request = replace(
-            request_for(world, tmp_path), targets=str(classes), source=f"catalogue:{catalogue}"
+        asked, run = asked_for(world, tmp_path)
+        asked = msgspec.structs.replace(
+            asked, targets=str(classes), source=f"catalogue:{catalogue}"
         )
-        with exclusive_lock(request.store, request.out):
+        with exclusive_lock(Path(run.store), Path(run.out)):
             # In one process the first stage does the work of those that follow.
-            plan = msgspec.structs.replace(prepare(request), local=False)
+            plan = msgspec.structs.replace(prepare(asked, run), local=False)
             with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
                 curate(pipeline, plan)
                 everywhere = _Everywhere()

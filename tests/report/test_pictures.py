@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from PIL import Image
 
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
-from tests.report.written import target, verdict, write
+from tests.report.written import SETTINGS, target, verdict, write
 from videonet.report.inputs import open_input
 from videonet.report.page.content import Picture
 from videonet.report.pictures import Pictures, drawn_kept, pictures
@@ -66,7 +67,7 @@ def out_of(
 
 
 def shown(output: DatasetDir, store: Store, limit: int = 300) -> Pictures:
-    with open_input(output, {"per_class": 5000, "min_seconds": 10.0}) as given:
+    with open_input(output, SETTINGS) as given:
         return pictures(given, store, limit)
 
 
@@ -119,7 +120,7 @@ def test_those_drawn_are_as_many_as_may_be_and_of_all_classes_alike(
         for index in range(count)
     ]
     output = out_of(tmp_path_factory.mktemp("drawn") / "out", rows, classes=len(counts))
-    with open_input(output, {"per_class": 5000, "min_seconds": 10.0}) as given:
+    with open_input(output, SETTINGS) as given:
         drawn = drawn_kept(given, limit)
     assert drawn.of == sum(counts)
     assert len(drawn.verdicts) == min(limit, sum(counts))
@@ -189,7 +190,7 @@ def test_missing_and_damaged_pictures_are_left_out_and_counted(tmp_path: Path, s
 
 def test_a_rebuilt_data_set_has_no_pictures_and_says_why(tmp_path: Path, store: Store):
     output = out_of(tmp_path / "out", [verdict(1, "n0", frames_matched=None)])
-    settings = {"per_class": 5000, "min_seconds": 10.0, "lock": "00"}
+    settings = msgspec.structs.replace(SETTINGS, lock="00")
     with open_input(output, settings) as given:
         for place in (store, None):
             sheets = pictures(given, place)

@@ -5,9 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from videonet.dataset.manifest import tally, totals_of
 from videonet.schemas.label import Label
-from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Shard, Totals
+from videonet.schemas.manifest import (
+    ClassifierCard,
+    Counts,
+    Manifest,
+    ManifestSettings,
+    Shard,
+    Totals,
+)
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Lookup
 from videonet.schemas.search import Search
@@ -16,14 +25,14 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 
-SETTINGS: dict[str, Any] = {
-    "source": "catalogue",
-    "per_class": 100,
-    "min_seconds": 10.0,
-    "frames": 100,
-    "formats": ["parquet"],
-    "lock": None,
-}
+SETTINGS = ManifestSettings(
+    source="catalogue",
+    targets="00",
+    scan_key="00",
+    per_class=100,
+    formats=("parquet",),
+    shards=1,
+)
 
 
 def target(name: str, *synonyms: str, target_id: str = "") -> Target:
@@ -93,7 +102,7 @@ def write(
         Manifest(
             version=1,
             dataset="videonet",
-            settings=SETTINGS | (settings or {}),
+            settings=msgspec.structs.replace(SETTINGS, shards=shards, **(settings or {})),
             versions={"av": "17.0"},
             classifier=ClassifierCard(name="m.onnx", sha256="00", input_size=(64, 64), outputs=2),
             totals=totals,

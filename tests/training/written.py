@@ -9,7 +9,7 @@ import simplejpeg
 from tests.shards.conftest import make_clip
 from videonet.dataset.manifest import VERSION
 from videonet.schemas.clip import Clip
-from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, Totals
+from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, ManifestSettings, Totals
 from videonet.shards.writer import write_shard
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -50,7 +50,9 @@ def write_out(
     manifest = Manifest(
         version=VERSION,
         dataset="videonet",
-        settings={"formats": list(formats)},
+        settings=ManifestSettings(
+            source="catalogue", targets="", scan_key="", formats=tuple(formats), shards=len(shards)
+        ),
         versions={},
         classifier=ClassifierCard(name="none", sha256="", input_size=(8, 8), outputs=1),
         totals=Totals(

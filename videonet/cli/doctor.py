@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from videonet.cli.curate import DeviceName
+from videonet.schemas.settings import Device
 
 # By the word of a state: what stands before it, and its colour.
 _MARKS = {
@@ -34,9 +34,7 @@ def doctor(
     store: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for videos and results.")
     ] = Path(),
-    device: Annotated[
-        DeviceName, typer.Option(help="Where the classifier is to run.")
-    ] = DeviceName.CPU,
+    device: Annotated[Device, typer.Option(help="Where the classifier is to run.")] = "cpu",
     proxy: Annotated[
         list[str] | None,
         typer.Option(metavar="URL", help="Proxy to ask the source through; may be repeated."),
@@ -54,7 +52,7 @@ def doctor(
     from videonet.doctor.finding import State
 
     with Console(stderr=True).status("Looking at this machine"):
-        findings = examine(source, classifier, store, device.value, proxy or ())
+        findings = examine(source, classifier, store, device, proxy or ())
     console = Console(highlight=False)
     table = Table("what", "state", show_lines=True)
     table.add_column("found", overflow="fold")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from videonet.cli import run_options
 from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code
 from videonet.cli.progress_line import progress_line
+from videonet.schemas.option import options_from
 from videonet.schemas.reason import Reason
-from videonet.schemas.settings import Keep
+from videonet.schemas.settings import AccessOptions, RebuildOptions, RunOptions
 
 if TYPE_CHECKING:
     from videonet.dataset.rebuild_diff import Missing, Rebuilt
@@ -24,31 +25,12 @@ if TYPE_CHECKING:
 INCOMPLETE = 1
 
 
+@with_options(RunOptions, RebuildOptions, AccessOptions, in_rebuild=True)
 def rebuild(
     lock: Annotated[
         Path, typer.Argument(metavar="LOCK", help="The videos.lock.parquet of a data set.")
     ],
-    store: run_options.Store,
-    out: run_options.Out,
-    files_root: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of the videos that were local files."),
-    ] = None,
-    keep: run_options.KeepBytes = Keep.KEPT,
-    disk_budget: run_options.DiskBudget = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Videos cut at once; default: one a core.")
-    ] = run_options.WORKERS,
-    downloads: run_options.Downloads = 8,
-    deadline: run_options.Deadline = 600.0,
-    requests_per_second: run_options.RequestsPerSecond = 5.0,
-    per_host: run_options.PerHost = 4,
-    cookies: run_options.Cookies = None,
-    cookies_from_browser: run_options.CookiesFromBrowser = None,
-    proxy: run_options.Proxy = None,
-    user_agent: run_options.UserAgent = None,
-    rate_limit: run_options.RateLimit = None,
-    yt_dlp_option: run_options.YtDlpOption = None,
+    **values: Any,
 ) -> None:
     """Make a data set again from its lock file, and say what is gone and what has changed.
 
@@ -67,36 +49,19 @@ def rebuild(
         from videonet.dataset.lock_file import read_lock
         from videonet.dataset.rebuild_diff import compared, other_versions
         from videonet.execution.execute import execute, hosts_no_longer_asked
-        from videonet.execution.rebuild import Rebuild, prepare_rebuild
-        from videonet.fetch.credentials import Access, rate_of
+        from videonet.execution.rebuild import prepare_rebuild
+        from videonet.fetch.credentials import access_from
         from videonet.fetch.options import options_of
         from videonet.pipelines.curate import curate as graph
         from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.locks import exclusive_lock
 
-        request = Rebuild(
-            files_root=files_root,
-            store=store,
-            out=out,
-            keep=keep,
-            disk_budget=disk_budget,
-            workers=workers,
-            downloads=downloads,
-            deadline=deadline,
-            requests_per_second=requests_per_second,
-            per_host=per_host,
-            access=Access(
-                cookies=cookies,
-                cookies_from_browser=cookies_from_browser,
-                proxies=tuple(proxy or ()),
-                user_agent=user_agent,
-                rate_limit=None if rate_limit is None else rate_of(rate_limit),
-                options=options_of(yt_dlp_option or (), from_command_line=True),
-            ),
-        )
+        options, run = options_from(RebuildOptions, values), options_from(RunOptions, values)
+        given = options_from(AccessOptions, values)
+        access = access_from(given, options_of(given.yt_dlp_option, from_command_line=True))
         opened = read_lock(lock)
-        with exclusive_lock(store, out):
-            plan = prepare_rebuild(request, opened)
+        with exclusive_lock(Path(run.store), Path(run.out)):
+            plan = prepare_rebuild(opened, options, run, access)
             others = other_versions(opened)
             if others:
                 console.print(
@@ -109,9 +74,9 @@ def rebuild(
                 manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
     closed = hosts_no_longer_asked(context)
-    output = DatasetDir(out)
+    output = DatasetDir(Path(run.out))
     rebuilt = compared(opened, output, manifest)
-    show(Console(soft_wrap=True, highlight=False), out, rebuilt, closed)
+    show(Console(soft_wrap=True, highlight=False), output.root, rebuilt, closed)
     code = exit_code(manifest, output.lookup(), closed)
     raise typer.Exit(code or (0 if rebuilt.is_complete else INCOMPLETE))
 

@@ -35,7 +35,7 @@ class FinishedDataset:
 
     def clips(self) -> Iterator[Clip]:
         """All clips, shard by shard. Raises UsageError for a shard that cannot be read."""
-        name = next(name for name in FORMATS if name in self.manifest.formats)
+        name = next(name for name in FORMATS if name in self.manifest.settings.formats)
         for shard in self.manifest.shards:
             if shard.path.rpartition(".")[2] == name:
                 yield from FORMATS[name].read(self._output.root / shard.path)

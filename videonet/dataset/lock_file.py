@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import pyarrow as pa
@@ -18,7 +19,7 @@ from videonet.dataset.locked_videos import locked_videos
 from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
 from videonet.schemas.lock_file import LockedVideo, LockHeader
-from videonet.schemas.manifest import Manifest
+from videonet.schemas.manifest import Manifest, ManifestSettings
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
@@ -54,12 +55,7 @@ class Lock:
     @property
     def shards(self) -> int:
         """How many shards the data set has, each in all its formats."""
-        shards = self.header.settings.get("shards")
-        if type(shards) is not int or not 1 <= shards <= MOST_SHARDS:
-            raise _damaged(
-                self.file, f"it does not say how many shards there are, 1 to {MOST_SHARDS:,}"
-            )
-        return shards
+        return self.header.settings.shards
 
     def rows(self) -> Iterator[LockedVideo]:
         """The videos, in order.
@@ -101,8 +97,13 @@ def write_lock(output: DatasetDir, manifest: Manifest) -> None:
         videos = locked_videos(output, manifest, header.targets, from_clips=False)
         while rows := list(itertools.islice(videos, _ROWS_AT_ONCE)):
             table.write_batch(to_batch(LockedVideo, rows))
+        fields = {name: getattr(header, name) for name in header.__struct_fields__}
+        # What is made from a lock file has the same one again.
+        fields["settings"] = {
+            name: value for name, value in header.settings.by_name().items() if name != "lock"
+        }
         table.add_key_value_metadata(
-            {f"{_PREFIX}{name}": _json(getattr(header, name)) for name in header.__struct_fields__}
+            {f"{_PREFIX}{name}": _json(value) for name, value in fields.items()}
         )
 
 
@@ -165,8 +166,7 @@ def _header(output: DatasetDir, manifest: Manifest) -> LockHeader:
     return LockHeader(
         version=VERSION,
         dataset=manifest.dataset,
-        # What is made from a lock file has the same one again.
-        settings={name: value for name, value in manifest.settings.items() if name != "lock"},
+        settings=msgspec.structs.replace(manifest.settings, lock=None),
         versions=manifest.versions,
         classifier=manifest.classifier,
         targets=targets,
@@ -196,6 +196,7 @@ def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -
                 f"{path} is a lock file of version {version}, and this videonet reads version "
                 f"{VERSION}; use the videonet that wrote it."
             )
+        _check_settings(path, fields.get("settings", msgspec.Raw(b"{}")))
         header = LockHeader.from_json(msgspec.json.encode(fields))
     except (msgspec.MsgspecError, ValueError) as error:
         raise _damaged(path, error) from error
@@ -204,14 +205,40 @@ def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -
     return header
 
 
+class _Sharded(msgspec.Struct):
+    """Settings of which one alone is looked at."""
+
+    shards: Annotated[int, msgspec.Meta(ge=1, le=MOST_SHARDS)]
+
+
+def _check_settings(path: Path, settings: msgspec.Raw) -> None:
+    """Raise UsageError for settings that no data set has, or that this videonet does not know."""
+    try:
+        msgspec.json.decode(settings, type=_Sharded)
+    except msgspec.ValidationError as error:
+        why = f"it does not say how many shards there are, 1 to {MOST_SHARDS:,}"
+        raise _damaged(path, why) from error
+    try:
+        msgspec.json.decode(settings, type=ManifestSettings)
+    except msgspec.ValidationError as error:
+        raise unusable_settings(path, error) from error
+
+
+def unusable_settings(path: Path, why: object) -> UsageError:
+    """The settings in a lock file are none that a run can have."""
+    return UsageError(
+        f"The settings in the lock file {path} cannot be used ({as_shown(str(why))}); "
+        "use the videonet that wrote it."
+    )
+
+
 def _wrong_with_header(header: LockHeader, shards: int) -> str | None:
     """What a file says of its data set that cannot be; None: nothing."""
     if len(header.labels) != header.classifier.outputs:
         return f"{len(header.labels)} labels for {header.classifier.outputs} outputs"
     if len({each.target_id for each in header.targets}) != len(header.targets):
         return "a target is there twice"
-    formats = header.settings.get("formats")
-    names = formats if isinstance(formats, list) else []
+    names = header.settings.formats
     paths = {each.path for each in header.shards}
     due = (shard_path(name, index, shards) for name in names for index in range(shards))
     if not len(header.shards) == len(paths) == shards * len(names) or not paths.issuperset(due):

@@ -51,8 +51,7 @@ def locked_videos(
     was; with `from_clips` it is read from the clips themselves, which may take hours. Raises
     UsageError for a file that cannot be read.
     """
-    shards, formats = manifest.settings["shards"], manifest.formats
-    assert isinstance(shards, int), "the schema of the manifest's settings"
+    shards, formats = manifest.settings.shards, manifest.settings.formats
     positions = {target.target_id: place for place, target in enumerate(targets)}
     files = {each.path: each for each in manifest.shards}
     for index in range(shards):

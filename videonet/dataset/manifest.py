@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from videonet.errors import AccountError
-from videonet.schemas.manifest import Counts, Manifest, Shard, Totals
+from videonet.schemas.manifest import Counts, Manifest, ManifestSettings, Shard, Totals
 from videonet.schemas.reason import Outcome
-from videonet.schemas.run import Lookup
-from videonet.schemas.settings import Settings
+from videonet.schemas.record import shared_fields
+from videonet.schemas.run import Lookup, Settings
 from videonet.schemas.verdict import Verdict
 from videonet.sources.source_spec import searched_site
 from videonet.versions import versions
@@ -88,23 +88,10 @@ def manifest_of(
     return Manifest(
         version=VERSION,
         dataset=DATASET,
-        settings={
-            "source": _source(settings.source),
-            "targets": settings.targets,
-            "per_class": settings.per_class,
-            "min_seconds": settings.min_seconds,
-            "frames": settings.frames,
-            "max_clips": settings.max_clips,
-            "formats": list(settings.formats),
-            "shards": lookup.shards,
-            "max_bytes": settings.max_bytes,
-            "licence": settings.licence,
-            "video_format": settings.video_format,
-            "modifiers": list(settings.modifiers),
-            "search_patience": settings.search_patience,
-            "lock": settings.lock,
-            "scan_key": settings.scan_key,
-        },
+        settings=ManifestSettings(
+            **shared_fields(settings, ManifestSettings)
+            | {"source": _source(settings.source), "shards": lookup.shards}
+        ),
         versions=versions(),
         classifier=settings.classifier,
         **_account(targets, settings.formats, lookup, files, counts),
@@ -118,7 +105,7 @@ def counted_anew(
 
     The versions stay those with which its videos were judged and cut.
     """
-    account = _account(manifest.targets, manifest.formats, lookup, files, counts)
+    account = _account(manifest.targets, manifest.settings.formats, lookup, files, counts)
     return msgspec.structs.replace(manifest, **account)
 
 

@@ -38,7 +38,7 @@ def rewrite_shard(
     output: DatasetDir, manifest: Manifest, shards: int, index: int, gone: frozenset[str]
 ) -> Change:
     """Write shard `index` of `shards` without the videos `gone`, and the verdicts on them."""
-    targets, formats = output.targets(), manifest.formats
+    targets, formats = output.targets(), manifest.settings.formats
     before = list(output.verdicts(index, shards))
     verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
     old = output.shard_state(index) or _published(manifest, shards, index, before, targets)
@@ -94,7 +94,7 @@ def _published(
     targets: Sequence[Target],
 ) -> ShardState:
     """What a shard was made of, for an OUT whose `_state` was not handed on with it."""
-    formats = manifest.formats
+    formats = manifest.settings.formats
     members = members_of(verdicts, targets)
     return ShardState(
         digest=digest_of("", formats, shards, members),
@@ -135,5 +135,5 @@ def promote(output: DatasetDir, files: Sequence[Shard]) -> None:
 
 def _listed(manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
     """The files of a shard, as the manifest lists them."""
-    paths = {shard_path(name, index, shards) for name in manifest.formats}
+    paths = {shard_path(name, index, shards) for name in manifest.settings.formats}
     return tuple(each for each in manifest.shards if each.path in paths)

@@ -79,7 +79,7 @@ def _check_files(
 
     A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
     """
-    formats = manifest.formats
+    formats = manifest.settings.formats
     due = {
         shard_path(name, index, lookup.shards) for name in formats for index in range(lookup.shards)
     }
@@ -155,7 +155,7 @@ def _check_clips(
 
     `expected` is None where the verdicts cannot be read.
     """
-    paths = {name: shard_path(name, index, shards) for name in manifest.formats}
+    paths = {name: shard_path(name, index, shards) for name in manifest.settings.formats}
     by_path = {shard.path: shard for shard in sound}
     readable = [name for name in paths if paths[name] in by_path]
     if not readable:

@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from videonet.curation import progress
 from videonet.curation.context import RunContext
 from videonet.errors import UsageError
-from videonet.execution.prepare import runner_of
+from videonet.execution.runner import runner_of
 from videonet.fetch.entrusted import access_of
 from videonet.fetch.rate_limit import ClosedHost
 from videonet.schemas.manifest import Manifest
@@ -56,7 +55,7 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     # Now, so that whoever looks at a run that goes on knows which one it is.
     output.write_run_facts(facts)
     options = PipelineOptions(list(beam_options))
-    runner = FnApiRunner() if plan.local else runner_of(beam_options)
+    runner = runner_of(beam_options, local=plan.local)
     if plan.local:
         counts.begin()
     try:

@@ -7,47 +7,42 @@ must have; from there on it is the same pipeline.
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from videonet.dataset.lock_file import Lock
+from videonet.dataset.lock_file import Lock, unusable_settings
 from videonet.errors import UsageError
-from videonet.execution.prepare import RunOptions, make_plan, prepared_store, video_format
+from videonet.execution.prepare import NO_ACCESS, make_plan, prepared_store, video_format
 from videonet.fetch.credentials import Access
 from videonet.fetch.options import options_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.lock_file import LockedVideo
-from videonet.schemas.run import Lookup, Plan
-from videonet.schemas.settings import Settings
+from videonet.schemas.manifest import ManifestSettings
+from videonet.schemas.option import declared
+from videonet.schemas.record import shared_fields
+from videonet.schemas.run import Lookup, Plan, Settings
+from videonet.schemas.settings import DataOptions, RebuildOptions, RunOptions
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rebuild(RunOptions):
-    """What was asked for; see `videonet rebuild --help`."""
-
-    # folder of the videos that were local files
-    files_root: Path | None = None
-
-
-def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
+def prepare_rebuild(
+    lock: Lock, options: RebuildOptions, run: RunOptions, access: Access = NO_ACCESS
+) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
-    if lock.file.resolve() == (request.out / LOCK_FILE).resolve():
+    if lock.file.resolve() == (Path(run.out) / LOCK_FILE).resolve():
         raise UsageError(
             f"{lock.file} lies where the rebuilt data set has its own; move it elsewhere, or "
             "choose another --out."
         )
-    settings, access = _settings(lock, request)
-    root = _root(lock, request.files_root)
-    request = dataclasses.replace(request, access=access)
-    store = prepared_store(request, root, local=True)
+    settings, access = _settings(lock, access)
+    root = _root(lock, options.files_root)
+    store = prepared_store(run, access, root, local=True)
     settings = msgspec.structs.replace(settings, files_root=root and str(root))
-    plan = make_plan(request, settings, store)
+    plan = make_plan(run, settings, store, access)
     output = DatasetDir(Path(plan.out))
     output.write_targets(lock.header.targets)
     output.write_labels(lock.header.labels)
@@ -56,34 +51,27 @@ def prepare_rebuild(request: Rebuild, lock: Lock) -> Plan:
     return msgspec.structs.replace(plan, listed=True, shards=lock.shards)
 
 
-def _settings(lock: Lock, request: Rebuild) -> tuple[Settings, Access]:
+def _settings(lock: Lock, access: Access) -> tuple[Settings, Access]:
     """The settings that the data set was made with, and access that asks for the same formats."""
     header = lock.header
-    said = header.settings.get("video_format")
+    said = header.settings.video_format
     try:
-        asked = msgspec.json.decode(said, type=_FormatsAsked) if isinstance(said, str) else None
+        asked = msgspec.json.decode(said, type=_FormatsAsked) if said is not None else None
         given = options_of(_options(asked) if asked else ())
-        access = dataclasses.replace(request.access, options={**given, **request.access.options})
-        settings = msgspec.convert(
-            {
-                **header.settings,
-                "files_root": None,
-                "lock": lock.sha256,
-                "classifier": msgspec.to_builtins(header.classifier),
-                "video_format": video_format(access),
-            },
-            Settings,
-        )
-        _check(settings)
+        access = dataclasses.replace(access, options={**given, **access.options})
+        _check(header.settings)
     except (msgspec.MsgspecError, UsageError) as error:
-        raise UsageError(
-            f"The settings in the lock file {lock.file} cannot be used ({as_shown(str(error))}); "
-            "use the videonet that wrote it."
-        ) from error
+        raise unusable_settings(lock.file, error) from error
+    resolved = {"lock": lock.sha256, "video_format": video_format(access)}
+    settings = Settings(
+        **shared_fields(header.settings, Settings) | resolved,
+        files_root=None,
+        classifier=header.classifier,
+    )
     return settings, access
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: ManifestSettings) -> None:
     """Raise UsageError for settings that no run would have taken."""
     unknown = set(settings.formats) - set(FORMATS)
     if unknown or not settings.formats:
@@ -92,9 +80,11 @@ def _check(settings: Settings) -> None:
         raise UsageError("a format is given twice, or they are not in order")
     if not settings.scan_key.isalnum():
         raise UsageError(f"scan_key is {settings.scan_key!r}")
-    least = {"per_class": 1, "frames": 1, "max_clips": 1, "max_bytes": 1, "min_seconds": 0}
-    for name, bound in least.items():
-        if getattr(settings, name) < bound:
+    # Nothing was searched for where patience is 0.
+    least = {"max_bytes": 1, "search_patience": 0}
+    for option in declared(DataOptions):
+        name, bound = option.name, least.get(option.name, option.option.minimum)
+        if bound is not None and getattr(settings, name) < bound:
             raise UsageError(f"{name} is {getattr(settings, name)}, and at least {bound} is needed")
 
 
@@ -110,7 +100,7 @@ def _options(asked: _FormatsAsked) -> Iterator[str]:
         yield f"{name}={msgspec.json.encode(value).decode()}"
 
 
-def _root(lock: Lock, files_root: Path | None) -> Path | None:
+def _root(lock: Lock, files_root: str | None) -> Path | None:
     """The folder of local files, absolute; None if there are none.
 
     Reads the whole lock file, so that a damaged one is refused before anything is done. Raises
@@ -127,9 +117,10 @@ def _root(lock: Lock, files_root: Path | None) -> Path | None:
             f"{lock.file} has videos that were local files, such as {local}; say with "
             "--files-root DIR in which folder they lie."
         )
-    if not files_root.is_dir():
+    root = Path(files_root)
+    if not root.is_dir():
         raise UsageError(f"There is no folder {files_root}, given with --files-root.")
-    return files_root.absolute()
+    return root.absolute()
 
 
 def _is_local(video: LockedVideo) -> bool:

@@ -22,6 +22,7 @@ from videonet.fetch.option_table import HEADER_VALUE
 from videonet.fetch.proxies import flaw_of
 from videonet.fetch.redaction import SHORTEST_SECRET, Redaction, secrets_in, secrets_in_url
 from videonet.fetch.silence import silent_yt_dlp
+from videonet.schemas.settings import AccessOptions
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,21 @@ class Access:
                 *secrets_in(self.options),
             }
         )
+
+
+def access_from(given: AccessOptions, options: Mapping[str, Any]) -> Access:
+    """The access that was asked for; `options` is what its options for yt-dlp say.
+
+    Raises UsageError, which shows nothing secret.
+    """
+    return Access(
+        cookies=None if given.cookies is None else Path(given.cookies),
+        cookies_from_browser=given.cookies_from_browser,
+        proxies=given.proxy,
+        user_agent=given.user_agent,
+        rate_limit=None if given.rate_limit is None else rate_of(given.rate_limit),
+        options=options,
+    )
 
 
 def rate_of(text: str) -> int:

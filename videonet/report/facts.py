@@ -160,7 +160,7 @@ def _settings(given: ReportInput) -> tuple[Setting, ...]:
     manifest, plan = given.manifest, given.output.plan()
     card = manifest.classifier if manifest else plan.settings.classifier if plan else None
     values: dict[str, object] = {
-        **given.settings,
+        **given.settings.by_name(),
         **(_classifier(card) if card else {}),
         **(manifest.versions if manifest else {}),
     }

@@ -28,7 +28,7 @@ def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
                 target_id=target.target_id,
                 name=target.name,
                 funnel=funnel,
-                quota=funnel.candidates if given.is_rebuilt else given.per_class,
+                quota=funnel.candidates if given.is_rebuilt else given.settings.per_class,
                 rejected=ordered(own.reasons[Outcome.REJECTED]),
                 failed=ordered(own.reasons[Outcome.FAILED]),
             )

@@ -115,7 +115,7 @@ def _codecs(given: ReportInput) -> Histogram:
 
 
 def _first_matches(given: ReportInput) -> Histogram:
-    frames = int(str(given.settings["frames"]))
+    frames = given.settings.frames
     step = math.ceil(frames / 10)
     # Counted from 0, as in the verdicts.
     ranges = [_Range(0, "0")]

@@ -1,6 +1,6 @@
 """What a report is made from: a data set, finished or not, opened for counting."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,8 @@ import msgspec
 from videonet.dataset.verdict_db import VerdictDB, open_verdicts
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
-from videonet.schemas.manifest import Manifest
+from videonet.schemas.manifest import DataSettings, Manifest
+from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.target import Target
 from videonet.storage.dataset_dir import DatasetDir
@@ -33,8 +34,7 @@ class ReportInput:
     lookup: Lookup
     # None while a run goes on
     manifest: Manifest | None
-    # by name, as in a manifest
-    settings: Mapping[str, object]
+    settings: DataSettings
     # as in `PageFacts`
     state: str
     sampled: bool
@@ -45,31 +45,22 @@ class ReportInput:
         return self.db.targets
 
     @property
-    def per_class(self) -> int:
-        """Most candidates that a class could have."""
-        return int(str(self.settings["per_class"]))
-
-    @property
     def is_rebuilt(self) -> bool:
         """Whether it was made from a lock file: nothing was searched for or classified."""
-        # A setting that only newer manifests have.
-        return self.settings.get("lock") is not None
+        return self.settings.lock is not None
 
 
-def settings_of(plan: Plan) -> dict[str, object]:
-    """The settings of a run that has no manifest yet, by name, without paths of this machine."""
-    settings: dict[str, object] = plan.settings.to_row()
-    del settings["files_root"], settings["classifier"]
+def settings_of(plan: Plan) -> DataSettings:
+    """The settings of a run that has no manifest yet, without paths of this machine."""
     kind, _, place = plan.settings.source.partition(":")
-    if Path(place).is_absolute():
-        settings["source"] = kind
-    return settings
+    source = kind if Path(place).is_absolute() else plan.settings.source
+    return DataSettings(**shared_fields(plan.settings, DataSettings) | {"source": source})
 
 
 @contextmanager
 def open_input(
     output: DatasetDir,
-    settings: Mapping[str, object],
+    settings: DataSettings,
     *,
     verdicts: Path | None = None,
     state: str = "finished",
@@ -77,8 +68,8 @@ def open_input(
 ) -> Iterator[ReportInput]:
     """What a report on a data set is made from, as long as the context is open.
 
-    `settings` are named as in a manifest; `verdicts` is a folder with tables of other verdicts than
-    those that lie in OUT. Raises UsageError if anything cannot be read.
+    `verdicts` is a folder with tables of other verdicts than those that lie in OUT. Raises
+    UsageError if anything cannot be read.
     """
     lookup = output.lookup()
     if lookup is None:
@@ -91,7 +82,7 @@ def open_input(
             f"The classes or labels of {output.root} cannot be read ({error}); was it made by "
             "an older version? Run the same curation again."
         ) from error
-    least = float(str(settings["min_seconds"]))
+    least = settings.min_seconds
     with open_verdicts(output, _COLUMNS, min_seconds=least, folder=verdicts) as db:
         yield ReportInput(
             output=output,

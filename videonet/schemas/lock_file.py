@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from videonet.schemas.candidate import Match
 from videonet.schemas.label import Label
-from videonet.schemas.manifest import ClassifierCard, Shard
+from videonet.schemas.manifest import ClassifierCard, ManifestSettings, Shard
 from videonet.schemas.record import Record
 from videonet.schemas.target import Target
 from videonet.schemas.video_info import PublishedVideo
@@ -52,8 +52,8 @@ class LockHeader(Record, frozen=True, kw_only=True):
     # version of this schema
     version: int
     dataset: str
-    # as in the manifest; `shards` among them is the number of shards
-    settings: dict[str, str | int | float | bool | list[str] | None]
+    # as in the manifest, but for `lock`, which is None
+    settings: ManifestSettings
     # of the libraries that the bytes depend on, by name
     versions: dict[str, str]
     classifier: ClassifierCard

@@ -1,6 +1,11 @@
 """OUT/manifest.json: what the data set is, to the byte. Nothing of the clock or the machine."""
 
+from typing import Any
+
+import msgspec
+
 from videonet.schemas.record import Record
+from videonet.schemas.settings import DataOptions
 
 
 class Shard(Record, frozen=True, kw_only=True):
@@ -49,14 +54,39 @@ class ClassifierCard(Record, frozen=True, kw_only=True):
     outputs: int
 
 
+class DataSettings(DataOptions, frozen=True, kw_only=True):
+    """Every setting that the files of a data set depend on, besides the classifier."""
+
+    # kind of source; a search as it was typed
+    source: str
+    # hex sha256 of the resolved targets
+    targets: str
+    # the formats that the user asked yt-dlp for, as JSON; None: the smallest that will do
+    video_format: str | None = None
+    # hex sha256 of the lock file that is rebuilt; None: candidates are looked up and judged
+    lock: str | None = None
+    # name under which the store keeps scans by the classifier with these settings
+    scan_key: str
+
+    def by_name(self) -> dict[str, Any]:
+        """The settings as plain values, in the alphabetical order in which files have them."""
+        return dict(sorted(self.to_row().items()))
+
+
+class ManifestSettings(DataSettings, frozen=True, kw_only=True):
+    """The settings of a finished data set."""
+
+    # number of shards, each in all formats
+    shards: int
+
+
 class Manifest(Record, frozen=True, kw_only=True):
     """The whole of OUT/manifest.json."""
 
     # version of this schema
     version: int
     dataset: str
-    # every setting that the shards depend on, by name
-    settings: dict[str, str | int | float | bool | list[str] | None]
+    settings: ManifestSettings
     # versions of the libraries that the bytes depend on, by name
     versions: dict[str, str]
     classifier: ClassifierCard
@@ -66,9 +96,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     # in the order of their paths
     shards: tuple[Shard, ...]
 
-    @property
-    def formats(self) -> list[str]:
-        """The formats that the data set has its shards in."""
-        formats = self.settings["formats"]
-        assert isinstance(formats, list), "the schema of the manifest's settings"
-        return formats
+    def to_json(self) -> bytes:
+        """The manifest as one line of JSON; its settings are in alphabetical order."""
+        row = msgspec.to_builtins(self, order="deterministic")
+        return msgspec.json.encode({**row, "settings": self.settings.by_name()})

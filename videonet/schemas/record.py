@@ -59,6 +59,12 @@ class Flat:
         self.columns = columns
 
 
+def shared_fields(record: Record, kind: type[Record]) -> dict[str, Any]:
+    """What `record` says of the fields that `kind` has too, by name."""
+    names = set(record.__struct_fields__)
+    return {name: getattr(record, name) for name in kind.__struct_fields__ if name in names}
+
+
 class Column(NamedTuple):
     """A column of a record's table."""
 

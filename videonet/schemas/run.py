@@ -1,44 +1,41 @@
 """A run, and what OUT remembers of it between runs."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from videonet.schemas.lock_file import Span
-from videonet.schemas.manifest import Shard
+from videonet.schemas.manifest import ClassifierCard, DataSettings, Shard
 from videonet.schemas.record import Record
 from videonet.schemas.search import Search
-from videonet.schemas.settings import Keep, Settings
+from videonet.schemas.settings import RunOptions
 
 # Names in the store are made of it: what a stranger's file says must be one.
 RunId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
-class Plan(Record, frozen=True, kw_only=True):
-    """A run: the settings, and what differs from machine to machine without changing a byte."""
+class Settings(DataSettings, frozen=True, kw_only=True):
+    """All that the data set depends on; a folder OUT is made with one of these.
+
+    `source` is what was asked for, with the absolute path of a file or folder.
+    """
+
+    # folder of a catalogue's local files
+    files_root: str | None
+    classifier: ClassifierCard
+
+
+class Plan(RunOptions, frozen=True, kw_only=True):
+    """A run: the settings, and what differs from machine to machine without changing a byte.
+
+    `store` and `out` are absolute paths. `disk_budget` is None where several machines share the
+    store.
+    """
 
     settings: Settings
     run_id: str
-    # absolute paths
-    store: str
-    out: str
     # path of the classifier file
     classifier: str
-    device: Literal["cpu", "cuda"]
-    keep: Keep
-    # most bytes of downloaded videos in the store at once
-    disk_budget: int | None
-    # videos scanned or cut at once
-    workers: int
-    # videos downloaded at once
-    downloads: int
-    # longest time for one candidate, seconds
-    deadline: float
-    # most that one host is asked: requests a second, and downloads at once
-    requests_per_second: float
-    per_host: int
-    # whether searches that earlier runs made are made again
-    refresh_search: bool
     # number of shards, where an earlier run over OUT fixed it
     shards: int | None
     # whether the candidate list of an interrupted run is there to go on from

@@ -1,9 +1,31 @@
-"""What a run is asked to do: all that the data set depends on, and its few closed lists."""
+"""Every option of a run, declared once.
 
+The command line, `--config`, the manifest, the plan and docs/options.md are made from this. Which
+record an option stands in says whether it changes the data set:
+
+- `DataOptions` and `CurateOptions` change it. The manifest and the lock file have them.
+- `RunOptions` change no byte of it. OUT/run.json has them.
+- `AccessOptions` may hold secrets. Nothing that is written has them.
+"""
+
+import os
 from enum import StrEnum
+from typing import Annotated, Literal
 
-from videonet.schemas.manifest import ClassifierCard
+import msgspec
+
+from videonet.schemas.option import Form, Option
 from videonet.schemas.record import Record
+
+# Where the classifier runs.
+Device = Literal["cpu", "cuda"]
+
+# Most bytes of downloaded videos in the store at once, where nothing else is asked for.
+DISK_BUDGET = 50_000_000_000
+
+# Headings of the help.
+_SEARCHING = "Searching (youtube, search:PREFIX)"
+_ASKING = "Asking sites"
 
 
 class Keep(StrEnum):
@@ -21,32 +43,241 @@ class Licence(StrEnum):
     CC = "cc"  # Creative Commons, or the public domain
 
 
-class Settings(Record, frozen=True, kw_only=True):
-    """All that the data set depends on; a folder OUT is made with one of these."""
+class DataOptions(Record, frozen=True, kw_only=True):
+    """What changes the data set, and is kept in the manifest as it was given.
 
-    # kind of source, and what it was given
-    source: str
-    files_root: str | None
-    # hex sha256 of the resolved targets
-    targets: str
-    per_class: int
-    min_seconds: float
-    frames: int
-    max_clips: int
-    formats: tuple[str, ...]
-    # as asked for; None: from the number of candidates
-    shards: int | None
-    # largest video that is downloaded, bytes
-    max_bytes: int
-    licence: Licence
-    # the formats that the user asked yt-dlp for, as JSON; None: the smallest that will do
-    video_format: str | None
-    # words that vary the queries of a search
-    modifiers: tuple[str, ...]
-    # queries for a class in a row that bring nothing new before its search ends; 0: no search
-    search_patience: int
-    # hex sha256 of the lock file that is rebuilt; None: candidates are looked up and judged
-    lock: str | None
-    classifier: ClassifierCard
-    # name under which the store keeps scans by this classifier with these settings
-    scan_key: str
+    An older data set, which has nothing to say of a newer option, was made with its default.
+    """
+
+    per_class: Annotated[
+        int, Option(help="Most candidates of a class, videos.", unit="videos", minimum=1)
+    ] = 5000
+    min_seconds: Annotated[
+        float,
+        Option(
+            help="Shorter videos are rejected, seconds; a clip takes 2.56.",
+            unit="seconds",
+            minimum=0,
+        ),
+    ] = 10.0
+    frames: Annotated[
+        int, Option(help="First frames that are classified, frames.", unit="frames", minimum=1)
+    ] = 100
+    max_clips: Annotated[
+        int,
+        Option(help="Most clips of one video, clips of up to 10.24 s.", unit="clips", minimum=1),
+    ] = 4
+    # those that the shards are written in
+    formats: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Formats of the shards, by commas.",
+            typed="format",
+            metavar="NAMES",
+            form=Form.NAMES,
+        ),
+    ] = ("parquet", "tfrecord")
+    # None: from the number of candidates
+    shards: Annotated[
+        int | None,
+        Option(help="Number of shards; default: shards of about 250 MB.", unit="shards", minimum=1),
+    ] = None
+    max_bytes: Annotated[
+        int, Option(help="Largest video, bytes.", unit="bytes", metavar="SIZE", form=Form.SIZE)
+    ] = 2_000_000_000
+    licence: Annotated[
+        Licence, Option(help="Videos to take: any, or only those stated to be Creative Commons.")
+    ] = Licence.ANY
+    # none where nothing is searched for
+    modifiers: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Words to vary the queries of classes that are not full, by commas: "
+            '"slow motion,close up".',
+            metavar="WORDS",
+            form=Form.WORDS,
+            panel=_SEARCHING,
+        ),
+    ] = ()
+    # 0 where nothing is searched for
+    search_patience: Annotated[
+        int,
+        Option(
+            help="Queries in a row without a new video after which a class is given up, queries.",
+            unit="queries",
+            minimum=1,
+            panel=_SEARCHING,
+        ),
+    ] = 10
+
+
+class CurateOptions(DataOptions, frozen=True, kw_only=True):
+    """All that changes a data set that is curated, as it was asked for.
+
+    What is declared here names things of this machine. The manifest has what they turn out to be.
+    """
+
+    targets: Annotated[
+        str, Option(help="imagenet1k, or a file with one class a line.", metavar="LIST")
+    ]
+    source: Annotated[
+        str,
+        Option(
+            help="Where candidates come from: youtube, search:PREFIX (any other search of "
+            "yt-dlp), catalogue:FILE (csv, tsv, jsonl, parquet, or a folder of parquet), "
+            "folder:DIR, or store.",
+            metavar="SOURCE",
+        ),
+    ]
+    classifier: Annotated[str, Option(help="resnet50, or an ONNX file.", metavar="MODEL")] = (
+        "resnet50"
+    )
+    files_root: Annotated[
+        str | None,
+        Option(
+            help="Folder of a catalogue's local files; without it: none.",
+            metavar="DIR",
+            form=Form.PATH,
+        ),
+    ] = None
+
+
+class RebuildOptions(Record, frozen=True, kw_only=True):
+    """What a data set that is made from a lock file is made of, besides the lock file."""
+
+    files_root: Annotated[
+        str | None,
+        Option(
+            help="Folder of the videos that were local files.",
+            metavar="DIR",
+            form=Form.PATH,
+            after="out",
+        ),
+    ] = None
+
+
+class RunOptions(Record, frozen=True, kw_only=True):
+    """Where a run works, and how: what may differ from machine to machine without any effect."""
+
+    store: Annotated[
+        str,
+        Option(
+            help="Folder for videos and results; shared by runs.",
+            metavar="DIR",
+            form=Form.PATH,
+            after="source",
+        ),
+    ]
+    out: Annotated[str, Option(help="Folder for the data set.", metavar="DIR", form=Form.PATH)]
+    keep: Annotated[
+        Keep,
+        Option(help="Downloaded files that stay in the store afterwards.", after="shards"),
+    ] = Keep.KEPT
+    # None: DISK_BUDGET, or what the disk has
+    disk_budget: Annotated[
+        int | None,
+        Option(
+            help="Most bytes of downloaded videos in the store at once; "
+            "default: 50GB, or what the disk has.",
+            unit="bytes",
+            metavar="SIZE",
+            form=Form.SIZE,
+            after="max_bytes",
+        ),
+    ] = None
+    workers: Annotated[
+        int,
+        Option(
+            help="Videos scanned or cut at once; default: one a core.",
+            help_in_rebuild="Videos cut at once; default: one a core.",
+            unit="videos",
+            minimum=1,
+        ),
+    ] = msgspec.field(default_factory=lambda: os.cpu_count() or 1)
+    downloads: Annotated[
+        int, Option(help="Videos downloaded at once.", unit="videos", minimum=1)
+    ] = 8
+    # for one candidate
+    deadline: Annotated[
+        float,
+        Option(
+            help="Longest time for one download, all attempts, seconds.",
+            unit="seconds",
+            minimum=0.1,
+        ),
+    ] = 600.0
+    device: Annotated[Device, Option(help="Where the classifier runs.", in_rebuild=False)] = "cpu"
+    refresh_search: Annotated[
+        bool,
+        Option(
+            help="Ask again what earlier runs over this store have asked.",
+            panel=_SEARCHING,
+            after="search_patience",
+            in_rebuild=False,
+        ),
+    ] = False
+    requests_per_second: Annotated[
+        float,
+        Option(
+            help="Most requests to one host, requests a second.",
+            unit="requests a second",
+            minimum=0.01,
+            panel=_ASKING,
+        ),
+    ] = 5.0
+    per_host: Annotated[
+        int,
+        Option(
+            help="Downloads at once from one host, downloads.",
+            unit="downloads",
+            minimum=1,
+            panel=_ASKING,
+        ),
+    ] = 4
+
+
+class AccessOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user gives so that sites answer, as it was typed. See `videonet.fetch.credentials`."""
+
+    cookies: Annotated[
+        str | None,
+        Option(help="Netscape cookies.txt.", metavar="FILE", form=Form.PATH, panel=_ASKING),
+    ] = None
+    cookies_from_browser: Annotated[
+        str | None,
+        Option(help="Browser to read cookies from: firefox.", metavar="BROWSER", panel=_ASKING),
+    ] = None
+    proxy: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Proxy, http, https or socks; several take turns, and bad ones rest.",
+            metavar="URL",
+            panel=_ASKING,
+        ),
+    ] = ()
+    user_agent: Annotated[
+        str | None,
+        Option(help="Name under which sites are asked.", metavar="TEXT", panel=_ASKING),
+    ] = None
+    # a size, such as 500KB
+    rate_limit: Annotated[
+        str | None,
+        Option(
+            help="Most bytes a second of one download, bytes.",
+            unit="bytes a second",
+            metavar="SIZE",
+            panel=_ASKING,
+        ),
+    ] = None
+    yt_dlp_option: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Anything else that yt-dlp's Python API takes; VALUE is JSON or text.",
+            metavar="KEY=VALUE",
+            panel=_ASKING,
+        ),
+    ] = ()
+
+    def __repr__(self) -> str:
+        """Nothing of the values: they may be secrets."""
+        return "AccessOptions(...)"

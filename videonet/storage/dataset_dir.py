@@ -93,7 +93,7 @@ class DatasetDir:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Finish the run."""
-        self._write("manifest.json", _readable(manifest))
+        self._write("manifest.json", _indented(manifest.to_json()))
 
     def targets(self) -> tuple[Target, ...]:
         """The run's targets, in order."""
@@ -288,4 +288,8 @@ def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:
 
 
 def _readable(value: object) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"
+    return _indented(msgspec.json.encode(value, order="deterministic"))
+
+
+def _indented(data: bytes) -> bytes:
+    return msgspec.json.format(data, indent=2) + b"\n"

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from videonet.dataset.manifest import counts_of, tally, totals_of
-from videonet.schemas.manifest import ClassifierCard, Manifest
+from videonet.schemas.manifest import ClassifierCard, Manifest, ManifestSettings
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Lookup
 from videonet.schemas.table import arrow_schema
@@ -93,21 +95,19 @@ def made_up(
         searches=(),
     )
     output.write_lookup(lookup)
-    given: dict[str, Any] = {
-        "source": "catalogue",
-        "per_class": 50,
-        "min_seconds": 10.0,
-        "frames": 100,
-        "max_clips": 4,
-        "formats": list(FORMATS),
-        "licence": "any",
-        "lock": None,
-        "modifiers": [],
-    }
+    given = ManifestSettings(
+        source="catalogue",
+        targets="00",
+        scan_key="00",
+        per_class=50,
+        formats=FORMATS,
+        shards=SHARDS,
+    )
+    made_with = msgspec.convert(given.to_row() | settings, ManifestSettings)
     manifest = Manifest(
         version=1,
         dataset="videonet",
-        settings=given | settings,
+        settings=made_with,
         versions={"videonet": "0.1.0", "pyarrow": "1.2.3"},
         classifier=ClassifierCard(
             name="resnet", sha256="ab" * 32, input_size=(224, 224), outputs=1000
@@ -117,7 +117,7 @@ def made_up(
         shards=tuple(
             file
             for index in range(SHARDS)
-            for file in write_shard(root, index, SHARDS, (given | settings)["formats"], [])
+            for file in write_shard(root, index, SHARDS, made_with.formats, [])
         ),
     )
     return output, manifest

@@ -87,7 +87,7 @@ def test_the_sizes_on_a_card_are_those_of_the_manifest(curated: Curated):
     assert manifest.classifier.sha256 in card
     for name, version in manifest.versions.items():
         assert f"{name} {version}" in card
-    for name in manifest.settings:
+    for name in manifest.settings.by_name():
         assert name in [row[0] for row in cells]
 
 

@@ -45,7 +45,7 @@ class ClassTable:
 
 def class_table(facts: CardFacts) -> ClassTable:
     """All classes in the order of the list; of many, those with a video, the fullest first."""
-    counts, per_class = facts.manifest.targets, facts.manifest.settings["per_class"]
+    counts, per_class = facts.manifest.targets, facts.settings.per_class
     assert isinstance(per_class, int), "the schema of the manifest's settings"
     filled = [each for each in facts.targets if counts[each.target_id].kept]
     is_cut = len(facts.targets) > CLASSES_SHOWN

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from videonet.dataset.card.numbers import Confirmation, Numbers
-from videonet.schemas.manifest import Manifest
+from videonet.schemas.manifest import Manifest, ManifestSettings
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
 from videonet.storage.dataset_dir import DatasetDir
@@ -21,6 +21,11 @@ class CardFacts:
     output: DatasetDir
     manifest: Manifest
     numbers: Numbers
+
+    @property
+    def settings(self) -> ManifestSettings:
+        """What the data set was made with."""
+        return self.manifest.settings
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
@@ -41,7 +46,7 @@ class CardFacts:
     @property
     def formats(self) -> frozenset[str]:
         """The formats that there are shards in."""
-        return frozenset(self.manifest.formats)
+        return frozenset(self.settings.formats)
 
     @property
     def labels(self) -> int:
@@ -62,12 +67,12 @@ class CardFacts:
     @property
     def is_rebuilt(self) -> bool:
         """Whether it was made from a lock file, without searching and judging."""
-        return self.manifest.settings["lock"] is not None
+        return self.settings.lock is not None
 
     @property
     def is_free(self) -> bool:
         """Whether only videos were taken whose source states a licence of Creative Commons."""
-        return self.manifest.settings["licence"] == Licence.CC
+        return self.settings.licence is Licence.CC
 
     def confirmation(self, target_id: str) -> Confirmation:
         """How the classifier's word stands behind a class."""

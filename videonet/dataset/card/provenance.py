@@ -62,19 +62,19 @@ def left_out(facts: CardFacts) -> list[LeftOut]:
 
 def site_kind(facts: CardFacts) -> str | None:
     """What kind of site was searched, such as "youtube"; None: the source is no search."""
-    site = searched_site(str(facts.manifest.settings["source"]))
+    site = searched_site(facts.settings.source)
     return site.kind if site else None
 
 
 def setting_rows(facts: CardFacts) -> list[tuple[str, str]]:
     """Every setting that the files depend on: its name in the manifest, and its value, Markdown."""
-    return [(name, _value(value)) for name, value in sorted(facts.manifest.settings.items())]
+    return [(name, _value(value)) for name, value in facts.settings.by_name().items()]
 
 
 def _value(value: object) -> str:
-    if value is None or value == []:
+    if value is None or value == ():
         return "none"
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return ", ".join(plain(str(each)) for each in value)
     if isinstance(value, float):
         return f"{value:g}"

@@ -27,9 +27,7 @@ def write_card(output: DatasetDir, manifest: Manifest) -> None:
 
     Raises UsageError if the verdicts or the lock file cannot be read.
     """
-    most = manifest.settings["max_clips"]
-    assert isinstance(most, int), "the schema of the manifest's settings"
-    facts = CardFacts(output, manifest, numbers_of(output, most))
+    facts = CardFacts(output, manifest, numbers_of(output, manifest.settings.max_clips))
     with drafted(output.root / NAME) as draft:
         draft.write_text(_card(facts), encoding="utf-8")
 

@@ -108,5 +108,5 @@ def _scan_key(output: DatasetDir) -> str | None:
     """The name under which the store has the scans of this data set."""
     manifest, plan = output.manifest(), output.plan()
     if manifest is not None:
-        return str(manifest.settings["scan_key"])
+        return manifest.settings.scan_key
     return plan.settings.scan_key if plan else None
