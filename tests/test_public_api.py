@@ -49,6 +49,9 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that has what the examples speak of: a video, a classifier and a data set."""
     folder = tmp_path_factory.mktemp("notebook")
     shutil.copy(SWAN, folder / "swan.mp4")
+    (folder / "videos").mkdir()
+    shutil.copy(SWAN, folder / "videos" / "a balloon.mp4")
+    (folder / "classes.txt").write_text("balloon\nsailboat\n")
     for file in (MODEL, MODEL.with_suffix(".json")):
         shutil.copy(file, folder / file.name)
     curated = curated_once(tmp_path_factory.getbasetemp())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from videonet.curation.verdict import Decision, Evidence, Limits, decide
     from videonet.dataset.finished_dataset import FinishedDataset, open_dataset
     from videonet.errors import UsageError
+    from videonet.execution.curate import curate
     from videonet.targets.resolve import resolve_targets
     from videonet.targets.title_matcher import TitleMatcher, match_titles
     from videonet.training.data.clip_dataset import ClipDataset
@@ -31,6 +32,7 @@ _HOMES = {
     "TitleMatcher": "videonet.targets.title_matcher",
     "UsageError": "videonet.errors",
     "VideoError": "videonet.video.decode",
+    "curate": "videonet.execution.curate",
     "decide": "videonet.curation.verdict",
     "iter_clips": "videonet.video.clips",
     "load_classifier": "videonet.classifier.model",
@@ -51,6 +53,7 @@ __all__ = [
     "TitleMatcher",
     "UsageError",
     "VideoError",
+    "curate",
     "decide",
     "iter_clips",
     "load_classifier",
