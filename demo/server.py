@@ -122,6 +122,11 @@ class VideoServer:
         """The url of a file, given its path below the folder."""
         return f"{self.address}/{quote(path)}"
 
+    def forget_requests(self) -> None:
+        """Treat the next request for each file as the first one. The log of all requests stays."""
+        with self._lock:
+            self._asked.clear()
+
     def requests(self, path: str | None = None) -> list[Request]:
         """All requests so far in order of arrival, or those for one path.
 

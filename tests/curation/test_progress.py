@@ -1,5 +1,6 @@
 """progress: what a process says of its part in a run, while it goes on and afterwards."""
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -98,6 +99,12 @@ def written(store: Store, *records: ProcessProgress, run: str = RUN) -> None:
         store.write(store.progress_name(run, record.process), record.to_json())
 
 
+def many(verdict: Verdict) -> Iterator[Verdict]:
+    """The same verdict on one video after the other."""
+    for number in itertools.count():
+        yield msgspec.structs.replace(verdict, video_key=f"url:{number}")
+
+
 class Clock:
     """Made-up seconds."""
 
@@ -120,15 +127,18 @@ def test_verdicts_are_counted_by_outcome_and_reason(counts: Progress, curated: C
     assert progress.done_in(now) == len(verdicts)
 
 
-def test_what_is_foreseen_counts_once_and_as_it_turns_out(counts: Progress, curated: Curated):
+def test_a_pair_that_is_decided_again_counts_once_and_as_it_turned_out_last(
+    counts: Progress, curated: Curated
+):
     kept, rejected = (
         next(each for each in verdicts_of(curated.out) if each.outcome is outcome)
         for outcome in (Outcome.KEPT, Outcome.REJECTED)
     )
     full = msgspec.structs.replace(kept, outcome=Outcome.FAILED, reason=Reason.DISK_FULL)
-    counts.foreseen([full])
+    counts.decided([full])
     assert counts.now().failed == {Reason.DISK_FULL: 1}
     counts.decided([kept, rejected])
+    counts.decided([kept])
     now = counts.now()
     assert (now.kept, now.rejected, now.failed) == (1, {Reason.NO_TOP1_MATCH: 1}, {})
 
@@ -155,15 +165,18 @@ def test_work_that_fails_was_done_and_work_that_is_called_off_was_not(counts: Pr
 
 
 def test_no_count_of_many_threads_is_lost(counts: Progress, store: Store, curated: Curated):
-    verdict = verdicts_of(curated.out)[0]
+    verdicts = many(verdicts_of(curated.out)[0])
 
-    def work(verdict: Verdict) -> None:
-        for _ in range(500):
+    def work(verdicts: list[Verdict]) -> None:
+        for verdict in verdicts:
             with counts.at_work("cut") as piece:
                 piece.bytes += 3
             counts.decided([verdict])
 
-    threads = [threading.Thread(target=work, args=(verdict,)) for _ in range(8)]
+    threads = [
+        threading.Thread(target=work, args=([next(verdicts) for _ in range(500)],))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -186,14 +199,14 @@ def test_time_left_is_that_of_the_rest_at_the_rate():
 def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
     store: Store, output: DatasetDir, curated: Curated
 ):
-    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    verdicts, clock = many(verdicts_of(curated.out)[0]), Clock()
     counts = Progress(store, output, RUN, clock)
     counts.listed(10_000)
     clock.seconds += 1
-    counts.decided([verdict] * 1000)
+    counts.decided(itertools.islice(verdicts, 1000))
     for _ in range(round(RECENT) + 10):
         clock.seconds += 1
-        counts.decided([verdict])
+        counts.decided([next(verdicts)])
     counts.end()
     now = counts.now()
     assert progress.rate_of([now]) == pytest.approx(1, rel=0.05)
@@ -205,14 +218,14 @@ def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
 def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
     store: Store, output: DatasetDir, curated: Curated
 ):
-    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    verdicts, clock = many(verdicts_of(curated.out)[0]), Clock()
     counts = Progress(store, output, RUN, clock)
     with counts.at_work("search"):
         clock.seconds += 3600
     assert (counts.now().recent_seconds, progress.rate_of([counts.now()])) == (0, None)
     counts.listed(5)
     clock.seconds += 20
-    counts.decided([verdict] * 2)
+    counts.decided(itertools.islice(verdicts, 2))
     counts.end()
     assert (counts.now().recent_pairs, counts.now().recent_seconds) == (2, 20)
     assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
@@ -221,11 +234,11 @@ def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
 def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
     store: Store, output: DatasetDir, curated: Curated
 ):
-    verdict, clock = verdicts_of(curated.out)[0], Clock()
+    verdicts, clock = many(verdicts_of(curated.out)[0]), Clock()
     counts = Progress(store, output, RUN, clock)
     with counts.at_work("download"):
         clock.seconds += 10
-    counts.decided([verdict])
+    counts.decided([next(verdicts)])
     counts.end()
     assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
 

@@ -14,7 +14,7 @@ from videonet.fetch.entrusted import access_of
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
-from videonet.schemas.run import Plan
+from videonet.schemas.run import Lookup, Plan
 from videonet.shards.layout import shard_of
 from videonet.stop_signal import StopSignal
 from videonet.storage.dataset_dir import DatasetDir
@@ -45,10 +45,20 @@ class ReadContext:
         self.withdrawn = frozenset(
             each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
         )
+        self._lookup: Lookup | None = None
+
+    @property
+    def lookup(self) -> Lookup | None:
+        """What looking for titles brought; None: the candidate list is not complete yet.
+
+        It is read until it is there, and then no more.
+        """
+        self._lookup = self._lookup or self.output.lookup()
+        return self._lookup
 
     def is_in_shard(self, video_key: str, sha256: str) -> bool:
         """Whether an earlier run over OUT has put the clips of this content into their shard."""
-        lookup = self.output.lookup()
+        lookup = self.lookup
         if lookup is None:
             return False
         shard = self.output.shard_state(shard_of(video_key, lookup.shards))

@@ -225,22 +225,20 @@ class Progress:
             self._look_back()
 
     def decided(self, verdicts: Iterable[Verdict]) -> None:
-        """So many more pairs have a verdict. It takes the place of one that was foreseen."""
+        """These pairs have a verdict. One that is decided again counts once, as it turned out last.
+
+        A runner repeats what a machine did not bring to an end.
+        """
         with self._changing():
             self._look_back()
             for verdict in verdicts:
-                before = self._foreseen.pop((verdict.video_key, verdict.target_id), None)
+                # A number for each pair: there may be millions of them.
+                pair, kind = hash((verdict.video_key, verdict.target_id)), _kind(verdict)
+                before = self._decided.get(pair)
                 if before is not None:
                     self._outcomes[before] -= 1
-                self._outcomes[_kind(verdict)] += 1
-
-    def foreseen(self, verdicts: Iterable[Verdict]) -> None:
-        """So many more pairs are decided, though a later step will tell; it has nothing to do."""
-        with self._changing():
-            self._look_back()
-            for verdict in verdicts:
-                self._foreseen[verdict.video_key, verdict.target_id] = _kind(verdict)
-                self._outcomes[_kind(verdict)] += 1
+                self._outcomes[kind] += 1
+                self._decided[pair] = kind
 
     def now(self) -> ProcessProgress:
         """The counts as they are."""
@@ -272,8 +270,8 @@ class Progress:
         self._begun = _timestamp()
         self._searched = self._pairs = 0
         self._outcomes: Counter[_Kind] = Counter()
-        # by video and target
-        self._foreseen: dict[tuple[str, str], _Kind] = {}
+        # by the hash of video and target
+        self._decided: dict[int, _Kind] = {}
         # moments, seconds, and pairs that had a verdict then; the first as videos are first seen
         self._samples: deque[tuple[float, int]] = deque()
         self._stages = {name: _Cost() for name in STAGES}

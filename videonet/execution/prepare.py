@@ -113,6 +113,8 @@ def make_plan(
         shards=lookup.shards if lookup else state.shards,
         listed=lookup is not None,
         local=local,
+        # Scans take turns with downloads, unless they need machines that are too dear to wait.
+        form="together" if local or run.device == "cpu" else "apart",
     )
 
 

@@ -19,9 +19,9 @@ _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 class DiskBudget:
     """Counts bytes of videos in a store; a download waits here until there is room for it.
 
-    A video's bytes are taken while it is downloaded and given back when it is not to be kept. Until
-    its first frames were looked at, its fate is open. When no video whose fate is open could still
-    make room, waiting is in vain, and `take` returns False.
+    A video's bytes are taken while it is downloaded and given back when it is not to be kept. While
+    steps are taken with it, its fate is open. When no video whose fate is open could still make
+    room, waiting is in vain, and `take` returns False.
     """
 
     def __init__(self, limit: int | None, used: int = 0, *, stop: StopSignal | None = None) -> None:

@@ -4,26 +4,37 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from videonet.schemas.run import Plan
-from videonet.stages.filters import Download, DownloadRest, LengthFilter, Top1Filter
+from videonet.stages.filters import (
+    CutClips,
+    Download,
+    DownloadFilterAndCut,
+    DownloadRest,
+    LengthFilter,
+    Top1Filter,
+)
 from videonet.stages.sharded_clips import Manifest, ShardedClips
 from videonet.stages.title_query import ClassList, TitleQuery
 
 
 def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
-    """The graph: class list, title query, download, top-1 filter, length filter, sharded clips.
+    """The graph: look up videos whose titles name a class, download, filter, cut, write shards.
 
-    Downloaded is first what the first frames need, and the rest of what shows its class.
-
-    Each stage hands on the candidates that are still open, and the verdicts on the others.
+    Together, one stage takes a candidate through all steps from download to clips. Apart, each
+    step is a stage, which hands on the candidates that are still open, and the verdicts on the
+    others. Downloaded is first what the first frames need, and the rest if they show the class.
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
     candidates, shards = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
-    downloaded, undone = candidates | "Download" >> Download(plan)
-    showing, unlike = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
-    whole, broken = showing | "DownloadRest" >> DownloadRest(plan)
-    lasting, short = whole | "LengthFilter" >> LengthFilter(plan)
-    clips = ShardedClips(plan, shards, (undone, unlike, broken, short))
-    written = lasting | "ShardedParquetAndTFRecordClips" >> clips
+    if plan.form == "together":
+        verdicts = candidates | "DownloadFilterAndCut" >> DownloadFilterAndCut(plan)
+    else:
+        downloaded, undone = candidates | "Download" >> Download(plan)
+        showing, unlike = downloaded | "First100FramesTop1Filter" >> Top1Filter(plan)
+        whole, broken = showing | "DownloadRest" >> DownloadRest(plan)
+        lasting, short = whole | "LengthFilter" >> LengthFilter(plan)
+        cut = lasting | "CutClips" >> CutClips(plan)
+        verdicts = (undone, unlike, broken, short, cut) | "Verdicts" >> beam.Flatten()
+    written = verdicts | "ShardedParquetAndTFRecordClips" >> ShardedClips(plan, shards)
     return written | "Manifest" >> Manifest(plan)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from videonet.curation.context import ReadContext
-from videonet.curation.steps import load_evidence
+from videonet.curation.evidence import load_evidence
 from videonet.curation.verdict import Evidence, decide, verdict_row
 from videonet.errors import UsageError
 from videonet.fetch.acquire import worth_fetching

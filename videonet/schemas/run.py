@@ -1,6 +1,6 @@
 """A run, and what OUT remembers of it between runs."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -42,6 +42,10 @@ class Plan(RunOptions, frozen=True, kw_only=True):
     listed: bool
     # whether Beam runs in this process: no element is moved between machines then
     local: bool
+    # "together": one stage takes a candidate from its url to its verdicts and clips. "apart": each
+    # step is a stage of its own, so that scans run on machines with a GPU, and nothing else does.
+    # Plans of earlier versions name none.
+    form: Literal["together", "apart"] = "together"
 
 
 class RunState(Record, frozen=True, kw_only=True):

@@ -1,30 +1,44 @@
-"""What candidates go through until each has its verdicts."""
+"""What candidates go through until each has its verdicts: all steps together, or each apart."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
-from videonet.curation import steps
+from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext
-from videonet.curation.steps import StepResult
+from videonet.curation.steps import STEPS, Step, cut, download, download_rest, measure, scan
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.stages.threaded import MAIN, VERDICTS, Stage, ThreadedDoFn
 
 
+class DownloadFilterAndCut(Stage):
+    """All steps, each candidate without a stop: Candidate -> Verdict.
+
+    A video that waits for the network leaves the processor to others, and the other way round; and
+    its room is free again soon.
+    """
+
+    def expand(self, candidates: Any) -> Any:
+        # So many wait for the network or for the processor, and as many again have what they
+        # waited for, and wait for the other.
+        threads = 2 * (self.plan.downloads + self.plan.workers)
+        spread = self.reshuffle(candidates, "SpreadCandidates")
+        _, verdicts = apply_step(spread, self.plan, STEPS, threads)
+        return verdicts
+
+
 class Download(Stage):
     """What verdicts need first of the files: Candidate -> (Candidate, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        plan = self.plan
-        # In one process each thread takes its video all the way: so many wait for the network or
-        # work, and as many again have what they waited for, and wait for the other.
-        threads = 2 * (plan.downloads + plan.workers) if plan.local else plan.downloads
-        return apply_step(candidates, plan, _download, threads)
+        spread = self.reshuffle(candidates, "SpreadDownloads")
+        return apply_step(spread, self.plan, [download], self.plan.downloads)
 
 
 class Top1Filter(Stage):
@@ -32,7 +46,7 @@ class Top1Filter(Stage):
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadScans")
-        return apply_step(spread, self.plan, _scan, self.plan.workers)
+        return apply_step(spread, self.plan, [scan], self.plan.workers)
 
 
 class DownloadRest(Stage):
@@ -40,52 +54,40 @@ class DownloadRest(Stage):
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadRests")
-        return apply_step(spread, self.plan, _download_rest, self.plan.downloads)
+        return apply_step(spread, self.plan, [download_rest], self.plan.downloads)
 
 
 class LengthFilter(Stage):
     """Those that are long enough: Candidate -> (Candidate, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        return apply_step(candidates, self.plan, _measure, self.plan.workers)
+        return apply_step(candidates, self.plan, [measure], self.plan.workers)
+
+
+class CutClips(Stage):
+    """The clips of those that are left, which wait in the store: Candidate -> Verdict."""
+
+    def expand(self, candidates: Any) -> Any:
+        _, verdicts = apply_step(candidates, self.plan, [cut], self.plan.workers)
+        return verdicts
 
 
 def apply_step(
-    candidates: PCollection,
-    plan: Plan,
-    step: Callable[[RunContext, Candidate], Iterable[Any]],
-    threads: int,
+    candidates: PCollection, plan: Plan, steps: Sequence[Step], threads: int
 ) -> tuple[PCollection, PCollection]:
-    """What a step leaves open, and the verdicts it brings."""
-    outputs = candidates | beam.ParDo(ThreadedDoFn(plan, step, threads)).with_outputs(
-        VERDICTS, main=MAIN
-    )
+    """The candidates that steps leave open, and the verdicts that they bring."""
+    outputs = candidates | beam.ParDo(
+        ThreadedDoFn(plan, partial(_outputs, steps=steps), threads)
+    ).with_outputs(VERDICTS, main=MAIN)
     verdicts = outputs[VERDICTS] | "Count" >> beam.Map(_counted)
     return outputs[MAIN], verdicts
 
 
-def _download(context: RunContext, candidate: Candidate) -> list[Any]:
-    return as_outputs(context, steps.download(context, candidate))
-
-
-def _scan(context: RunContext, candidate: Candidate) -> list[Any]:
-    return as_outputs(context, steps.scan(context, candidate))
-
-
-def _download_rest(context: RunContext, candidate: Candidate) -> list[Any]:
-    return as_outputs(context, steps.download_rest(context, candidate))
-
-
-def _measure(context: RunContext, candidate: Candidate) -> list[Any]:
-    return as_outputs(context, steps.measure(context, candidate))
-
-
-def as_outputs(context: RunContext, result: StepResult) -> list[Any]:
-    """What a step leaves behind, as Beam takes it: verdicts have an output of their own."""
-    # Here, not in a stage of its own: what is done may wait long until it is handed on.
-    context.progress.decided(result.verdicts)
-    rest = [] if result.rest is None else [result.rest]
-    return [*(TaggedOutput(VERDICTS, verdict) for verdict in result.verdicts), *rest]
+def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> list[Any]:
+    """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
+    verdicts, pending = apply_steps(context, candidate, steps)
+    going_on = [] if pending is None else [pending]
+    return [*(TaggedOutput(VERDICTS, verdict) for verdict in verdicts), *going_on]
 
 
 def _counted(verdict: Verdict) -> Verdict:

@@ -6,38 +6,33 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 
-from videonet.curation import steps
 from videonet.curation.context import RunContext, run_context
 from videonet.dataset.assembly import Assembly, finish_shard
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
-from videonet.schemas.candidate import Candidate
 from videonet.schemas.manifest import Shard, Totals
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
-from videonet.stages.filters import apply_step, as_outputs
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 
 
 class ShardedClips(Stage):
-    """Parquet and TFRecord files: Candidate -> (Shard, counts of verdicts).
+    """Parquet and TFRecord files: Verdict -> (Shard, counts of verdicts).
 
-    The clips of each video are cut first, and wait in the store; when all candidates have their
-    verdicts, they are put together shard by shard.
+    When all candidates have their verdicts, the clips that wait in the store are put together
+    shard by shard.
     """
 
-    def __init__(self, plan: Plan, shards: PCollection, verdicts: tuple[PCollection, ...]) -> None:
-        """Take the index of each shard, and the verdicts on all other candidates."""
+    def __init__(self, plan: Plan, shards: PCollection) -> None:
+        """`shards` has the index of each shard: there may be no verdict for some of them."""
         super().__init__(plan)
-        self._shards, self._verdicts = shards, verdicts
+        self._shards = shards
 
-    def expand(self, candidates: Any) -> Any:
-        _, cut = apply_step(candidates, self.plan, _cut, self.plan.workers)
-        verdicts = (*self._verdicts, cut) | beam.Flatten()
-        judged = verdicts | "Place" >> beam.ParDo(_PlaceVerdict(self.plan))
+    def expand(self, verdicts: Any) -> Any:
+        judged = verdicts | "Place" >> beam.Map(_placed, self.plan)
         empty = self._shards | "Nothing" >> beam.Map(_with_nothing)
         written = (
             (judged, empty)
@@ -59,18 +54,6 @@ class Manifest(Stage):
         return begin | "Write" >> beam.Map(
             _write_manifest, self.plan, AsList(files), AsList(summed)
         )
-
-
-class _PlaceVerdict(beam.DoFn):
-    """Verdict -> with the index of its shard. The number of shards was fixed before."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._shards = 0
-
-    def process(self, verdict: Verdict) -> Iterator[tuple[int, Verdict]]:
-        self._shards = self._shards or complete_list(self._plan).shards
-        yield shard_of(verdict.video_key, self._shards), verdict
 
 
 class _WriteShard(beam.DoFn):
@@ -111,8 +94,9 @@ def _finished(
     return files
 
 
-def _cut(context: RunContext, candidate: Candidate) -> list[Any]:
-    return as_outputs(context, steps.cut(context, candidate))
+def _placed(verdict: Verdict, plan: Plan) -> tuple[int, Verdict]:
+    """The verdict with the index of its shard. The number of shards was fixed before."""
+    return shard_of(verdict.video_key, complete_list(plan).shards), verdict
 
 
 def _with_nothing(index: int) -> tuple[int, None]:

@@ -75,7 +75,7 @@ class ThreadedDoFn(beam.DoFn):
 
 def complete_list(plan: Plan) -> Lookup:
     """What looking for titles brought; by now it must be there."""
-    found = run_context(plan).output.lookup()
+    found = run_context(plan).lookup
     if found is None:
         raise FileNotFoundError(f"the candidate list in {plan.out} is gone")
     return found

@@ -1,0 +1,147 @@
+"""Steps: what they find out, whether they are taken together, apart, or more than once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from demo.drawing import draw_video
+from demo.server import VideoServer
+from demo.train_classifier import MODEL
+from tests.curating import frames_classified
+from tests.fetch.padding import pad
+from tests.fetch.visiting import candidate
+from videonet.curation.apply_steps import apply_steps
+from videonet.curation.context import RunContext, open_context
+from videonet.curation.progress import done_in
+from videonet.curation.steps import STEPS
+from videonet.execution.prepare import Request, prepare
+from videonet.schemas.candidate import Candidate, Match
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.settings import Keep
+from videonet.schemas.verdict import Verdict
+from videonet.storage.store import Store
+
+KINDS = ("fetch", "scan", "length", "cut")
+
+
+class Counting(Store):
+    """Counts the records of videos that are read from it."""
+
+    reads = 0
+
+    def read(self, name: str) -> bytes | None:
+        self.reads += name.partition("/")[0] in KINDS
+        return super().read(name)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video that shows a balloon, and another one that is long enough to be fetched in parts."""
+    folder = tmp_path_factory.mktemp("files")
+    draw_video(folder / "balloon.mp4", "balloon", 11, size=(96, 64))
+    (folder / "long.mp4").write_bytes((folder / "balloon.mp4").read_bytes())
+    pad(folder / "long.mp4", 3_000_000)
+    return folder
+
+
+@pytest.fixture
+def server(files: Path) -> Iterator[VideoServer]:
+    with VideoServer(files) as server:
+        yield server
+
+
+def context_in(folder: Path, **options: object) -> RunContext:
+    """The context of a run for balloons and sailboats, below `folder`."""
+    folder.mkdir(exist_ok=True)
+    (folder / "classes.txt").write_text("balloon\nsailboat\n")
+    (folder / "videos.csv").write_text("id,url,title\nsome,http://127.0.0.1/video,some\n")
+    request = Request(
+        targets=str(folder / "classes.txt"),
+        source=f"catalogue:{folder / 'videos.csv'}",
+        classifier=str(MODEL),
+        store=folder / "store",
+        out=folder / "out",
+        requests_per_second=1000.0,
+        **options,
+    )
+    with open_context(prepare(request)) as context:
+        context.store = Counting(context.store.root)
+        return context
+
+
+def found(server: VideoServer, name: str, *targets: str) -> Candidate:
+    matches = tuple(
+        Match(target_id=each, names=(each,), title=None, query=None, rank=0) for each in targets
+    )
+    return msgspec.structs.replace(candidate(server.url(name)), matches=matches)
+
+
+def apart(context: RunContext, one: Candidate) -> list[Verdict]:
+    """The verdicts when each step begins from what the store knows."""
+    for step in STEPS:
+        verdicts, pending = apply_steps(context, one, [step])
+        if pending is None:
+            return verdicts
+        one = pending
+    raise AssertionError("a step was missing")
+
+
+@pytest.mark.parametrize("name", ["balloon.mp4", "long.mp4"])
+@pytest.mark.parametrize("targets", [("balloon",), ("sailboat",), ("balloon", "sailboat")])
+def test_steps_come_to_the_same_verdicts_together_and_apart(
+    server: VideoServer, tmp_path: Path, name: str, targets: tuple[str, ...]
+):
+    one = found(server, name, *targets)
+    verdicts, pending = apply_steps(context_in(tmp_path / "together"), one, STEPS)
+    assert pending is None
+    assert verdicts == apart(context_in(tmp_path / "apart"), one)
+    assert [(each.target_id, each.outcome) for each in verdicts] == [
+        (each, Outcome.KEPT if each == "balloon" else Outcome.REJECTED) for each in targets
+    ]
+
+
+def test_what_is_said_of_a_video_is_the_same_in_all_its_rows(server: VideoServer, tmp_path: Path):
+    one = found(server, "long.mp4", "balloon", "sailboat")
+    kept, rejected = apply_steps(context_in(tmp_path), one, STEPS).verdicts
+    assert (kept.reason, rejected.reason) == (None, Reason.NO_TOP1_MATCH)
+    assert (kept.sha256, kept.duration) == (rejected.sha256, rejected.duration)
+    assert None not in (kept.sha256, kept.duration)
+
+
+def test_taken_together_the_steps_read_the_records_once(server: VideoServer, tmp_path: Path):
+    context = context_in(tmp_path)
+    assert isinstance(context.store, Counting)
+    apply_steps(context, found(server, "long.mp4", "balloon"), STEPS)
+    # One of each kind; and each of two downloads looks what is here.
+    assert context.store.reads == len(KINDS) + 2
+
+
+@pytest.mark.parametrize("keep", [Keep.KEPT, Keep.NONE])
+def test_a_candidate_that_a_runner_repeats_counts_once_and_takes_its_room_once(
+    server: VideoServer, tmp_path: Path, keep: Keep
+):
+    context = context_in(tmp_path, keep=keep)
+    one = found(server, "long.mp4", "balloon", "sailboat")
+    first = apply_steps(context, one, STEPS)
+    requests, seen = len(server.requests()), frames_classified()
+    for again in (apply_steps(context, one, STEPS).verdicts, apart(context, one)):
+        assert again == first.verdicts
+    assert (len(server.requests()), frames_classified()) == (requests, seen)
+    assert done_in(context.progress.now()) == 2
+    assert context.budget.used == context.store.video_bytes()
+    assert bool(context.budget.used) == (keep is Keep.KEPT)
+
+
+def test_an_exception_fails_the_pairs_that_it_leaves_open_and_no_other(
+    server: VideoServer, tmp_path: Path
+):
+    context = context_in(tmp_path)
+    one = found(server, "long.mp4", "balloon", "sailboat")
+    # Where clips should go, there is a file.
+    (context.store.root / "clips").write_text("no folder")
+    kept, rejected = apply_steps(context, one, STEPS).verdicts
+    assert (kept.outcome, kept.reason) == (Outcome.FAILED, Reason.INTERNAL)
+    assert (rejected.outcome, rejected.reason) == (Outcome.REJECTED, Reason.NO_TOP1_MATCH)
+    assert context.budget.used == context.store.video_bytes()

@@ -1,0 +1,118 @@
+"""Takes a candidate through steps, up to the one that decides the last of its pairs.
+
+All pairs of a candidate get their verdicts at once: what their rows say of the video is then the
+same, and does not depend on which of them was decided first. An exception becomes a verdict too.
+"""
+
+import errno
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from videonet.curation.context import RunContext
+from videonet.curation.evidence import load_records, weighed
+from videonet.curation.steps import Step, without_failure
+from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
+from videonet.fetch.acquire import release
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.fetch import Fetch
+from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.settings import Keep
+from videonet.schemas.verdict import Verdict
+
+
+class StepResult(NamedTuple):
+    """What steps leave behind: verdicts on all pairs of a candidate, or none and the candidate."""
+
+    verdicts: list[Verdict]
+    # the candidate, if the next step has to see more of it
+    pending: Candidate | None
+
+
+def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> StepResult:
+    """Take a candidate through `steps`, up to the one that decides its last pair.
+
+    The store's records are read once, before the first step. Bytes that no later step needs are
+    deleted: until then the candidate's fate is open, and others may wait for the room.
+    """
+    context.budget.begin()
+    released = 0
+    try:
+        result, fetched = _applied(context, candidate, steps)
+        if result.pending is None:
+            kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
+            released = release_bytes(context, fetched, kept=kept)
+        return result
+    finally:
+        context.budget.settle(released)
+
+
+def release_bytes(context: RunContext, fetched: Fetch | None, *, kept: bool) -> int:
+    """Delete the bytes of a decided video unless they are to be kept; the room that made, bytes.
+
+    Bytes that an earlier run keeps stay. A part of a video is of no use once it is decided.
+    """
+    keep = context.plan.keep
+    if fetched is None:
+        return 0
+    if not fetched.here:
+        return release(fetched, context.store)
+    if fetched.run_id != context.plan.run_id:
+        return 0
+    if keep is Keep.ALL or (kept and keep is Keep.KEPT):
+        return 0
+    return release(fetched, context.store)
+
+
+def _applied(
+    context: RunContext, candidate: Candidate, steps: Iterable[Step]
+) -> tuple[StepResult, Fetch | None]:
+    """What steps leave behind, and what is known of the file."""
+    seen = Evidence()
+    try:
+        records = load_records(context, candidate.video_key)
+        seen = weighed(context, candidate, records)
+        for step in steps:
+            after = step(context, candidate, records, seen)
+            if after is not records:
+                records, seen = after, weighed(context, candidate, after)
+            decisions = _decisions(context, candidate, seen)
+            judged = [(each, seen) for each in decisions if each is not None]
+            if len(judged) == len(decisions):
+                return StepResult(_verdicts(context, candidate, judged), None), seen.fetch
+    except Exception as error:  # noqa: BLE001  # one bad video must not end a run over millions
+        fault = _fault(context, error), Evidence()
+        # What was decided already stays so, but for a failure that was to be tried again.
+        seen = replace(seen, fetch=without_failure(seen.fetch))
+        decisions = _decisions(context, candidate, seen)
+        judged = [fault if each is None else (each, seen) for each in decisions]
+        return StepResult(_verdicts(context, candidate, judged), None), None
+    return StepResult([], candidate), seen.fetch
+
+
+def _decisions(context: RunContext, candidate: Candidate, seen: Evidence) -> list[Decision | None]:
+    """One for each of the candidate's pairs, in order; None: more must be seen."""
+    targets = (context.targets[match.target_id] for match in candidate.matches)
+    return [decide(candidate, target, seen, context.verdict_limits) for target in targets]
+
+
+def _verdicts(
+    context: RunContext, candidate: Candidate, judged: Iterable[tuple[Decision, Evidence]]
+) -> list[Verdict]:
+    """The rows that say what became of the candidate's pairs. They count as done from here on."""
+    classifier = context.plan.settings.classifier.sha256
+    verdicts = [
+        verdict_row(candidate, match, context.targets[match.target_id], seen, decision, classifier)
+        for match, (decision, seen) in zip(candidate.matches, judged, strict=True)
+    ]
+    context.progress.decided(verdicts)
+    return verdicts
+
+
+def _fault(context: RunContext, error: Exception) -> Decision:
+    """What an exception means for the video that a step was at."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = Reason.DISK_FULL if full else Reason.INTERNAL
+    return decision_for(
+        reason, context.web.redaction.error_text(f"{type(error).__name__}: {error}")
+    )

@@ -1,0 +1,93 @@
+"""What the store knows of a candidate: its records, and which of them still count.
+
+Reading the records and weighing them are two things: steps that follow each other in one process
+read once, and weigh again what each of them has added.
+"""
+
+from typing import NamedTuple
+
+from videonet.curation.context import ReadContext
+from videonet.curation.verdict import Evidence
+from videonet.fetch.acquire import is_local, local_part
+from videonet.files import below
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.scan import Scan
+
+
+class Records(NamedTuple):
+    """What the store holds of a video, for the classifier and the settings of a run."""
+
+    fetch: Fetch | None
+    scan: Scan | None
+    length: Length | None
+    cut: Cut | None
+
+
+def load_evidence(known: ReadContext, candidate: Candidate) -> Evidence:
+    """What the store knows of a candidate. Results for another content do not count."""
+    return weighed(known, candidate, load_records(known, candidate.video_key))
+
+
+def load_records(known: ReadContext, video_key: str) -> Records:
+    """The store's records of a video, as they are."""
+    store = known.store
+    return Records(
+        fetch=store.fetch(video_key),
+        scan=store.scan(video_key, known.plan.settings.scan_key),
+        length=store.length(video_key),
+        cut=store.cut(video_key, known.cut_key),
+    )
+
+
+def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evidence:
+    """What `records` say of a candidate: those that are of its content, and of what is here now."""
+    fetched, scanned, length, clips = records
+    content = fetched.sha256 if fetched else None
+    # A scan needs no more than a part: the part counts as the content.
+    seen_content = {content, fetched.part.sha256} if fetched and fetched.part else {content}
+    if scanned is not None and scanned.sha256 not in seen_content:
+        scanned = None
+    # Clips alone are not enough where the first frames have to be seen.
+    is_known = scanned is not None or candidate.sha256 is not None
+    if clips is not None and (clips.sha256 != content or not _has_clips(known, clips)):
+        clips = None
+    if candidate.sha256 not in (None, content):
+        # What a lock file asks for is something else.
+        clips = None
+    is_whole = _is_whole(known, candidate, fetched)
+    # Also where its bytes were deleted since, so that an interrupted run asks for it once.
+    fetched_now = fetched and fetched.reason is None and fetched.run_id == known.plan.run_id
+    return Evidence(
+        fetch=fetched,
+        scan=scanned,
+        length=length if length and length.sha256 == content else None,
+        cut=clips,
+        whole=is_whole or (clips is not None and is_known),
+        part=not is_whole and _is_partial(known, fetched),
+        withdrawn=candidate.video_key in known.withdrawn,
+        current=is_whole or bool(fetched_now),
+    )
+
+
+def _is_whole(known: ReadContext, candidate: Candidate, fetched: Fetch | None) -> bool:
+    """Whether the whole file can be read where this candidate says that it is."""
+    if fetched is None or not is_local(fetched, known.store):
+        return False
+    if candidate.video.root is None:
+        return True
+    return fetched.path == str(below(candidate.video.root, candidate.video.url))
+
+
+def _is_partial(known: ReadContext, fetched: Fetch | None) -> bool:
+    """Whether a part of the file can be read that may be enough for the first frames."""
+    part = fetched.part if fetched else None
+    return part is not None and part.enough and local_part(fetched, known.store) is not None
+
+
+def _has_clips(known: ReadContext, clips: Cut) -> bool:
+    """Whether the clips need no bytes of the video: there are none, they wait, or are written."""
+    if not clips.clips:
+        return True
+    waiting = known.store.root / known.store.clips(clips.video_key, known.cut_key)
+    return waiting.exists() or known.is_in_shard(clips.video_key, clips.sha256)
