@@ -1,71 +1,91 @@
-"""English plurals, by inflect."""
+"""English plurals, by inflect, in a Python of its own.
 
-from __future__ import annotations
+inflect has typeguard check what its methods are given. For that, importing inflect parses all of
+its source again for each method, which takes more than a second. typeguard documents that it adds
+no checks where Python runs with -O. So inflect runs in a second Python with -O, which is started
+when a plural is first wanted, and ends with this one.
+"""
 
-import builtins
+import atexit
 import functools
-import importlib.util
+import json
+import os
+import subprocess
 import sys
 import threading
-from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    import inflect
-
-# The name of the copy among the modules of this process.
-_COPY = "videonet.targets.inflect_unchecked"
-
-_loading = threading.Lock()
+_PATIENCE = 10
+"""Seconds within which the second Python ends once nothing more can be asked."""
 
 
-def plurals_of(noun: str) -> tuple[str, str]:
-    """The modern and the classical plural of a noun of one or more words: cactuses, cacti."""
-    modern, classical = _engines()
-    return _plural(modern, noun), _plural(classical, noun)
+def plurals_of(nouns: Sequence[str]) -> list[tuple[str, str]]:
+    """The modern and the classical plural of each noun of one or more words: cactuses, cacti.
+
+    Raises `RuntimeError` where no second Python can answer; what is wrong is then on stderr.
+    """
+    # After a fork, two processes must not share one pipe.
+    return _inflect(os.getpid()).plurals_of(nouns) if nouns else []
 
 
-def _plural(engine: inflect.engine, noun: str) -> str:
-    # With an article, "mine" is a place and not a pronoun whose plural is "ours".
-    return engine.plural_noun(f"the {noun}").removeprefix("the ")
+class _Inflect:
+    """The second Python. Any number of threads may ask, one at a time."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-O", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # It finds the same inflect.
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            # Ctrl-C is for this process, which ends the other one.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
+        atexit.register(self._end)
+
+    def plurals_of(self, nouns: Sequence[str]) -> list[tuple[str, str]]:
+        """As `plurals_of`."""
+        with self._asking:
+            self._questions.write(json.dumps(nouns) + "\n")
+            self._questions.flush()
+            answer = self._answers.readline()
+        if not answer:
+            raise RuntimeError(f"{sys.executable} -O ended while inflect made plurals in it")
+        return [(modern, classical) for modern, classical in json.loads(answer)]
+
+    def _end(self) -> None:
+        self._questions.close()
+        self._process.wait(_PATIENCE)
 
 
 @functools.cache
-def _engines() -> tuple[inflect.engine, inflect.engine]:
-    with _loading:
-        module = sys.modules.get(_COPY) or _load_copy()
-    modern, classical = module.engine(), module.engine()
+def _inflect(process: int) -> _Inflect:
+    """The second Python of the process of this number, which is this one."""
+    del process
+    return _Inflect()
+
+
+def _answer() -> None:
+    """Answer lists of nouns, a line each, until there are no more: the second Python does this."""
+    import inflect
+
+    modern, classical = inflect.engine(), inflect.engine()
     classical.classical(all=True)
-    return modern, classical
+    for line in sys.stdin:
+        # With an article, "mine" is a place and not a pronoun whose plural is "ours".
+        nouns = [f"the {noun}" for noun in json.loads(line)]
+        answer = [
+            [engine.plural_noun(noun).removeprefix("the ") for engine in (modern, classical)]
+            for noun in nouns
+        ]
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
-def _load_copy() -> ModuleType:
-    """Load a copy of inflect whose methods do not check the types of what they are given.
-
-    The decorator that adds the checks parses all of inflect again for each method: more than a
-    second in all. The copy has a name and builtins of its own, in which typeguard is a stand-in.
-    Inflect and typeguard themselves stay as they are, for everyone else in this process.
-    """
-    original = importlib.util.find_spec("inflect")
-    assert original is not None, "it is a dependency"
-    spec = importlib.util.spec_from_file_location(
-        _COPY, original.origin, submodule_search_locations=original.submodule_search_locations
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    vars(module)["__builtins__"] = vars(builtins) | {"__import__": _import}
-    sys.modules[_COPY] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[_COPY]
-        raise
-    return module
-
-
-_TYPEGUARD = SimpleNamespace(typechecked=lambda method: method)
-
-
-def _import(name: str, *context: Any) -> Any:
-    return _TYPEGUARD if name == "typeguard" else __import__(name, *context)
+if __name__ == "__main__":
+    _answer()

@@ -22,9 +22,10 @@ class TitleMatcher:
         """`names`: target_id -> what it is called. A name without letter or digit never matches."""
         # form -> (position of the target, position of the name, target_id, name)
         hits: defaultdict[str, list[tuple[int, int, str, str]]] = defaultdict(list)
+        forms = _forms(dict.fromkeys(name for called in names.values() for name in called))
         for target, (target_id, called) in enumerate(names.items()):
             for position, name in enumerate(called):
-                for form in _forms(name):
+                for form in forms[name]:
                     hits[form].append((target, position, target_id, name))
         self._hits = list(hits.values())
         # Spaces around the form and around the title make a substring a run of whole words.
@@ -179,20 +180,37 @@ def _is_accent(character: str, category: str) -> bool:
     return combining == 1 or combining >= 200 or category == "Me" or selector
 
 
-def _forms(name: str) -> set[str]:
-    """`name` and its plurals, normalised."""
-    written = {name, *_plurals(name)}
-    # Apostrophes within a name are often left out: "potters wheel".
-    written |= {form.translate(_NO_APOSTROPHES) for form in written}
-    return {normalise(form) for form in written} - {""}
+def _forms(names: Iterable[str]) -> dict[str, set[str]]:
+    """Each name -> the name and its plurals, normalised.
+
+    Plurals are those of the whole name (mothers-in-law) and of its last word (mother-in-laws).
+    """
+    words = {name: normalise(name).split() for name in names}
+    # A name without a letter or digit has none.
+    nouns = {name.casefold() for name, each in words.items() if each}
+    nouns |= {each[-1] for each in words.values() if each}
+    plurals = dict(zip(nouns, plurals_of(list(nouns)), strict=True))
+    return {name: _normalised(_written(name, each, plurals)) for name, each in words.items()}
 
 
-def _plurals(name: str) -> Iterator[str]:
-    """Plurals of the whole name (mothers-in-law) and of its last word (mother-in-laws)."""
-    *before, last = normalise(name).split() or [""]
+def _written(
+    name: str, words: Sequence[str], plurals: Mapping[str, tuple[str, str]]
+) -> Iterator[str]:
+    """`name` and its plurals as they are written. `words` are its own, normalised."""
+    yield name
+    if not words:
+        return
+    *before, last = words
+    endings = list(plurals[last])
     if last.endswith("o"):
         # Both are written, flamingos and flamingoes, and inflect knows one.
-        yield from (" ".join((*before, last + ending)) for ending in ("s", "es"))
-    if last:
-        yield from plurals_of(name.casefold())
-        yield from (" ".join((*before, plural)) for plural in plurals_of(last))
+        endings += [f"{last}s", f"{last}es"]
+    yield from plurals[name.casefold()]
+    yield from (" ".join((*before, plural)) for plural in endings)
+
+
+def _normalised(written: Iterable[str]) -> set[str]:
+    """All forms, normalised. Apostrophes in a name are often left out: "potters wheel"."""
+    forms = set(written)
+    forms |= {form.translate(_NO_APOSTROPHES) for form in forms}
+    return {normalise(form) for form in forms} - {""}
