@@ -19,6 +19,22 @@ from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 
+# Videos of the demo's world: kept ones, with one clip and with several, and one of exactly ten
+# seconds; rejected ones; and two that fail.
+FEW = (
+    *("valley", "meadow", "ten", "both", "either"),
+    *("wait", "brief", "best", "official"),
+    *("plans", "members"),
+)
+
+
+def few_of(catalogue: Path, folder: Path) -> Path:
+    """A catalogue in `folder` with the rows of FEW."""
+    chosen = folder / "few.csv"
+    rows = catalogue.read_text().splitlines(keepends=True)
+    chosen.write_text("".join(row for row in rows if row.partition(",")[0] in ("id", *FEW)))
+    return chosen
+
 
 def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Manifest:
     """Run `videonet curate` with OUT `folder/out`, the store beside it, and the demo's model."""

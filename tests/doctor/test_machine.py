@@ -14,6 +14,7 @@ import pytest
 from demo.odd_files import write_noise
 from demo.train_classifier import MODEL
 from tests.doctor.looking import HAS_GPU, NLTK_DATA, PASSWORD, program
+from tests.patience import PATIENCE
 from videonet.classifier.download import RESNET50, Asset
 from videonet.doctor.finding import Finding, State, begun, outcome
 from videonet.doctor.gpu import look_at_gpu
@@ -26,7 +27,6 @@ from videonet.doctor.machine import (
     look_at_wordnet,
     look_for_asset,
 )
-from videonet.targets import wordnet
 
 # Python and packages.
 
@@ -192,11 +192,9 @@ def test_without_wordnet_a_class_list_of_names_still_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
 ):
     monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
-    wordnet._wordnet.cache_clear()
     if damaged:
         (tmp_path / "corpora" / "wordnet").mkdir(parents=True)
-    finding = outcome("WordNet", begun(look_at_wordnet), 60)
-    wordnet._wordnet.cache_clear()
+    finding = outcome("WordNet", begun(look_at_wordnet), PATIENCE)
     assert finding.state is State.OPTIONAL
     assert str(finding.advice).startswith("for synsets and nouns, run 'videonet wordnet install'")
 

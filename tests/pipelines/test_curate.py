@@ -3,7 +3,8 @@
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -14,9 +15,17 @@ import pytest
 from demo.behaviours import Hold, Status
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
-from demo.videos import EXPECTED
+from demo.videos import EXPECTED, VIDEOS, Expected
 from demo.world import World
-from tests.curating import bytes_of, curate, frames_classified, outcomes_of, verdicts_of
+from tests.curating import (
+    FEW,
+    bytes_of,
+    curate,
+    few_of,
+    frames_classified,
+    outcomes_of,
+    verdicts_of,
+)
 from videonet.errors import UsageError
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
@@ -26,9 +35,6 @@ from videonet.storage.store import Store
 
 # A refusal may be one of the moment: the next run asks again.
 MAY_PASS = {"members.mp4"}
-
-# Kept and rejected ones, with one clip and with several, and one of exactly ten seconds.
-FEW = ("valley", "meadow", "ten", "both", "either", "wait", "brief")
 
 
 @pytest.fixture(scope="module")
@@ -50,32 +56,52 @@ def first(world: World, catalogue: str, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
+@dataclass(frozen=True)
+class Job:
+    """A finished run over some videos of the world, to be read only."""
+
+    catalogue: str
+    folder: Path
+    expected: dict[tuple[str, str], Expected]
+    # sizes of the videos' files, bytes
+    sizes: tuple[int, ...]
+
+
+@pytest.fixture(scope="module", params=["few", pytest.param("all", marks=pytest.mark.slow)])
+def job(
+    request: pytest.FixtureRequest,
+    world: World,
+    catalogue: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Job:
+    """A run over FEW of the world's videos, or over all."""
+    if request.param == "few":
+        taken: Collection[str] = FEW
+        folder = tmp_path_factory.mktemp("few")
+        catalogue = f"catalogue:{few_of(world.catalogue, folder)}"
+        curate(catalogue, world.classes, folder)
+    else:
+        taken = {video.id for video in VIDEOS}
+        folder = request.getfixturevalue("first")
+    expected = {pair: due for pair, due in EXPECTED.items() if pair[0] in taken}
+    files = [world.files / video.stored for video in VIDEOS if video.id in taken]
+    sizes = tuple(file.stat().st_size for file in files if file.exists())
+    return Job(catalogue, folder, expected, sizes)
+
+
 @pytest.fixture(scope="module")
-def runs(
-    world: World, catalogue: str, first: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[Keep, Path]:
+def runs(world: World, job: Job, tmp_path_factory: pytest.TempPathFactory) -> dict[Keep, Path]:
     """The folders of finished runs that keep other bytes, with other workers; to be read only."""
     keep_all, keep_none = (tmp_path_factory.mktemp(name) for name in ("all", "none"))
-    curate(catalogue, world.classes, keep_all, keep=Keep.ALL, workers=4, downloads=3)
-    curate(catalogue, world.classes, keep_none, keep=Keep.NONE, workers=1, downloads=1)
-    return {Keep.KEPT: first, Keep.ALL: keep_all, Keep.NONE: keep_none}
-
-
-@pytest.fixture(scope="module")
-def few(world: World, catalogue: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run over FEW and its catalogue, to be read only."""
-    folder = tmp_path_factory.mktemp("few")
-    rows = world.catalogue.read_text().splitlines(keepends=True)
-    chosen = [row for row in rows if row.partition(",")[0] in ("id", *FEW)]
-    (folder / "catalogue.csv").write_text("".join(chosen))
-    curate(f"catalogue:{folder / 'catalogue.csv'}", world.classes, folder)
-    return folder
+    curate(job.catalogue, world.classes, keep_all, keep=Keep.ALL, workers=4, downloads=3)
+    curate(job.catalogue, world.classes, keep_none, keep=Keep.NONE, workers=1, downloads=1)
+    return {Keep.KEPT: job.folder, Keep.ALL: keep_all, Keep.NONE: keep_none}
 
 
 @pytest.fixture
-def again(first: Path, tmp_path: Path) -> Path:
+def again(job: Job, tmp_path: Path) -> Path:
     """A copy of the finished run's store, without its OUT."""
-    shutil.copytree(first / "store", tmp_path / "store")
+    shutil.copytree(job.folder / "store", tmp_path / "store")
     return tmp_path
 
 
@@ -137,35 +163,35 @@ def test_nothing_is_asked_of_the_server_for_a_declared_short_video(
     assert server.requests("trailer.mp4") == []
 
 
-def test_the_bytes_do_not_depend_on_the_number_of_workers(first: Path, runs: dict[Keep, Path]):
-    assert bytes_of(runs[Keep.ALL] / "out") == bytes_of(first / "out")
-    assert bytes_of(runs[Keep.NONE] / "out") == bytes_of(first / "out")
+def test_the_bytes_do_not_depend_on_the_number_of_workers(job: Job, runs: dict[Keep, Path]):
+    assert bytes_of(runs[Keep.ALL] / "out") == bytes_of(job.folder / "out")
+    assert bytes_of(runs[Keep.NONE] / "out") == bytes_of(job.folder / "out")
 
 
 def test_the_same_run_over_a_full_store_downloads_and_classifies_nothing(
-    world: World, catalogue: str, server: VideoServer, first: Path, again: Path
+    world: World, server: VideoServer, job: Job, again: Path
 ):
     before, seen = len(server.requests()), frames_classified()
-    curate(catalogue, world.classes, again)
+    curate(job.catalogue, world.classes, again)
     assert {each.path for each in server.requests()[before:]} <= MAY_PASS
     assert frames_classified() == seen
-    assert bytes_of(again / "out") == bytes_of(first / "out")
+    assert bytes_of(again / "out") == bytes_of(job.folder / "out")
 
 
 def test_a_finished_run_that_is_run_again_changes_nothing(
-    world: World, catalogue: str, server: VideoServer, first: Path, tmp_path: Path
+    world: World, server: VideoServer, job: Job, tmp_path: Path
 ):
-    shutil.copytree(first, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(job.folder, tmp_path, dirs_exist_ok=True)
     before, seen = len(server.requests()), frames_classified()
-    curate(catalogue, world.classes, tmp_path)
+    curate(job.catalogue, world.classes, tmp_path)
     assert {each.path for each in server.requests()[before:]} <= MAY_PASS
     assert frames_classified() == seen
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
-    assert outcomes_of(tmp_path / "out") == EXPECTED
+    assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
+    assert outcomes_of(tmp_path / "out") == job.expected
 
 
 def test_another_class_list_over_the_store_classifies_nothing_and_fetches_only_what_is_gone(
-    world: World, server: VideoServer, again: Path
+    world: World, server: VideoServer, job: Job, again: Path
 ):
     # "best" was looked up as a balloon and rejected, so its bytes went; it shows a mushroom.
     classes = again / "classes.txt"
@@ -174,7 +200,8 @@ def test_another_class_list_over_the_store_classifies_nothing_and_fetches_only_w
     )
     before, seen = len(server.requests()), frames_classified()
     curate("store", classes, again)
-    wanted = {pair: why for pair, why in EXPECTED.items() if pair[1] in ("mushroom", "locomotive")}
+    listed = ("mushroom", "locomotive")
+    wanted = {pair: why for pair, why in job.expected.items() if pair[1] in listed}
     newly_kept = {("best", "mushroom"), ("official", "locomotive")}
     assert outcomes_of(again / "out") == wanted | dict.fromkeys(newly_kept, (Outcome.KEPT, None))
     assert frames_classified() == seen
@@ -206,7 +233,7 @@ def test_a_second_class_list_that_shrinks_does_not_take_what_the_first_keeps(
 
 @pytest.mark.parametrize("keep", list(Keep))
 def test_the_bytes_that_stay_are_those_that_were_asked_for(
-    first: Path, runs: dict[Keep, Path], keep: Keep
+    job: Job, runs: dict[Keep, Path], keep: Keep
 ):
     store, out = Store(runs[keep] / "store"), runs[keep] / "out"
     outcomes: dict[str, set[Outcome]] = {}
@@ -221,23 +248,22 @@ def test_the_bytes_that_stay_are_those_that_were_asked_for(
     }[keep]
     here = {key for key in outcomes if (store.root / store.video(key)).exists()}
     assert here == wanted
-    assert bytes_of(out) == bytes_of(first / "out")
+    assert bytes_of(out) == bytes_of(job.folder / "out")
 
 
 def test_a_run_without_kept_bytes_can_be_finished_and_run_again(
     world: World,
-    catalogue: str,
     server: VideoServer,
-    first: Path,
+    job: Job,
     runs: dict[Keep, Path],
     tmp_path: Path,
 ):
     shutil.copytree(runs[Keep.NONE], tmp_path, dirs_exist_ok=True)
     before = len(server.requests())
     (tmp_path / "out" / "manifest.json").unlink()
-    curate(catalogue, world.classes, tmp_path, keep=Keep.NONE)
+    curate(job.catalogue, world.classes, tmp_path, keep=Keep.NONE)
     assert len(server.requests()) == before
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+    assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
 
 
 def test_a_failure_that_may_pass_is_tried_again_by_the_next_run_only(world: World, tmp_path: Path):
@@ -269,37 +295,41 @@ def test_a_failure_that_may_pass_is_tried_again_by_the_next_run_only(world: Worl
         assert rain.attempts == 6
 
 
-def test_other_settings_with_the_same_out_are_refused_naming_what_differs(
-    world: World, catalogue: str, first: Path
-):
+def test_other_settings_with_the_same_out_are_refused_naming_what_differs(world: World, job: Job):
     with pytest.raises(UsageError, match="frames was 100, is 50"):
-        curate(catalogue, world.classes, first, frames=50)
+        curate(job.catalogue, world.classes, job.folder, frames=50)
 
 
+@pytest.mark.parametrize("job", ["few"], indirect=True, scope="module")
 @pytest.mark.parametrize(
-    ("option", "value"), [("frames", 30), ("max_clips", 1), ("shards", 3), ("min_seconds", 11.5)]
+    ("option", "value"),
+    [
+        ("frames", 30),
+        ("max_clips", 1),
+        pytest.param("shards", 3, marks=pytest.mark.slow),
+        pytest.param("min_seconds", 11.5, marks=pytest.mark.slow),
+    ],
 )
 def test_another_setting_never_meets_a_stale_result(
-    world: World, few: Path, tmp_path: Path, option: str, value: int
+    world: World, job: Job, again: Path, option: str, value: int
 ):
-    shutil.copytree(few / "store", tmp_path / "store")
-    catalogue, seen = f"catalogue:{few / 'catalogue.csv'}", frames_classified()
-    curate(catalogue, world.classes, tmp_path, **{option: value})
-    fresh = tmp_path / "fresh"
-    curate(catalogue, world.classes, fresh, **{option: value})
-    assert bytes_of(tmp_path / "out") == bytes_of(fresh / "out")
-    assert bytes_of(tmp_path / "out") != bytes_of(few / "out")
+    seen = frames_classified()
+    curate(job.catalogue, world.classes, again, **{option: value})
+    fresh = again / "fresh"
+    curate(job.catalogue, world.classes, fresh, **{option: value})
+    assert bytes_of(again / "out") == bytes_of(fresh / "out")
+    assert bytes_of(again / "out") != bytes_of(job.folder / "out")
     assert (frames_classified() > seen) or option != "frames"
 
 
-def test_another_classifier_scans_anew(world: World, catalogue: str, again: Path):
+def test_another_classifier_scans_anew(world: World, job: Job, again: Path):
     other = again / "other.onnx"
     shutil.copy(MODEL, other)
     # The same weights with two labels exchanged, and with another mean: other answers.
     card = msgspec.json.decode(MODEL.with_suffix(".json").read_bytes())
     card["mean"] = [value + 0.2 for value in card["mean"]]
     other.with_suffix(".json").write_bytes(msgspec.json.encode(card))
-    curate(catalogue, world.classes, again, classifier=str(other))
+    curate(job.catalogue, world.classes, again, classifier=str(other))
     assert len(list((again / "store" / "scan").iterdir())) == 2
 
 
@@ -330,27 +360,25 @@ def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
 
 
 def test_a_run_that_the_disk_has_no_room_for_stops_unfinished_and_goes_on_when_it_has(
-    world: World, catalogue: str, first: Path, tmp_path: Path
+    world: World, job: Job, tmp_path: Path
 ):
-    sizes = sorted(file.stat().st_size for file in world.files.rglob("*") if file.is_file())
-    budget = sum(sizes[-3:])
+    budget = sum(sorted(job.sizes)[-2:])
     with pytest.raises(UsageError, match="no room for"):
-        curate(catalogue, world.classes, tmp_path, disk_budget=budget)
+        curate(job.catalogue, world.classes, tmp_path, disk_budget=budget)
     assert Store(tmp_path / "store").video_bytes() <= budget
     assert not (tmp_path / "out" / "manifest.json").exists()
-    curate(catalogue, world.classes, tmp_path)
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
-    assert outcomes_of(tmp_path / "out") == EXPECTED
+    curate(job.catalogue, world.classes, tmp_path)
+    assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
+    assert outcomes_of(tmp_path / "out") == job.expected
 
 
-@pytest.mark.parametrize("downloads", [1, 4])
+@pytest.mark.parametrize("downloads", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_with_keep_none_a_budget_for_few_videos_is_enough_for_all(
-    world: World, catalogue: str, first: Path, tmp_path: Path, downloads: int
+    world: World, job: Job, tmp_path: Path, downloads: int
 ):
-    largest = max(file.stat().st_size for file in world.files.rglob("*") if file.is_file())
-    options = {"keep": Keep.NONE, "disk_budget": 2 * largest, "downloads": downloads}
-    curate(catalogue, world.classes, tmp_path, **options)
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+    options = {"keep": Keep.NONE, "disk_budget": 2 * max(job.sizes), "downloads": downloads}
+    curate(job.catalogue, world.classes, tmp_path, **options)
+    assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
     assert Store(tmp_path / "store").video_bytes() == 0
 
 
@@ -358,11 +386,10 @@ def test_no_clip_waits_in_the_store_when_the_shards_are_written(first: Path):
     assert not [file for file in (first / "store" / "clips").rglob("*") if file.is_file()]
 
 
-@pytest.mark.parametrize("keep", [Keep.KEPT, Keep.NONE])
+@pytest.mark.parametrize("keep", [pytest.param(Keep.KEPT, marks=pytest.mark.slow), Keep.NONE])
 def test_a_shard_that_is_lost_is_written_again(
     world: World,
-    catalogue: str,
-    first: Path,
+    job: Job,
     runs: dict[Keep, Path],
     tmp_path: Path,
     keep: Keep,
@@ -371,11 +398,11 @@ def test_a_shard_that_is_lost_is_written_again(
     for name in ("parquet", "tfrecord"):
         for file in (tmp_path / "out" / "clips" / name).iterdir():
             file.unlink()
-        curate(catalogue, world.classes, tmp_path, keep=keep)
-        assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+        curate(job.catalogue, world.classes, tmp_path, keep=keep)
+        assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
     shutil.rmtree(tmp_path / "out" / "clips")
-    curate(catalogue, world.classes, tmp_path, keep=keep)
-    assert bytes_of(tmp_path / "out") == bytes_of(first / "out")
+    curate(job.catalogue, world.classes, tmp_path, keep=keep)
+    assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
 
 
 def test_a_local_file_that_has_changed_is_not_taken_for_the_one_that_was_found(
@@ -414,10 +441,10 @@ def test_a_folder_that_was_away_and_has_moved_is_found_again(world: World, tmp_p
     assert [outcome for outcome, _ in outcomes_of(tmp_path / "again").values()] == [Outcome.KEPT]
 
 
-def test_the_store_knows_videos_beyond_the_quota_too(world: World, catalogue: str, tmp_path: Path):
-    curate(catalogue, world.classes, tmp_path, per_class=1)
+def test_the_store_knows_videos_beyond_the_quota_too(world: World, job: Job, tmp_path: Path):
+    curate(job.catalogue, world.classes, tmp_path, per_class=1)
     curate("store", world.classes, tmp_path, out=tmp_path / "all")
-    assert {pair[0] for pair in outcomes_of(tmp_path / "all")} == {pair[0] for pair in EXPECTED}
+    assert {pair[0] for pair in outcomes_of(tmp_path / "all")} == {pair[0] for pair in job.expected}
 
 
 def test_the_quota_takes_the_first_of_the_catalogue(world: World, catalogue: str, tmp_path: Path):

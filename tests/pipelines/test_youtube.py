@@ -22,8 +22,6 @@ from videonet.schemas.reason import Policy
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 
-COUNT = 1_130  # videos, of which a good thousand have titles that name a class
-
 
 class World(NamedTuple):
     """A run over a site with every trouble there is, and the next run over the same."""
@@ -39,11 +37,12 @@ class World(NamedTuple):
     verdicts: list[Verdict]
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+@pytest.fixture(scope="module", params=[300, pytest.param(1_130, marks=pytest.mark.slow)])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Of 300 videos; of 1,130 a good thousand have titles that name a class."""
     folder = tmp_path_factory.mktemp("youtube")
     (folder / "classes.txt").write_text(CLASSES)
-    videos = make_videos(shared_films(tmp_path_factory.getbasetemp()), COUNT)
+    videos = make_videos(shared_films(tmp_path_factory.getbasetemp()), request.param)
     with VideoSite(videos) as site, installed(site):
         first = curate("youtube", folder / "classes.txt", folder)
         before = len(site.requests())
@@ -69,7 +68,7 @@ def test_each_verdict_is_the_one_that_its_cause_deserves(world: World):
         for video in world.videos.values()
         for target in video.names
     }
-    assert len({video_id for video_id, _ in due}) >= 1_000
+    assert len({video_id for video_id, _ in due}) >= 0.885 * len(world.videos)
     given = {
         (each.video.video_id, each.target_id): (each.outcome, each.reason)
         for each in world.verdicts
@@ -81,7 +80,7 @@ def test_each_verdict_is_the_one_that_its_cause_deserves(world: World):
 def test_every_condition_of_the_site_is_among_them(world: World):
     named = Counter(video.condition for video in world.videos.values() if video.names)
     assert set(named) == set(Condition)
-    assert min(named.values()) >= 5
+    assert min(named.values()) >= len(world.videos) // 200
 
 
 def test_the_accounts_balance(world: World):
@@ -104,7 +103,7 @@ def test_what_is_permanent_is_asked_once_and_by_no_later_run(world: World):
         and each.reason.policy is Policy.NEVER
         and not world.videos[each.video.video_id].condition.passes
     ]
-    assert len(permanent) > 400
+    assert len(permanent) > 0.354 * len(world.videos)
     assert {world.asked[video, "page"] for video in permanent} <= {0, 1}
     assert {world.asked_again[video, "page"] for video in permanent} == {0}
 

@@ -1,26 +1,21 @@
 """WordNet for tests: where nltk usually finds it, or in the test material beside the project."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import nltk
 import pytest
-
-from videonet.targets import wordnet as wordnet_module
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("VIDEONET_SHARED", ROOT.parent / "shared"))
 
 
 @pytest.fixture
-def nltk_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """nltk's search path, for this test alone; no WordNet is loaded yet, nor is it afterwards."""
-    path = list(nltk.data.path)
+def nltk_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """nltk's search path, for this test alone: no WordNet was read through it yet."""
+    path = [*nltk.data.path, str(tmp_path / "nowhere")]
     monkeypatch.setattr(nltk.data, "path", path)
-    wordnet_module._wordnet.cache_clear()
-    yield path
-    wordnet_module._wordnet.cache_clear()
+    return path
 
 
 @pytest.fixture

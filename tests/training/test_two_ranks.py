@@ -190,9 +190,7 @@ def kinds_of(device: str) -> tuple:
     )
     before = list(network.state_dict())
     synchronised(network, device)
-    norms = [
-        each for each in network.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)
-    ]
+    norms = [each for each in network.modules() if hasattr(each, "running_mean")]
     activations = [type(each.act).__name__ for each in norms if hasattr(each, "act")]
     return before, list(network.state_dict()), [type(each) for each in norms], activations
 

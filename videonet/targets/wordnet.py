@@ -63,7 +63,7 @@ def install(source: Path | None = None, target: Path | None = None) -> Path:
 
     with _LOCK:
         folder = wordnet_install.install(source, target)
-        _wordnet.cache_clear()
+        _reader.cache_clear()
     return folder
 
 
@@ -73,12 +73,19 @@ _NEEDED = (
 )
 
 
-@functools.cache
 def _wordnet() -> "Reader":
     """The reader of the installed WordNet. Hold the lock while using it."""
+    from videonet.targets.wordnet_install import search_path
+
+    return _reader(search_path())
+
+
+@functools.lru_cache(maxsize=1)
+def _reader(search_path: tuple[str, ...]) -> "Reader":
+    """The reader of the WordNet that nltk finds on its search path, opened once for each path."""
     from videonet.targets.wordnet_install import VERSION, Reader, find
 
-    place = find()
+    place = find(search_path)
     if place is None:
         raise WordNetMissingError(f"WordNet is needed and not installed; {_NEEDED}")
     try:

@@ -42,11 +42,16 @@ class Reader(WordNetCorpusReader):  # type: ignore[misc]
             return self.synset(name)
 
 
-def find() -> Any:
+def search_path() -> tuple[str, ...]:
+    """The folders in which nltk looks for data."""
+    return tuple(nltk.data.path)
+
+
+def find(search_path: tuple[str, ...]) -> Any:
     """What nltk's reader takes for the place of its files; None where WordNet is not installed."""
     for place in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
         with suppress(LookupError):
-            return nltk.data.find(place)
+            return nltk.data.find(place, list(search_path))
     return None
 
 
