@@ -1,13 +1,15 @@
 # make demo: the whole job, offline, on a small world of its own.
 # make demo-train: a network that is trained on what the demo made.
-# make test: everything that must hold.
+# make test: the fast tests, in less than eight minutes on two cores.
+# make test-slow: the slow ones: kills, learning, all real videos, several ranks.
+# make test-all: all of them, with many more drawn examples.
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
-.PHONY: demo demo-train test lint lock clean
+.PHONY: demo demo-train test test-slow test-all lint lock clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -30,8 +32,17 @@ demo-train: $(VENV)/.with-torch
 	  --set train.epochs=8
 
 # One process more than there are cores: tests wait for servers, and for runs of their own.
+PYTEST = $(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) \
+  --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.with-torch
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m 'not slow'
+
+test-slow: $(VENV)/.with-torch
+	$(PYTEST) -m slow
+
+test-all: $(VENV)/.with-torch
+	$(PYTEST) --hypothesis-profile thorough
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .

@@ -89,7 +89,8 @@ class VideoServer:
 
     `behaviours` are by path below the folder, without a leading slash; the path needs no file.
     Every answer waits `delay` seconds, and gives its connection `bytes_per_second` at most. Without
-    `ranges`, every answer is a whole file.
+    `ranges`, every answer is a whole file. A subclass of `Handler` may answer instead: `handler`
+    makes one from this server and from what http.server hands to its handlers.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class VideoServer:
         delay: float = 0,
         bytes_per_second: int | None = None,
         ranges: bool = True,
+        handler: Callable[..., "Handler"] | None = None,
     ) -> None:
         self.folder = folder.resolve()
         self.behaviours = dict(behaviours or {})
@@ -110,7 +112,7 @@ class VideoServer:
         self._log: list[Request] = []
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._http = _Server(("127.0.0.1", 0), partial(_Handler, self))
+        self._http = _Server(("127.0.0.1", 0), partial(handler or Handler, self))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -204,57 +206,61 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection as the server's `behaviours` say, and logs them."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def __init__(self, server: VideoServer, *args: Any) -> None:
-        self._site = server
+        self.site = server
         super().__init__(*args)
 
     def do_GET(self) -> None:
+        """Answers a request for a file."""
         path = unquote(urlsplit(self.path).path).lstrip("/")
-        behaviour = self._site.behaviours.get(path)
+        behaviour = self.site.behaviours.get(path)
         request = Request(time.monotonic(), self.command, path, self.headers.get("Range"))
-        self._index, nth = self._site.arrive(request)
+        self.index, nth = self.site.arrive(request)
         try:
             self._answer(path, behaviour, nth)
         finally:
-            self._site.end(self._index)
+            self.site.end(self.index)
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
     def _answer(self, path: str, behaviour: Behaviour | None, nth: int) -> None:
-        self._wait(self._site.delay)
+        self.wait(self.site.delay)
         match behaviour:
             case Status(status, times, retry_after) if times is None or nth <= times:
-                self._send_status(status, {"Retry-After": retry_after})
+                self.send_status(status, {"Retry-After": retry_after})
                 return
             case Redirect(to, status):
-                self._send_status(status, {"Location": to if "://" in to else f"/{quote(to)}"})
+                self.send_status(status, {"Location": to if "://" in to else f"/{quote(to)}"})
                 return
             case Delay(seconds):
-                self._wait(seconds)
+                self.wait(seconds)
             case Hold(until):
                 while not until.is_set():
-                    self._wait(0.02)
+                    self.wait(0.02)
             case Cut(_, times) if times is not None and nth > times:
                 behaviour = None
-        file = (self._site.folder / path).resolve()
-        if file.is_file() and file.is_relative_to(self._site.folder):
-            self._send_file(file, behaviour)
+        file = (self.site.folder / path).resolve()
+        if file.is_file() and file.is_relative_to(self.site.folder):
+            self.send_file(file, behaviour)
         else:
-            self._send_status(HTTPStatus.NOT_FOUND)
+            self.send_status(HTTPStatus.NOT_FOUND)
 
-    def _send_file(self, file: Path, behaviour: Behaviour | None) -> None:
+    def send_file(self, file: Path, behaviour: Behaviour | None) -> None:
+        """Answers with a file, or with the range of it that was asked for."""
         stat = file.stat()
         etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}"'
-        ranges = self._site.ranges and not isinstance(behaviour, NoRanges)
+        ranges = self.site.ranges and not isinstance(behaviour, NoRanges)
         unchanged = self.headers.get("If-Range", etag) == etag
         part = _part(self.headers.get("Range"), stat.st_size) if ranges and unchanged else None
         if part is not None and not part:
             whole = {"Content-Range": f"bytes */{stat.st_size}"}
-            self._send_status(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, whole)
+            self.send_status(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, whole)
             return
         headers: dict[str, object] = {
             "Content-Type": CONTENT_TYPES.get(file.suffix, "application/octet-stream"),
@@ -273,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
                 headers |= {"Content-Length": len(span) + by, "Connection": "close"}
             case _:
                 headers["Content-Length"] = len(span)
-        self._send_headers(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT, headers)
+        self.send_headers(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT, headers)
         self._send_body(file, span, behaviour)
 
     def _send_body(self, file: Path, span: range, behaviour: Behaviour | None) -> None:
@@ -282,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
         chunked = behaviour == NoLength(chunked=True)
         if isinstance(behaviour, Cut | Hang):
             span = span[: behaviour.after]
-        speed = self._site.bytes_per_second
+        speed = self.site.bytes_per_second
         if isinstance(behaviour, Bandwidth):
             speed = behaviour.bytes_per_second
         size = min(BLOCK, speed // 20 + 1) if speed else BLOCK
@@ -293,12 +299,12 @@ class _Handler(BaseHTTPRequestHandler):
                 if speed:
                     now = time.monotonic()
                     due = max(due, now - CATCH_UP) + len(block) / speed
-                    self._wait(due - now)
+                    self.wait(due - now)
                 self._send_block(source, block, chunked=chunked)
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
         if isinstance(behaviour, Hang):
-            self._site.closing.wait()
+            self.site.closing.wait()
         if isinstance(behaviour, Cut | Hang):
             self.close_connection = True
 
@@ -306,7 +312,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._has_hung_up():
             raise ConnectionResetError
         # Before, so that the log does not lag behind the client; what was not sent is taken back.
-        self._site.answer(self._index, sent=len(block))
+        self.site.answer(self.index, sent=len(block))
         left = len(block)
         try:
             if chunked:
@@ -318,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
             while left and (sent := os.sendfile(to, of, block.stop - left, left)):
                 left -= sent
         finally:
-            self._site.answer(self._index, sent=-left)
+            self.site.answer(self.index, sent=-left)
 
     def _has_hung_up(self) -> bool:
         """Whether the client has closed its end: to send first would be the way to find out."""
@@ -327,25 +333,27 @@ class _Handler(BaseHTTPRequestHandler):
         except BlockingIOError:
             return False
 
-    def _send_status(self, status: int, headers: Mapping[str, object] | None = None) -> None:
+    def send_status(self, status: int, headers: Mapping[str, object] | None = None) -> None:
+        """Answers with a status, and a page that says no more."""
         body = f"<!doctype html><title>{status}</title><p>{status}\n".encode()
         page = {"Content-Type": CONTENT_TYPES[".html"], "Content-Length": len(body)}
-        self._send_headers(status, page | dict(headers or {}))
+        self.send_headers(status, page | dict(headers or {}))
         if self.command != "HEAD":
-            self._site.answer(self._index, sent=len(body))
+            self.site.answer(self.index, sent=len(body))
             self.wfile.write(body)
 
-    def _send_headers(self, status: int, headers: Mapping[str, object]) -> None:
-        self._site.answer(self._index, status=int(status))
+    def send_headers(self, status: int, headers: Mapping[str, object]) -> None:
+        """Sends and logs what an answer begins with; a header of None is left out."""
+        self.site.answer(self.index, status=int(status))
         self.send_response(status)
         for name, value in headers.items():
             if value is not None:
                 self.send_header(name, str(value))
         self.end_headers()
 
-    def _wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
         """Sleeps; the server's end is the end of the answer too."""
-        if seconds > 0 and self._site.closing.wait(seconds):
+        if seconds > 0 and self.site.closing.wait(seconds):
             raise ConnectionAbortedError
 
     def log_message(self, *_: object) -> None:

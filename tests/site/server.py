@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from demo.behaviours import Status
 from demo.odd_files import truncate, write_page
-from demo.server import Request, VideoServer, _Handler
+from demo.server import Handler, Request, VideoServer
 from tests.site.index import Index, by_words
 from tests.site.pages import BOT_CHECK, UNAVAILABLE, entry, page
 from tests.site.records import Condition, Format, SiteVideo
@@ -75,8 +75,9 @@ class VideoSite:
         self._suspicious = False
         self._folder = TemporaryDirectory()
         # It finds no file by itself: the handler below does.
-        self._server = VideoServer(Path(self._folder.name), delay=delay)
-        self._server._http.RequestHandlerClass = partial(_SiteHandler, self)
+        self._server = VideoServer(
+            Path(self._folder.name), delay=delay, handler=partial(_SiteHandler, self)
+        )
 
     @property
     def address(self) -> str:
@@ -195,12 +196,12 @@ class VideoSite:
                 return media.file
 
 
-class _SiteHandler(_Handler):
+class _SiteHandler(Handler):
     """The demo's, for how files are sent and requests are logged; what is sent is said here."""
 
-    def __init__(self, site: VideoSite, *args: Any) -> None:
-        self._videos = site
-        super().__init__(site._server, *args)
+    def __init__(self, videos: VideoSite, *args: Any) -> None:
+        self._videos = videos
+        super().__init__(*args)
 
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         url = urlsplit(self.path)
@@ -225,12 +226,12 @@ class _SiteHandler(_Handler):
             headers=dict(self.headers.items()),
         )
         with self._videos._counted(kind):
-            self._index, _ = self._site.arrive(request)
+            self.index, _ = self.site.arrive(request)
             refusal = self._videos._refuses()
-            self._wait(self._site.delay)
+            self.wait(self.site.delay)
             known = self._videos.videos.get(video or "")
             if refusal is not None:
-                self._send_status(refusal.status, {"Retry-After": refusal.retry_after})
+                self.send_status(refusal.status, {"Retry-After": refusal.retry_after})
             elif kind == "search":
                 self._send_search(asked.get("q", ""), int(asked.get("page", 1)))
             elif kind == "page":
@@ -238,7 +239,7 @@ class _SiteHandler(_Handler):
             elif kind == "media" and known is not None:
                 self._send_media(known, wanted)
             else:
-                self._send_status(HTTPStatus.NOT_FOUND)
+                self.send_status(HTTPStatus.NOT_FOUND)
 
     do_HEAD = do_GET  # noqa: N815 - likewise
 
@@ -260,9 +261,9 @@ class _SiteHandler(_Handler):
         troubled = not video.condition.passes or site._troubles(video)
         match video.condition:
             case Condition.RATE_LIMITED_THEN_FINE if troubled:
-                self._send_status(HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": video.retry_after})
+                self.send_status(HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": video.retry_after})
             case Condition.SERVER_ERROR_THEN_FINE if troubled:
-                self._send_status(HTTPStatus.SERVICE_UNAVAILABLE)
+                self.send_status(HTTPStatus.SERVICE_UNAVAILABLE)
             case _:
                 self._send_json(page(video, site.address, troubled=troubled))
 
@@ -270,16 +271,16 @@ class _SiteHandler(_Handler):
         formats = video.film.formats if video.film else ()
         media = next((each for each in formats if f"{each.id}.{each.ext}" == wanted), None)
         if video.condition is Condition.MEDIA_FORBIDDEN:
-            self._send_status(HTTPStatus.FORBIDDEN)
+            self.send_status(HTTPStatus.FORBIDDEN)
         elif media is None or video.condition is Condition.MEDIA_GONE:
-            self._send_status(HTTPStatus.NOT_FOUND)
+            self.send_status(HTTPStatus.NOT_FOUND)
         else:
-            self._send_file(self._videos._file(video, media), None)
+            self.send_file(self._videos._file(video, media), None)
 
     def _send_json(self, content: Mapping[str, Any]) -> None:
         body = json.dumps(content).encode()
         headers = {"Content-Type": "application/json", "Content-Length": len(body)}
-        self._send_headers(HTTPStatus.OK, headers)
+        self.send_headers(HTTPStatus.OK, headers)
         if self.command != "HEAD":
-            self._site.answer(self._index, sent=len(body))
+            self.site.answer(self.index, sent=len(body))
             self.wfile.write(body)

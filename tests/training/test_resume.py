@@ -100,6 +100,7 @@ def rank(number: int, ranks: int, port: int, data: Path, run: Path) -> None:
     train(quick("train.batch=6", "train.epochs=2.3"), data, run)
 
 
+@pytest.mark.slow
 def test_three_ranks_go_on_to_the_last_bit_too(data, tmp_path):
     run = tmp_path / "run"
     trained_by(3, data, run)

@@ -180,6 +180,7 @@ def test_two_processes_do_not_train_in_one_folder(data, tmp_path):
         train(CONFIG, data, tmp_path)
 
 
+@pytest.mark.slow
 def test_torchrun_starts_two_ranks_that_leave_one_log_and_one_network(data, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     ranks = ["--nproc-per-node=2", "-m", "videonet.training.train"]

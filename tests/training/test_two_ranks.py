@@ -22,6 +22,8 @@ from videonet.training.methods.vito import vito_loss  # noqa: E402
 from videonet.training.models.network import Network, PerView  # noqa: E402
 from videonet.training.models.sync_batchnorm import AllReduceBatchNorm, synchronised  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RANKS = 2
 STEPS = 2
 
