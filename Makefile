@@ -49,7 +49,7 @@ lint: $(VENV)/.with-torch
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Resolve anew, for every platform and extra, after a change to pyproject.toml.
+# Resolve again, for every platform and extra, after a change to pyproject.toml.
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile pyproject.toml --extra dev --extra train --extra youtube --universal \
 	  --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \

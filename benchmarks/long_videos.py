@@ -172,7 +172,7 @@ def _pictures(kind: str) -> Iterator[npt.NDArray[np.uint8]]:
     width, height = SIZE
     scene = Scene(kind, SIZE, seed="long")
     generator = np.random.default_rng(SHOWN.index(kind))
-    # Drawn once, and shifted anew for every frame.
+    # Drawn once, and shifted again for every frame.
     noise = generator.normal(0, NOISE, (2 * height, 2 * width, 1)).astype(np.int16)
     for number in range(FRAMES):
         top, left = generator.integers((height, width))

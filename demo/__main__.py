@@ -72,7 +72,7 @@ def _curate(console: Console, world: World) -> int:
         *("--classifier", _shown(MODEL)),
         *("--store", str(FOLDER / "store")),
         *("--out", str(FOLDER / "out")),
-        # The server is our own: nobody minds.
+        # The server is our own.
         *("--requests-per-second", "100"),
     ]
     console.print(f"[bold]$ {_shown(VIDEONET)} {' '.join(arguments)}[/bold]")

@@ -42,8 +42,8 @@ def is_creative_commons(licence: str | None) -> bool:
     """Whether `licence` names a Creative Commons licence, CC0, or the public domain.
 
     All of them count, also those that forbid commercial use or adaptations (NC, ND): the text is
-    kept, so whoever needs less can select further. What is unclear does not count, nor "No known
-    copyright restrictions" and "United States government work", which hold in some countries.
+    kept, so a reader who needs less can select further. What is unclear does not count, nor "No
+    known copyright restrictions" and "United States government work", which hold in some countries.
     """
     text = unicodedata.normalize("NFKC", licence or "").casefold()
     words = " ".join(re.findall(r"[^\W_]+", text))

@@ -17,7 +17,7 @@ Device = Literal["cpu", "cuda"]
 _PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": [
-        # The default search times all algorithms in every process anew: the choice is chance.
+        # The default search times all algorithms in every process again: the choice is chance.
         # TF32 would keep 10 of a float's 23 bits.
         ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}),
         "CPUExecutionProvider",

@@ -49,7 +49,7 @@ def withdraw(
 
 
 def _account(out: Path, done: TakenOut) -> list[str]:
-    """What was done, and what is left for whoever asked for it."""
+    """What was done, and what is left to do for the user."""
     lines = [
         f"{video.video_key} ({video.video_id!r}) "
         + ("is withdrawn." if video.video_key in done.new else "was withdrawn already.")

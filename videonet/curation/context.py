@@ -41,7 +41,7 @@ class ReadContext:
         self.cut_key = self.clip_settings.key
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}
-        # keys of videos that nobody may have, as this store or this data set was told
+        # keys of videos that were withdrawn from this store or this data set
         self.withdrawn = frozenset(
             each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
         )
@@ -86,7 +86,7 @@ class RunContext(ReadContext):
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
         self.web = Web(pace, access_of(plan.run_id), plan.downloads, stop=self.stop)
-        # What takes the processor does so here: so many at once, whoever asks.
+        # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)
         limit = plan.disk_budget
         used = 0 if limit is None else self.store.video_bytes()

@@ -3,7 +3,7 @@
 STORE/progress/<run>/<host>-<pid>.json   what a process has done since the run was last begun
 STORE/progress/<run>/earlier.json        what the stages cost before: of interrupted attempts
 
-So whoever can read the store can see how far a run is, on whatever runner. Nothing that a data
+So every reader of the store can see how far a run is, on any runner. Nothing that a data
 set is made of depends on these counts.
 """
 
@@ -80,7 +80,7 @@ def rate_of(processes: Iterable[ProcessProgress]) -> float | None:
 
 
 def seconds_left(done: int, pairs: int, rate: float | None) -> float | None:
-    """How long the rest of `pairs` will take at a `rate` of pairs a second; None: nobody knows."""
+    """How long the rest of `pairs` will take at a `rate` of pairs a second; None: not known."""
     return (pairs - done) / rate if rate and done < pairs else None
 
 
@@ -137,7 +137,7 @@ class Progress:
     """Counts what this process does of one run, for all its threads.
 
     With `begin`, or else with the first thing that is counted, a thread begins to write the counts
-    to the store. It ends with `end`, when the run is finished, when the run was begun anew
+    to the store. It ends with `end`, when the run is finished, when the run was begun again
     elsewhere, or with the process.
     """
 
@@ -310,7 +310,7 @@ class Progress:
         going_on = self._say()
         said = time.monotonic()
         while going_on and not self._over.wait(SAY_EVERY):
-            # On a cluster nobody tells a process that the run is finished.
+            # On a cluster, nothing tells a process that the run is finished.
             finished = self._output.manifest() is not None
             if finished or self._changed or time.monotonic() - said >= SIGN_OF_LIFE:
                 going_on = self._say() and not finished
@@ -319,7 +319,7 @@ class Progress:
     def _say(self) -> bool:
         """Write the counts; False, and nothing is written, where what was said is gone.
 
-        Somebody has begun the run anew then, or another one over OUT, and no longer asks for it.
+        The run was begun again then, or another one over OUT, and no longer asks for it.
         """
         # What cannot be written now will be the next time; no run fails for its counters.
         with suppress(OSError):

@@ -248,7 +248,7 @@ def _as_cut(cut: Cut | None) -> Decision | None:
 
 
 def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:
-    """Whether a licence is stated that is not Creative Commons, or nobody states any."""
+    """Whether a licence is stated that is not Creative Commons, or none is stated."""
     licence = stated_licence(candidate, fetch)
     return licence is not None and not is_creative_commons(licence)
 

@@ -60,7 +60,7 @@ class Lock:
     def rows(self) -> Iterator[LockedVideo]:
         """The videos, in order.
 
-        Whoever wrote the file, each is named after where it is. Raises UsageError for a file that
+        Each video is named after where it is. Raises UsageError for a file that
         was damaged, or says of the data set or of a video what cannot be.
         """
         shards = self.shards

@@ -57,7 +57,7 @@ def rewrite_shard(
             videos={each.origin.video_key: each.sha256 for each in members},
             spans=spans.noted(),
         )
-        # Before the files are in their places, so that whoever goes on from here knows them.
+        # Before the files are in their places, so that a call that goes on from here knows them.
         output.write_shard_state(index, state)
         promote(output, state.files)
     output.write_verdicts(index, shards, verdicts)
@@ -76,7 +76,7 @@ def files_of(output: DatasetDir, manifest: Manifest, shards: int, index: int) ->
 
 
 def _withdrawn(verdict: Verdict) -> Verdict:
-    """The verdict on a video that nobody may have, as a run would decide it.
+    """The verdict on a withdrawn video, as a run would decide it.
 
     What the source said of it and what was measured stay: the account of the candidates must
     still show what was asked for, and what was taken out.
@@ -98,7 +98,7 @@ def _published(
     members = members_of(verdicts, targets)
     return ShardState(
         digest=digest_of("", formats, shards, members),
-        cut_key="",  # how it was cut is not known: a run over OUT cuts anew, as it would without
+        cut_key="",  # how it was cut is not known: a run over OUT cuts the videos again
         files=_listed(manifest, shards, index),
         videos={each.origin.video_key: each.sha256 for each in members},
     )

@@ -77,7 +77,7 @@ def _check_files(
 ) -> None:
     """Whether the manifest lists what must be there, and nothing else lies beside it.
 
-    A trainer opens a folder as a whole: a file that nobody accounts for would be read, too.
+    A trainer opens a folder as a whole: a file that the manifest does not list would be read, too.
     """
     formats = manifest.settings.formats
     due = {

@@ -46,7 +46,7 @@ class TakenOut:
     new: frozenset[str]
     verdicts: int
     clips: int
-    # shards that were written anew, each in all formats, and how many OUT has
+    # shards that were rewritten, each in all formats, and how many OUT has
     rewritten: int
     shards: int
     # whether OUT/report, which may show the videos, was deleted

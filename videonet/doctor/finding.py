@@ -35,13 +35,13 @@ class Finding:
 
 
 def begun(look: Callable[[], T]) -> "Future[T]":
-    """Begin to look, in a thread that nobody has to wait for."""
+    """Begin to look, in a thread of its own, which no caller waits for."""
     future: Future[T] = Future()
 
     def work() -> None:
         try:
             future.set_result(look())
-        except BaseException as error:  # noqa: BLE001  # for whoever asks for the result
+        except BaseException as error:  # noqa: BLE001  # for the caller that asks for the result
             future.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()

@@ -53,7 +53,7 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     # Of another store we know nothing, and may not touch it.
     known = before is not None and before.store == plan.store and before.run_id != plan.run_id
     progress.begin_anew(store, plan.run_id, before.run_id if before and known else None)
-    # Now, so that whoever looks at a run that goes on knows which one it is.
+    # Now, so that `videonet status` knows which run is at work.
     output.write_run_facts(facts)
     options = _Options(list(beam_options))
     runner = runner_of(beam_options, local=plan.local)

@@ -50,7 +50,7 @@ def _check(beam_options: Sequence[str]) -> None:
 
     parser.error = refuse
     _, unknown = parser.parse_known_args(list(beam_options))
-    # What follows an option that nobody knows may be its value, and a secret.
+    # What follows an unknown option may be its value, and a secret.
     options = [each.partition("=")[0] for each in unknown if each.startswith("-")]
     named = options or [Redaction().redacted(each) for each in unknown]
     if named:

@@ -1,6 +1,6 @@
 """The access that this process was entrusted with. It travels in no plan and no job graph.
 
-On machines that a runner starts, nobody hands it over: they find it in a file of their own, TOML
+On machines that a runner starts, nothing hands it over: they find it in a file of their own, TOML
 with the names of the options, that the environment variable VIDEONET_ACCESS names.
 """
 

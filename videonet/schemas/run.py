@@ -83,6 +83,6 @@ class ShardState(Record, frozen=True, kw_only=True):
     files: tuple[Shard, ...]
     # content of each video whose clips are in it, by video_key
     videos: dict[str, str]
-    # where the clips of each video begin and end, by video_key, so that nobody has to read the
-    # files again for it; None: not known
+    # where the clips of each video begin and end, by video_key, so that no reader has to open the
+    # shard for it; None: not known
     spans: dict[str, tuple[Span, ...]] | None = None

@@ -306,7 +306,7 @@ def _in_batches(lines: Iterator[Mapping[str, Any]]) -> Iterator[_Lines]:
 def _duration(value: Any) -> float | None:
     """Seconds, from a number or from a text such as "83", "1:23" or "PT1M23S"; None: unknown.
 
-    Nothing lasts 0 s or less: whoever wrote that did not know.
+    Nothing lasts 0 s or less: the value stands for an unknown length.
     """
     text = _text(value)
     seconds = None if text is None else parse_duration(text)

@@ -64,7 +64,7 @@ class Folder:
     def _row(self, rank: int, path: str) -> Row:
         info = self._info(self.folder / path)
         duration = info.get("duration")
-        # Nothing lasts 0 s: whoever wrote that did not know.
+        # Nothing lasts 0 s: the value stands for an unknown length.
         if not isinstance(duration, int | float) or not 0 < duration < math.inf:
             duration = None
         video = VideoInfo(

@@ -261,7 +261,7 @@ def _text(value: Any) -> str | None:
 
 
 def _seconds(value: Any) -> float | None:
-    """Nothing lasts 0 s: whoever wrote that did not know."""
+    """Nothing lasts 0 s: the value stands for an unknown length."""
     if not isinstance(value, int | float) or not 0 < value < math.inf:
         return None
     return float(value)

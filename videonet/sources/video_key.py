@@ -1,4 +1,4 @@
-"""One name for one video, whoever found it: the key under which the store keeps it."""
+"""One name for one video, whichever source found it: the key under which the store keeps it."""
 
 import functools
 import hashlib

@@ -24,8 +24,8 @@ def small_rgb(
     """The frame as uint8 RGB [height, width, 3] after so many quarter turns counterclockwise.
 
     Colours are those that the frame says it has: their matrix and range (BT.601 of limited range
-    where it says nothing), where colour lies between the pixels. `reformatter` is best kept for the
-    next frame, and is nobody else's meanwhile. Raises av.FFmpegError for what cannot be converted.
+    where it says nothing), where colour lies between the pixels. Keep `reformatter` for the next
+    frame; no other thread may use it meanwhile. Raises av.FFmpegError for what cannot be converted.
     """
     if frame.interlaced_frame or any(each.bits < 8 for each in frame.format.components):
         frame = _plain(frame)

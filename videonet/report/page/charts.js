@@ -19,7 +19,7 @@ const STEPS = [
 /** Rows of a funnel: a bar for each step, and what is left of the step before it. */
 function funnelOf(funnel) {
   // Where far more titles are looked at than name a class, their bar is cut off: the others stay
-  // long enough to be compared. Where nobody searched, titles are null, which counts as 0.
+  // long enough to be compared. Where nothing was searched, titles are null, which counts as 0.
   const { titles, matched } = funnel;
   const scale = Math.max(titles < 2 * matched ? titles : matched, matched, 1);
   const known = STEPS.filter(([step]) => funnel[step] !== null);

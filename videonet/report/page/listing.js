@@ -61,7 +61,7 @@ function listing({ place, noun, columns, rows, attributes, texts, details, shown
     return (sort.descending ? -order : order) || a.index - b.index;
   }
 
-  /** Draws the rows anew, the first `most` of them. */
+  /** Draws the rows again, the first `most` of them. */
   function draw(most = FIRST) {
     limit = most;
     const sought = folded(field.value.trim());

@@ -67,7 +67,7 @@ class _Evidence:
     scan: Scan | None = None
     # RGB, by index among the first frames
     thumbnails: dict[int, Image.Image] = field(default_factory=dict)
-    # why there is no scan; None: there is one, or nobody expects one
+    # why there is no scan; None: there is one, or none is expected
     note: str | None = None
 
 

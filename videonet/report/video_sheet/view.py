@@ -51,7 +51,7 @@ class ClipView:
     height: int
     labels: tuple[str, ...]
     frames: tuple[FrameView, ...]
-    # what the trainer would see of the clip; empty if nobody asked for the training views
+    # what the trainer would see of the clip; empty without --training-views
     windows: tuple[Views, ...]
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class BufferPool:
-    """Memory that is handed out again once nobody has a tensor in it any more."""
+    """Memory that is handed out again once no tensor lies in it any more."""
 
     def __init__(self) -> None:
         self._free: list[NDArray[np.uint8]] = []
