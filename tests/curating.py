@@ -9,7 +9,8 @@ from demo.train_classifier import MODEL
 from tests.patience import PATIENCE
 from videonet.curation.context import open_classifier, open_context
 from videonet.execution.execute import execute
-from videonet.execution.prepare import NO_ACCESS, prepare
+from videonet.execution.prepare import prepare
+from videonet.fetch.credentials import NO_CREDENTIALS
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.option import options_from
@@ -48,11 +49,11 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "per_host": 8,
     }
     values = {**given, **options, "source": source, "targets": targets}
-    access = values.pop("access", NO_ACCESS)
+    credentials = values.pop("credentials", NO_CREDENTIALS)
     asked, run = options_of(values)
     with (
         exclusive_lock(Path(run.store), Path(run.out)),
-        open_context(prepare(asked, run, access)) as context,
+        open_context(prepare(asked, run, credentials), credentials) as context,
     ):
         manifest = execute(context, graph)
     assert manifest is not None

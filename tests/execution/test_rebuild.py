@@ -116,7 +116,7 @@ def rebuild(lock: Path, folder: Path, **options: Any) -> Manifest:
     run = run_in(folder, **options)
     with (
         exclusive_lock(Path(run.store), Path(run.out)),
-        open_context(prepare_rebuild(read_lock(lock), asked, run)) as context,
+        open_context(*prepare_rebuild(read_lock(lock), asked, run)) as context,
     ):
         manifest = execute(context, graph)
     assert manifest is not None
@@ -456,10 +456,10 @@ def test_the_formats_that_were_downloaded_are_asked_for_again(made: Made, tmp_pa
     rewritten(lock, settings=msgspec.json.encode(settings))
     run = run_in(tmp_path)
     with exclusive_lock(Path(run.store), Path(run.out)):
-        plan = prepare_rebuild(read_lock(lock), RebuildOptions(), run)
+        plan, credentials = prepare_rebuild(read_lock(lock), RebuildOptions(), run)
     assert plan.settings.video_format == said
-    with open_context(plan) as context:
-        assert context.web.access.options == asked
+    with open_context(plan, credentials) as context:
+        assert context.web.credentials.options == asked
 
 
 # Interrupted.

@@ -15,7 +15,7 @@ from tests.site import CLASSES, Condition, SiteVideo, VideoSite, environment, sh
 from videonet.curation.context import open_context
 from videonet.errors import UsageError
 from videonet.execution.prepare import prepare
-from videonet.fetch.credentials import Access
+from videonet.fetch.credentials import Credentials
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
 
@@ -103,7 +103,7 @@ def test_no_secret_is_said_or_written_anywhere(tmp_path: Path, site: VideoSite):
             assert secret not in text, (place, secret)
 
 
-ACCESS = Access(
+CREDENTIALS = Credentials(
     proxies=(f"http://someone:{PASSWORD}@127.0.0.1:9",),
     options={"password": ACCOUNT, "username": "someone"},
 )
@@ -124,17 +124,17 @@ def test_options_that_may_be_secret_are_not_shown():
 
 
 def test_no_secret_is_in_a_plan_or_a_job_graph(asked: tuple[CurateOptions, RunOptions]):
-    plan = prepare(*asked, ACCESS)
+    plan = prepare(*asked, CREDENTIALS)
     assert not any(secret in plan.to_json().decode() for secret in SECRETS)
     pipeline = beam.Pipeline()
-    with open_context(plan):
+    with open_context(plan, CREDENTIALS):
         graph(pipeline, plan)
-    # It pickles all that its stages hold, and an Access refuses to be pickled.
+    # It pickles all that its stages hold, and credentials refuse to be pickled.
     assert pipeline.to_runner_api().components.transforms
-    with pytest.raises(RuntimeError, match="holds secrets"):
-        pipeline | beam.Map(lambda _, access=ACCESS: access)
+    with pytest.raises(RuntimeError, match="hold secrets"):
+        pipeline | beam.Map(lambda _, held=CREDENTIALS: held)
 
 
 def test_a_job_for_other_machines_is_not_given_secrets(asked: tuple[CurateOptions, RunOptions]):
     with pytest.raises(UsageError, match=r"no job graph should carry.*VIDEONET_ACCESS"):
-        prepare(*asked, ACCESS, ("--runner=DataflowRunner",))
+        prepare(*asked, CREDENTIALS, ("--runner=DataflowRunner",))

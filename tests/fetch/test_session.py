@@ -12,7 +12,7 @@ from demo.server import VideoServer
 from tests.fetch.forwarding import ForwardProxy
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
-from videonet.fetch.credentials import Access
+from videonet.fetch.credentials import Credentials
 from videonet.fetch.failure import FetchError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace, host_of
@@ -93,7 +93,7 @@ def test_the_users_file_of_cookies_is_read_and_never_written(tmp_path: Path):
         "# Netscape HTTP Cookie File\n.youtube.com\tTRUE\t/\tFALSE\t2147483647\tSID\tvalue\n"
     )
     before = file.read_bytes()
-    web = Web(access=Access(cookies=file))
+    web = Web(credentials=Credentials(cookies=file))
     with session(web) as ours:
         assert [each.value for each in ours.cookiejar] == ["value"]
         ours.cookiejar.set_cookie(next(iter(ours.cookiejar)))
@@ -115,7 +115,7 @@ def test_a_proxy_that_wants_another_password_rests_and_the_attempt_is_repeated_t
     fine = SiteVideo("abcdefghijk", "A balloon")
     with VideoSite([fine]) as site, ForwardProxy(407) as bad, ForwardProxy() as good:
         proxies = (f"http://{bad.place}", f"http://{good.place}")
-        web = Web(access=Access(proxies=proxies))
+        web = Web(credentials=Credentials(proxies=proxies))
         with session(web) as ours, pytest.raises(FetchError) as caught, ours.outcome():
             ours.urlopen(site.url(fine.id))
         assert caught.value.reason is Reason.NETWORK

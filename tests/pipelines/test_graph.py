@@ -24,7 +24,7 @@ from demo.world import World
 from tests.curating import outcomes_of
 from tests.fetch.padding import pad
 from videonet.curation.context import open_context
-from videonet.execution.prepare import NO_ACCESS, make_plan, prepare
+from videonet.execution.prepare import make_plan, prepare
 from videonet.pipelines.curate import curate
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Plan
@@ -121,7 +121,6 @@ def test_only_a_cluster_that_scans_on_gpus_takes_the_steps_apart(
             msgspec.structs.replace(run, device=device),
             plan.settings,
             store,
-            NO_ACCESS,
             local=local,
         ).form
         for device in ("cpu", "cuda")

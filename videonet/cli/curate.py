@@ -40,17 +40,20 @@ def curate(
         from videonet.curation.context import open_context
         from videonet.execution.execute import execute, hosts_no_longer_asked
         from videonet.execution.prepare import prepare
-        from videonet.fetch.credentials import access_from
+        from videonet.fetch.credentials import credentials_from
         from videonet.pipelines.curate import curate as graph
         from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.locks import exclusive_lock
 
         options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
         given = options_from(AccessOptions, values)
-        access = access_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
+        credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
         with exclusive_lock(Path(run.store), Path(run.out)):
-            plan = prepare(options, run, access, beam_options or ())
-            with open_context(plan) as at_work, progress_line(console, at_work.progress):
+            plan = prepare(options, run, credentials, beam_options or ())
+            with (
+                open_context(plan, credentials) as at_work,
+                progress_line(console, at_work.progress),
+            ):
                 manifest = execute(at_work, graph, beam_options or ())
     if manifest is None:
         console.print("The job was handed to its runner.")

@@ -50,7 +50,7 @@ def rebuild(
         from videonet.dataset.rebuild_diff import compared, other_versions
         from videonet.execution.execute import execute, hosts_no_longer_asked
         from videonet.execution.rebuild import prepare_rebuild
-        from videonet.fetch.credentials import access_from
+        from videonet.fetch.credentials import credentials_from
         from videonet.fetch.options import options_of
         from videonet.pipelines.curate import curate as graph
         from videonet.storage.dataset_dir import DatasetDir
@@ -58,10 +58,12 @@ def rebuild(
 
         options, run = options_from(RebuildOptions, values), options_from(RunOptions, values)
         given = options_from(AccessOptions, values)
-        access = access_from(given, options_of(given.yt_dlp_option, from_command_line=True))
+        credentials = credentials_from(
+            given, options_of(given.yt_dlp_option, from_command_line=True)
+        )
         opened = read_lock(lock)
         with exclusive_lock(Path(run.store), Path(run.out)):
-            plan = prepare_rebuild(opened, options, run, access)
+            plan, credentials = prepare_rebuild(opened, options, run, credentials)
             others = other_versions(opened)
             if others:
                 console.print(
@@ -70,7 +72,10 @@ def rebuild(
                     soft_wrap=True,
                     markup=False,
                 )
-            with open_context(plan) as context, progress_line(console, context.progress):
+            with (
+                open_context(plan, credentials) as context,
+                progress_line(console, context.progress),
+            ):
                 manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
     closed = hosts_no_longer_asked(context)

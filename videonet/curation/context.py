@@ -9,8 +9,9 @@ from videonet.classifier.model import Classifier, load_classifier
 from videonet.classifier.onnx_session import Device
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
+from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
+from videonet.fetch.credentials_file import credentials_here
 from videonet.fetch.disk_budget import DiskBudget
-from videonet.fetch.entrusted import access_of
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
@@ -70,7 +71,7 @@ class ReadContext:
 class RunContext(ReadContext):
     """The tools of one run in one process, shared by all its threads."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, credentials: Credentials = NO_CREDENTIALS) -> None:
         super().__init__(plan)
         settings = plan.settings
         # set when this run is to end
@@ -85,7 +86,7 @@ class RunContext(ReadContext):
         # the usual pace.
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
-        self.web = Web(pace, access_of(plan.run_id), plan.downloads, stop=self.stop)
+        self.web = Web(pace, credentials_here(credentials), plan.downloads, stop=self.stop)
         # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)
         limit = plan.disk_budget
@@ -112,9 +113,9 @@ class RunContext(ReadContext):
 
 
 @contextmanager
-def open_context(plan: Plan) -> Iterator[RunContext]:
+def open_context(plan: Plan, credentials: Credentials = NO_CREDENTIALS) -> Iterator[RunContext]:
     """The context of a run that this process begins; stages find it until this ends."""
-    context = RunContext(plan)
+    context = RunContext(plan, credentials)
     with _lock:
         assert plan not in _contexts, "a plan is carried out once at a time"
         _contexts[plan] = context

@@ -11,7 +11,7 @@ from videonet.dataset.finished_dataset import FinishedDataset, open_dataset
 from videonet.errors import UsageError
 from videonet.execution.execute import execute
 from videonet.execution.prepare import prepare
-from videonet.fetch.credentials import access_from
+from videonet.fetch.credentials import credentials_from
 from videonet.fetch.options import options_of
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.option import options_from
@@ -54,8 +54,9 @@ def curate(
         access = options_from(AccessOptions, given)
     except msgspec.ValidationError as error:
         raise UsageError(f"An option has a value of another type: {error}.") from error
+    credentials = credentials_from(access, options_of(access.yt_dlp_option))
     with exclusive_lock(Path(run.store), Path(run.out)):
-        plan = prepare(data, run, access_from(access, options_of(access.yt_dlp_option)))
-        with open_context(plan) as context:
+        plan = prepare(data, run, credentials)
+        with open_context(plan, credentials) as context:
             execute(context, graph)
     return open_dataset(run.out)

@@ -18,7 +18,6 @@ from videonet.curation import progress
 from videonet.curation.context import RunContext
 from videonet.errors import UsageError
 from videonet.execution.runner import runner_of
-from videonet.fetch.entrusted import access_of
 from videonet.fetch.rate_limit import ClosedHost
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Plan
@@ -41,7 +40,7 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     facts: dict[str, object] = {
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": plan.run_id,
-        "command": access_of(plan.run_id).redaction.command(sys.argv),
+        "command": context.web.redaction.command(sys.argv),
         "plan": plan,
         "machine": platform.platform(),
         "python": platform.python_version(),

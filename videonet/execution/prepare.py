@@ -12,9 +12,9 @@ from videonet.curation.context import open_classifier
 from videonet.curation.scan import scan_key
 from videonet.errors import UsageError
 from videonet.execution.runner import is_local
-from videonet.fetch.credentials import Access
+from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
+from videonet.fetch.credentials_file import FILE_VARIABLE
 from videonet.fetch.disk_budget import RESERVE
-from videonet.fetch.entrusted import FILE_VARIABLE, entrust
 from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Plan, RunState, Settings
@@ -27,13 +27,11 @@ from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
 
-NO_ACCESS = Access()
-
 
 def prepare(
     options: CurateOptions,
     run: RunOptions,
-    access: Access = NO_ACCESS,
+    credentials: Credentials = NO_CREDENTIALS,
     beam_options: Sequence[str] = (),
 ) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
@@ -45,7 +43,7 @@ def prepare(
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
     files_root = None if options.files_root is None else Path(options.files_root).absolute()
     kind, _, place = options.source.partition(":")
-    store = prepared_store(run, access, Path(place) if kind == "folder" else None, local=local)
+    store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
     check_source(options.source, store, files_root)
     is_search = searched_site(options.source) is not None
     resolved = {
@@ -58,27 +56,27 @@ def prepare(
         source=_absolute(options.source),
         files_root=None if files_root is None else str(files_root),
         targets=_digest(targets),
-        video_format=video_format(access),
+        video_format=video_format(credentials),
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),
     )
-    plan = make_plan(
-        run, settings, store, access, classifier=str(classifier.path.absolute()), local=local
-    )
+    plan = make_plan(run, settings, store, classifier=str(classifier.path.absolute()), local=local)
     output = DatasetDir(Path(plan.out))
     output.write_targets(targets)
     output.write_labels(classifier.labels)
     return plan
 
 
-def prepared_store(run: RunOptions, access: Access, videos: Path | None, *, local: bool) -> Store:
-    """The store of a run, ready, when its folders and its access are. Raises UsageError.
+def prepared_store(
+    run: RunOptions, credentials: Credentials, videos: Path | None, *, local: bool
+) -> Store:
+    """The store of a run, ready, when its folders and its credentials are. Raises UsageError.
 
     `videos` is the folder of local files, if the run reads one.
     """
     _require_apart(run, videos)
     check_yt_dlp()
-    _check_access(access, local)
+    _check_credentials(credentials, local)
     store = Store(Path(run.store))
     store.prepare()
     return store
@@ -88,7 +86,6 @@ def make_plan(
     run: RunOptions,
     settings: Settings,
     store: Store,
-    access: Access,
     *,
     classifier: str = "",
     local: bool = True,
@@ -101,8 +98,6 @@ def make_plan(
     budget = _budget(store, run.disk_budget) if local else None
     output = DatasetDir(Path(run.out).absolute())
     state = resume_or_start(output, settings)
-    if access != NO_ACCESS:
-        entrust(state.run_id, access)
     lookup = output.lookup()
     resolved = {"store": str(store.root), "out": str(output.root), "disk_budget": budget}
     return Plan(
@@ -118,20 +113,24 @@ def make_plan(
     )
 
 
-def video_format(access: Access) -> str | None:
+def video_format(credentials: Credentials) -> str | None:
     """What the user says of the format to download; None: the smallest that will do."""
-    said = {key: access.options[key] for key in ("format", "format_sort") if key in access.options}
+    said = {
+        key: credentials.options[key]
+        for key in ("format", "format_sort")
+        if key in credentials.options
+    }
     return msgspec.json.encode(said).decode() if said else None
 
 
-def _check_access(access: Access, local: bool) -> None:
+def _check_credentials(credentials: Credentials, local: bool) -> None:
     """Raise UsageError for what cannot be used, or cannot be handed over without a leak."""
-    if access != NO_ACCESS and not local:
+    if credentials != NO_CREDENTIALS and not local:
         raise UsageError(
             "Cookies, proxies and options for yt-dlp may hold secrets, which no job graph should "
             f"carry; put them into a TOML file on the workers, and its path into {FILE_VARIABLE}."
         )
-    access.check()
+    credentials.check()
 
 
 def _require_apart(run: RunOptions, videos: Path | None) -> None:

@@ -13,8 +13,8 @@ import msgspec
 
 from videonet.dataset.lock_file import Lock, unusable_settings
 from videonet.errors import UsageError
-from videonet.execution.prepare import NO_ACCESS, make_plan, prepared_store, video_format
-from videonet.fetch.credentials import Access
+from videonet.execution.prepare import make_plan, prepared_store, video_format
+from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.options import options_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.lock_file import LockedVideo
@@ -30,45 +30,49 @@ from videonet.text import as_shown
 
 
 def prepare_rebuild(
-    lock: Lock, options: RebuildOptions, run: RunOptions, access: Access = NO_ACCESS
-) -> Plan:
-    """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
+    lock: Lock, options: RebuildOptions, run: RunOptions, credentials: Credentials = NO_CREDENTIALS
+) -> tuple[Plan, Credentials]:
+    """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
+
+    The credentials that come back ask sites for the formats that the data set was made of.
+    """
     if lock.file.resolve() == (Path(run.out) / LOCK_FILE).resolve():
         raise UsageError(
             f"{lock.file} lies where the rebuilt data set has its own; move it elsewhere, or "
             "choose another --out."
         )
-    settings, access = _settings(lock, access)
+    settings, credentials = _settings(lock, credentials)
     root = _root(lock, options.files_root)
-    store = prepared_store(run, access, root, local=True)
+    store = prepared_store(run, credentials, root, local=True)
     settings = msgspec.structs.replace(settings, files_root=root and str(root))
-    plan = make_plan(run, settings, store, access)
+    plan = make_plan(run, settings, store)
     output = DatasetDir(Path(plan.out))
     output.write_targets(lock.header.targets)
     output.write_labels(lock.header.labels)
     if not plan.listed:
         _list(output, lock, settings.files_root)
-    return msgspec.structs.replace(plan, listed=True, shards=lock.shards)
+    return msgspec.structs.replace(plan, listed=True, shards=lock.shards), credentials
 
 
-def _settings(lock: Lock, access: Access) -> tuple[Settings, Access]:
-    """The settings that the data set was made with, and access that asks for the same formats."""
+def _settings(lock: Lock, credentials: Credentials) -> tuple[Settings, Credentials]:
+    """The settings of the data set, and credentials that ask for the same formats."""
     header = lock.header
     said = header.settings.video_format
     try:
         asked = msgspec.json.decode(said, type=_FormatsAsked) if said is not None else None
         given = options_of(_options(asked) if asked else ())
-        access = dataclasses.replace(access, options={**given, **access.options})
+        options = {**given, **credentials.options}
+        credentials = dataclasses.replace(credentials, options=options)
         _check(header.settings)
     except (msgspec.MsgspecError, UsageError) as error:
         raise unusable_settings(lock.file, error) from error
-    resolved = {"lock": lock.sha256, "video_format": video_format(access)}
+    resolved = {"lock": lock.sha256, "video_format": video_format(credentials)}
     settings = Settings(
         **shared_fields(header.settings, Settings) | resolved,
         files_root=None,
         classifier=header.classifier,
     )
-    return settings, access
+    return settings, credentials
 
 
 def _check(settings: ManifestSettings) -> None:

@@ -26,8 +26,11 @@ from videonet.schemas.settings import AccessOptions
 
 
 @dataclass(frozen=True)
-class Access:
-    """What a user gives so that a site answers. Never part of a plan, a record or a job graph."""
+class Credentials:
+    """What a user gives so that a site answers. Never part of a plan, a record or a job graph.
+
+    A run hands its credentials from function to function, so two runs in one process share none.
+    """
 
     # Netscape cookies.txt
     cookies: Path | None = None
@@ -42,7 +45,7 @@ class Access:
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled."""
-        raise TypeError("an Access holds secrets: it does not leave its process")
+        raise TypeError("Credentials hold secrets: they do not leave their process")
 
     def check(self) -> None:
         """Raise UsageError for what cannot be used, cookies among it; nothing secret is shown."""
@@ -127,12 +130,15 @@ class Access:
         )
 
 
-def access_from(given: AccessOptions, options: Mapping[str, Any]) -> Access:
-    """The access that was asked for; `options` is what its options for yt-dlp say.
+NO_CREDENTIALS = Credentials()
+
+
+def credentials_from(given: AccessOptions, options: Mapping[str, Any]) -> Credentials:
+    """The credentials that were given; `options` are the parameters of yt-dlp among them.
 
     Raises UsageError, which shows nothing secret.
     """
-    return Access(
+    return Credentials(
         cookies=None if given.cookies is None else Path(given.cookies),
         cookies_from_browser=given.cookies_from_browser,
         proxies=given.proxy,

@@ -61,7 +61,7 @@ class Session(YtDlp):
         self._over = threading.Event()
         self._proxy = web.proxies.take()
         silence = {"socket_timeout": max(0.1, min(limits.silence, clock.left))}
-        parameters = silence | dict(options) | web.access.parameters(self._proxy)
+        parameters = silence | dict(options) | web.credentials.parameters(self._proxy)
         super().__init__(parameters, web.cookies, web.shared, probe, take)
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ from typing import Any
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
-from videonet.fetch.credentials import Access
+from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.proxies import ProxyPool
 from videonet.fetch.rate_limit import Pace, RateLimiter
 from videonet.fetch.ytdlp import SharedParts, check_yt_dlp
@@ -20,7 +20,7 @@ class Web:
     def __init__(
         self,
         pace: Pace | None = None,
-        access: Access | None = None,
+        credentials: Credentials = NO_CREDENTIALS,
         downloads: int | None = None,
         *,
         stop: StopSignal | None = None,
@@ -37,9 +37,9 @@ class Web:
         self.downloads: AbstractContextManager[Any] = (
             threading.Semaphore(downloads) if downloads else nullcontext()
         )
-        self.access = access or Access()
-        self.redaction = self.access.redaction
-        self.proxies = ProxyPool(self.access.proxies)
+        self.credentials = credentials
+        self.redaction = credentials.redaction
+        self.proxies = ProxyPool(credentials.proxies)
         self.shared = SharedParts()
 
     @cached_property
@@ -48,4 +48,4 @@ class Web:
 
         An extractor sets its cookies and logs in once in its life, which is longer than a session.
         """
-        return self.access.cookie_jar() or YoutubeDLCookieJar()
+        return self.credentials.cookie_jar() or YoutubeDLCookieJar()

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
-from videonet.fetch.credentials import Access, rate_of
+from videonet.fetch.credentials import Credentials, rate_of
 
 SECRET = "Zq7hunter"
 
@@ -25,9 +25,9 @@ HEADER = "# Netscape HTTP Cookie File\n"
 SESSION = f"127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\t{SECRET}\n"
 
 
-def refusal(access: Access) -> str:
+def refusal(credentials: Credentials) -> str:
     with pytest.raises(UsageError) as caught:
-        access.check()
+        credentials.check()
     assert SECRET not in str(caught.value)
     return str(caught.value)
 
@@ -71,33 +71,33 @@ def site() -> Iterator[str]:
         server.shutdown()
 
 
-def greet(access: Access, site: str) -> dict[str, str | None]:
-    with yt_dlp.YoutubeDL({"quiet": True} | access.parameters(None)) as session:
-        session.cookiejar = access.cookie_jar()
+def greet(credentials: Credentials, site: str) -> dict[str, str | None]:
+    with yt_dlp.YoutubeDL({"quiet": True} | credentials.parameters(None)) as session:
+        session.cookiejar = credentials.cookie_jar()
         return json.loads(session.urlopen(site).read())
 
 
 def test_sessions_share_the_cookies_and_what_sites_add_and_the_file_stays_as_it_is(cookies, site):
     before = cookies.read_bytes(), cookies.stat().st_mtime_ns
-    access = Access(cookies=cookies)
-    access.check()
-    assert greet(access, site)["Cookie"] == f"sid={SECRET}"
-    assert greet(access, site)["Cookie"] == f"sid={SECRET}; seen=once"
+    credentials = Credentials(cookies=cookies)
+    credentials.check()
+    assert greet(credentials, site)["Cookie"] == f"sid={SECRET}"
+    assert greet(credentials, site)["Cookie"] == f"sid={SECRET}; seen=once"
     assert (cookies.read_bytes(), cookies.stat().st_mtime_ns) == before
-    assert access.cookie_jar() is access.cookie_jar()
+    assert credentials.cookie_jar() is credentials.cookie_jar()
     with pytest.raises(ValueError, match="filename"):
-        access.cookie_jar().save()
+        credentials.cookie_jar().save()
 
 
 def test_without_cookies_there_is_no_jar():
-    assert Access().cookie_jar() is None
+    assert Credentials().cookie_jar() is None
 
 
 def test_a_file_that_is_not_there_or_not_readable_is_named(tmp_path):
     missing = tmp_path / "missing.txt"
-    said = refusal(Access(cookies=missing))
+    said = refusal(Credentials(cookies=missing))
     assert said.startswith(f"--cookies {missing} cannot be read (No such file or directory);")
-    assert "Is a directory" in refusal(Access(cookies=tmp_path))
+    assert "Is a directory" in refusal(Credentials(cookies=tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_a_file_that_is_no_cookies_txt_is_told_without_what_is_in_it(
 ):
     file = tmp_path / "cookies.txt"
     file.write_bytes(content)
-    assert said in refusal(Access(cookies=file))
+    assert said in refusal(Credentials(cookies=file))
     with pytest.raises(UsageError, match=said):
-        Access(cookies=file).cookie_jar()
+        Credentials(cookies=file).cookie_jar()
     assert capfd.readouterr() == ("", "")
 
 
@@ -143,22 +143,22 @@ LINES = st.lists(FIELDS.map("\t".join) | st.sampled_from(["", " ", "# x", "#", "
 def test_yt_dlp_loads_whatever_passes_and_prints_none_of_it(tmp_path_factory, lines):
     file = tmp_path_factory.getbasetemp() / "cookies.txt"
     file.write_text(HEADER + "\n".join([SESSION.strip(), *lines]))
-    access = Access(cookies=file)
+    credentials = Credentials(cookies=file)
     try:
-        access.check()
+        credentials.check()
     except UsageError:
         return
     with redirect_stderr(io.StringIO()) as printed:
-        assert SECRET in {cookie.value for cookie in access.cookie_jar()}
+        assert SECRET in {cookie.value for cookie in credentials.cookie_jar()}
     assert printed.getvalue() == ""
 
 
 def test_a_file_from_another_system_is_read(tmp_path):
     file = tmp_path / "cookies.txt"
     file.write_bytes(("\ufeff" + (HEADER + SESSION).replace("\n", "\r\n")).encode())
-    access = Access(cookies=file)
-    access.check()
-    assert [cookie.value for cookie in access.cookie_jar()] == [SECRET]
+    credentials = Credentials(cookies=file)
+    credentials.check()
+    assert [cookie.value for cookie in credentials.cookie_jar()] == [SECRET]
 
 
 @pytest.fixture
@@ -178,11 +178,11 @@ def profile(tmp_path: Path) -> Path:
 
 def test_cookies_come_from_a_browser_and_those_of_a_file_go_before(profile, cookies, capfd):
     browser = f"firefox:{profile}"
-    access = Access(cookies_from_browser=browser)
-    access.check()
-    assert [cookie.value for cookie in access.cookie_jar()] == ["of the browser"]
-    assert "of the browser" in access.secrets()
-    both = Access(cookies=cookies, cookies_from_browser=browser).cookie_jar()
+    credentials = Credentials(cookies_from_browser=browser)
+    credentials.check()
+    assert [cookie.value for cookie in credentials.cookie_jar()] == ["of the browser"]
+    assert "of the browser" in credentials.secrets()
+    both = Credentials(cookies=cookies, cookies_from_browser=browser).cookie_jar()
     assert {cookie.name: cookie.value for cookie in both}["sid"] == SECRET
     assert capfd.readouterr() == ("", "")
 
@@ -192,22 +192,24 @@ def test_a_browser_without_cookies_is_told(profile, tmp_path):
         database.execute("DELETE FROM moz_cookies")
         database.commit()
     with pytest.raises(UsageError, match="firefox has no cookies"):
-        Access(cookies_from_browser=f"firefox:{profile}").cookie_jar()
+        Credentials(cookies_from_browser=f"firefox:{profile}").cookie_jar()
     with pytest.raises(UsageError, match="could not find firefox cookies"):
-        Access(cookies_from_browser=f"firefox:{tmp_path / 'nowhere'}").cookie_jar()
+        Credentials(cookies_from_browser=f"firefox:{tmp_path / 'nowhere'}").cookie_jar()
 
 
 @pytest.mark.parametrize("before", ["firefox", "Firefox ", "firefox+basictext"])
 def test_a_browser_may_have_keyring_profile_and_container(profile, before):
-    assert len(Access(cookies_from_browser=f"{before}:{profile}").cookie_jar()) == 1
-    assert len(Access(cookies_from_browser=f"{before}:{profile}::none").cookie_jar()) == 1
+    assert len(Credentials(cookies_from_browser=f"{before}:{profile}").cookie_jar()) == 1
+    assert len(Credentials(cookies_from_browser=f"{before}:{profile}::none").cookie_jar()) == 1
     # Only a profile with containers has that file.
-    assert "containers.json" in refusal(Access(cookies_from_browser=f"{before}:{profile}::work"))
+    assert "containers.json" in refusal(
+        Credentials(cookies_from_browser=f"{before}:{profile}::work")
+    )
 
 
 @pytest.mark.parametrize("browser", ["", "netscape", ":profile", "+kwallet", "firefox+purse"])
 def test_an_unknown_browser_or_keyring_is_refused_with_the_browsers_that_are_known(browser):
-    said = refusal(Access(cookies_from_browser=browser))
+    said = refusal(Credentials(cookies_from_browser=browser))
     assert "unsupported" in said
     assert "brave, chrome, chromium" in said
 
@@ -217,24 +219,23 @@ def test_an_unknown_browser_or_keyring_is_refused_with_the_browsers_that_are_kno
 
 def test_a_bad_proxy_is_told_by_its_number():
     good = "socks5h://me:word@host:1080"
-    Access(proxies=(good, "http://host")).check()
-    said = refusal(Access(proxies=(good, f"http://me:{SECRET}/x@host:80")))
+    Credentials(proxies=(good, "http://host")).check()
+    said = refusal(Credentials(proxies=(good, f"http://me:{SECRET}/x@host:80")))
     assert said.startswith("--proxy number 2 has a host or port that cannot be read;")
-    assert "number 1 does not begin" in refusal(Access(proxies=(f"me:{SECRET}@host:80",)))
+    assert "number 1 does not begin" in refusal(Credentials(proxies=(f"me:{SECRET}@host:80",)))
 
 
 @pytest.mark.parametrize("agent", ["", " ", "a\r\nX: y", "a\nb", "日本", "a\x00"])
 def test_a_user_agent_is_one_line_that_http_can_carry(agent):
-    assert "--user-agent takes one line" in refusal(Access(user_agent=agent))
+    assert "--user-agent takes one line" in refusal(Credentials(user_agent=agent))
 
 
 def test_sites_are_asked_under_the_name_that_was_given(site):
-    access = Access(
-        user_agent="Research/1.0 (me@example.org)", options={"http_headers": {"A": "b"}}
-    )
-    access.check()
-    assert greet(Access(user_agent=access.user_agent), site)["User-Agent"] == access.user_agent
-    assert access.parameters(None)["http_headers"] == {"A": "b", "User-Agent": access.user_agent}
+    name = "Research/1.0 (me@example.org)"
+    credentials = Credentials(user_agent=name, options={"http_headers": {"A": "b"}})
+    credentials.check()
+    assert greet(Credentials(user_agent=name), site)["User-Agent"] == name
+    assert credentials.parameters(None)["http_headers"] == {"A": "b", "User-Agent": name}
 
 
 def test_a_rate_is_a_size_a_second():
@@ -248,19 +249,19 @@ def test_a_rate_that_is_no_size_above_zero_is_refused(text):
 
 
 def test_parameters_are_what_was_given_and_each_sessions_own():
-    access = Access(rate_limit=1000, options={"js_runtimes": {"node": {}}})
-    first = access.parameters("http://host:1")
+    credentials = Credentials(rate_limit=1000, options={"js_runtimes": {"node": {}}})
+    first = credentials.parameters("http://host:1")
     assert first == {"js_runtimes": {"node": {}}, "ratelimit": 1000, "proxy": "http://host:1"}
     first["js_runtimes"].clear()
-    assert access.parameters(None) == {"js_runtimes": {"node": {}}, "ratelimit": 1000}
-    assert Access().parameters(None) == {}
+    assert credentials.parameters(None) == {"js_runtimes": {"node": {}}, "ratelimit": 1000}
+    assert Credentials().parameters(None) == {}
 
 
 # Secrets.
 
 
 def test_the_values_of_cookies_are_secret_unless_they_are_everywhere(cookies):
-    secrets = Access(cookies=cookies).secrets()
+    secrets = Credentials(cookies=cookies).secrets()
     assert secrets == {SECRET, "all of it"}
 
 
@@ -269,31 +270,31 @@ def test_a_cookie_without_a_name_is_secret(tmp_path):
     file.write_text(
         HEADER + f"a.org\tFALSE\t/\tFALSE\t0\t\t{SECRET}\na.org\tFALSE\t/a\tFALSE\t0\tempty_one\t\n"
     )
-    assert Access(cookies=file).secrets() == {SECRET}
+    assert Credentials(cookies=file).secrets() == {SECRET}
 
 
 def test_the_credentials_of_proxies_are_secret():
-    access = Access(proxies=("http://customer:p%40ss@host:1", "http://plain:2"))
-    secrets = access.secrets()
+    credentials = Credentials(proxies=("http://customer:p%40ss@host:1", "http://plain:2"))
+    secrets = credentials.secrets()
     assert {"http://customer:p%40ss@host:1", "customer", "p%40ss", "p@ss"} <= secrets
     assert not any("plain" in each for each in secrets)
 
 
 def test_the_secrets_of_options_are_secret():
-    assert Access(options={"password": SECRET, "format": "best"}).secrets() == {SECRET}
+    assert Credentials(options={"password": SECRET, "format": "best"}).secrets() == {SECRET}
 
 
-def test_an_access_shows_none_of_its_secrets_and_does_not_leave_its_process(cookies):
-    access = Access(
+def test_credentials_show_none_of_their_secrets_and_do_not_leave_their_process(cookies):
+    credentials = Credentials(
         cookies=cookies,
         cookies_from_browser=f"firefox:{SECRET}",
         proxies=(f"http://me:{SECRET}@host",),
         options={"password": SECRET},
     )
-    assert SECRET not in repr(access)
-    assert SECRET not in str(access)
-    with pytest.raises(TypeError, match="does not leave its process"):
-        pickle.dumps(access)
+    assert SECRET not in repr(credentials)
+    assert SECRET not in str(credentials)
+    with pytest.raises(TypeError, match="do not leave their process"):
+        pickle.dumps(credentials)
 
 
 @pytest.fixture
@@ -305,12 +306,14 @@ def dead() -> Iterator[str]:
 
 
 def test_what_yt_dlp_reports_of_a_session_shows_no_secret_once_redacted(dead, cookies):
-    access = Access(cookies=cookies, proxies=(f"http://customer:{SECRET}@{dead}",))
-    with yt_dlp.YoutubeDL({"quiet": True} | access.parameters(access.proxies[0])) as session:
-        session.cookiejar = access.cookie_jar()
+    proxy = f"http://customer:{SECRET}@{dead}"
+    credentials = Credentials(cookies=cookies, proxies=(proxy,))
+    with yt_dlp.YoutubeDL({"quiet": True} | credentials.parameters(proxy)) as session:
+        session.cookiejar = credentials.cookie_jar()
         with pytest.raises(yt_dlp.networking.exceptions.ProxyError) as caught:
             session.urlopen("http://site.invalid/a?token=1")
-        shown = access.redaction.redacted(f"{caught.value} {session.proxies} {session.cookiejar}")
+        said = f"{caught.value} {session.proxies} {session.cookiejar}"
+    shown = credentials.redaction.redacted(said)
     assert SECRET not in shown
     assert "customer" not in shown
     assert "Connection refused" in shown

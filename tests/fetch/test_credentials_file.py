@@ -1,13 +1,15 @@
-"""videonet.fetch.entrusted: where a run finds what it may use, and that its secrets are hidden."""
+"""videonet.fetch.credentials_file: the credentials of a machine, for runs that were given none."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from videonet.errors import UsageError
-from videonet.fetch.credentials import Access
-from videonet.fetch.entrusted import FILE_VARIABLE, access_of, entrust
+from videonet.fetch.credentials import Credentials
+from videonet.fetch.credentials_file import FILE_VARIABLE, credentials_here
 from videonet.fetch.redaction import MARK
+from videonet.fetch.web import Web
 
 
 @pytest.fixture
@@ -20,14 +22,14 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refusal(file: Path) -> str:
     with pytest.raises(UsageError) as caught:
-        access_of("a run of another machine")
+        credentials_here()
     assert str(caught.value).startswith(f"{file}, named in VIDEONET_ACCESS: ")
     return str(caught.value)
 
 
 def test_without_a_file_a_run_that_nobody_gave_anything_has_nothing(monkeypatch):
     monkeypatch.delenv(FILE_VARIABLE, raising=False)
-    assert access_of("a run of another machine") == Access()
+    assert credentials_here() == Credentials()
 
 
 def test_a_run_that_was_given_nothing_here_uses_the_file(file, tmp_path):
@@ -42,8 +44,8 @@ def test_a_run_that_was_given_nothing_here_uses_the_file(file, tmp_path):
         yt-dlp-option = ["format=best", "geo-bypass=false"]
         """
     )
-    access = access_of("a run of another machine")
-    assert access == Access(
+    credentials = credentials_here()
+    assert credentials == Credentials(
         cookies=cookies,
         proxies=("http://one", "socks5h://two:1080"),
         user_agent="Research/1.0",
@@ -51,32 +53,39 @@ def test_a_run_that_was_given_nothing_here_uses_the_file(file, tmp_path):
         options={"format": "best", "geo_bypass": False},
     )
     # The same one each time, with the cookies that sites have added.
-    assert access_of("another one") is access
+    assert credentials_here() is credentials
 
 
 def test_one_proxy_and_one_option_need_no_list(file):
     file.write_text('proxy = "http://one"\nyt-dlp-option = "format=best"\nrate-limit = 500000\n')
-    assert access_of("a run of another machine") == Access(
+    assert credentials_here() == Credentials(
         proxies=("http://one",), rate_limit=500_000, options={"format": "best"}
     )
 
 
-def test_what_a_run_was_entrusted_with_goes_before_the_file(file):
+def test_credentials_that_a_run_was_given_go_before_the_file(file):
     file.write_text('user-agent = "of the file"\n')
-    mine = Access(user_agent="mine")
-    entrust("a run of this process", mine)
-    assert access_of("a run of this process") is mine
-    assert access_of("a run of another machine").user_agent == "of the file"
+    mine = Credentials(user_agent="mine")
+    assert credentials_here(mine) is mine
+    assert credentials_here().user_agent == "of the file"
+
+
+def test_a_file_that_was_changed_is_read_again(file):
+    file.write_text('user-agent = "before"\n')
+    assert credentials_here().user_agent == "before"
+    before = file.stat().st_mtime_ns
+    file.write_text('user-agent = "after"\n')
+    os.utime(file, ns=(before + 1, before + 1))
+    assert credentials_here().user_agent == "after"
 
 
 def test_each_run_hides_its_own_secrets(file):
     file.write_text('proxy = "http://someone:0f-the-file@host"\n')
-    entrust("a run with a password", Access(options={"password": "entrusted-w0rd"}))
-    text = "with 0f-the-file, entrusted-w0rd"
-    of_the_file = access_of("a run of another machine").redaction
-    assert of_the_file.redacted(text) == f"with {MARK}, entrusted-w0rd"
-    mine = access_of("a run with a password").redaction
-    assert mine.redacted(text) == f"with 0f-the-file, {MARK}"
+    mine = Web(credentials=Credentials(options={"password": "my-0wn-w0rd"}))
+    of_the_file = Web(credentials=credentials_here())
+    text = "with 0f-the-file, my-0wn-w0rd"
+    assert of_the_file.redaction.redacted(text) == f"with {MARK}, my-0wn-w0rd"
+    assert mine.redaction.redacted(text) == f"with 0f-the-file, {MARK}"
 
 
 def test_an_unknown_name_is_told_with_those_that_there_are(file):

@@ -1,7 +1,7 @@
-"""The access that this process was entrusted with. It travels in no plan and no job graph.
+"""The credentials of this machine, for runs that were given none.
 
-On machines that a runner starts, nothing hands it over: they find it in a file of their own, TOML
-with the names of the options, that the environment variable VIDEONET_ACCESS names.
+No job graph carries credentials to machines that a runner starts. These machines find them in a
+file of their own, TOML with the names of the options, that VIDEONET_ACCESS names.
 """
 
 import functools
@@ -11,25 +11,28 @@ from pathlib import Path
 import msgspec
 
 from videonet.errors import UsageError
-from videonet.fetch.credentials import Access, rate_of
+from videonet.fetch.credentials import NO_CREDENTIALS, Credentials, rate_of
 from videonet.fetch.options import options_of
 
 FILE_VARIABLE = "VIDEONET_ACCESS"
 
-_by_run: dict[str, Access] = {}
 
+def credentials_here(given: Credentials = NO_CREDENTIALS) -> Credentials:
+    """The credentials that a run was given, or else those of this machine's file.
 
-def entrust(run_id: str, access: Access) -> None:
-    """Let a run of this process use `access`."""
-    _by_run[run_id] = access
-
-
-def access_of(run_id: str) -> Access:
-    """What a run may use here. Raises UsageError for a file that cannot be used."""
-    if run_id in _by_run:
-        return _by_run[run_id]
-    file = os.environ.get(FILE_VARIABLE)
-    return _from_file(Path(file)) if file else Access()
+    Runs that use the same file share the cookies that sites add, until the file changes. Raises
+    UsageError for a file that cannot be used.
+    """
+    if given != NO_CREDENTIALS:
+        return given
+    name = os.environ.get(FILE_VARIABLE)
+    if not name:
+        return NO_CREDENTIALS
+    file = Path(name)
+    try:
+        return _from_file(file, file.stat().st_mtime_ns)
+    except OSError as error:
+        raise _unusable(file, f"It cannot be read ({error.strerror}).") from None
 
 
 class _Options(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
@@ -43,11 +46,12 @@ class _Options(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
     yt_dlp_option: str | list[str] = []
 
 
-@functools.cache
-def _from_file(file: Path) -> Access:
+@functools.lru_cache(maxsize=8)
+def _from_file(file: Path, mtime_ns: int) -> Credentials:
+    del mtime_ns  # a part of the key: a file that was changed is read again
     try:
         given = _options_in(file)
-        access = Access(
+        credentials = Credentials(
             cookies=None if given.cookies is None else Path(given.cookies),
             cookies_from_browser=given.cookies_from_browser,
             proxies=tuple(_listed(given.proxy)),
@@ -55,10 +59,14 @@ def _from_file(file: Path) -> Access:
             rate_limit=None if given.rate_limit is None else rate_of(str(given.rate_limit)),
             options=options_of(_listed(given.yt_dlp_option)),
         )
-        access.check()
+        credentials.check()
     except UsageError as error:
-        raise UsageError(f"{file}, named in {FILE_VARIABLE}: {error}") from None
-    return access
+        raise _unusable(file, error) from None
+    return credentials
+
+
+def _unusable(file: Path, why: object) -> UsageError:
+    return UsageError(f"{file}, named in {FILE_VARIABLE}: {why}")
 
 
 def _options_in(file: Path) -> _Options:
