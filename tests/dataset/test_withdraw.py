@@ -141,7 +141,11 @@ def test_of_an_id_that_several_videos_share_all_are_withdrawn_and_named(copy: Cu
     def shared(rows: Any) -> list[Any]:
         keys = (one.video_key, other.video_key)
         return [
-            msgspec.structs.replace(each, video_id="both") if each.video_key in keys else each
+            msgspec.structs.replace(
+                each, video=msgspec.structs.replace(each.video, video_id="both")
+            )
+            if each.video_key in keys
+            else each
             for each in list(rows)
         ]
 
