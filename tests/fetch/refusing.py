@@ -1,7 +1,7 @@
 """A host that answers and refuses, as the tests of the rate limit play it."""
 
 from tests.patience import PATIENCE
-from videonet.fetch.rate_limit import HostState, Pace
+from videonet.fetch.host_state import HostState, Pace
 
 HOST = "example.org"
 PACE = Pace(requests_per_second=4, connections=4, patience=3, pause=8, longest_pause=64)

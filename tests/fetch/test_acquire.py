@@ -19,7 +19,7 @@ from demo.server import VideoServer
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from videonet.fetch.acquire import fetch, is_local, release, worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
-from videonet.fetch.rate_limit import Pace
+from videonet.fetch.host_state import Pace
 from videonet.fetch.web import Web
 from videonet.files import sha256_of
 from videonet.schemas.fetch import Fetch

@@ -1,4 +1,4 @@
-"""videonet.fetch.rate_limit: what one host bears, from how it answered."""
+"""videonet.fetch.host_state: what one host bears, from how it answered."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fetch.refusing import PACE, next_permit, permits_at, refuse, succeed
-from videonet.fetch.rate_limit import BURST, RECOVERY, SLOWEST, SUCCESSES, HostState, Pace
+from videonet.fetch.host_state import BURST, RECOVERY, SLOWEST, SUCCESSES, HostState, Pace
 
 # how fast
 

@@ -20,8 +20,8 @@ from tests.fetch.withholding import Withholding
 from videonet.fetch.acquire import fetch, local_part, release
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.host_state import Pace
 from videonet.fetch.range_probe import FIRST_BYTES
-from videonet.fetch.rate_limit import Pace
 from videonet.fetch.sparse_file import PartReader
 from videonet.fetch.web import Web
 from videonet.schemas.fetch import Fetch

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.fetch.refusing import HOST, LONG, PACE, FakeClock
 from videonet.fetch import rate_limit as rate_limit_module
 from videonet.fetch.failure import FetchError, NotAskedError
-from videonet.fetch.rate_limit import REMEMBERED, ClosedHost, HostState, Pace, RateLimiter, host_of
+from videonet.fetch.host_state import REMEMBERED, HostState, Pace
+from videonet.fetch.rate_limit import ClosedHost, RateLimiter, host_of
 from videonet.schemas.reason import Reason
 from videonet.stop_signal import Stopped, StopSignal
 

@@ -11,8 +11,8 @@ from demo.server import VideoServer
 from tests.patience import PATIENCE
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch

@@ -15,8 +15,8 @@ from tests.patience import PATIENCE
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
 from videonet.errors import UsageError
+from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
 from videonet.schemas.search import Search, SearchResult

@@ -12,8 +12,8 @@ from videonet.curation.verdict import Limits
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import credentials_here
 from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.rate_limit import Pace
 from videonet.fetch.web import Web
 from videonet.schemas.run import Lookup, Plan
 from videonet.shards.layout import shard_of

@@ -8,8 +8,9 @@ from typing import Any
 from yt_dlp.cookies import YoutubeDLCookieJar
 
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
+from videonet.fetch.host_state import Pace
 from videonet.fetch.proxies import ProxyPool
-from videonet.fetch.rate_limit import Pace, RateLimiter
+from videonet.fetch.rate_limit import RateLimiter
 from videonet.fetch.ytdlp import SharedParts, check_yt_dlp
 from videonet.stop_signal import StopSignal
 
