@@ -7,7 +7,8 @@ from typing import Any
 
 from demo.train_classifier import MODEL
 from tests.patience import PATIENCE
-from videonet.curation.context import open_classifier, open_context
+from videonet.classifier.shared import shared_classifier
+from videonet.curation.context import open_context
 from videonet.execution.execute import execute
 from videonet.execution.prepare import prepare
 from videonet.fetch.credentials import NO_CREDENTIALS
@@ -99,4 +100,4 @@ def bytes_of(out: Path) -> dict[str, str]:
 
 def frames_classified() -> int:
     """How many frames the demo's classifier has seen in this process."""
-    return open_classifier(str(MODEL), "cpu").frames_classified
+    return shared_classifier(str(MODEL), "cpu").frames_classified

@@ -396,6 +396,13 @@ def test_an_option_that_nobody_knows_is_named_among_those_of_beam(asked: list[st
     assert "'--per_clas', '--max_frames' is no option of" in said
 
 
+def test_processes_that_beam_would_start_here_are_refused(asked: list[str]):
+    typed = ("--", "--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    said = sentence(videonet(*asked, *typed))
+    assert "starts processes that share neither --downloads nor --disk-budget" in said
+    assert "--workers" in said
+
+
 def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
     options = CurateOptions(
         targets=str(tmp_path / "classes.txt"),

@@ -1,22 +1,25 @@
 """Steps: what they find out, whether they are taken together, apart, or more than once."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import onnx
 import pytest
 
 from demo.drawing import draw_video
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
-from tests.curating import frames_classified
+from tests.curating import frames_classified, options_of
 from tests.fetch.padding import pad
 from tests.fetch.visiting import candidate
 from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext, open_context
 from videonet.curation.progress import done_in
 from videonet.curation.steps import STEPS
-from videonet.execution.prepare import Request, prepare
+from videonet.errors import UsageError
+from videonet.execution.prepare import prepare
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
@@ -57,16 +60,15 @@ def context_in(folder: Path, **options: object) -> RunContext:
     folder.mkdir(exist_ok=True)
     (folder / "classes.txt").write_text("balloon\nsailboat\n")
     (folder / "videos.csv").write_text("id,url,title\nsome,http://127.0.0.1/video,some\n")
-    request = Request(
-        targets=str(folder / "classes.txt"),
-        source=f"catalogue:{folder / 'videos.csv'}",
-        classifier=str(MODEL),
-        store=folder / "store",
-        out=folder / "out",
-        requests_per_second=1000.0,
-        **options,
-    )
-    with open_context(prepare(request)) as context:
+    given = {
+        "targets": str(folder / "classes.txt"),
+        "source": f"catalogue:{folder / 'videos.csv'}",
+        "classifier": str(MODEL),
+        "store": folder / "store",
+        "out": folder / "out",
+        "requests_per_second": 1000.0,
+    }
+    with open_context(prepare(*options_of(given | options))) as context:
         context.store = Counting(context.store.root)
         return context
 
@@ -145,3 +147,14 @@ def test_an_exception_fails_the_pairs_that_it_leaves_open_and_no_other(
     assert (kept.outcome, kept.reason) == (Outcome.FAILED, Reason.INTERNAL)
     assert (rejected.outcome, rejected.reason) == (Outcome.REJECTED, Reason.NO_TOP1_MATCH)
     assert context.budget.used == context.store.video_bytes()
+
+
+def test_no_other_classifier_is_taken_for_the_one_that_the_run_was_prepared_for(tmp_path: Path):
+    for suffix in (".onnx", ".json"):
+        shutil.copy(MODEL.with_suffix(suffix), tmp_path / f"model{suffix}")
+    context = context_in(tmp_path / "run", classifier=str(tmp_path / "model.onnx"))
+    model = onnx.load(tmp_path / "model.onnx")
+    model.doc_string = "another one"
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(UsageError, match="the run was prepared for"):
+        _ = context.classifier

@@ -24,11 +24,11 @@ def targets(
     Example: videonet targets classes.txt --classifier model.onnx
     """
     # Here, for nltk and ONNX Runtime are slow, and --help need not be.
-    from videonet.curation.context import open_classifier
+    from videonet.classifier.shared import shared_classifier
     from videonet.targets.imagenet1k import imagenet1k_labels
     from videonet.targets.resolve import resolve_targets
 
-    labels = open_classifier(classifier, "cpu").labels if classifier else imagenet1k_labels()
+    labels = shared_classifier(classifier, "cpu").labels if classifier else imagenet1k_labels()
     table = Table("target", "names", "confirmed by", "senses", show_lines=True)
     for target in resolve_targets(class_list, labels):
         outputs = [f"{index} {labels[index].name.partition(',')[0]}" for index in target.outputs]

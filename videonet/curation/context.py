@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
-from videonet.classifier.model import Classifier, load_classifier
-from videonet.classifier.onnx_session import Device
+from videonet.classifier.model import Classifier
+from videonet.classifier.shared import shared_classifier
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
+from videonet.errors import UsageError
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import credentials_here
 from videonet.fetch.disk_budget import DiskBudget
@@ -25,8 +27,7 @@ from videonet.video.clips import ClipSettings
 # Of the runs that go on in this process, by plan: two of them share nothing. Stages find their
 # run's here, since Beam hands them copies of the plan and nothing else.
 _contexts: dict[Plan, "RunContext"] = {}
-_lock = threading.RLock()
-_classifiers: dict[tuple[str, Device], Classifier] = {}
+_lock = threading.Lock()
 
 
 class ReadContext:
@@ -106,10 +107,17 @@ class RunContext(ReadContext):
         """Where a target stands in the run's list, 0-based."""
         return self._positions[target_id]
 
-    @property
+    @cached_property
     def classifier(self) -> Classifier:
-        """The classifier, opened when it is first needed."""
-        return open_classifier(self.plan.classifier, self.plan.device)
+        """The classifier, opened when it is first needed. Raises UsageError for another file."""
+        classifier = shared_classifier(self.plan.classifier, self.plan.device)
+        planned = self.plan.settings.classifier.sha256
+        if classifier.sha256 != planned:
+            raise UsageError(
+                f"The classifier {classifier.path} has sha256 {classifier.sha256[:12]}..., and the "
+                f"run was prepared for {planned[:12]}...; put that file back, or begin again."
+            )
+        return classifier
 
 
 @contextmanager
@@ -143,16 +151,3 @@ def run_context(plan: Plan) -> RunContext:
                     del _contexts[other.plan]
             _contexts[plan] = RunContext(plan)
         return _contexts[plan]
-
-
-def open_classifier(path_or_name: str, device: Device) -> Classifier:
-    """The classifier in this file, in one session a process. Raises UsageError.
-
-    The session works with one thread: scans run beside each other, and what a classifier answers
-    must not depend on how many there are.
-    """
-    with _lock:
-        key = (path_or_name, device)
-        if key not in _classifiers:
-            _classifiers[key] = load_classifier(path_or_name, threads=1, device=device)
-        return _classifiers[key]

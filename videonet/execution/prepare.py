@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from videonet.curation.context import open_classifier
+from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import scan_key
 from videonet.errors import UsageError
 from videonet.execution.runner import is_local
@@ -36,7 +36,7 @@ def prepare(
 ) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
     local = is_local(beam_options)
-    classifier = open_classifier(options.classifier, run.device)
+    classifier = shared_classifier(options.classifier, run.device)
     targets = resolve_targets(options.targets, classifier.labels)
     for name in options.formats:
         if name not in FORMATS:

@@ -14,11 +14,19 @@ from videonet.fetch.redaction import Redaction
 # Runners that work in this process. Beam's default would try to download another one first.
 LOCAL_RUNNERS = frozenset({"DirectRunner", "FnApiRunner", "BundleBasedDirectRunner"})
 
+# A way of Beam's local runner that is not local to this process.
+_PROCESSES = "multi_processing"
+
 
 def is_local(beam_options: Sequence[str]) -> bool:
     """Whether Beam's options name a runner of this process. Raises UsageError if they are none."""
     _check(beam_options)
     name = _name(beam_options)
+    if PipelineOptions(list(beam_options)).get_all_options()["direct_running_mode"] == _PROCESSES:
+        raise UsageError(
+            f"--direct_running_mode={_PROCESSES} starts processes that share neither --downloads "
+            "nor --disk-budget; leave it out: --workers says how many videos are worked on at once."
+        )
     if name.rpartition(".")[2] in LOCAL_RUNNERS:
         return True
     try:

@@ -61,7 +61,7 @@ class SearchContext:
         with ExitStack() as stack:
             # Two targets may ask the same: one after the other, in one order so that none waits
             # for one that waits for it.
-            for lock in [_lock(self.prefix, words) for words in sorted(queries)]:
+            for lock in [_lock(self.store, self.prefix, words) for words in sorted(queries)]:
                 stack.enter_context(lock)
             yield [stack.enter_context(CachedQuery(self, words)) for words in queries]
 
@@ -271,6 +271,7 @@ _guard = threading.Lock()
 _locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
-def _lock(prefix: str, words: str) -> Any:
+def _lock(store: Store, prefix: str, words: str) -> Any:
+    """What keeps two targets of a run, but not two runs, from asking the same at the same time."""
     with _guard:
-        return _locks.setdefault(f"{prefix}:{words}", threading.RLock())
+        return _locks.setdefault(f"{store.root}:{prefix}:{words}", threading.RLock())

@@ -1,0 +1,45 @@
+"""Open classifiers that the runs of one process share while their files stay the same."""
+
+import threading
+from pathlib import Path
+
+import cachetools
+
+from videonet.classifier.download import fetch_default
+from videonet.classifier.model import DEFAULT, Classifier
+from videonet.classifier.onnx_session import Device
+from videonet.classifier.sidecar import sidecar_path
+from videonet.files import sha256_of
+
+# A run opens its classifier when it is prepared and again when it begins: two runs find theirs.
+# Runs keep those that are forgotten here for as long as they need them.
+_REMEMBERED = 2
+
+# Path, device, and the digests of the file and of the JSON file beside it.
+_Key = tuple[Path, Device, str | None, str | None]
+
+_lock = threading.Lock()
+_classifiers: cachetools.LRUCache[_Key, Classifier] = cachetools.LRUCache(_REMEMBERED)
+
+
+def shared_classifier(path_or_name: str, device: Device) -> Classifier:
+    """The classifier in an ONNX file, or the default one ("resnet50"). Raises UsageError.
+
+    A session works with one thread: scans run beside each other, and what a classifier answers
+    must not depend on how many there are.
+    """
+    with _lock:
+        path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
+        key = path.absolute(), device, _digest(path), _digest(sidecar_path(path))
+        classifier = _classifiers.get(key)
+        if classifier is None:
+            classifier = _classifiers[key] = Classifier(path, threads=1, device=device)
+        return classifier
+
+
+def _digest(file: Path) -> str | None:
+    """Hex sha256 of a file; None: it cannot be read, and opening it says why."""
+    try:
+        return sha256_of(file)
+    except OSError:
+        return None
