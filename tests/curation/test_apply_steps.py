@@ -16,7 +16,7 @@ from tests.fetch.padding import pad
 from tests.fetch.visiting import candidate
 from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext, open_context
-from videonet.curation.progress import done_in
+from videonet.curation.run_progress import done_in
 from videonet.curation.steps import STEPS
 from videonet.errors import UsageError
 from videonet.execution.prepare import prepare

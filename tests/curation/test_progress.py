@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of
 from tests.patience import PATIENCE, wait_for
-from videonet.curation import progress
-from videonet.curation.progress import RECENT, STAGES, Progress, begin_anew, costs_of, processes_of
+from videonet.curation import progress, run_progress
+from videonet.curation.progress import RECENT, Progress
+from videonet.curation.run_progress import STAGES, costs_of, processes_of, restart_counts
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome, Reason
@@ -124,7 +125,7 @@ def test_verdicts_are_counted_by_outcome_and_reason(counts: Progress, curated: C
     now = counts.now()
     assert now.kept == sum(each.outcome is Outcome.KEPT for each in verdicts) == 4
     assert (now.rejected, now.failed) == ({Reason.NO_TOP1_MATCH: 1}, {})
-    assert progress.done_in(now) == len(verdicts)
+    assert run_progress.done_in(now) == len(verdicts)
 
 
 def test_a_pair_that_is_decided_again_counts_once_and_as_it_turned_out_last(
@@ -182,15 +183,15 @@ def test_no_count_of_many_threads_is_lost(counts: Progress, store: Store, curate
     for thread in threads:
         thread.join()
     counts.end()
-    assert progress.done_in(said(store)) == 4000
+    assert run_progress.done_in(said(store)) == 4000
     assert said(store).stages["cut"].items == 4000
     assert said(store).stages["cut"].bytes == 12_000
 
 
 def test_time_left_is_that_of_the_rest_at_the_rate():
-    assert progress.seconds_left(10, 40, 2.0) == 15.0
-    assert progress.seconds_left(0, 40, None) is None
-    assert progress.seconds_left(40, 40, 2.0) is None
+    assert run_progress.seconds_left(10, 40, 2.0) == 15.0
+    assert run_progress.seconds_left(0, 40, None) is None
+    assert run_progress.seconds_left(40, 40, 2.0) is None
 
 
 # How fast it is.
@@ -209,10 +210,10 @@ def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
         counts.decided([next(verdicts)])
     counts.end()
     now = counts.now()
-    assert progress.rate_of([now]) == pytest.approx(1, rel=0.05)
+    assert run_progress.rate_of([now]) == pytest.approx(1, rel=0.05)
     # Nobody looks at more than a few minutes, nor at much less.
     assert RECENT <= now.recent_seconds <= RECENT + 10
-    assert progress.done_in(now) == 1000 + round(RECENT) + 10
+    assert run_progress.done_in(now) == 1000 + round(RECENT) + 10
 
 
 def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
@@ -222,13 +223,13 @@ def test_time_in_which_titles_are_looked_at_is_no_part_of_the_rate(
     counts = Progress(store, output, RUN, clock)
     with counts.at_work("search"):
         clock.seconds += 3600
-    assert (counts.now().recent_seconds, progress.rate_of([counts.now()])) == (0, None)
+    assert (counts.now().recent_seconds, run_progress.rate_of([counts.now()])) == (0, None)
     counts.listed(5)
     clock.seconds += 20
     counts.decided(itertools.islice(verdicts, 2))
     counts.end()
     assert (counts.now().recent_pairs, counts.now().recent_seconds) == (2, 20)
-    assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
+    assert run_progress.rate_of([counts.now()]) == pytest.approx(0.1)
 
 
 def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
@@ -240,7 +241,7 @@ def test_a_worker_that_listed_nothing_is_as_fast_since_its_first_video(
         clock.seconds += 10
     counts.decided([next(verdicts)])
     counts.end()
-    assert progress.rate_of([counts.now()]) == pytest.approx(0.1)
+    assert run_progress.rate_of([counts.now()]) == pytest.approx(0.1)
 
 
 def test_a_run_that_decides_nothing_any_more_has_no_rate(
@@ -253,7 +254,7 @@ def test_a_run_that_decides_nothing_any_more_has_no_rate(
         clock.seconds += 5
         counts.now()
     counts.end()
-    assert progress.rate_of([counts.now()]) is None
+    assert run_progress.rate_of([counts.now()]) is None
 
 
 # When it is said.
@@ -398,7 +399,7 @@ def test_costs_are_summed_and_outlive_every_new_beginning_while_counts_do_not(
             assert before[name].bytes == sum(each.bytes for each in parts)
     assert len(processes_of(store, RUN)) == len(costs)
     for _ in range(beginnings):
-        begin_anew(store, RUN)
+        restart_counts(store, RUN)
         assert processes_of(store, RUN) == []
         assert costs_of(store, RUN) == before
     # What the next attempt costs comes on top.
@@ -419,12 +420,12 @@ def test_a_run_takes_over_what_the_run_before_it_has_cost(
     store.prepare()
     written(store, *(process(f"host-{i}", each, kept=7) for i, each in enumerate(first)))
     # The run before may itself have been interrupted, and so may this one.
-    begin_anew(store, RUN)
+    restart_counts(store, RUN)
     same = (process(f"host-{i}", each, kept=7) for i, each in enumerate(first))
     written(store, *same)
     written(store, *(process(f"host-{i}", each) for i, each in enumerate(second)), run="next")
     parts = [costs_of(store, RUN), costs_of(store, "next")]
-    begin_anew(store, "next", before=RUN)
+    restart_counts(store, "next", before=RUN)
     costs = costs_of(store, "next")
     assert set(costs) == {name for part in parts for name in part}
     for name, cost in costs.items():
@@ -434,7 +435,7 @@ def test_a_run_takes_over_what_the_run_before_it_has_cost(
     assert processes_of(store, "next") == []
     assert list(store.list(f"progress/{RUN}")) == []
     # Who asks a second time takes over nothing again.
-    begin_anew(store, "next", before=RUN)
+    restart_counts(store, "next", before=RUN)
     assert costs_of(store, "next") == costs
     shutil.rmtree(store.root)
 
@@ -446,7 +447,7 @@ def test_costs_are_in_the_order_of_the_stages(store: Store):
 
 
 def test_a_run_that_never_was_costs_nothing(store: Store):
-    begin_anew(store, RUN)
+    restart_counts(store, RUN)
     assert costs_of(store, RUN) == {}
     assert list(store.list("progress")) == []
 

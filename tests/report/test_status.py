@@ -26,7 +26,7 @@ from demo.server import VideoServer
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.curating import curate
 from tests.patience import PATIENCE, wait_for
-from videonet.curation.progress import Phase, costs_of, processes_of
+from videonet.curation.run_progress import Phase, costs_of, processes_of
 from videonet.report.status import MISSED, SILENCE, Status, status_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ProcessProgress, StageCost

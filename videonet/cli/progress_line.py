@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from videonet.cli.status import shown_rate
-from videonet.curation import progress
+from videonet.curation import run_progress
 from videonet.curation.progress import Progress as Counts
 from videonet.schemas.progress import ProcessProgress
 from videonet.text import duration
@@ -48,7 +48,7 @@ def _kept_up(console: Console, counts: Counts, stop: threading.Event) -> None:
         transient=True,
     )
     with bar:
-        task: TaskID = bar.add_task(progress.Phase.TITLES, total=None, outcomes="")
+        task: TaskID = bar.add_task(run_progress.Phase.TITLES, total=None, outcomes="")
         while not stop.wait(_REFRESH):
             if counts.is_active:
                 now = counts.now()
@@ -56,7 +56,7 @@ def _kept_up(console: Console, counts: Counts, stop: threading.Event) -> None:
                     task,
                     description=_phase(now),
                     total=now.pairs or None,
-                    completed=progress.done_in(now),
+                    completed=run_progress.done_in(now),
                     outcomes=_outcomes(now),
                 )
 
@@ -73,7 +73,7 @@ def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
             continue
         phase, logged = _phase(now), moment
         line = str(phase)
-        done = progress.done_in(now)
+        done = run_progress.done_in(now)
         if now.pairs:
             line += f": {done:,} of {now.pairs:,}, {_outcomes(now)}"
         elif now.searched:
@@ -81,8 +81,8 @@ def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _phase(counts: ProcessProgress) -> progress.Phase:
-    return progress.phase_of(counts.pairs or None, progress.done_in(counts))
+def _phase(counts: ProcessProgress) -> run_progress.Phase:
+    return run_progress.phase_of(counts.pairs or None, run_progress.done_in(counts))
 
 
 def _outcomes(counts: ProcessProgress) -> str:
@@ -91,8 +91,8 @@ def _outcomes(counts: ProcessProgress) -> str:
         return f"{counts.searched:,} classes searched" if counts.searched else ""
     rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
     said = f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed"
-    rate = progress.rate_of([counts])
+    rate = run_progress.rate_of([counts])
     if rate is not None:
         said += f", {shown_rate(rate)}"
-    left = progress.seconds_left(progress.done_in(counts), counts.pairs, rate)
+    left = run_progress.seconds_left(run_progress.done_in(counts), counts.pairs, rate)
     return said if left is None else f"{said}, about {duration(left)} left"

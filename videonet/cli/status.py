@@ -41,7 +41,7 @@ def status(
         raise UsageError("--watch and --json are two ways to look; give one of them.")
     import msgspec
 
-    from videonet.curation.progress import Phase
+    from videonet.curation.run_progress import Phase
     from videonet.report.status import status_of
 
     console = Console(highlight=False)

@@ -1,11 +1,4 @@
-"""How far a run is, and what its stages cost: counted by each of its processes, kept in the store.
-
-STORE/progress/<run>/<host>-<pid>.json   what a process has done since the run was last begun
-STORE/progress/<run>/earlier.json        what the stages cost before: of interrupted attempts
-
-So every reader of the store can see how far a run is, on any runner. Nothing that a data
-set is made of depends on these counts.
-"""
+"""What one process has done of a run, and what that took: counted here, and kept in the store."""
 
 from __future__ import annotations
 
@@ -14,13 +7,13 @@ import platform
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from videonet.curation.run_progress import STAGES
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
@@ -30,104 +23,20 @@ if TYPE_CHECKING:
     from videonet.storage.dataset_dir import DatasetDir  # slow, and not needed for --help
     from videonet.storage.store import Store
 
-# In the order in which a candidate goes through them.
-STAGES = ("search", "download", "scan", "measure", "cut", "write")
-
-# A process says how far it is this often while that changes, and this often if nothing does,
-# seconds.
+# Seconds between two times that a process says how far it is: while its counts change, and while
+# they do not.
 SAY_EVERY = 1.0
 SIGN_OF_LIFE = 5.0
 
-# How fast a run is, is how fast it was for so long, seconds: what was done before is soon skipped,
-# and would promise too much.
+# A run is as fast as it has been for so long, seconds. What an earlier attempt has done is skipped
+# within a moment, and would promise too much.
 RECENT = 180.0
 _SAMPLE_EVERY = 5.0
-
-_EARLIER = "earlier"
-
-
-class Phase(StrEnum):
-    """What a run is at."""
-
-    NOT_BEGUN = "not begun"
-    TITLES = "looking at titles"
-    VIDEOS = "looking at videos"
-    SHARDS = "writing shards"
-    INTERRUPTED = "interrupted"
-    FINISHED = "finished"
-
-
-def phase_of(pairs: int | None, done: int) -> Phase:
-    """What a run is at of whose `pairs` so many are `done`; None: they are not listed yet."""
-    if pairs is None:
-        return Phase.TITLES
-    return Phase.VIDEOS if done < pairs else Phase.SHARDS
-
-
-def done_in(progress: ProcessProgress) -> int:
-    """Pairs that have a verdict."""
-    return progress.kept + sum(progress.rejected.values()) + sum(progress.failed.values())
-
-
-def rate_of(processes: Iterable[ProcessProgress]) -> float | None:
-    """Pairs a second that processes decide together of late; None: none."""
-    rates = [
-        each.recent_pairs / each.recent_seconds
-        for each in processes
-        if each.recent_pairs and each.recent_seconds
-    ]
-    return sum(rates) if rates else None
-
-
-def seconds_left(done: int, pairs: int, rate: float | None) -> float | None:
-    """How long the rest of `pairs` will take at a `rate` of pairs a second; None: not known."""
-    return (pairs - done) / rate if rate and done < pairs else None
-
-
-def processes_of(store: Store, run_id: str) -> list[ProcessProgress]:
-    """What each process has done since a run was last begun."""
-    return [each for each in store.progress(run_id) if each.process != _EARLIER]
-
-
-def costs_of(store: Store, run_id: str) -> dict[str, StageCost]:
-    """What each stage took, over all processes, attempts at a run, and runs before it over OUT."""
-    return _added(each.stages for each in store.progress(run_id))
-
-
-def begin_anew(store: Store, run_id: str, before: str | None = None) -> None:
-    """Of the earlier attempts at a run keep only what they cost: every pair is counted again.
-
-    So it is with `before`, the id of the run before over the same OUT: it is forgotten, but for
-    what it cost.
-    """
-    records = list(store.progress(run_id))
-    if before is not None:
-        records += store.progress(before)
-    if not records:
-        return
-    earlier = ProcessProgress(
-        process=_EARLIER,
-        begun=min(each.begun for each in records),
-        updated=max(each.updated for each in records),
-        searched=0,
-        pairs=0,
-        kept=0,
-        rejected={},
-        failed={},
-        recent_pairs=0,
-        recent_seconds=0.0,
-        stages=_added(each.stages for each in records),
-    )
-    store.write(store.progress_name(run_id, _EARLIER), earlier.to_json())
-    for each in processes_of(store, run_id):
-        store.delete(store.progress_name(run_id, each.process))
-    if before is not None:
-        store.forget_progress(before)
 
 
 @dataclass
 class Work:
-    """One piece of work while it goes on. Who does it adds the bytes that go through it."""
+    """One piece of work while it goes on; the worker adds the bytes that go through it."""
 
     bytes: int = 0
     items: int = 1
@@ -350,23 +259,6 @@ class _Cost:
     seconds: float = 0.0
     items: int = 0
     bytes: int = 0
-
-
-def _added(costs: Iterable[Mapping[str, StageCost]]) -> dict[str, StageCost]:
-    """The sums, in the order of the stages."""
-    by_stage: dict[str, list[StageCost]] = {name: [] for name in STAGES}
-    for each in costs:
-        for name, cost in each.items():
-            by_stage.setdefault(name, []).append(cost)
-    return {
-        name: StageCost(
-            seconds=round(sum(each.seconds for each in parts), 3),
-            items=sum(each.items for each in parts),
-            bytes=sum(each.bytes for each in parts),
-        )
-        for name, parts in by_stage.items()
-        if parts
-    }
 
 
 def _timestamp() -> str:

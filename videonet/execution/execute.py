@@ -14,8 +14,8 @@ from typing import TypeVar
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from videonet.curation import progress
 from videonet.curation.context import RunContext
+from videonet.curation.run_progress import costs_of, restart_counts
 from videonet.errors import UsageError
 from videonet.execution.runner import runner_of
 from videonet.fetch.rate_limit import ClosedHost
@@ -51,7 +51,7 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     before = output.plan()
     # Of another store we know nothing, and may not touch it.
     known = before is not None and before.store == plan.store and before.run_id != plan.run_id
-    progress.begin_anew(store, plan.run_id, before.run_id if before and known else None)
+    restart_counts(store, plan.run_id, before.run_id if before and known else None)
     # Now, so that `videonet status` knows which run is at work.
     output.write_run_facts(facts)
     options = _Options(list(beam_options))
@@ -77,7 +77,7 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     if not plan.local:
         return None
     facts["seconds"] = round(time.monotonic() - begin, 3)
-    facts["stages"] = progress.costs_of(store, plan.run_id)
+    facts["stages"] = costs_of(store, plan.run_id)
     facts["hosts_no_longer_asked"] = [
         {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
         for each in hosts_no_longer_asked(context)

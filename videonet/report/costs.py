@@ -1,6 +1,6 @@
 """What the stages of a run took, as its processes have counted."""
 
-from videonet.curation.progress import STAGES, costs_of
+from videonet.curation.run_progress import STAGES, costs_of
 from videonet.report.page.content import Cost
 from videonet.schemas.run import Plan
 from videonet.storage.dataset_dir import DatasetDir

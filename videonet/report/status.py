@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from videonet.curation import progress
-from videonet.curation.progress import Phase
+from videonet.curation import run_progress
+from videonet.curation.progress import SIGN_OF_LIFE
+from videonet.curation.run_progress import Phase
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Counts
 from videonet.schemas.progress import ProcessProgress, StageCost
@@ -22,7 +23,7 @@ from videonet.storage.store import Store
 # Of a process that has shown no sign of life for so long it is said that it may have been killed,
 # seconds; one of this machine that is not there any more is missed sooner.
 SILENCE = 30.0
-MISSED = 2 * progress.SIGN_OF_LIFE
+MISSED = 2 * SIGN_OF_LIFE
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,9 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
     elif not at_work:
         phase = Phase.INTERRUPTED
     else:
-        phase = progress.phase_of(pairs, done)
+        phase = run_progress.phase_of(pairs, done)
     goes_on = phase not in (Phase.FINISHED, Phase.INTERRUPTED)
-    rate = progress.rate_of(at_work) if phase is Phase.VIDEOS else None
+    rate = run_progress.rate_of(at_work) if phase is Phase.VIDEOS else None
     return Status(
         phase=phase,
         targets=_targets(output),
@@ -102,7 +103,7 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
         rejected=counts.rejected,
         failed=counts.failed,
         rate=rate,
-        seconds_left=progress.seconds_left(done, pairs or 0, rate),
+        seconds_left=run_progress.seconds_left(done, pairs or 0, rate),
         seconds=begun if goes_on or begun is None or silent is None else begun - silent,
         processes=len(at_work) if goes_on else 0,
         silent=silent,
@@ -131,7 +132,7 @@ def _told(
     if plan is None:
         return [], {}
     kept = Store(store or Path(plan.store))
-    return progress.processes_of(kept, plan.run_id), progress.costs_of(kept, plan.run_id)
+    return run_progress.processes_of(kept, plan.run_id), run_progress.costs_of(kept, plan.run_id)
 
 
 def _summed(processes: Iterable[ProcessProgress]) -> Counts:
