@@ -177,8 +177,9 @@ def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(ou
 
 def test_what_was_there_stays_when_writing_fails(output: DatasetDir):
     output.write_verdicts(0, 1, [verdict()])
+    broken = msgspec.structs.replace(verdict(), attempts="not a number")
     with pytest.raises(pa.ArrowException):
-        output.write_verdicts(0, 1, [verdict(attempts="not a number")])
+        output.write_verdicts(0, 1, [broken])
     assert list(output.verdicts(0, 1)) == [verdict()]
     assert files_of(output) == ["verdicts/verdicts-00000-of-00001.parquet"]
 
