@@ -1,11 +1,15 @@
 """A whole run in this process, and what it leaves behind, as the tests of the job look at it."""
 
 import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from demo.train_classifier import MODEL
+from demo.world import World
+from tests.once import made_once
 from tests.patience import PATIENCE
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.context import open_context
@@ -36,6 +40,41 @@ def few_of(catalogue: Path, folder: Path) -> Path:
     rows = catalogue.read_text().splitlines(keepends=True)
     chosen.write_text("".join(row for row in rows if row.partition(",")[0] in ("id", *FEW)))
     return chosen
+
+
+@dataclass(frozen=True)
+class WholeJob:
+    """A finished run over the demo's world: to be read only."""
+
+    folder: Path
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def bytes_sent(self, path: str) -> list[int]:
+        """Bytes of body of each answer of the server to a request for that file."""
+        requests = json.loads((self.folder / "requests.json").read_text())
+        return [sent for asked, sent in requests if asked == path]
+
+
+def whole_job_once(temporary: Path, world: World) -> WholeJob:
+    """A run over the demo's world, made once a session.
+
+    `temporary` is pytest's folder of this session.
+    """
+
+    def make(folder: Path) -> None:
+        with world.serve() as server:
+            curate(f"catalogue:{world.catalogue}", world.classes, folder)
+            requests = [(each.path, each.bytes_sent) for each in server.requests()]
+        (folder / "requests.json").write_text(json.dumps(requests))
+
+    return WholeJob(made_once(temporary, "whole_job", make))
 
 
 def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Manifest:

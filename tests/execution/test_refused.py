@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,45 +202,55 @@ def test_only_creative_commons_is_downloaded_where_that_is_asked_for(folder: Pat
     assert {each.outcome for each in verdicts_of(folder / "any")} == {Outcome.KEPT}
 
 
-def judged(folder: Path, video: SiteVideo) -> tuple[Verdict, int]:
-    """The verdict on a video of which only the page says anything, and requests for its file."""
-    rows = f"id,url,title\n{video.id},https://www.youtube.com/watch?v={video.id},A balloon\n"
-    (folder / "videos.csv").write_text(rows)
-    with VideoSite([video]) as site, installed(site):
+# Videos of which only the page says anything.
+PAGES: dict[str, dict[str, Any]] = {
+    "live": {"condition": Condition.LIVE},
+    "upcoming": {"condition": Condition.UPCOMING},
+    "premiere": {"condition": Condition.PREMIERE},
+    "live so far": {"condition": Condition.LIVE, "declared": 4},
+    "short": {"declared": 4},
+}
+
+
+@pytest.fixture(scope="module")
+def judged(film: Film, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Verdict, int]]:
+    """The verdict on each of PAGES, and the requests for its file."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "classes.txt").write_text(CLASSES)
+    ids = {name: f"{name.replace(' ', '-'):_<11}" for name in PAGES}
+    rows = [f"{key},https://www.youtube.com/watch?v={key},A balloon" for key in ids.values()]
+    (folder / "videos.csv").write_text("\n".join(["id,url,title", *rows, ""]))
+    pages = [SiteVideo(ids[name], "A balloon", film, **page) for name, page in PAGES.items()]
+    with VideoSite(pages) as site, installed(site):
         curate(f"catalogue:{folder / 'videos.csv'}", folder / "classes.txt", folder)
-        media = len(site.requests("media"))
-    (verdict,) = verdicts_of(folder / "out")
-    return verdict, media
+        media = Counter(request.video for request in site.requests("media"))
+    verdicts = {each.video.video_id: each for each in verdicts_of(folder / "out")}
+    return {name: (verdicts[key], media[key]) for name, key in ids.items()}
 
 
 @pytest.mark.parametrize(
-    ("condition", "reason"),
-    [
-        (Condition.LIVE, Reason.LIVE),
-        (Condition.UPCOMING, Reason.UPCOMING),
-        (Condition.PREMIERE, Reason.UPCOMING),
-    ],
+    ("page", "reason"),
+    [("live", Reason.LIVE), ("upcoming", Reason.UPCOMING), ("premiere", Reason.UPCOMING)],
 )
 def test_a_stream_costs_no_download_where_only_its_page_says_that_it_is_one(
-    folder: Path, film: Film, condition: Condition, reason: Reason
+    judged: dict[str, tuple[Verdict, int]], page: str, reason: Reason
 ):
-    verdict, media = judged(
-        folder, SiteVideo("abcdefghijk", "A balloon", film, condition=condition)
-    )
+    verdict, media = judged[page]
     assert (verdict.outcome, verdict.reason) == (Outcome.FAILED, reason)
     assert media == 0
 
 
-def test_the_length_so_far_of_a_live_stream_does_not_make_it_too_short(folder: Path, film: Film):
-    video = SiteVideo("abcdefghijk", "A balloon", film, declared=4, condition=Condition.LIVE)
-    verdict, _ = judged(folder, video)
+def test_the_length_so_far_of_a_live_stream_does_not_make_it_too_short(
+    judged: dict[str, tuple[Verdict, int]],
+):
+    verdict, _ = judged["live so far"]
     assert verdict.reason is Reason.LIVE
 
 
 def test_a_short_video_costs_no_download_where_only_its_page_says_how_long_it_is(
-    folder: Path, film: Film
+    judged: dict[str, tuple[Verdict, int]],
 ):
-    verdict, media = judged(folder, SiteVideo("abcdefghijk", "A balloon", film, declared=4))
+    verdict, media = judged["short"]
     assert (verdict.outcome, verdict.reason) == (Outcome.REJECTED, Reason.TOO_SHORT)
     assert verdict.video.duration == 4
     assert media == 0

@@ -19,12 +19,14 @@ from demo.videos import EXPECTED, VIDEOS, Expected
 from demo.world import World
 from tests.curating import (
     FEW,
+    WholeJob,
     bytes_of,
     curate,
     few_of,
     frames_classified,
     outcomes_of,
     verdicts_of,
+    whole_job_once,
 )
 from videonet.errors import UsageError
 from videonet.schemas.reason import Outcome, Reason
@@ -49,11 +51,8 @@ def catalogue(world: World, server: VideoServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def first(world: World, catalogue: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run, to be read only."""
-    folder = tmp_path_factory.mktemp("first")
-    curate(catalogue, world.classes, folder)
-    return folder
+def whole(world: World, tmp_path_factory: pytest.TempPathFactory) -> WholeJob:
+    return whole_job_once(tmp_path_factory.getbasetemp(), world)
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,12 @@ def job(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Job:
     """A run over FEW of the world's videos, or over all."""
+    folder = tmp_path_factory.mktemp(request.param)
+    taken: Collection[str] = {video.id for video in VIDEOS}
     if request.param == "few":
-        taken: Collection[str] = FEW
-        folder = tmp_path_factory.mktemp("few")
+        taken = FEW
         catalogue = f"catalogue:{few_of(world.catalogue, folder)}"
-        curate(catalogue, world.classes, folder)
-    else:
-        taken = {video.id for video in VIDEOS}
-        folder = request.getfixturevalue("first")
+    curate(catalogue, world.classes, folder)
     expected = {pair: due for pair, due in EXPECTED.items() if pair[0] in taken}
     files = [world.files / video.stored for video in VIDEOS if video.id in taken]
     sizes = tuple(file.stat().st_size for file in files if file.exists())
@@ -105,12 +102,12 @@ def again(job: Job, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_pair_ends_with_the_verdict_that_its_cause_deserves(first: Path):
-    assert outcomes_of(first / "out") == EXPECTED
+def test_every_pair_ends_with_the_verdict_that_its_cause_deserves(whole: WholeJob):
+    assert outcomes_of(whole.out) == EXPECTED
 
 
-def test_an_anti_join_of_candidates_and_verdicts_is_empty(first: Path):
-    out = first / "out"
+def test_an_anti_join_of_candidates_and_verdicts_is_empty(whole: WholeJob):
+    out = whole.out
     pairs = (
         f"select video_key, unnest(matches).target_id target_id from '{out}/candidates/*.parquet'"
     )
@@ -120,8 +117,8 @@ def test_an_anti_join_of_candidates_and_verdicts_is_empty(first: Path):
     assert duckdb.sql(f"select count(*) from ({pairs})").fetchall() == [(len(EXPECTED),)]
 
 
-def test_the_manifest_counts_what_the_verdicts_say(first: Path):
-    manifest = DatasetDir(first / "out").manifest()
+def test_the_manifest_counts_what_the_verdicts_say(whole: WholeJob):
+    manifest = DatasetDir(whole.out).manifest()
     assert manifest is not None
     by_outcome = Counter(outcome for outcome, _ in EXPECTED.values())
     totals = manifest.totals.verdicts
@@ -131,8 +128,8 @@ def test_the_manifest_counts_what_the_verdicts_say(first: Path):
     assert sum(totals.failed.values()) == by_outcome[Outcome.FAILED]
 
 
-def test_both_formats_hold_the_same_clips_with_the_labels_of_the_verdicts(first: Path):
-    out = first / "out"
+def test_both_formats_hold_the_same_clips_with_the_labels_of_the_verdicts(whole: WholeJob):
+    out = whole.out
     names = [target.name for target in DatasetDir(out).targets()]
     clips = {
         name: [
@@ -150,17 +147,15 @@ def test_both_formats_hold_the_same_clips_with_the_labels_of_the_verdicts(first:
         assert [names[index] for index in clip.clip_label_index] == list(clip.clip_label_text)
 
 
-def test_a_video_found_for_two_classes_is_downloaded_once(first: Path, server: VideoServer):
-    kept = [each for each in verdicts_of(first / "out") if each.video.video_id == "both"]
+def test_a_video_found_for_two_classes_is_downloaded_once(whole: WholeJob):
+    kept = [each for each in verdicts_of(whole.out) if each.video.video_id == "both"]
     assert [each.target_id for each in kept] == ["balloon", "sailboat"]
     # yt-dlp asks once what it is, and once for the file.
-    assert len([each for each in server.requests("both.mp4") if each.bytes_sent > 1000]) <= 2
+    assert len([sent for sent in whole.bytes_sent("both.mp4") if sent > 1000]) <= 2
 
 
-def test_nothing_is_asked_of_the_server_for_a_declared_short_video(
-    first: Path, server: VideoServer
-):
-    assert server.requests("trailer.mp4") == []
+def test_nothing_is_asked_of_the_server_for_a_declared_short_video(whole: WholeJob):
+    assert whole.bytes_sent("trailer.mp4") == []
 
 
 def test_the_bytes_do_not_depend_on_the_number_of_workers(job: Job, runs: dict[Keep, Path]):
@@ -382,8 +377,8 @@ def test_with_keep_none_a_budget_for_few_videos_is_enough_for_all(
     assert Store(tmp_path / "store").video_bytes() == 0
 
 
-def test_no_clip_waits_in_the_store_when_the_shards_are_written(first: Path):
-    assert not [file for file in (first / "store" / "clips").rglob("*") if file.is_file()]
+def test_no_clip_waits_in_the_store_when_the_shards_are_written(whole: WholeJob):
+    assert not [file for file in (whole.store / "clips").rglob("*") if file.is_file()]
 
 
 @pytest.mark.parametrize("keep", [pytest.param(Keep.KEPT, marks=pytest.mark.slow), Keep.NONE])
@@ -454,16 +449,16 @@ def test_the_quota_takes_the_first_of_the_catalogue(world: World, catalogue: str
     assert {(each.target_id, each.video.video_id) for each in verdicts} >= {("balloon", "valley")}
 
 
-def test_records_of_a_video_that_was_rejected_stay(first: Path):
-    store = Store(first / "store")
-    rejected = [each for each in verdicts_of(first / "out") if each.reason is Reason.NO_TOP1_MATCH]
+def test_records_of_a_video_that_was_rejected_stay(whole: WholeJob):
+    store = Store(whole.store)
+    rejected = [each for each in verdicts_of(whole.out) if each.reason is Reason.NO_TOP1_MATCH]
     for verdict in rejected:
         assert store.fetch(verdict.video_key) is not None
         assert any(store.root.glob(f"thumbnail/*/{_digest(verdict.video_key)}.jpg"))
 
 
-def test_the_verdict_table_opens_as_a_whole(first: Path):
-    assert pq.read_table(first / "out" / "verdicts").num_rows == len(EXPECTED)
+def test_the_verdict_table_opens_as_a_whole(whole: WholeJob):
+    assert pq.read_table(whole.out / "verdicts").num_rows == len(EXPECTED)
 
 
 def _videos(folder: Path) -> set[str]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from demo.world import World
 from tests.curated import Curated, curated_once
-from tests.curating import curate, verdicts_of
+from tests.curating import verdicts_of, whole_job_once
 from tests.report.written import target, verdict, write
 from videonet.errors import UsageError
 from videonet.report.facts import facts_of
@@ -34,10 +34,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 @pytest.fixture(scope="module")
 def demo(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """OUT of the demo's run, to be read only."""
-    folder = tmp_path_factory.mktemp("demo")
-    with world.serve():
-        curate(f"catalogue:{world.catalogue}", world.classes, folder)
-    return folder / "out"
+    return whole_job_once(tmp_path_factory.getbasetemp(), world).out
 
 
 def reached(verdicts: Sequence[Verdict], test: Callable[[Verdict], bool]) -> int:
@@ -116,7 +113,7 @@ def assert_counts_are_plain(facts: PageFacts, out: Path) -> None:
     )
     for target_id, pairs in confused.items():
         own = [each for each in facts.confusions if each.target_id == target_id]
-        assert sum(each.video.pairs for each in own) == pairs
+        assert sum(each.pairs for each in own) == pairs
     assert {each.reason: each.pairs for each in facts.failures} == facts.failed
 
 
