@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Site:
-    """A web server that has nothing, and knows when it was first asked."""
+    """A web server that gives no answer, and that knows when it was first asked."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
@@ -68,10 +68,10 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                """Say that there is nothing, once what was measured is known."""
+                """Keep the client waiting until it was measured what it took to ask."""
                 site.asked.set()
                 site.measured.wait(PATIENCE)
-                self.send_error(404)
+                self.close_connection = True
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -148,8 +148,10 @@ def _until_first_candidate(folder: Path, python: list[str], log: Path | None = N
                 raise SystemExit("the command asked for no video")
             return _processor_time(psutil.Process(process.pid))
         finally:
-            site.measured.set()
+            # What comes later does not count.
+            process.kill()
             process.wait(PATIENCE)
+            site.measured.set()
 
 
 def _processor_time(process: psutil.Process) -> float:

@@ -38,6 +38,9 @@ def options_of(texts: Iterable[str], *, from_command_line: bool = False) -> dict
         options[key] = value
     if ("username" in options) != ("password" in options):
         raise UsageError("--yt-dlp-option takes username and password together, or neither.")
+    if not options:
+        # yt-dlp takes its own defaults, and takes a while to say so.
+        return options
     try:
         # What a format or a target for `impersonate` may be, yt-dlp alone knows.
         silent_yt_dlp(options)

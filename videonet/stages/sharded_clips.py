@@ -8,7 +8,6 @@ from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 
 from videonet.curation.context import RunContext, run_context
 from videonet.dataset.assembly import Assembly, finish_shard
-from videonet.dataset.finish import finish
 from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Shard, Totals
@@ -120,6 +119,9 @@ def _write_manifest(
     _: None, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
 ) -> Totals:
     """Finish the run, if its accounts balance and the disk had room for all."""
+    # The card is made with a template engine and a database, which no other stage needs.
+    from videonet.dataset.finish import finish
+
     _require_room(plan, dict(counts))
     context = run_context(plan)
     output = context.output
