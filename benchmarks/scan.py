@@ -39,8 +39,8 @@ from benchmarks.scan_ways import (
     videos_in,
 )
 from videonet.classifier.model import Classifier
-from videonet.classifier.onnx_session import Device
 from videonet.errors import UsageError
+from videonet.schemas.settings import Device
 
 ROUNDS = 5
 SECONDS = 1.0

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from videonet.classifier.download import fetch_default
 from videonet.classifier.onnx_session import (
     ORT_ERRORS,
-    Device,
     first_line,
     image_input,
     open_session,
@@ -27,6 +26,7 @@ from videonet.classifier.sidecar import (
 from videonet.classifier.uint8_input import with_uint8_input
 from videonet.errors import UsageError
 from videonet.schemas.manifest import ClassifierCard
+from videonet.schemas.settings import Device
 from videonet.targets.imagenet1k import imagenet1k_labels
 
 DEFAULT = "resnet50"

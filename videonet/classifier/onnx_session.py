@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import onnx
 import onnxruntime as ort
@@ -11,8 +11,7 @@ from onnx.external_data_helper import uses_external_data
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from videonet.errors import UsageError
-
-Device = Literal["cpu", "cuda"]
+from videonet.schemas.settings import Device
 
 _PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
     "cpu": ["CPUExecutionProvider"],

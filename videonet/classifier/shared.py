@@ -7,9 +7,9 @@ import cachetools
 
 from videonet.classifier.download import fetch_default
 from videonet.classifier.model import DEFAULT, Classifier
-from videonet.classifier.onnx_session import Device
 from videonet.classifier.sidecar import sidecar_path
 from videonet.files import sha256_of
+from videonet.schemas.settings import Device
 
 # A run opens its classifier when it is prepared and again when it begins: two runs find theirs.
 # Runs keep those that are forgotten here for as long as they need them.

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from videonet.doctor.finding import Finding, State, begun, outcome
 from videonet.doctor.gpu import look_at_gpu
@@ -21,16 +20,14 @@ from videonet.doctor.machine import (
     look_at_wordnet,
 )
 from videonet.doctor.sites import Needs, look_at_javascript, look_at_network, look_at_source
-
-if TYPE_CHECKING:
-    from videonet.classifier.onnx_session import Device
+from videonet.schemas.settings import Device
 
 NETWORK_SECONDS = 5.0
 SECONDS = 60.0  # for anything else; a large classifier takes a while to load
 
 
 def examine(
-    source: str, classifier: str, store: Path, device: "Device", proxies: Sequence[str]
+    source: str, classifier: str, store: Path, device: Device, proxies: Sequence[str]
 ) -> list[Finding]:
     """What a run with these options would find here. Fetches and changes nothing."""
 

@@ -7,12 +7,15 @@ file of their own, TOML with the names of the options, that VIDEONET_ACCESS name
 import functools
 import os
 from pathlib import Path
+from typing import Any, get_origin
 
 import msgspec
 
 from videonet.errors import UsageError
-from videonet.fetch.credentials import NO_CREDENTIALS, Credentials, rate_of
+from videonet.fetch.credentials import NO_CREDENTIALS, Credentials, credentials_from
 from videonet.fetch.options import options_of
+from videonet.schemas.option import Declared, declared, options_from
+from videonet.schemas.settings import AccessOptions
 
 FILE_VARIABLE = "VIDEONET_ACCESS"
 
@@ -35,15 +38,22 @@ def credentials_here(given: Credentials = NO_CREDENTIALS) -> Credentials:
         raise _unusable(file, f"It cannot be read ({error.strerror}).") from None
 
 
-class _Options(msgspec.Struct, rename="kebab", forbid_unknown_fields=True):
-    """What the file may have."""
+def _type_in_file(option: Declared) -> Any:
+    """What an option may be in the file: one text needs no list, and a size may be a number."""
+    if get_origin(option.type) is tuple:
+        return str | list[str]
+    return option.type | int if option.option.unit else option.type
 
-    cookies: str | None = None
-    cookies_from_browser: str | None = None
-    proxy: str | list[str] = []
-    user_agent: str | None = None
-    rate_limit: str | int | None = None
-    yt_dlp_option: str | list[str] = []
+
+_OPTIONS = tuple(declared(AccessOptions))
+
+# What the file may have.
+_File = msgspec.defstruct(
+    "_File",
+    [(each.name, _type_in_file(each), each.default) for each in _OPTIONS],
+    rename="kebab",
+    forbid_unknown_fields=True,
+)
 
 
 @functools.lru_cache(maxsize=8)
@@ -51,14 +61,7 @@ def _from_file(file: Path, mtime_ns: int) -> Credentials:
     del mtime_ns  # a part of the key: a file that was changed is read again
     try:
         given = _options_in(file)
-        credentials = Credentials(
-            cookies=None if given.cookies is None else Path(given.cookies),
-            cookies_from_browser=given.cookies_from_browser,
-            proxies=tuple(_listed(given.proxy)),
-            user_agent=given.user_agent,
-            rate_limit=None if given.rate_limit is None else rate_of(str(given.rate_limit)),
-            options=options_of(_listed(given.yt_dlp_option)),
-        )
+        credentials = credentials_from(given, options_of(given.yt_dlp_option))
         credentials.check()
     except UsageError as error:
         raise _unusable(file, error) from None
@@ -69,17 +72,23 @@ def _unusable(file: Path, why: object) -> UsageError:
     return UsageError(f"{file}, named in {FILE_VARIABLE}: {why}")
 
 
-def _options_in(file: Path) -> _Options:
+def _options_in(file: Path) -> AccessOptions:
     try:
-        return msgspec.toml.decode(file.read_bytes(), type=_Options)
+        found = msgspec.toml.decode(file.read_bytes(), type=_File)
     except OSError as error:
         raise UsageError(f"It cannot be read ({error.strerror}).") from None
     except msgspec.ValidationError as error:
-        names = ", ".join(_Options.__struct_encode_fields__)
+        names = ", ".join(_File.__struct_encode_fields__)
         raise UsageError(f"{error}; it may have {names}.") from None
     except ValueError as error:
         raise UsageError(f"It is no TOML ({error}).") from None
+    return options_from(
+        AccessOptions, {each.name: _as_typed(each, getattr(found, each.name)) for each in _OPTIONS}
+    )
 
 
-def _listed(given: str | list[str]) -> list[str]:
-    return [given] if isinstance(given, str) else given
+def _as_typed(option: Declared, value: Any) -> Any:
+    """A value of the file as the command line would have it."""
+    if isinstance(value, int):
+        return str(value)
+    return [value] if get_origin(option.type) is tuple and isinstance(value, str) else value

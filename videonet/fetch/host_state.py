@@ -7,6 +7,9 @@ faster again as it answers. A host that keeps refusing is closed: this run asks 
 import math
 from dataclasses import dataclass
 
+from videonet.schemas.option import default_of
+from videonet.schemas.settings import RunOptions
+
 # Requests that a host's idle time saves up for it, as seconds at its current rate.
 BURST = 1.0
 
@@ -29,9 +32,9 @@ REMEMBERED = 600.0
 class Pace:
     """The most that a run asks of one host, and when it stops asking. All are above zero."""
 
-    requests_per_second: float = 5.0
+    requests_per_second: float = default_of(RunOptions, "requests_per_second")
     # downloads at once from one host
-    connections: int = 4
+    connections: int = default_of(RunOptions, "per_host")
     # refusals in a row, each after the wait that was due, until the host is left alone
     patience: int = 10
     # Seconds a host is left in peace after a refusal that names no time. It doubles with each

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from videonet.schemas.settings import Licence
+from videonet.schemas.option import default_of
+from videonet.schemas.settings import DataOptions, Licence, RunOptions
 
 # A declared duration is a rounded one: it may fall short of the minimum by so much, seconds.
 DECLARED_TOLERANCE = 1.0
@@ -12,8 +13,8 @@ DECLARED_TOLERANCE = 1.0
 class FetchLimits:
     """What one candidate may cost. Times in seconds."""
 
-    max_bytes: int = 2_000_000_000
-    deadline: float = 600.0
+    max_bytes: int = default_of(DataOptions, "max_bytes")
+    deadline: float = default_of(RunOptions, "deadline")
     attempts: int = 5
     # waits between attempts grow from `wait` to `longest_wait`, with jitter
     wait: float = 1.0
