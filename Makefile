@@ -7,7 +7,10 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt
+
+# Some images forbid Python to keep what it compiled. Every process would then compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo demo-train test test-slow test-all lint lock clean
 

@@ -157,7 +157,7 @@ def test_a_reader_sees_the_old_or_the_new_bytes_and_never_a_part(store: Store):
 
 KILLED = """
 import sys, pathlib
-from videonet.store import Store
+from videonet.storage.store import Store
 store, data = Store(pathlib.Path(sys.argv[1])), bytes(1_000_000)
 print("begun", flush=True)
 while True:
@@ -169,9 +169,9 @@ def test_a_writer_that_is_killed_leaves_the_whole_or_nothing(store: Store):
     for _ in range(3):
         command = [sys.executable, "-c", KILLED, str(store.root)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            process.stdout.readline()
+            assert process.stdout.readline() == b"begun\n"
             while store.read("a/b") is None:
-                pass
+                assert process.poll() is None
             process.kill()
         assert store.read("a/b") == bytes(1_000_000)
     store.prepare()
