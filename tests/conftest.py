@@ -48,5 +48,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The demo's videos, class list and catalogue: built once, to be read only."""
     built = made_once(tmp_path_factory.getbasetemp(), "built", build_world)
-    # Whoever serves it writes a catalogue into it.
+    # A test that serves it writes a catalogue into it.
     return World(Path(shutil.copytree(built, tmp_path_factory.mktemp("world"), dirs_exist_ok=True)))

@@ -24,7 +24,7 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache folder: one that nobody else has."""
+    """The cache folder, which no other test shares."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("VIDEONET_CACHE", str(folder))
     return folder

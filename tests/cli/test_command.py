@@ -107,7 +107,7 @@ def test_a_catalogue_without_a_title_column_is_refused(asked: list[str], tmp_pat
 
 
 def test_a_matched_local_file_without_files_root_is_refused(asked: list[str], tmp_path: Path):
-    # The first row names no class: nobody minds where its file is.
+    # The first row names no class, so that it does not matter where its file is.
     source = catalogue(tmp_path, "id,url,title", "a,a.mp4,bread", "b,sub/b.mp4,A balloon")
     said = sentence(videonet(*asked, "--source", source))
     assert "Row 2 gives 'sub/b.mp4', which is no http(s) url" in said

@@ -211,7 +211,7 @@ def test_what_is_skipped_at_once_is_soon_not_taken_for_the_rate(
     counts.end()
     now = counts.now()
     assert run_progress.rate_of([now]) == pytest.approx(1, rel=0.05)
-    # Nobody looks at more than a few minutes, nor at much less.
+    # A person looks at a few minutes, not at more and not at much less.
     assert RECENT <= now.recent_seconds <= RECENT + 10
     assert run_progress.done_in(now) == 1000 + round(RECENT) + 10
 

@@ -323,7 +323,7 @@ def test_a_row_that_says_what_cannot_be_is_refused(
         {"url": url_of("b"), "sha256": "1" * 64},
         {"video_key": key_of("b")},
         {"video_key": "youtube:abcdefghijk"},
-        # A withdrawn video under a name that nobody withdrew.
+        # A withdrawn video under a name that was not withdrawn.
         {"video_key": "url:" + "0" * 64},
         {"video_key": "mine"},
         {"video_key": "../../fetch"},

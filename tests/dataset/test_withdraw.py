@@ -57,7 +57,7 @@ def test_a_withdrawn_video_is_in_no_shard_and_its_verdicts_say_so(copy: Curated)
     ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
     assert ended.code == 0, ended.stderr
     assert f"{verdict.video_key} ({verdict.video.video_id!r}) is withdrawn." in ended.stdout
-    assert "1 of 2 shards written anew" in ended.stdout
+    assert "1 of 2 shards written again" in ended.stdout
     assert clips_of(copy.out, verdict.video_key) == {}
     assert clips_of(copy.out, other.video_key) == others
     assert outcomes(copy.out, verdict.video_key) == {OUT_OF_ALL}
@@ -170,7 +170,7 @@ def test_the_same_command_again_says_that_it_was_done(copy: Curated):
     ended = videonet(*typed)
     assert ended.code == 0
     assert "was withdrawn already" in ended.stdout
-    assert "written anew" not in ended.stdout
+    assert "written again" not in ended.stdout
     assert tree(copy.folder) == before
 
 
@@ -300,8 +300,8 @@ def unchanged(copy: Curated, *typed: str | Path) -> str:
 
 def test_an_unknown_id_is_named_and_nothing_is_changed(copy: Curated):
     known = rejected_one(copy.out).video.video_id
-    said = unchanged(copy, copy.out, known, "nobody", "none", "--store", copy.store)
-    assert "knows no video 'nobody' or 'none'" in said
+    said = unchanged(copy, copy.out, known, "unknown", "none", "--store", copy.store)
+    assert "knows no video 'unknown' or 'none'" in said
 
 
 def test_a_store_that_is_none_is_refused(copy: Curated):
@@ -351,7 +351,7 @@ def test_a_store_that_cannot_be_written_is_no_reason_to_keep_it_unless_it_was_as
     facts, place = (copy.out / "run.json").read_bytes(), str(copy.store).encode()
     store = msgspec.json.decode(facts)["plan"]["store"].encode()
     (copy.out / "run.json").write_bytes(facts.replace(store, place))
-    # Nobody, root neither, makes a folder where a file is.
+    # Not even root makes a folder where a file is.
     shutil.rmtree(copy.store / "tmp")
     (copy.store / "tmp").touch()
     said = unchanged(copy, copy.out, verdict.video.video_id, "--store", copy.store)

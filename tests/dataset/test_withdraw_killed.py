@@ -1,4 +1,4 @@
-"""videonet withdraw, killed: the video is refused, and whoever goes on completes it."""
+"""videonet withdraw, killed: the video is refused, and the next withdrawal completes it."""
 
 import os
 import shutil

@@ -68,7 +68,7 @@ def test_no_file_of_an_unfinished_rerun_has_it_and_the_run_goes_on_with_the_othe
         unfinished(copy)
     others = clips_of(copy.out, other.video_key)
     ended = videonet("withdraw", copy.out, verdict.video.video_id, "--store", copy.store)
-    assert "1 of 2 shards written anew" in ended.stdout
+    assert "1 of 2 shards written again" in ended.stdout
     assert "no shard has them" in ended.stdout
     assert clips_of(copy.out, verdict.video_key) == {}
     assert clips_of(copy.out, other.video_key) == others

@@ -67,7 +67,7 @@ def test_no_secret_is_said_or_written_anywhere(tmp_path: Path, site: VideoSite):
             *("--classifier", MODEL, "--store", tmp_path / "store", "--out", tmp_path / "out"),
             *("--requests-per-second", "1000", "--search-patience", "1", "--cookies", cookies),
             *("--proxy", f"http://{user}@{proxy.place}"),
-            # Nobody listens there: what goes wrong with it is an error text.
+            # No server listens there: what goes wrong with it is an error text.
             f"--proxy=http://{user}@127.0.0.1:9",
             *("--user-agent", "Mozilla/5.0 (a test)"),
             *("--yt-dlp-option", f'http_headers={{"X-Token": "Bearer {TOKEN}"}}'),

@@ -299,7 +299,7 @@ def test_credentials_show_none_of_their_secrets_and_do_not_leave_their_process(c
 
 @pytest.fixture
 def dead() -> Iterator[str]:
-    """A place where nobody listens."""
+    """A place where no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"

@@ -272,7 +272,7 @@ class Site(InfoExtractor):
 
 
 def reported(does: Callable[[Site], Any], tmp_path: Path, **options: Any) -> BaseException:
-    """What reaches whoever asked yt-dlp for a page of this site."""
+    """What reaches a caller that asked yt-dlp for a page of this site."""
     site = type("SiteIE", (Site,), {"does": does})
     outtmpl = {"default": str(tmp_path / "video")}
     quiet = {"logger": Quiet(), "noprogress": True, "cachedir": False, "color": "never"}

@@ -151,7 +151,7 @@ def test_of_one_size_the_fewest_bytes_are_taken_known_or_estimated():
 def test_bits_per_second_decide_where_no_bytes_are_known():
     usual = described("usual", 1920, 1080, protocol="m3u8_native", tbr=2300)
     premium = described("more", 1920, 1080, protocol="m3u8_native", tbr=5800, source_preference=99)
-    unknown = described("nobody knows", 1920, 1080, protocol="m3u8_native")
+    unknown = described("unknown", 1920, 1080, protocol="m3u8_native")
     assert chosen([premium, unknown, usual]) == "usual"
 
 
@@ -163,7 +163,7 @@ OUT_OF_REACH = {
     "for ffmpeg": {"protocol": "rtmp_ffmpeg"},
     "for rtmpdump": {"protocol": "rtmp"},
     "a live stream": {"protocol": "websocket_frag"},
-    "a codec that nobody knows": {"vcodec": "bytevc2"},
+    "an unknown codec": {"vcodec": "bytevc2"},
     "a codec with colours of its own": {"vcodec": "dvh1.05.06"},
 }
 DOUBTFUL = {

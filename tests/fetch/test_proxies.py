@@ -180,7 +180,7 @@ def answering(*answers: bytes) -> Iterator[str]:
 
 @pytest.fixture
 def dead() -> Iterator[str]:
-    """A place where nobody listens."""
+    """A place where no server listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"

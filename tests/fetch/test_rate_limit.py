@@ -31,7 +31,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits looks up so rarely that it has to be told of what changed."""
+    """A thread that waits looks up so rarely that it has to be told of what changed."""
     monkeypatch.setattr(rate_limit_module, "_LOOK_UP", LONG)
 
 

@@ -27,7 +27,7 @@ NAME = "a video.mp4"
 
 
 def quick_web(stop: StopSignal | None = None) -> Web:
-    """Nobody else asks the servers of these tests, so nobody is waited for."""
+    """No other client asks the servers of these tests, so no visit waits for one."""
     return Web(Pace(requests_per_second=1000, pause=0.01), stop=stop)
 
 

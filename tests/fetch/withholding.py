@@ -13,7 +13,7 @@ class Withholding(ThreadingHTTPServer):
     """Serves `folder`; `limits` say for some names how many bytes of the file it gives.
 
     It may be `generous`, and give all from the first byte on that it was asked for; `unstable`, and
-    name another ETag each time; or `refuse` with that status whoever asks for a range.
+    name another ETag each time; or `refuse` with that status each request for a range.
     """
 
     daemon_threads = True

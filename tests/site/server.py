@@ -130,7 +130,7 @@ class VideoSite:
             self._patience = count
 
     def suspect(self) -> None:
-        """Take whoever asks for a page for a bot from now on. Searches and files are as ever."""
+        """From now on take each client that asks for a page for a bot. Searches are as ever."""
         self._suspicious = True
 
     def relent(self) -> None:

@@ -83,7 +83,7 @@ def test_a_site_within_a_site_is_asked_and_then_the_outer_one(
 def test_youtube_itself_is_asked_where_no_site_is_named(
     site: VideoSite, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    session = ydl(proxy="http://127.0.0.1:1")  # nobody listens there, so nothing goes out
+    session = ydl(proxy="http://127.0.0.1:1")  # no server listens there, so nothing goes out
     asked: list[str] = []
     urlopen = session.urlopen
 

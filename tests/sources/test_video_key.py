@@ -1,4 +1,4 @@
-"""videonet.sources.video_key: one name for one video, whoever found it."""
+"""videonet.sources.video_key: one name for one video, from any source."""
 
 import hashlib
 import os

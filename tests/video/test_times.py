@@ -131,7 +131,7 @@ def test_a_length_lasts_to_the_end_of_the_frame_that_ends_last(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        # 4:4:4 by an x264 of 2015, whose frames decode wrongly by whoever has not seen the first.
+        # 4:4:4 by an x264 of 2015, whose frames decode wrongly unless the first was decoded too.
         "dlc_mouse_openfield.mp4",
         "intel_car-detection.mp4",
         "panda70m_MJao9o7ROs0.1.mp4",

@@ -59,7 +59,7 @@ def _account(out: Path, done: TakenOut) -> list[str]:
         lines.append(
             f"{out}: {number(done.clips, 'clip')} taken out, "
             f"{number(done.verdicts, 'verdict')} changed, {done.rewritten:,} of "
-            f"{number(done.shards, 'shard')} written anew."
+            f"{number(done.shards, 'shard')} written again."
         )
     if not done.finished:
         lines.append(

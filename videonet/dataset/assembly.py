@@ -180,7 +180,7 @@ def _clips(assembly: Assembly, member: Member, written: "_Written") -> Iterator[
         # Or the next run would take them for what they should be.
         waiting.unlink(missing_ok=True)
         raise AccountError(
-            f"{key} has {number} clips where {member.clips} are due; run again to cut it anew."
+            f"{key} has {number} clips where {member.clips} are due; run again to cut it again."
         )
 
 

@@ -120,7 +120,7 @@ def _clips_of(
             f"No file of the shard {' or '.join(each.path for each in files)} is whole, so that "
             f"clips of {len(missing)} other videos are missing, such as {missing[0]}. What was to "
             "be withdrawn is refused from now on; the videonet curate command that made "
-            f"{output.root} writes the shard anew without it."
+            f"{output.root} writes the shard again without it."
         )
 
 

@@ -153,7 +153,7 @@ def open_verdicts(
                 raise UsageError(
                     f"The verdicts of {output.root} cannot be read "
                     f"({str(error).splitlines()[0]}); `videonet verify` says what is damaged, and "
-                    "running the same curation again writes them anew."
+                    "running the same curation again writes them again."
                 ) from error
             yield VerdictDB(db, files, targets)
 

@@ -45,7 +45,7 @@ def look_at_packages(package: str = "videonet") -> Finding:
             continue
         if not wanted.contains(here[name], prereleases=True):
             wrong.append(f"{name} is {here[name]}, not {wanted}")
-    advice = "install videonet anew in this environment, with pip: it brings what it needs"
+    advice = "install videonet again in this environment, with pip: it brings what it needs"
     if wrong:
         return Finding("packages", State.MISSING, "; ".join(wrong), advice)
     try:

@@ -1,6 +1,7 @@
 """Contact sheets: a few kept and rejected videos of as many classes as possible, and what was seen.
 
-The pictures are those that the store keeps of each classified video, see `videonet.video.thumbnails`.
+The pictures are those that the store keeps of each classified video, see
+`videonet.video.thumbnails`.
 """
 
 import base64

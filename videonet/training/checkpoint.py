@@ -76,7 +76,7 @@ def check_finite(network: nn.Module, step: int) -> None:
     norms = torch.stack(torch._foreach_norm(list(network.parameters())))
     if not norms.isfinite().all():
         raise UsageError(
-            f"After step {step:,} some weights are no numbers any more; train anew, in another "
+            f"After step {step:,} some weights are no numbers any more; train again, in another "
             f"--out, with a lower optimizer.base_lr."
         )
 

@@ -78,7 +78,7 @@ def finite(step: int, loss: Tensor) -> float:
     value = float(loss)
     if not math.isfinite(value):
         raise UsageError(
-            f"The loss is {value} at step {step:,}, so training cannot go on; begin anew, in "
+            f"The loss is {value} at step {step:,}, so training cannot go on; begin again, in "
             f"another --out, with a lower optimizer.base_lr."
         )
     return value

@@ -51,7 +51,7 @@ def run(out: Path, cache: Path, code: str) -> str:
     It must be all that the interpreter runs: what follows could hide how it ends.
     """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache)}
-    # Whoever has a reader has all that it needs, which tests/without may hide.
+    # A reader that is installed has all that it needs, which tests/without may hide.
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", code],
