@@ -1,5 +1,7 @@
 """schemas: a record is the same as a struct, as JSON and as a row of a table."""
 
+import subprocess
+import sys
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -139,3 +141,37 @@ def test_two_columns_of_one_name_are_refused():
 
     with pytest.raises(AssertionError, match="Twice"):
         arrow_schema(Twice)
+
+
+READ_BY_MANY_THREADS = """
+import enum, sys, threading
+from videonet.schemas.record import Record
+
+sys.setswitchinterval(1e-6)
+for number in range(200):
+    Colour = enum.Enum("Colour", {"RED": "red"})
+
+    class Ball(Record, frozen=True, kw_only=True):
+        colour: Colour | None
+        sizes: tuple[int, ...]
+
+    together = threading.Barrier(8)
+
+    def read():
+        together.wait()
+        assert Ball.from_json(b'{"colour":"red","sizes":[1,2]}').sizes == (1, 2)
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_many_threads_may_read_the_first_records_of_a_kind_at_once():
+    # A crash would end the tests too, so another process does it.
+    ended = subprocess.run(
+        [sys.executable, "-c", READ_BY_MANY_THREADS], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

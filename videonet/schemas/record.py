@@ -12,7 +12,22 @@ from typing import Any, ClassVar, NamedTuple, Self, get_args, get_type_hints
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Compiled(msgspec.StructMeta):
+    """Has msgspec look at the fields of a struct when the struct is defined.
+
+    Otherwise the first decoder does it. Two threads that decode a first one at the same time crash
+    the process: the second reads what the first has not filled in yet (msgspec 0.22).
+    """
+
+    def __new__(mcs, *args: Any, **options: Any) -> Any:
+        struct = super().__new__(mcs, *args, **options)
+        msgspec.json.Decoder(struct)
+        return struct
+
+
+class Record(
+    msgspec.Struct, metaclass=Compiled, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
     """A frozen record. Its JSON form is canonical: equal records are equal bytes."""
 
     # the columns that come first in a table, where fields and columns differ in their order

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from videonet.schemas.option import Form, Option
-from videonet.schemas.record import Record
+from videonet.schemas.record import Compiled, Record
 
 # Where the classifier runs.
 Device = Literal["cpu", "cuda"]
@@ -236,7 +236,7 @@ class RunOptions(Record, frozen=True, kw_only=True):
     ] = 4
 
 
-class AccessOptions(msgspec.Struct, frozen=True, kw_only=True):
+class AccessOptions(msgspec.Struct, metaclass=Compiled, frozen=True, kw_only=True):
     """What a user gives so that sites answer, as it was typed. See `videonet.fetch.credentials`."""
 
     cookies: Annotated[
