@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 # Prints what of the process is different after all modules of videonet were imported. Libraries,
@@ -85,6 +87,7 @@ print(json.dumps({"modules": len(modules), "changed": changed}))
 """
 
 
+@pytest.mark.slow
 def test_importing_all_modules_changes_nothing_of_the_process():
     done = subprocess.run(
         [sys.executable, "-c", _IMPORT_ALL, ROOT], capture_output=True, text=True, cwd=ROOT

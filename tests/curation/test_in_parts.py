@@ -99,6 +99,7 @@ def test_parts_and_whole_files_give_the_same_data_set(folder, tmp_path):
     assert outcomes_of(in_parts) == outcomes_of(whole) == outcomes_of(without)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", KEEPS)
 @pytest.mark.parametrize("ranges", [True, False])
 def test_of_a_server_that_breaks_off_behind_the_first_frames_only_their_class_counts(

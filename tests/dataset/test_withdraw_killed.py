@@ -18,6 +18,8 @@ from videonet.dataset.withdraw import withdraw
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:

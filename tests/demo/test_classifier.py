@@ -44,6 +44,7 @@ def test_a_batch_has_any_number_of_frames(count: int):
     assert classify(junk_frames(count)).shape == (count, len(KINDS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "libvpx-vp9"])
 def test_it_is_right_about_97_of_100_frames_of_unseen_videos(tmp_path: Path, codec):
     right = []

@@ -66,6 +66,7 @@ def test_all_proxies_are_looked_at_and_no_password_is_shown(
         assert f"127.0.0.1:{port}" in ended.stdout
 
 
+@pytest.mark.slow
 def test_silent_proxies_are_waited_for_all_at_once(tmp_path: Path, server: VideoServer):
     answer = Event()
     server.behaviours[""] = Hold(answer)

@@ -81,6 +81,7 @@ def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:
     return time.monotonic() - begin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hangs", [Hang(), Hold(threading.Event())], ids=["body", "answer"])
 def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hangs: Behaviour):
     silent = {f"{number}.mp4": hangs for number in range(2, FEW)}

@@ -18,7 +18,7 @@ from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from demo.videos import EXPECTED, VIDEOS
 from demo.world import World
-from tests.curating import FEW, bytes_of, curate, few_of, outcomes_of
+from tests.curating import bytes_of, curate, outcomes_of
 from tests.patience import PATIENCE
 from tests.sources.rows import row_of
 from videonet.cli import main
@@ -88,16 +88,15 @@ def _videonet(typed: list[str], killed_before: str | None) -> None:
         main()
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.slow)])
-def test_kills_change_no_byte_and_no_finished_step_is_repeated(
-    world: World, tmp_path: Path, times: int
-):
-    """Five kills of a run over a few videos of the world, and twenty of a run over all."""
+TIMES = 20
+
+
+@pytest.mark.slow
+def test_kills_change_no_byte_and_no_finished_step_is_repeated(world: World, tmp_path: Path):
     chance = random.Random(20)
     with world.serve(delay=0.1) as server:
-        catalogue = few_of(world.catalogue, tmp_path) if times == 5 else world.catalogue
-        curate(f"catalogue:{catalogue}", world.classes, tmp_path / "whole", shards=3)
-        victim = Victim(world, catalogue, tmp_path / "killed")
+        curate(f"catalogue:{world.catalogue}", world.classes, tmp_path / "whole", shards=3)
+        victim = Victim(world, world.catalogue, tmp_path / "killed")
         store, out = victim.folder / "store", victim.folder / "out"
         finished = _Finished(store, server)
         kills = 0
@@ -119,7 +118,7 @@ def test_kills_change_no_byte_and_no_finished_step_is_repeated(
         # While scanning: files are here that no scan has been written for.
         kill(lambda: bool(_names(store, "video") - _names(store, "scan")))
         # At random moments on the way.
-        for _ in range(times - 5):
+        for _ in range(TIMES - 5):
             kill_after(chance.randint(1, 4))
         # While shards are written, in either format, and then the manifest.
         for folder, name in (("clips/parquet", ""), ("clips/tfrecord", ""), ("", "manifest.json")):
@@ -129,13 +128,12 @@ def test_kills_change_no_byte_and_no_finished_step_is_repeated(
             kills += 1
             finished.check()
         assert not (out / "manifest.json").exists()
-        assert kills == times
+        assert kills == TIMES
         victim.start()
         assert victim.finish() == 0
         finished.check()
     assert bytes_of(out) == bytes_of(tmp_path / "whole" / "out")
-    taken = {pair: due for pair, due in EXPECTED.items() if times > 5 or pair[0] in FEW}
-    assert outcomes_of(out) == taken
+    assert outcomes_of(out) == EXPECTED
 
 
 class _Finished:

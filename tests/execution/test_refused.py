@@ -65,7 +65,7 @@ def said(ended: Ended) -> str:
 # A site that keeps refusing.
 
 
-@pytest.mark.parametrize("how", ["status", "words"])
+@pytest.mark.parametrize("how", ["status", pytest.param("words", marks=pytest.mark.slow)])
 def test_a_site_that_keeps_refusing_is_left_alone_and_taken_up_again_by_the_next_run(
     folder: Path, videos: list[SiteVideo], how: str
 ):
@@ -178,6 +178,7 @@ def test_a_class_that_is_not_full_is_reported_name_by_name(folder: Path, videos:
 # What the source says.
 
 
+@pytest.mark.slow
 def test_only_creative_commons_is_downloaded_where_that_is_asked_for(folder: Path, film: Film):
     free = SiteVideo("freefreefre", "A balloon", film, licence=CREATIVE_COMMONS)
     other = SiteVideo("otherotheri", "A balloon", film, licence="Standard YouTube License")

@@ -96,6 +96,7 @@ def test_two_runs_at_once_give_what_each_gives_alone(server: VideoServer, tmp_pa
     assert logging.getLogger("apache_beam").level == level
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_leaves_the_other_one_alone_and_goes_on_later(
     server: VideoServer, tmp_path: Path
 ):

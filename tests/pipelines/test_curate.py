@@ -158,6 +158,7 @@ def test_nothing_is_asked_of_the_server_for_a_declared_short_video(whole: WholeJ
     assert whole.bytes_sent("trailer.mp4") == []
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_number_of_workers(job: Job, runs: dict[Keep, Path]):
     assert bytes_of(runs[Keep.ALL] / "out") == bytes_of(job.folder / "out")
     assert bytes_of(runs[Keep.NONE] / "out") == bytes_of(job.folder / "out")
@@ -300,7 +301,7 @@ def test_other_settings_with_the_same_out_are_refused_naming_what_differs(world:
     ("option", "value"),
     [
         ("frames", 30),
-        ("max_clips", 1),
+        pytest.param("max_clips", 1, marks=pytest.mark.slow),
         pytest.param("shards", 3, marks=pytest.mark.slow),
         pytest.param("min_seconds", 11.5, marks=pytest.mark.slow),
     ],
@@ -317,6 +318,7 @@ def test_another_setting_never_meets_a_stale_result(
     assert (frames_classified() > seen) or option != "frames"
 
 
+@pytest.mark.slow
 def test_another_classifier_scans_anew(world: World, job: Job, again: Path):
     other = again / "other.onnx"
     shutil.copy(MODEL, other)
@@ -423,6 +425,7 @@ def test_a_local_file_that_has_changed_is_not_taken_for_the_one_that_was_found(
     assert outcomes_of(tmp_path / "back") == {("mushroom.mp4", "mushroom"): (Outcome.KEPT, None)}
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_away_and_has_moved_is_found_again(world: World, tmp_path: Path):
     folder, classes = tmp_path / "videos", tmp_path / "classes.txt"
     folder.mkdir()
@@ -436,6 +439,7 @@ def test_a_folder_that_was_away_and_has_moved_is_found_again(world: World, tmp_p
     assert [outcome for outcome, _ in outcomes_of(tmp_path / "again").values()] == [Outcome.KEPT]
 
 
+@pytest.mark.slow
 def test_the_store_knows_videos_beyond_the_quota_too(world: World, job: Job, tmp_path: Path):
     curate(job.catalogue, world.classes, tmp_path, per_class=1)
     curate("store", world.classes, tmp_path, out=tmp_path / "all")

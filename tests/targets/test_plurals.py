@@ -5,7 +5,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import inflect
 import psutil
 import pytest
 
@@ -29,6 +28,8 @@ def test_a_noun_has_a_modern_and_a_classical_plural(noun: str, plurals: tuple[st
 
 
 def test_they_are_those_of_inflect_as_it_is():
+    import inflect  # takes seconds, since typeguard adds its checks to it
+
     nouns = [label.name for label in imagenet1k_labels()]
     modern, classical = inflect.engine(), inflect.engine()
     classical.classical(all=True)

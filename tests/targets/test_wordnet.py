@@ -51,6 +51,7 @@ def test_many_threads_may_ask_at_once(wordnet: Path, nltk_path: list[str]) -> No
         assert list(pool.map(sense_of, wnids)) == list(imagenet1k_senses().values())
 
 
+@pytest.mark.slow
 def test_debians_files_are_completed_and_then_found(
     debians_layout: Path, wordnet: Path, nltk_path: list[str], tmp_path: Path
 ) -> None:

@@ -214,6 +214,7 @@ def test_channels_last_and_bfloat16_give_about_the_same():
             torch.testing.assert_close(mask.sum((1, 2)), torch.ones(3))
 
 
+@pytest.mark.slow
 def test_all_views_together_compile_as_one_graph():
     learner = PerView(network_of())
     views = [images_of(4), 2 + 3 * images_of(4)]

@@ -58,6 +58,7 @@ def kill_after(data: Path, run: Path, steps: int) -> None:
         process.wait()
 
 
+@pytest.mark.slow
 def test_killed_twice_it_takes_the_same_steps_to_the_last_bit(data, unbroken, tmp_path):
     # Before the first checkpoint, and some time after it.
     kill_after(data, tmp_path, 2)

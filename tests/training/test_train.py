@@ -224,6 +224,7 @@ def test_a_gpu_trains_in_bfloat16(data, tmp_path):
     assert [line.step for line in steps_of(tmp_path)] == list(range(1, STEPS + 1))
 
 
+@pytest.mark.slow
 def test_a_reading_process_that_ends_is_a_sentence(data, tmp_path):
     arguments = command(data, tmp_path, "data.workers=1", "train.epochs=400")
     started = [str(VIDEONET), "train", *arguments]

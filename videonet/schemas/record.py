@@ -20,6 +20,7 @@ class Compiled(msgspec.StructMeta):
     """
 
     def __new__(mcs, *args: Any, **options: Any) -> Any:
+        """Define a struct. Raises NameError if a field has a type that is not defined yet."""
         struct = super().__new__(mcs, *args, **options)
         msgspec.json.Decoder(struct)
         return struct

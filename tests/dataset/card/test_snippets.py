@@ -117,6 +117,7 @@ def test_where_there_is_no_row_the_card_says_that_hugging_face_reads_none(tmp_pa
     assert "### Hugging Face datasets\n\nIts loader takes no tables without a row" in card
 
 
+@pytest.mark.slow
 def test_pytorch_has_a_window_of_every_clip(curated: Curated, manifest: Manifest, tmp_path: Path):
     if find_spec("torch") is None:
         pytest.skip("needs PyTorch: the extra `train` brings it")
