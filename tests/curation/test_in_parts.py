@@ -128,6 +128,7 @@ def test_of_a_server_that_breaks_off_before_all_first_frames_nothing_counts_but_
     assert {outcome for outcome, _ in by_id(out).values()} == {Outcome.FAILED}
 
 
+@pytest.mark.slow
 def test_another_class_list_fetches_what_it_newly_keeps_and_scans_nothing(folder, tmp_path):
     with VideoServer(folder) as server:
         run(server.url, folder, tmp_path)

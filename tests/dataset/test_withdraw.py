@@ -229,6 +229,7 @@ def test_a_store_that_knows_nothing_of_it_is_told_by_out(curated: Curated, copy:
     assert not list((empty.root / "scan").rglob(f"{_digest(verdict)}.json"))
 
 
+@pytest.mark.slow
 def test_what_the_store_has_of_it_goes_and_it_is_never_downloaded_again(
     curated: Curated, tmp_path: Path
 ):

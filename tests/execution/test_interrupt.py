@@ -98,6 +98,7 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
     assert len(outcomes_of(asked / "out")) == FEW
 
 
+@pytest.mark.slow
 def test_a_run_that_is_scanning_ends(asked: Path):
     with VideoServer(asked / "files") as server:
         scans = (asked / "store").glob

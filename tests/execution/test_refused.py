@@ -65,7 +65,8 @@ def said(ended: Ended) -> str:
 # A site that keeps refusing.
 
 
-@pytest.mark.parametrize("how", ["status", pytest.param("words", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["status", "words"])
 def test_a_site_that_keeps_refusing_is_left_alone_and_taken_up_again_by_the_next_run(
     folder: Path, videos: list[SiteVideo], how: str
 ):
@@ -112,6 +113,7 @@ def test_those_that_were_not_asked_for_say_so_and_when_to_come_back(
     assert closed["refusals"] >= 10
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_after_an_interruption_says_so_too(
     folder: Path, videos: list[SiteVideo]
 ):

@@ -204,6 +204,7 @@ def test_another_class_list_over_the_store_classifies_nothing_and_fetches_only_w
     assert {each.path for each in server.requests()[before:]} == {"best.mp4", "official.mp4"}
 
 
+@pytest.mark.slow
 def test_with_keep_all_another_class_list_asks_the_server_nothing(
     server: VideoServer, runs: dict[Keep, Path], tmp_path: Path
 ):
@@ -262,6 +263,7 @@ def test_a_run_without_kept_bytes_can_be_finished_and_run_again(
     assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
 
 
+@pytest.mark.slow
 def test_a_failure_that_may_pass_is_tried_again_by_the_next_run_only(world: World, tmp_path: Path):
     catalogue = tmp_path / "catalogue.csv"
     source = f"catalogue:{catalogue}"
@@ -296,15 +298,10 @@ def test_other_settings_with_the_same_out_are_refused_naming_what_differs(world:
         curate(job.catalogue, world.classes, job.folder, frames=50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["few"], indirect=True, scope="module")
 @pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("frames", 30),
-        pytest.param("max_clips", 1, marks=pytest.mark.slow),
-        pytest.param("shards", 3, marks=pytest.mark.slow),
-        pytest.param("min_seconds", 11.5, marks=pytest.mark.slow),
-    ],
+    ("option", "value"), [("frames", 30), ("max_clips", 1), ("shards", 3), ("min_seconds", 11.5)]
 )
 def test_another_setting_never_meets_a_stale_result(
     world: World, job: Job, again: Path, option: str, value: int
@@ -356,6 +353,7 @@ def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
     assert outcomes["meadow.mp4", "mushroom"] == (Outcome.REJECTED, Reason.NO_TOP1_MATCH)
 
 
+@pytest.mark.slow
 def test_a_run_that_the_disk_has_no_room_for_stops_unfinished_and_goes_on_when_it_has(
     world: World, job: Job, tmp_path: Path
 ):
@@ -369,7 +367,8 @@ def test_a_run_that_the_disk_has_no_room_for_stops_unfinished_and_goes_on_when_i
     assert outcomes_of(tmp_path / "out") == job.expected
 
 
-@pytest.mark.parametrize("downloads", [pytest.param(1, marks=pytest.mark.slow), 4])
+@pytest.mark.slow
+@pytest.mark.parametrize("downloads", [1, 4])
 def test_with_keep_none_a_budget_for_few_videos_is_enough_for_all(
     world: World, job: Job, tmp_path: Path, downloads: int
 ):
@@ -383,7 +382,8 @@ def test_no_clip_waits_in_the_store_when_the_shards_are_written(whole: WholeJob)
     assert not [file for file in (whole.store / "clips").rglob("*") if file.is_file()]
 
 
-@pytest.mark.parametrize("keep", [pytest.param(Keep.KEPT, marks=pytest.mark.slow), Keep.NONE])
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", [Keep.KEPT, Keep.NONE])
 def test_a_shard_that_is_lost_is_written_again(
     world: World,
     job: Job,
@@ -402,6 +402,7 @@ def test_a_shard_that_is_lost_is_written_again(
     assert bytes_of(tmp_path / "out") == bytes_of(job.folder / "out")
 
 
+@pytest.mark.slow
 def test_a_local_file_that_has_changed_is_not_taken_for_the_one_that_was_found(
     world: World, tmp_path: Path
 ):
@@ -446,6 +447,7 @@ def test_the_store_knows_videos_beyond_the_quota_too(world: World, job: Job, tmp
     assert {pair[0] for pair in outcomes_of(tmp_path / "all")} == {pair[0] for pair in job.expected}
 
 
+@pytest.mark.slow
 def test_the_quota_takes_the_first_of_the_catalogue(world: World, catalogue: str, tmp_path: Path):
     manifest = curate(catalogue, world.classes, tmp_path, per_class=1)
     verdicts = verdicts_of(tmp_path / "out")

@@ -130,6 +130,7 @@ def test_only_a_cluster_that_scans_on_gpus_takes_the_steps_apart(
     assert set(forms.values()) == {"together"}
 
 
+@pytest.mark.slow
 def test_the_beam_main_takes_beam_options_among_its_own(world: World, tmp_path: Path):
     with world.serve():
         done = subprocess.run(

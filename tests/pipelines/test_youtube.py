@@ -37,12 +37,17 @@ class World(NamedTuple):
     verdicts: list[Verdict]
 
 
-@pytest.fixture(scope="module", params=[300, pytest.param(1_130, marks=pytest.mark.slow)])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Of 300 videos; of 1,130 a good thousand have titles that name a class."""
+# Of so many, a good thousand have titles that name a class.
+VIDEOS = 1_130
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     folder = tmp_path_factory.mktemp("youtube")
     (folder / "classes.txt").write_text(CLASSES)
-    videos = make_videos(shared_films(tmp_path_factory.getbasetemp()), request.param)
+    videos = make_videos(shared_films(tmp_path_factory.getbasetemp()), VIDEOS)
     with VideoSite(videos) as site, installed(site):
         first = curate("youtube", folder / "classes.txt", folder)
         before = len(site.requests())

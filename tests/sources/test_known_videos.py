@@ -112,6 +112,7 @@ _SAID = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(_SAID, min_size=1, max_size=12), st.integers(1, 4), st.randoms())
 def test_neither_order_nor_grouping_of_what_was_found_matters(
     tmp_path_factory: pytest.TempPathFactory,

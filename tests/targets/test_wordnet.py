@@ -65,6 +65,7 @@ def test_debians_files_are_completed_and_then_found(
     assert sense_of("n02084071") is not None
 
 
+@pytest.mark.slow
 def test_damaged_files_do_not_replace_what_is_there(
     debians_layout: Path, nltk_path: list[str], tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_another_version_is_refused(
         install(debians_layout, tmp_path / "nltk_data")
 
 
+@pytest.mark.slow
 def test_another_version_that_nltk_finds_is_refused(
     wordnet: Path, nltk_path: list[str], tmp_path: Path
 ) -> None:

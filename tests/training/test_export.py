@@ -58,6 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_resnet50_loads_into_timm_and_into_torchvision_with_nothing_but_fc_missing(tmp_path):
     # As a run with channels_last has it.
     network = trained("resnet50", 0).to(memory_format=torch.channels_last)
