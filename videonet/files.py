@@ -20,6 +20,22 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder. Names that no file system takes are those of none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, likewise."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def draft_of(file: Path) -> Path:
     """Where `file` is until it is complete: beside it, under a name that readers of a folder skip.
 

@@ -101,9 +101,9 @@ def test_a_class_list_that_is_not_there_is_named(asked: list[str], tmp_path: Pat
 
 
 def test_a_catalogue_without_a_title_column_is_refused(asked: list[str], tmp_path: Path):
-    source = catalogue(tmp_path, "id,url,name", "a,https://x/a.mp4,balloon")
+    source = catalogue(tmp_path, "id,url,views", "a,https://x/a.mp4,balloon")
     said = sentence(videonet(*asked, "--source", source))
-    assert "lacks title and has: id, url, name." in said
+    assert "lacks title and has: id, url, views." in said
 
 
 def test_a_matched_local_file_without_files_root_is_refused(asked: list[str], tmp_path: Path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.sources.rows import row_of
 from videonet.errors import UsageError
-from videonet.sources.video_key import canonical, video_key
+from videonet.sources.video_key import canonical, video_key, with_identity
 
 
 def key_of(url: str, root: Path | str | None = None) -> str:
@@ -185,3 +185,32 @@ def test_a_link_below_files_root_may_lead_elsewhere(tmp_path: Path):
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "link.mp4").symlink_to(tmp_path / "a.mp4")
     assert key_of("link.mp4", tmp_path / "files") == key_of("a.mp4", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "x/" * 2_500 + "a.mp4", "x" * 256, "\ud83d.mp4"])
+def test_a_name_that_no_file_system_takes_is_known_by_its_path(tmp_path: Path, name: str):
+    row = row_of(4, "x", name.encode("utf-8", "replace").decode(), str(tmp_path), "A cat")
+    assert video_key(row).startswith("url:")
+    assert video_key(row) == video_key(row._replace(rank=5))
+
+
+# Rows that say too little.
+
+
+def test_a_row_without_an_id_is_called_after_its_url():
+    named = with_identity(row_of(4, "", "https://example.org/a.mp4", None, "A cat"))
+    assert named.video.video_id == "https://example.org/a.mp4"
+    assert video_key(named) == key_of("https://example.org/a.mp4")
+
+
+@pytest.mark.parametrize("root", [None, "/videos"])
+def test_rows_without_a_url_are_videos_of_their_own(root: str | None):
+    rows = [row_of(4, "a", "", root, "A cat"), row_of(5, "", "", root, "A cat")]
+    named = [with_identity(row) for row in [*rows, row_of(6, "", "", root, "A cat")]]
+    assert [row.video.video_id for row in named] == ["a", "row 6", "row 7"]
+    assert len({video_key(row) for row in named}) == 3
+
+
+def test_a_row_with_id_and_url_is_what_it_was():
+    row = row_of(4, "x", "https://example.org/a.mp4", None, "A cat")
+    assert with_identity(row) is row

@@ -45,11 +45,14 @@ def curate(
         from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.locks import exclusive_lock
 
+        def say(sentence: str) -> None:
+            console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
         options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
         given = options_from(AccessOptions, values)
         credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
         with exclusive_lock(Path(run.store), Path(run.out)):
-            plan = prepare(options, run, credentials, beam_options or ())
+            plan = prepare(options, run, credentials, beam_options or (), say)
             with (
                 open_context(plan, credentials) as at_work,
                 progress_line(console, at_work.progress),

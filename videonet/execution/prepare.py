@@ -1,9 +1,10 @@
 """What was asked for becomes the plan of a run: all checks, before any work is done."""
 
 import hashlib
+import logging
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -27,14 +28,20 @@ from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
 
+_LOG = logging.getLogger(__name__)
+
 
 def prepare(
     options: CurateOptions,
     run: RunOptions,
     credentials: Credentials = NO_CREDENTIALS,
     beam_options: Sequence[str] = (),
+    say: Callable[[str], None] = _LOG.info,
 ) -> Plan:
-    """Check what was asked for, and lay OUT and the store ready. Raises UsageError."""
+    """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
+
+    `say` is called with each sentence that a user should read on how the source is read.
+    """
     local = is_local(beam_options)
     classifier = shared_classifier(options.classifier, run.device)
     targets = resolve_targets(options.targets, classifier.labels)
@@ -44,7 +51,8 @@ def prepare(
     files_root = None if options.files_root is None else Path(options.files_root).absolute()
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
-    check_source(options.source, store, files_root)
+    for sentence in check_source(options.source, store, files_root):
+        say(sentence)
     is_search = searched_site(options.source) is not None
     resolved = {
         "formats": tuple(sorted(set(options.formats))),

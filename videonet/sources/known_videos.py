@@ -36,13 +36,14 @@ class KnownVideos:
     store: Store
     kind: str = "store"
 
-    def check(self) -> None:
+    def check(self) -> list[str]:
         """Raise UsageError if nothing was ever found."""
         if next(self.store.list(FOLDER), None) is None:
             raise UsageError(
                 f"The store {self.store.root} knows no videos yet; "
                 "fill it with a run from another source."
             )
+        return []
 
     def batches(self) -> Iterator[Batch]:
         """All sightings, each once. Raises UsageError for a file that cannot be read."""

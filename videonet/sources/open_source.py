@@ -1,5 +1,6 @@
 """From what the user typed after --source to a source."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from videonet.errors import UsageError
@@ -12,13 +13,16 @@ from videonet.sources.source_spec import searched_site
 from videonet.storage.store import Store
 
 
-def check_source(spec: str, store: Store, files_root: Path | None) -> None:
-    """Raise UsageError, before any work is done, if a source cannot be read or searched."""
+def check_source(spec: str, store: Store, files_root: Path | None) -> Sequence[str]:
+    """Raise UsageError, before any work is done, if a source cannot be read or searched.
+
+    Sentences say what a user should know of how it is read.
+    """
     site = searched_site(spec)
     if site is None:
-        open_source(spec, store, files_root).check()
-    else:
-        check_search(site)
+        return open_source(spec, store, files_root).check()
+    check_search(site)
+    return ()
 
 
 def open_source(spec: str, store: Store, files_root: Path | None) -> Source:

@@ -71,8 +71,11 @@ class Source(Protocol):
     def kind(self) -> str:
         """Recorded with everything it found: "catalogue", "folder", ..."""
 
-    def check(self) -> None:
-        """Raise UsageError, before any work is done, if the source cannot be read."""
+    def check(self) -> Sequence[str]:
+        """Raise UsageError, before any work is done, if the source cannot be read.
+
+        Sentences say what a user should know of how it is read; mostly there are none.
+        """
 
     def batches(self) -> Iterator[Batch]:
         """All rows in order. Raises UsageError where they cannot be read."""

@@ -7,11 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yarl
 from yt_dlp.extractor import get_info_extractor
 
 from videonet.errors import UsageError
-from videonet.files import below, sha256_of
+from videonet.files import below, is_file, sha256_of
 from videonet.sources.source import Row
 
 
@@ -32,7 +33,7 @@ def video_key(row: Row) -> str:
         )
     if video.root is not None:
         file = below(video.root, video.url)
-        if file is not None and file.is_file():
+        if file is not None and is_file(file):
             with suppress(OSError):
                 return f"sha256:{sha256_of(file)}"
         return f"url:{_hash(os.path.normpath(Path(video.root) / video.url))}"
@@ -44,6 +45,25 @@ def video_key(row: Row) -> str:
     url = canonical(video.url)
     youtube = _youtube_id(url)
     return f"youtube:{youtube}" if youtube else f"url:{_hash(url)}"
+
+
+def with_identity(row: Row) -> Row:
+    """`row` with what makes it a video of its own, where its source says too little for that.
+
+    A row without an id is called after its url, or its place. A row without a url gets a key:
+    fetching then says what is wrong with it, as of any other video.
+    """
+    video = row.video
+    if video.video_id and video.url:
+        return row
+    video_id = video.video_id or video.url or f"row {row.rank + 1}"
+    key = row.video_key if video.url else f"url:{_hash(f'no url, {video_id}')}"
+    return row._replace(video=msgspec.structs.replace(video, video_id=video_id), video_key=key)
+
+
+def key_without_address(url: str) -> str:
+    """The key of a row whose url is no address, among rows of the web."""
+    return f"url:{_hash(url)}"
 
 
 def canonical(url: str) -> str:

@@ -22,7 +22,7 @@ from videonet.sources.search import TargetSearch, query_rounds
 from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Batch, in_batches
 from videonet.sources.source_spec import searched_site
-from videonet.sources.video_key import video_key
+from videonet.sources.video_key import video_key, with_identity
 from videonet.stages.threaded import COUNTS, MAIN, Stage, ThreadedDoFn, complete_list
 from videonet.targets.title_matcher import TitleMatcher, target_matcher
 
@@ -200,8 +200,9 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
 
 def _identify(context: RunContext, matched: MatchedRow) -> list[TitleHit]:
     kind = context.plan.settings.source.partition(":")[0]
+    row = with_identity(matched.row)
     try:
-        return candidate_list.title_hits(matched, video_key(matched.row), kind)
+        return candidate_list.title_hits(matched._replace(row=row), video_key(row), kind)
     except UsageError as error:
         context.output.complain(error)
         raise

@@ -1,0 +1,355 @@
+"""Reads a file as a table, part by part: CSV, TSV, JSON lines or Parquet.
+
+A record holds cells by our names of their columns (see `videonet.sources.columns`), as the file
+has them: text, numbers, or nothing.
+"""
+
+import csv
+import json
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videonet.errors import UsageError
+from videonet.files import is_folder
+from videonet.sources.columns import columns_of, is_known, missing
+from videonet.sources.source import BATCH_ROWS
+from videonet.sources.text_files import form_of, open_text
+from videonet.text import shortened
+
+# What a file's name ends with, and what may stand between cells, the usual first.
+_DELIMITERS = {".csv": ",;\t", ".tsv": "\t,;"}
+FORMS = frozenset({*_DELIMITERS, ".jsonl", ".ndjson", ".parquet"})
+
+_HINTS = {
+    ",": "quote cells that contain a comma",
+    ";": "quote cells that contain a semicolon",
+    "\t": "a cell cannot contain a tab",
+}
+
+# The line by which spreadsheets tell each other what stands between the cells below it.
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
+# What is read of a column of a Parquet file at a time, bytes.
+_BUFFER = 1 << 16
+
+# Numbers stay as they are written, for some are longer than Python's.
+_JSON = json.JSONDecoder(parse_int=str, parse_constant=lambda _: None)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Records as Parquet gives them."""
+
+    table: pa.RecordBatch
+
+    def cells(self, column: str) -> list[Any]:
+        """Those of a column, or none for each row."""
+        if column not in self.table.schema.names:
+            return [None] * len(self)
+        values: list[Any] = self.table[column].to_pylist()
+        return values
+
+    def at(self, places: Sequence[int]) -> list[Mapping[str, Any]]:
+        """The records at these places."""
+        # Arrow's own way of taking rows knows only some kinds of text.
+        columns = list(zip(self.table.schema.names, self.table.columns, strict=True))
+        return [{name: column[place].as_py() for name, column in columns} for place in places]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.table)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Records as files of text give them."""
+
+    lines: Sequence[Mapping[str, Any]]
+
+    def cells(self, column: str) -> list[Any]:
+        """Those of a column, or none for each row."""
+        return [line.get(column) for line in self.lines]
+
+    def at(self, places: Sequence[int]) -> list[Mapping[str, Any]]:
+        """The records at these places."""
+        return [self.lines[place] for place in places]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.lines)
+
+
+Records = Columns | Lines
+
+
+class Part(NamedTuple):
+    """Some records that follow each other."""
+
+    records: Records
+    # our name -> the column that is taken for it
+    taken: Mapping[str, str]
+    # all columns that there are
+    columns: Sequence[str]
+
+
+def form(file: Path) -> str:
+    """How a table is written, as the name of its file says: ".csv" also of `x.csv.gz`."""
+    unpacked = form_of(file)
+    # Parquet has a compression of its own, and is not read from its beginning.
+    return file.suffix.lower() if unpacked == ".parquet" else unpacked
+
+
+def parquet_files(folder: Path) -> list[Path]:
+    """Those of a folder that is one table, in its order."""
+    return sorted(folder.glob("*.parquet"))
+
+
+def read_table(file: Path) -> Iterator[Part]:
+    """All records of a file of one of FORMS, or of a folder of Parquet files, BATCH_ROWS at a time.
+
+    Raises UsageError for what cannot be read, naming the place.
+    """
+    try:
+        yield from _parts(file)
+    except OSError as error:
+        # Arrow raises it, too, with texts of several lines.
+        why = error.strerror or " ".join(str(error).split())
+        raise UsageError(f"The catalogue {file} cannot be read ({why}).") from error
+
+
+def no_text(file: Path, column: str, holds: str) -> UsageError:
+    """For a column that holds something else than text."""
+    return UsageError(
+        f"The column {column!r} of the catalogue {file} {holds}, where text is expected; "
+        "write it as text, or leave it out."
+    )
+
+
+def _parts(file: Path) -> Iterator[Part]:
+    if is_folder(file):
+        return chain.from_iterable(map(_parquet, parquet_files(file)))
+    match form(file):
+        case ".csv" | ".tsv":
+            return _delimited(file, _delimiter(file))
+        case ".parquet":
+            return _parquet(file)
+        case _:
+            return _json_parts(file)
+
+
+# Text with something between its cells.
+
+
+def _delimiter(file: Path) -> str:
+    """What stands between cells: that with which the first line has most of our columns."""
+    found: dict[str, int] = {}
+    for delimiter in _DELIMITERS[form(file)]:
+        with _opened(file, delimiter) as (_, names):
+            found[delimiter] = len(columns_of(names))
+        if not missing(columns_of(names)):
+            return delimiter
+    return max(found, key=lambda delimiter: found[delimiter])
+
+
+def _delimited(file: Path, delimiter: str) -> Iterator[Part]:
+    with _opened(file, delimiter) as (reader, names):
+        taken = columns_of(names)
+        _check_columns(file, taken, names)
+        # Of two columns with one name, the last.
+        last = {name: place for place, name in enumerate(names)}
+        places = [(ours, last[column]) for ours, column in taken.items()]
+        while lines := _some_lines(reader, len(names), places, _HINTS[delimiter]):
+            yield Part(Lines(lines), taken, names)
+
+
+@contextmanager
+def _opened(file: Path, delimiter: str) -> Iterator[tuple[Any, list[str]]]:
+    """A reader of the rows, and the names of their columns."""
+    # Quotes are ordinary characters where tabs separate.
+    quoting: Any = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    with open_text(file, newline="") as text:
+        # Strict: a quote that is never closed would make one cell of all rows after it.
+        reader = csv.reader(_rows(text), delimiter=delimiter, quoting=quoting, strict=True)
+        try:
+            with _long_cells():
+                names = next(reader, [])
+            yield reader, names
+        except (csv.Error, UnicodeError) as error:
+            raise UsageError(
+                f"The catalogue {file} cannot be read near line {reader.line_num}: {error}."
+            ) from error
+
+
+def _rows(text: TextIO) -> Iterator[str]:
+    """The lines of a table, without the one that says what stands between the cells."""
+    first = text.readline()
+    if not _SEPARATOR.fullmatch(first.strip()):
+        yield first
+    yield from text
+
+
+# Cells may be as long as this, characters. Python's own limit is 131,072.
+_LONGEST_CELL = 1 << 30
+
+# The limit is one for the whole process, so one thread at a time raises it.
+_raising = threading.Lock()
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let `csv` read cells of up to _LONGEST_CELL characters while this lasts."""
+    with _raising:
+        before = csv.field_size_limit(_LONGEST_CELL)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def _some_lines(
+    reader: Iterator[list[str]], width: int, places: Sequence[tuple[str, int]], hint: str
+) -> list[Mapping[str, Any]]:
+    """The next BATCH_ROWS records; fewer at the end of the file. `places` are those of columns.
+
+    Raises csv.Error for a row with more cells than the header's `width`.
+    """
+    records: list[Mapping[str, Any]] = []
+    with _long_cells():
+        for cells in islice(filter(None, reader), BATCH_ROWS):
+            count = len(cells)
+            if count > width:
+                raise csv.Error(f"it has more cells than the header; {hint}")
+            records.append({ours: cells[place] for ours, place in places if place < count})
+    return records
+
+
+# JSON lines.
+
+
+def _json_parts(file: Path) -> Iterator[Part]:
+    objects = _json_objects(file)
+    taken: dict[str, str] = {}
+    while some := list(islice(objects, BATCH_ROWS)):
+        # One may lack a name: it is how JSON says that a cell is empty.
+        names = sorted(filter(is_known, set().union(*some)))
+        # A column that was taken once stays so.
+        taken = columns_of(names) | taken
+        _check_columns(file, taken, list(some[0]))
+        lines = [{ours: each.get(name) for ours, name in taken.items()} for each in some]
+        yield Part(Lines(lines), taken, names)
+
+
+def _json_objects(file: Path) -> Iterator[Mapping[str, Any]]:
+    number = 0
+    try:
+        with open_text(file, newline="\n") as text:
+            for number, line in enumerate(text, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = _JSON.decode(line)
+                except (ValueError, RecursionError) as error:
+                    raise _broken_line(file, number, str(error)) from error
+                if not isinstance(record, dict):
+                    raise _broken_line(file, number, "an object is expected")
+                yield record
+    except UnicodeError as error:
+        raise UsageError(
+            f"The catalogue {file} cannot be read after line {number}: {error}."
+        ) from error
+
+
+def _broken_line(file: Path, number: int, why: str) -> UsageError:
+    return UsageError(f"Line {number} of the catalogue {file} is not JSON: {why}.")
+
+
+# Parquet.
+
+
+def _parquet(file: Path) -> Iterator[Part]:
+    try:
+        # Columns are read bit by bit, where Arrow would keep all of each that it has read.
+        with pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER) as table:
+            schema = table.schema_arrow
+            taken = columns_of(schema.names)
+            _check_columns(file, taken, schema.names)
+            for ours, column in taken.items():
+                for place in schema.get_all_field_indices(column):
+                    kind = schema.field(place).type
+                    if not _can_be_read(kind, ours):
+                        raise no_text(file, column, f"is of the type {kind}")
+            # Threads cost more than they bring for so few rows.
+            for batch in table.iter_batches(
+                BATCH_ROWS, columns=list(taken.values()), use_threads=False
+            ):
+                records = _decoded(batch, taken)
+                _check_text(file, records)
+                yield Part(Columns(records), taken, schema.names)
+    except pa.ArrowException as error:
+        raise UsageError(f"The catalogue {file} is no Parquet file: {error}.") from error
+
+
+def _can_be_read(kind: pa.DataType, ours: str) -> bool:
+    """Whether the cells of a column of this type can be text; those of a duration, also a time."""
+    if pa.types.is_dictionary(kind):
+        return _can_be_read(kind.value_type, ours)
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.extension_name == _UUID or _can_be_read(kind.storage_type, ours)
+    if ours == "duration" and (pa.types.is_duration(kind) or pa.types.is_time(kind)):
+        return True
+    return any(is_kind(kind) for is_kind in _TEXT_OR_NUMBER)
+
+
+_UUID = "arrow.uuid"
+_TEXT_OR_NUMBER = (
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+    *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+    *(pa.types.is_fixed_size_binary, pa.types.is_integer, pa.types.is_floating),
+    *(pa.types.is_decimal, pa.types.is_null),
+)
+
+
+def _decoded(batch: pa.RecordBatch, taken: Mapping[str, str]) -> pa.RecordBatch:
+    """The columns that are taken, by our names, with values in place of numbers in a dictionary.
+
+    A dictionary is of all rows, not of these alone.
+    """
+    # By hand, for Arrow refuses a name that two columns have; the last one has it here.
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    return pa.RecordBatch.from_arrays(
+        [_values(columns[name]) for name in taken.values()], list(taken)
+    )
+
+
+def _values(column: pa.Array) -> pa.Array:
+    if isinstance(column.type, pa.BaseExtensionType) and column.type.extension_name != _UUID:
+        column = column.storage
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _check_text(file: Path, batch: pa.RecordBatch) -> None:
+    """Raise UsageError for text that is not UTF-8, which Arrow hands on as it is."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        why = " ".join(str(error).split())
+        raise UsageError(f"The catalogue {file} cannot be read: {why}.") from error
+
+
+def _check_columns(file: Path, taken: Mapping[str, str], names: Iterable[str]) -> None:
+    lacking = missing(taken)
+    if lacking:
+        has = shortened(", ".join(names)) or "none"
+        raise UsageError(
+            f"The catalogue {file} needs the columns id, url and title; "
+            f"it lacks {' and '.join(lacking)} and has: {has}."
+        )
