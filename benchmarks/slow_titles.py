@@ -4,8 +4,11 @@ It shares nothing with `videonet.targets.title_matcher`: a title is taken apart 
 character, and each run of its words is looked up. What it finds is what the fast matcher must find.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from html import unescape
+from html.entities import html5
 
 import inflect
 
@@ -44,6 +47,9 @@ class SlowMatcher:
 
 def words_of(text: str) -> list[str]:
     """The words of a text, lower-case and without accents."""
+    # Twice, for some pages escape what was escaped.
+    for _ in range(2):
+        text = re.sub(r"&(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z0-9]+);", character_of, text)
     written = "".join(map(letters_of, text))
     spaced = ""
     katakana = False
@@ -57,6 +63,12 @@ def words_of(text: str) -> list[str]:
         # "dog's" is "dog", "don't" is "dont"
         words.append(first + "".join(without_possessives(first, others)))
     return [word for word in words if word]
+
+
+def character_of(entity: re.Match[str]) -> str:
+    """What an entity of HTML stands for; itself if for nothing."""
+    known = entity[1].startswith("#") or f"{entity[1]};" in html5
+    return unescape(entity[0]) if known else entity[0]
 
 
 def letters_of(character: str) -> str:
@@ -127,6 +139,10 @@ def plurals_of(name: str) -> Iterator[str]:
         if words:
             last = engine.plural_noun("the " + words[-1]).removeprefix("the ")
             yield " ".join([*words[:-1], last])
-    if words and words[-1].endswith("o"):
-        yield " ".join(words) + "s"
-        yield " ".join(words) + "es"
+    text = " ".join(words)
+    if text.endswith("o"):
+        yield text + "s"
+    if text.endswith(("o", "s", "fish")):
+        yield text + "es"
+    if text.endswith("us") and len(words[-1]) > 6:
+        yield text.removesuffix("us") + "i"

@@ -25,6 +25,30 @@ def test_a_line_is_a_wnid_a_synset_a_noun_or_names(read) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "n01440764 tench, Tinca tinca",
+        "n01440764\ttench, Tinca tinca",
+        "n01440764: tench, Tinca tinca",
+        "n01440764,tench,Tinca tinca",
+        "n01440764   tench,  Tinca_tinca , Tench!",
+    ],
+)
+def test_names_may_follow_a_wnid(read, line: str) -> None:
+    assert read(line) == {1: Wnid("n01440764", ("tench", "Tinca tinca"))}
+
+
+@pytest.mark.parametrize("line", ["n01440764:", "n01440764 ,", "n01440764  # tench"])
+def test_a_wnid_without_names_has_those_of_wordnet(read, line: str) -> None:
+    assert read(line) == {1: Wnid("n01440764")}
+
+
+@pytest.mark.parametrize("line", ["n014407641 tench", "n0144076 tench", "n01440764x tench"])
+def test_what_only_looks_like_a_wnid_is_a_noun(read, line: str) -> None:
+    assert read(line) == {1: Noun(line)}
+
+
 def test_blank_lines_and_comments_are_left_out_and_still_counted(read) -> None:
     assert read("# mine\n\ndog  # 118 breeds\n   \ncat") == {3: Noun("dog"), 5: Noun("cat")}
 

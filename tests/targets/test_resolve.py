@@ -6,7 +6,7 @@ import pytest
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
 from videonet.schemas.target import Target
-from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
 from videonet.targets.resolve import resolve_targets
 
 IMAGENET = imagenet1k_labels()
@@ -40,6 +40,26 @@ class TestWithoutWordNet:
     def test_a_wnid_of_imagenet_is_found(self, resolve: Resolve) -> None:
         (target,) = resolve("n02085620")
         assert (target.name, target.outputs) == ("Chihuahua", (151,))
+
+    def test_names_that_follow_a_wnid_are_its_names(self, resolve: Resolve) -> None:
+        tench, crane = resolve("n01440764 tench, Tinca tinca, doctor fish", "n03126707 crane")
+        assert (tench.target_id, tench.wnid) == ("n01440764", "n01440764")
+        assert (tench.name, tench.synonyms) == ("tench", ("Tinca tinca", "doctor fish"))
+        assert (tench.outputs, crane.outputs) == ((0,), (517,))
+        assert tench.senses[0].startswith("tench.n.01")
+
+    def test_all_classes_of_imagenet_may_be_listed_with_their_names(self, resolve: Resolve) -> None:
+        senses = imagenet1k_senses()
+        lines = [f"{wnid} {', '.join(sense.names)}" for wnid, sense in senses.items()]
+        assert [target.outputs for target in resolve(*lines)] == [(i,) for i in range(1000)]
+
+    def test_names_confirm_a_wnid_where_labels_have_none(self, resolve: Resolve) -> None:
+        (target,) = resolve("n02084071 dog, domestic dog", labels=SHAPES)
+        assert (target.target_id, target.name, target.outputs) == ("n02084071", "dog", (2,))
+
+    def test_a_wnid_with_names_is_one_target_however_often(self, resolve: Resolve) -> None:
+        with pytest.raises(UsageError, match="it is the target of line 1 again"):
+            resolve("n01440764 tench", "n01440764")
 
     def test_the_order_of_labels_does_not_matter(self, resolve: Resolve) -> None:
         (target,) = resolve("n01440764", labels=IMAGENET[::-1])

@@ -1,6 +1,7 @@
 """Reads a class list: one target a line."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from videonet.targets.title_matcher import normalise
 
 @dataclass(frozen=True)
 class Wnid:
-    """A WordNet 3.0 noun id: n02084071."""
+    """A WordNet 3.0 noun id, alone (n02084071) or with names (n01440764 tench, Tinca tinca)."""
 
     text: str
+    # what titles call it; empty: WordNet's names
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,16 +67,22 @@ def read_class_list(path: Path) -> dict[int, Entry]:
 
 
 def _parse(text: str) -> Entry:
-    if re.fullmatch(r"n\d{8}", text):
-        return Wnid(text)
+    numbered = re.fullmatch(r"(n\d{8})(?:\s*[\s:,]\s*(.*))?", text)
+    if numbered:
+        wnid, names = numbered.groups()
+        return Wnid(wnid, _different((names or "").replace("_", " ").split(",")))
     if re.fullmatch(r"\S+\.[a-z]\.\d+", text):
         return Synset(text)
     name, colon, rest = text.partition(":")
     if not colon:
         return Noun(text)
-    synonyms: dict[str, str] = {}
-    for synonym in rest.split(","):
-        synonyms.setdefault(normalise(synonym), synonym.strip())
-    return Names(
-        name.strip(), tuple(synonyms[key] for key in synonyms if key not in ("", normalise(name)))
-    )
+    synonyms = _different([name, *rest.split(",")])[1:] if normalise(name) else ()
+    return Names(name.strip(), synonyms)
+
+
+def _different(names: Iterable[str]) -> tuple[str, ...]:
+    """The names that titles can tell apart, each as it was first written."""
+    written: dict[str, str] = {}
+    for name in names:
+        written.setdefault(normalise(name), " ".join(name.split()))
+    return tuple(written[key] for key in written if key)

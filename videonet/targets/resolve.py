@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
 from videonet.schemas.target import Target
@@ -24,7 +26,8 @@ def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[T
     synset (dog.n.01), a noun (dog), or `name: synonym, synonym`. Without `labels`, those of
     ImageNet-1k are taken.
 
-    - A wnid or synset is confirmed by the outputs at or below it in WordNet.
+    - A wnid or synset is confirmed by the outputs at or below it in WordNet. Names that follow a
+      wnid (`n01440764 tench, Tinca tinca`) are its names, instead of WordNet's.
     - A noun is taken in all its senses that at least one output confirms.
     - `name: synonym` is confirmed by the outputs whose label is the name; if there are none, by
       those that confirm the name as a noun; if there are none, by the synonyms likewise.
@@ -68,9 +71,8 @@ def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[T
 def _resolve(entry: Entry, outputs: Outputs) -> Target:
     """The target of one line. Raises `UsageError` saying what is wrong with that line."""
     match entry:
-        case Wnid(wnid):
-            sense = imagenet1k_senses().get(wnid) or wordnet.sense_of(wnid)
-            return _of_sense(wnid, sense, outputs)
+        case Wnid(wnid, names):
+            return _of_wnid(wnid, names, outputs)
         case Synset(name):
             sense = wordnet.sense_named(name)
             return _of_sense(sense.synset if sense else name, sense, outputs)
@@ -78,6 +80,20 @@ def _resolve(entry: Entry, outputs: Outputs) -> Target:
             return _of_noun(name, outputs)
         case Names(name, synonyms):
             return _of_names(name, synonyms, outputs)
+
+
+def _of_wnid(wnid: str, names: Sequence[str], outputs: Outputs) -> Target:
+    if names and not outputs.in_wordnet:
+        # What the outputs are called is all there is to go by, and names are given.
+        found = outputs.called(names[:1]) or outputs.called(names)
+        return _target(
+            wnid, names[0], names[1:], found, (), "" if found else _near(names[0], outputs)
+        )
+    sense = imagenet1k_senses().get(wnid) or wordnet.sense_of(wnid)
+    target = _of_sense(wnid, sense, outputs)
+    if not names:
+        return target
+    return msgspec.structs.replace(target, name=names[0], synonyms=tuple(names[1:]))
 
 
 def _of_sense(target_id: str, sense: Sense | None, outputs: Outputs) -> Target:

@@ -4,10 +4,12 @@ A title names a class when it contains one of the class's names, or its plural, 
 order. Case, accents and punctuation do not count.
 """
 
+import html
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html.entities import html5
 
 import ahocorasick_rs
 
@@ -90,6 +92,8 @@ def target_matcher(targets: Iterable[Target]) -> TitleMatcher:
 def normalise(text: str) -> str:
     """The words of `text`, lower-case, without accents and punctuation, one space between them.
 
+    What HTML writes as an entity is the character that it stands for ("hot&nbsp;dog").
+
     A possessive 's is left out ("dog's" is "dog"), any other apostrophe vanishes ("don't" is
     "dont"), and all other punctuation separates words ("T-shirt" is "t shirt"). A Chinese
     character, a hiragana letter and a run of katakana are words of their own (Unicode Standard
@@ -110,7 +114,7 @@ def _joined(texts: Sequence[str]) -> str:
     text = between.join(texts)
     if text.count(_BETWEEN_TITLES) >= len(texts):
         text = between.join(each.replace(_BETWEEN_TITLES, " ") for each in texts)
-    folded = f" {text} ".translate(_FOLDED)
+    folded = f" {_unescaped(text)} ".translate(_FOLDED)
     if not folded.isascii():
         # Each by itself, for nearly all are composed already, which is found out fast.
         each = (unicodedata.normalize("NFC", text) for text in folded.split(_BETWEEN_TITLES))
@@ -118,6 +122,33 @@ def _joined(texts: Sequence[str]) -> str:
     if "'" in folded:
         folded = _POSSESSIVE.sub("", folded).replace("'", "")
     return f" {' '.join(folded.split())} "
+
+
+# A character as pages of the web write it: by its name, or its number. Where text was escaped
+# again, the "&" of it is written so, too.
+_ENTITY = re.compile(
+    r"""
+    & (?: (?: amp | AMP | \#0{0,5}38 | \#[xX]0{0,5}26 ) ; )*
+    ( [A-Za-z][A-Za-z0-9]{1,31} | \#[0-9]{1,8} | \#[xX][0-9a-fA-F]{1,8} ) ;
+    """,
+    re.VERBOSE,
+)
+
+
+def _unescaped(text: str) -> str:
+    """`text` with characters in the place of the entities of HTML, also of those escaped twice.
+
+    Only with the semicolon at their ends: in "rock&reggae" there is no registered trade mark.
+    """
+    return _ENTITY.sub(_character, text) if "&" in text else text
+
+
+def _character(entity: re.Match[str]) -> str:
+    name = entity[1]
+    if not name.startswith("#") and f"{name};" not in html5:
+        return entity[0]
+    # Folded here, so that one such title does not make text that is not ASCII of a thousand.
+    return html.unescape(f"&{name};").translate(_FOLDED)
 
 
 def _spaced(run: re.Match[str]) -> str:
@@ -201,12 +232,27 @@ def _written(
     if not words:
         return
     *before, last = words
-    endings = list(plurals[last])
-    if last.endswith("o"):
-        # Both are written, flamingos and flamingoes, and inflect knows one.
-        endings += [f"{last}s", f"{last}es"]
     yield from plurals[name.casefold()]
+    endings = (*plurals[last], *_plurals_beside(last))
     yield from (" ".join((*before, plural)) for plural in endings)
+
+
+def _plurals_beside(noun: str) -> Iterator[str]:
+    """Plurals that are written too, and that inflect does not know."""
+    if noun.endswith("o"):
+        # flamingos and flamingoes, of which inflect knows one
+        yield f"{noun}s"
+        yield f"{noun}es"
+    if noun.endswith(("fish", "s")):
+        # goldfishes, of several kinds; and triceratopses, of which inflect makes triceratopss
+        yield f"{noun}es"
+    if noun.endswith("us") and len(noun) >= _LATIN:
+        # octopi, nautili
+        yield f"{noun[:-2]}i"
+
+
+# Letters. What is shorter and no Latin noun ("bus") could become another word.
+_LATIN = 7
 
 
 def _normalised(written: Iterable[str]) -> set[str]:
