@@ -106,6 +106,19 @@ def test_a_catalogue_without_a_title_column_is_refused(asked: list[str], tmp_pat
     assert "lacks title and has: id, url, views." in said
 
 
+def test_a_run_says_which_columns_it_takes_and_which_files_it_passes_over(
+    asked: list[str], tmp_path: Path
+):
+    source = catalogue(tmp_path, "videoid;contentUrl;caption", "a;https://x/a.mp4;bread")
+    said = videonet(*asked, "--source", source).stderr
+    assert "id is read from the column 'videoid'; url is read from the column 'contentUrl'" in said
+    (tmp_path / "videos" / "notes.txt").write_text("")
+    others = ("--out", tmp_path / "other")
+    assert "1 file without the name of a video is passed over: 1 .txt." in (
+        videonet(*asked, *others).stderr
+    )
+
+
 def test_a_matched_local_file_without_files_root_is_refused(asked: list[str], tmp_path: Path):
     # The first row names no class, so that it does not matter where its file is.
     source = catalogue(tmp_path, "id,url,title", "a,a.mp4,bread", "b,sub/b.mp4,A balloon")

@@ -51,7 +51,7 @@ def read_class_list(path: Path) -> dict[int, Entry]:
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"the class list {path} cannot be read ({error}); expected 'imagenet1k' or a UTF-8 "
             "text file with one class a line"
@@ -67,11 +67,11 @@ def read_class_list(path: Path) -> dict[int, Entry]:
 
 
 def _parse(text: str) -> Entry:
-    numbered = re.fullmatch(r"(n\d{8})(?:\s*[\s:,]\s*(.*))?", text)
+    numbered = re.fullmatch(r"(n[0-9]{8})(?:\s*[\s:,]\s*(.*))?", text)
     if numbered:
         wnid, names = numbered.groups()
         return Wnid(wnid, _different((names or "").replace("_", " ").split(",")))
-    if re.fullmatch(r"\S+\.[a-z]\.\d+", text):
+    if re.fullmatch(r"\S+\.[a-z]\.[0-9]{1,9}", text):
         return Synset(text)
     name, colon, rest = text.partition(":")
     if not colon:
