@@ -136,6 +136,12 @@ def test_the_same_id_with_the_same_url_is_one_video():
     check_one_url(hits)
 
 
+def test_the_same_id_without_a_url_is_no_contradiction():
+    hits = hits_of(row(0, "dog", "https://x/a", "same"), row_of(1, "same", "", None, "cat"))
+    assert len(hits) == 2
+    check_one_url(hits)
+
+
 def made(hits: Sequence[TitleHit]) -> Candidate:
     return merge_hits(hits, TARGETS.index)
 

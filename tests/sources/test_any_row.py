@@ -1,5 +1,6 @@
 """A row may say what it likes: it becomes a candidate like any other, and ends nothing."""
 
+import gzip
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from videonet.curation.candidate_list import MatchedRow, candidates, match_rows, title_hits
+from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate, Sighting
 from videonet.schemas.table import from_batch, to_batch
 from videonet.sources.catalogue import Catalogue
@@ -185,3 +187,43 @@ def test_any_address_has_a_key(video_id: str, url: str, local: bool):
     )
     kind, _, rest = video_key(with_identity(row)).partition(":")
     assert (kind, len(rest)) in {("url", 64), ("youtube", 11), ("sha256", 64)}
+
+
+_LINES = st.lists(
+    st.one_of(
+        st.binary(max_size=12),
+        st.sampled_from(
+            [
+                *(b"id", b"url", b"title", b"videoid", b"contentUrl", b"caption", b"license", b"7"),
+                *(b",", b";", b"\t", b"\n", b"\r\n", b"\r", b'"', b'""', b" ", b"\0", b"sep=;\n"),
+                *(b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b", b"(\xb5/\xfd", b"BZh"),
+                *(b'{"id": 1, "url": "https://x", "title": "A"}\n', b"{", b"}", b"[" * 3_000),
+                *(b"id,url,title\n", b"a,https://x,A\n", b"id;url;title\n", b"\xe9", b"PAR1"),
+            ]
+        ),
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@given(
+    st.one_of(_LINES, _LINES.map(gzip.compress), _LINES.map(lambda each: each.decode("latin-1"))),
+    st.sampled_from([".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".jsonl.zst", ".csv.bz2"]),
+    st.sampled_from(["utf-8", "utf-16", "utf-16-be", "utf-32"]),
+)
+@example(b"[" * 100_000, ".jsonl", "utf-8")
+@example(b'{"id": ' + b"[" * 100_000, ".jsonl", "utf-8")
+@example(b"id,url,title\n" + b"a," * 100_000, ".csv", "utf-8")
+def test_any_file_is_a_catalogue_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes | str, ending: str, encoding: str
+):
+    file = tmp_path_factory.mktemp("files") / f"t{ending}"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    try:
+        taken_up(Catalogue(file, file.parent))
+    except UsageError as error:
+        sentence = str(error)
+    else:
+        sentence = str(file)
+    assert str(file) in sentence
+    assert len(sentence) < 1_000

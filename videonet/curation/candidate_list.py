@@ -64,9 +64,12 @@ def title_hits(matched: MatchedRow, video_key: str, source: str) -> list[TitleHi
 
 
 def check_one_url(hits: Iterable[TitleHit]) -> None:
-    """Raise UsageError if these hits, all of one video id, are of different videos."""
+    """Raise UsageError if these hits, all of one video id, are of different videos.
+
+    A row without a url does not say that its video is another one.
+    """
     by_key: dict[str, Sighting] = {}
-    for hit in sorted(hits, key=_order):
+    for hit in sorted((each for each in hits if each.sighting.video.url), key=_order):
         by_key.setdefault(hit.sighting.video_key, hit.sighting)
     if len(by_key) > 1:
         first, second, *_ = by_key.values()
