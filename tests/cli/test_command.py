@@ -68,7 +68,8 @@ def test_a_run_of_which_most_failed_ends_with_3_and_the_commonest_reason(
     ended = videonet(*asked)
     assert ended.code == 3
     said = " ".join(ended.stdout.split())
-    assert "Most failed: 1 of 1, the commonest reason is not_a_video (1)" in said
+    why = "There is no clip: of 1 candidate none was kept, the commonest reason is not_a_video (1)"
+    assert why in said
     assert f": {Reason.NOT_A_VIDEO.explanation}. {Reason.NOT_A_VIDEO.advice} The error" in said
     (file,) = (tmp_path / "out" / "verdicts").iterdir()
     assert pq.read_table(file)["reason"].to_pylist() == ["not_a_video"]

@@ -155,8 +155,19 @@ def test_a_search_that_is_refused_is_reported_and_ends_with_the_code_of_a_failed
         site.refuse(retry_after=7200)
         ended = videonet(*typed(folder))
     assert ended.code == 3
-    assert "rate_limited" in said(ended)
-    assert "0 videos found" in said(ended)
+    assert "no search was answered (rate_limited: the site asked for a pause)" in said(ended)
+    assert "so it was no longer asked; run the same command again after" in said(ended)
+
+
+def test_a_search_without_a_connection_ends_with_the_code_of_a_failed_run_and_says_so(
+    folder: Path,
+):
+    ended = videonet(*typed(folder, "--proxy", "http://127.0.0.1:1"))  # no server listens there
+    assert ended.code == 3
+    assert "no search was answered (network: no connection, or it broke)" in said(ended)
+    lookup = DatasetDir(folder / "out").lookup()
+    assert lookup is not None
+    assert {each.end for each in lookup.searches} == {"failed"}
 
 
 # What falls short.

@@ -28,8 +28,8 @@ def curate(
 ) -> None:
     """Build a data set: look up titles, download, classify first frames, cut clips, write shards.
 
-    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 most failed or a
-    site kept refusing, 130 interrupted.
+    Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 no clip, or most
+    failed, or a site kept refusing, 130 interrupted.
 
     Example: videonet curate --targets imagenet1k --source catalogue:videos.csv
     --store store --out out
@@ -62,8 +62,9 @@ def curate(
         console.print("The job was handed to its runner.")
         return
     closed = hosts_no_longer_asked(at_work)
-    lookup = DatasetDir(Path(run.out)).lookup()
-    show_outcome(Console(), plan, manifest, lookup, closed)
+    output = DatasetDir(Path(run.out))
+    lookup = output.lookup()
+    show_outcome(Console(), plan, manifest, output.targets(), lookup, closed)
     raise typer.Exit(exit_code(manifest, lookup, closed))
 
 

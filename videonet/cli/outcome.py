@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from videonet.schemas.manifest import Counts, Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup, Plan
-from videonet.text import number
+from videonet.schemas.target import Target
+from videonet.text import number, target_names
 
 if TYPE_CHECKING:
     from videonet.fetch.rate_limit import ClosedHost  # slow, and not needed for --help
@@ -22,11 +24,14 @@ CLASSES_SHOWN = 30
 
 MOST_FAILED = 3
 
+_SEE_VERDICTS = " The error texts are in the verdicts."
+
 
 def show_outcome(
     console: Console,
     plan: Plan,
     manifest: Manifest,
+    targets: Sequence[Target],
     lookup: Lookup | None,
     closed: Sequence[ClosedHost],
 ) -> None:
@@ -35,6 +40,51 @@ def show_outcome(
     `closed` are the hosts that the run has stopped asking.
     """
     totals = manifest.totals
+    if totals.titles:
+        ids = [target.target_id for target in targets]
+        names = dict(zip(ids, map(escape, target_names(targets)), strict=True))
+        _show_tables(console, plan, manifest, names, lookup)
+    for name, place in (
+        ("shards", "clips/"),
+        ("verdicts", "verdicts/"),
+        ("manifest", "manifest.json"),
+    ):
+        console.print(f"  {name:9} {plan.out}/{place}", soft_wrap=True, highlight=False)
+    if not totals.clips:
+        console.print(_why_no_clip(plan, manifest, lookup), style="red", soft_wrap=True)
+    elif _most_failed(totals.verdicts):
+        failed = sum(totals.verdicts.failed.values())
+        console.print(
+            f"Most failed: {failed:,} of {totals.verdicts.pairs:,}, "
+            f"{_commonest(totals.verdicts.failed)}{_SEE_VERDICTS}",
+            style="red",
+            soft_wrap=True,
+        )
+    for each in closed:
+        why = "kept refusing" if each.refusals > 1 else "asked for a long wait"
+        console.print(
+            f"{each.host} {why} ({number(each.refusals, 'refusal')} in a row), so it was no "
+            f"longer asked; run the same command again after {each.until:%Y-%m-%d %H:%M} UTC.",
+            style="red",
+            soft_wrap=True,
+            markup=False,
+        )
+    if not closed and _refused(manifest, lookup):
+        console.print(
+            "A site refused some of what was asked; run the same command again in an hour or so.",
+            style="red",
+        )
+
+
+def _show_tables(
+    console: Console,
+    plan: Plan,
+    manifest: Manifest,
+    names: Mapping[str, str],
+    lookup: Lookup | None,
+) -> None:
+    """Print what was found, by class, and which searches fell short."""
+    totals = manifest.totals
     table = Table("class", title="Candidates by class")
     for name in ("found", "kept"):
         table.add_column(name, justify="right")
@@ -42,7 +92,7 @@ def show_outcome(
     table.add_column("failed")
     by_pairs = sorted(manifest.targets.items(), key=lambda each: (-each[1].pairs, each[0]))
     for target, counts in by_pairs[:CLASSES_SHOWN]:
-        table.add_row(target, *_cells(counts))
+        table.add_row(names[target], *_cells(counts))
     left_out = len(by_pairs) - CLASSES_SHOWN
     if left_out > 0:
         table.add_row(f"[dim]{left_out:,} more in manifest.json[/dim]")
@@ -67,44 +117,55 @@ def show_outcome(
             f"{number(len(by_pairs), 'class', 'classes')}."
         )
     if lookup is not None and lookup.searches:
-        _show_searches(console, lookup, quota)
-    if not totals.candidates:
-        console.print("No title names a class: see `videonet targets` for the names looked for.")
-    for name, place in (
-        ("shards", "clips/"),
-        ("verdicts", "verdicts/"),
-        ("manifest", "manifest.json"),
-    ):
-        console.print(f"  {name:9} {plan.out}/{place}", soft_wrap=True, highlight=False)
-    if _most_failed(totals.verdicts):
-        ((name, count),) = Counter(totals.verdicts.failed).most_common(1)
-        reason = Reason(name)
-        console.print(
-            f"Most failed: {sum(totals.verdicts.failed.values()):,} of "
-            f"{totals.verdicts.pairs:,}, the commonest reason is {reason} ({count:,}): "
-            f"{reason.explanation}. {reason.advice} The error texts are in the verdicts.",
-            style="red",
-        )
-    for each in closed:
-        why = "kept refusing" if each.refusals > 1 else "asked for a long wait"
-        console.print(
-            f"{each.host} {why} ({number(each.refusals, 'refusal')} in a row), so it was no "
-            f"longer asked; run the same command again after {each.until:%Y-%m-%d %H:%M} UTC.",
-            style="red",
-            soft_wrap=True,
-            markup=False,
-        )
-    if not closed and _refused(manifest, lookup):
-        console.print(
-            "A site refused some of what was asked; run the same command again in an hour or so.",
-            style="red",
-        )
+        _show_searches(console, lookup, names, quota)
 
 
 def exit_code(manifest: Manifest, lookup: Lookup | None, closed: Sequence[ClosedHost]) -> int:
-    """0; or 3 when more than half of the candidates failed, or a site refused to the end."""
-    failed = closed or _refused(manifest, lookup) or _most_failed(manifest.totals.verdicts)
-    return MOST_FAILED if failed else 0
+    """0; or 3 without a clip, if more than half of the candidates failed, or a site refused."""
+    totals = manifest.totals
+    failed = not totals.clips or _most_failed(totals.verdicts)
+    return MOST_FAILED if failed or closed or _refused(manifest, lookup) else 0
+
+
+def _why_no_clip(plan: Plan, manifest: Manifest, lookup: Lookup | None) -> str:
+    """The commonest cause of a data set without a clip, and what to do about it."""
+    totals = manifest.totals
+    if not totals.candidates:
+        return f"There is no clip, since {_why_no_candidate(plan, manifest, lookup)}"
+    if totals.kept_videos:
+        kept = number(totals.kept_videos, "kept video")
+        return f"There is no clip: {kept} of less than 2.56 s. Give a source with longer videos."
+    verdicts = totals.verdicts
+    return (
+        f"There is no clip: of {number(verdicts.pairs, 'candidate')} none was kept, "
+        f"{_commonest({**verdicts.rejected, **verdicts.failed})}"
+        f"{_SEE_VERDICTS if verdicts.failed else ''}"
+    )
+
+
+def _why_no_candidate(plan: Plan, manifest: Manifest, lookup: Lookup | None) -> str:
+    """Why no title names a class: part of a sentence, and what to do."""
+    names = [name for each in lookup.searches for name in each.names] if lookup else []
+    failed = Counter(name.failed for name in names if name.failed and not name.results)
+    if failed and not manifest.totals.titles:
+        reason = Reason(failed.most_common(1)[0][0])
+        return f"no search was answered ({reason}: {reason.explanation}). {reason.advice}"
+    if plan.settings.source == "store":
+        return (
+            "no video that the store knows has a title that names a class. The store has what "
+            "earlier class lists found: give the first source again, such as --source youtube or "
+            "--source catalogue:FILE."
+        )
+    if not manifest.totals.titles:
+        return "the source has no titles. Look at what --source names."
+    return "no title names a class: see `videonet targets` for the names looked for."
+
+
+def _commonest(reasons: Mapping[str, int]) -> str:
+    """The commonest reason, what it means and what to do."""
+    name, count = max(reasons.items(), key=lambda each: each[1])
+    reason = Reason(name)
+    return f"the commonest reason is {reason} ({count:,}): {reason.explanation}. {reason.advice}"
 
 
 def _refused(manifest: Manifest, lookup: Lookup | None) -> bool:
@@ -114,7 +175,7 @@ def _refused(manifest: Manifest, lookup: Lookup | None) -> bool:
     return in_search or Reason.RATE_LIMITED in manifest.totals.verdicts.failed
 
 
-def _show_searches(console: Console, lookup: Lookup, quota: int) -> None:
+def _show_searches(console: Console, lookup: Lookup, names: Mapping[str, str], quota: int) -> None:
     """Which classes fell short of the quota, name by name; the fullest last."""
     short = [each for each in lookup.searches if each.end != "full"]
     if not short:
@@ -127,7 +188,7 @@ def _show_searches(console: Console, lookup: Lookup, quota: int) -> None:
         table.add_section()
         for index, brought in enumerate(each.names):
             table.add_row(
-                "" if index else each.target_id,
+                "" if index else names[each.target_id],
                 brought.name,
                 f"{brought.queries:,}",
                 f"{brought.results:,}",

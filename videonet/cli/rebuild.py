@@ -37,8 +37,8 @@ def rebuild(
     Nothing is searched for and nothing is classified. A video of which the store holds another
     version counts as changed; with a fresh store the web is asked. Interrupted, the same command
     goes on. Exit codes: 0 all is here, 1 some videos are gone, changed or cut otherwise, or shard
-    files differ though all versions are the same, 2 wrong input, 3 most failed or a site kept
-    refusing, 130 interrupted.
+    files differ though all versions are the same, 2 wrong input, 3 no clip, or most failed,
+    or a site kept refusing, 130 interrupted.
 
     Example: videonet rebuild videos.lock.parquet --store store --out out
     """

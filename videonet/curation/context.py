@@ -19,6 +19,7 @@ from videonet.fetch.limits import FetchLimits
 from videonet.fetch.web import Web
 from videonet.schemas.run import Lookup, Plan
 from videonet.shards.layout import shard_of
+from videonet.sources.outage import Outage
 from videonet.stop_signal import StopSignal
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -93,6 +94,7 @@ class RunContext(ReadContext):
         limit = plan.disk_budget
         used = 0 if limit is None else self.store.video_bytes()
         self.budget = DiskBudget(limit, used, stop=self.stop)
+        self.search_outage = Outage()
         self.progress = Progress(self.store, self.output, plan.run_id)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
 

@@ -40,6 +40,13 @@ class FetchError(DownloadCancelled):
         self.size = size
 
 
+class NoConnectionError(FetchError):
+    """Nothing was asked: what this run asked before got no connection at all."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.NETWORK, message)
+
+
 class NotAskedError(FetchError):
     """A host was not asked: this run no longer asks it, or would have to wait too long."""
 

@@ -4,7 +4,7 @@ import time
 
 import tenacity
 
-from videonet.fetch.failure import FetchError, NotAskedError
+from videonet.fetch.failure import FetchError, NoConnectionError, NotAskedError
 from videonet.fetch.limits import FetchLimits
 from videonet.schemas.reason import Reason
 from videonet.stop_signal import StopSignal
@@ -60,6 +60,6 @@ def repeatedly(limits: FetchLimits, stop: StopSignal) -> tenacity.Retrying:
 def _may_pass(error: BaseException) -> bool:
     return (
         isinstance(error, FetchError)
-        and not isinstance(error, NotAskedError)
+        and not isinstance(error, NotAskedError | NoConnectionError)
         and error.reason in PASSING
     )

@@ -11,7 +11,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 from weakref import WeakValueDictionary
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
-from videonet.fetch.failure import FetchError
+from videonet.fetch.failure import FetchError, NoConnectionError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.retry import Clock, repeatedly
 from videonet.fetch.session import Session
@@ -30,6 +30,7 @@ from videonet.schemas.reason import Reason
 from videonet.schemas.search import SearchResult
 from videonet.schemas.table import from_batch, to_batch
 from videonet.schemas.video_info import VideoInfo
+from videonet.sources.outage import Outage
 from videonet.sources.source import Row
 from videonet.storage.store import Store
 from videonet.text import encodable
@@ -54,6 +55,8 @@ class SearchContext:
     run_id: str
     # whether queries that earlier runs made are made again
     refresh: bool
+    # of all queries of the run
+    outage: Outage = field(default_factory=Outage)
 
     @contextmanager
     def open_queries(self, queries: Sequence[str]) -> Iterator[list["CachedQuery"]]:
@@ -197,6 +200,9 @@ class LiveQuery:
             self._session = None
 
     def _pull(self) -> VideoInfo | None:
+        outage = self._context.outage
+        if outage.is_total:
+            raise NoConnectionError("not asked: no query of this run got a connection")
         self._clock.begin(self._context.limits.deadline)
         session = self._session or self._open()
         try:
@@ -205,8 +211,10 @@ class LiveQuery:
                 if video is None and session.setback is not None:
                     # The extractor took what it could not get for the end.
                     raise session.setback
+                outage.answered()
                 return video
-        except FetchError:
+        except FetchError as error:
+            outage.failed(self._words, error.reason)
             # Another attempt begins with the first result, and passes over what it knows.
             self.close()
             raise

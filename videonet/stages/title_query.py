@@ -180,6 +180,7 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
         context.fetch_limits,
         plan.run_id,
         plan.refresh_search,
+        context.search_outage,
     )
     search = TargetSearch(
         lambda title: bool(titles.match(title[: candidate_list.TITLE_LENGTH])),
