@@ -206,7 +206,10 @@ def tame(tmp_path_factory: pytest.TempPathFactory) -> str:
     return card_of(
         tmp_path_factory.mktemp("tame") / "out",
         [target("a", "a", "b"), target("b", "crane"), target("c")],
-        [verdict("v", "a", licence="CC BY", channel="c")],
+        [
+            verdict("v", "a", licence="youtube", channel="c"),
+            verdict("w", "a", licence="Creative Commons youtube", channel="c"),
+        ],
         source="search:ytsearch",
         modifiers=["new"],
     )
@@ -214,9 +217,13 @@ def tame(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_breaks_neither_header_nor_tables(tmp_path: Path, tame: str, text: str):
-    row = verdict("v", "a", licence=text, channel=text, title=text, url=f"https://{text}/x")
+    said = {"channel": text, "title": text, "url": f"https://{text}/x"}
+    rows = [
+        verdict("v", "a", licence=text, **said),
+        verdict("w", "a", licence=f"Creative Commons {text}", **said),
+    ]
     targets = [target("a", text, text), target(text.strip(), "crane"), target("c", text)]
-    card = card_of(tmp_path / "out", targets, [row], source=f"search:{text}", modifiers=[text])
+    card = card_of(tmp_path / "out", targets, rows, source=f"search:{text}", modifiers=[text])
     assert header_of(card) == header_of(tame)
     # The same lines, and the same elements in the same places.
     assert card.count("\n") == tame.count("\n")

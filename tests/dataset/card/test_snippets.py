@@ -152,6 +152,29 @@ def test_duckdb_counts_verdicts_and_clips(curated: Curated, manifest: Manifest, 
     assert ["sailboat", "2"] in cells
 
 
+# Free by the rule of the card, and not free although the words are there.
+FREE = (
+    "CC BY 4.0",
+    "Creative Commons Attribution license (reuse allowed)",
+    "Public Domain ``` \\'",
+)
+OTHER = ("Not Creative Commons", "Standard YouTube License", None)
+
+
+def test_duckdb_counts_the_videos_under_a_free_licence_as_the_card_does(tmp_path: Path):
+    rows = [
+        verdict(f"v{number}", "crane", licence=licence)
+        for number, licence in enumerate([*FREE, FREE[0], *OTHER])
+    ]
+    output, manifest = made_up(tmp_path / "out", [target("crane")], rows)
+    write_card(output, manifest)
+    card = " ".join((output.root / "README.md").read_text().split())
+    assert "and one of Creative Commons or the public domain for 4 (" in card
+    printed = run(output.root, tmp_path, snippets(output.root)["DuckDB"])
+    assert "4 kept videos are stated to be free" in printed
+    assert "0 clips are of these" in printed
+
+
 def test_what_reads_tables_reads_those_without_a_row(tmp_path: Path):
     output, manifest = made_up(tmp_path / "out", [target("crane")], [])
     write_card(output, manifest)

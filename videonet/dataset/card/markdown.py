@@ -22,6 +22,11 @@ def plain(text: str) -> str:
     )
 
 
+def literal(text: str) -> str:
+    """`text`, which may be anything, as a string of Python within a block of code."""
+    return ascii(text).replace("`", "\\x60")  # backticks could end the block
+
+
 def paragraph(text: str) -> str:
     """`text` as one line that ends: a paragraph that is broken into lines where it is shown."""
     return " ".join(text.split()) + "\n"

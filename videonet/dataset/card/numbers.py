@@ -52,6 +52,8 @@ class Videos:
     # with a licence stated, and with one of Creative Commons or the public domain
     with_licence: int
     creative_commons: int
+    # the statements that name one of these, in the order of the alphabet
+    free_licences: tuple[str, ...]
     # the commonest statements and on how many videos they are, and how many statements there are
     licences: tuple[tuple[str, int], ...]
     statements: int
@@ -169,7 +171,7 @@ def _videos(db: VerdictDB, view: str) -> Videos:
     )
     (sized, portrait, enlarged, large, timed, slow, measured, quartiles) = rest
     ((in_largest,),) = db.rows(_LARGEST_CHANNELS.format(view=view))
-    statements, creative_commons, commonest = _licences(db, view)
+    statements, creative_commons, free, commonest = _licences(db, view)
     return Videos(
         videos=number,
         with_channel=with_channel,
@@ -177,6 +179,7 @@ def _videos(db: VerdictDB, view: str) -> Videos:
         in_largest_channels=in_largest,
         with_licence=with_licence,
         creative_commons=creative_commons,
+        free_licences=free,
         licences=commonest,
         statements=statements,
         other_script=other_script,
@@ -190,16 +193,21 @@ def _videos(db: VerdictDB, view: str) -> Videos:
     )
 
 
-def _licences(db: VerdictDB, view: str) -> tuple[int, int, tuple[tuple[str, int], ...]]:
-    """How many statements there are, on how many videos a free one, and the commonest."""
+def _licences(
+    db: VerdictDB, view: str
+) -> tuple[int, int, tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """How many statements there are, videos with a free one, all free ones, the commonest."""
     answer = db.connection.execute(_LICENCES.format(view=view))
     statements = creative_commons = 0
     commonest: list[tuple[str, int]] = []
+    free: list[str] = []
     while some := answer.fetchmany(10_000):
         statements += len(some)
-        creative_commons += sum(number for text, number in some if is_creative_commons(text))
+        free_here = {text: number for text, number in some if is_creative_commons(text)}
+        creative_commons += sum(free_here.values())
+        free += free_here
         commonest += some[: LICENCES_SHOWN - len(commonest)]
-    return statements, creative_commons, tuple(commonest)
+    return statements, creative_commons, tuple(sorted(free)), tuple(commonest)
 
 
 _VIDEOS = f"""

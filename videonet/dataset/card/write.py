@@ -11,7 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from videonet.dataset.card import biases, contents, provenance
 from videonet.dataset.card.facts import CardFacts
 from videonet.dataset.card.header import header
-from videonet.dataset.card.markdown import paragraph, plain
+from videonet.dataset.card.markdown import literal, paragraph, plain
 from videonet.dataset.card.numbers import LARGE, LARGEST_CHANNELS, UNCERTAIN, numbers_of
 from videonet.files import drafted
 from videonet.schemas.manifest import Manifest
@@ -82,6 +82,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "file_size": file_size,
+        "literal": literal,
         "number": number,
         "number_of": number_of,
         "paragraph": paragraph,
