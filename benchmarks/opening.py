@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import onnx
-import onnxruntime as ort
 import psutil
 
 from videonet.classifier.model import Classifier
+from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.classifier.onnx_session import image_input
 from videonet.classifier.sidecar import IMAGENET_MEAN, IMAGENET_STD
 from videonet.classifier.uint8_input import with_uint8_input

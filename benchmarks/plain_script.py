@@ -17,11 +17,12 @@ from typing import Any
 
 import av
 import numpy as np
-import onnxruntime
 import pyarrow as pa
 import pyarrow.parquet as pq
 import requests
 from PIL import Image
+
+from videonet.classifier.onnx_runtime import onnxruntime
 
 FRAMES = pa.schema({"id": pa.string(), "time": pa.float64(), "jpeg": pa.binary()})
 IMAGENET = {"input_size": [224] * 2, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

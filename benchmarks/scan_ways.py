@@ -3,6 +3,7 @@
 A way is one step for each of its threads, which does some work and says how many frames that were.
 """
 
+import importlib
 import itertools
 import threading
 import time
@@ -14,14 +15,13 @@ from pathlib import Path
 import av
 import numpy as np
 import onnx
-import onnxruntime as ort
 import PIL.Image
 import timm
 import torch
-from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from demo.drawing import Scene, draw_video
 from videonet.classifier.model import Classifier
+from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.curation.scan import scan_video
 from videonet.video.decode import VideoError, first_frames, scaled
 
@@ -206,8 +206,11 @@ def in_16_bits(model: Path, folder: Path) -> Path:
     """The model with weights and sums of 16 bits; it takes and gives floats of 32."""
     file = folder / f"{model.stem}, 16 bits.onnx"
     # Weights of 8 bits become floats by a scale of 32.
-    kept = [*DEFAULT_OP_BLOCK_LIST, "DequantizeLinear"]
-    converted = convert_float_to_float16(onnx.load(model), keep_io_types=True, op_block_list=kept)
+    float16 = importlib.import_module("onnxruntime.transformers.float16")
+    kept = [*float16.DEFAULT_OP_BLOCK_LIST, "DequantizeLinear"]
+    converted = float16.convert_float_to_float16(
+        onnx.load(model), keep_io_types=True, op_block_list=kept
+    )
     onnx.save(converted, file)
     if model.with_suffix(".json").exists():
         file.with_suffix(".json").write_bytes(model.with_suffix(".json").read_bytes())

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from demo.train_classifier import MODEL
 from tests.classifier.conftest import MakeModel
 from tests.classifier.test_model import COLOURS, HAS_GPU, MOBILENET_V1, MOBILENET_V2, plain
 from videonet.classifier.model import Classifier
+from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.classifier.onnx_session import image_input
 from videonet.classifier.uint8_input import with_uint8_input
 from videonet.files import sha256_of

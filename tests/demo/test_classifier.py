@@ -6,12 +6,12 @@ from pathlib import Path
 import av
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from demo.drawing import KINDS, SCENERY, draw_video
 from demo.encoding import Encoding
 from demo.train_classifier import MODEL, SIZE, junk_frames, prepare
+from videonet.classifier.onnx_runtime import onnxruntime
 
 
 def classify(images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import nltk.data
-import onnxruntime
 import pytest
 
 from demo.odd_files import write_noise
@@ -16,6 +15,7 @@ from demo.train_classifier import MODEL
 from tests.doctor.looking import HAS_GPU, NLTK_DATA, PASSWORD, program
 from tests.patience import PATIENCE
 from videonet.classifier.download import RESNET50, Asset
+from videonet.classifier.onnx_runtime import onnxruntime
 from videonet.doctor.finding import Finding, State, begun, outcome
 from videonet.doctor.gpu import look_at_gpu
 from videonet.doctor.machine import (

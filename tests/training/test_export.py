@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from tests.curated import sentence, videonet
@@ -19,6 +18,7 @@ torch.set_num_threads(1)
 import timm  # noqa: E402
 import torchvision  # noqa: E402
 
+from videonet.classifier.onnx_runtime import onnxruntime  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
 from videonet.training.export import check_agreement, export_timm  # noqa: E402

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import get_args
 
 import onnx
-import onnxruntime as ort
 from google.protobuf.message import DecodeError
 from onnx.external_data_helper import uses_external_data
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.errors import UsageError
 from videonet.schemas.settings import Device
 
@@ -23,19 +22,24 @@ _PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
     ],
 }
 
+# Types of an output that NumPy computes a softmax of.
+_SCORES = frozenset({"tensor(float)", "tensor(float16)", "tensor(double)"})
+
 # The first whose operators broadcast as today's do.
 OLDEST_OPSET = 7
 
+_ort_errors = ort.capi.onnxruntime_pybind11_state
+
 # what ONNX Runtime raises when it cannot open or run a model: they have no base class of their own
 ORT_ERRORS = (
-    ort_errors.EPFail,
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NoSuchFile,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
+    _ort_errors.EPFail,
+    _ort_errors.Fail,
+    _ort_errors.InvalidArgument,
+    _ort_errors.InvalidGraph,
+    _ort_errors.InvalidProtobuf,
+    _ort_errors.NoSuchFile,
+    _ort_errors.NotImplemented,
+    _ort_errors.RuntimeException,
 )
 
 
@@ -139,6 +143,16 @@ def open_session(path: Path, graph: bytes, threads: int, device: Device) -> ort.
             "CUDA and cuDNN that it needs on a machine with an NVIDIA GPU, or use 'cpu'"
         )
     return session
+
+
+def check_output(path: Path, session: ort.InferenceSession) -> None:
+    """Raise UsageError if the one output of a classifier is something else than scores."""
+    (scores,) = session.get_outputs()
+    if scores.type not in _SCORES:
+        raise UsageError(
+            f"{path}: its output is {scores.type} {scores.shape}, expected tensor(float) "
+            "[N, classes]; export it with the scores of its classes as its output"
+        )
 
 
 def first_line(error: Exception) -> str:

@@ -26,7 +26,7 @@ def look_at_gpu(*, needed: bool) -> Finding:
         advice = "use --device cpu, or a machine with an NVIDIA GPU and its driver"
         found = f"nvidia-smi finds no GPU, and {why_not}"
         return Finding("GPU", State.MISSING, found, advice)
-    import onnxruntime
+    from videonet.classifier.onnx_runtime import onnxruntime
 
     advice = f"install CUDA {onnxruntime.cuda_version} and cuDNN 9, or use --device cpu"
     state = State.MISSING if needed else State.OPTIONAL
@@ -47,9 +47,9 @@ def _card() -> str | None:
 def _why_not_cuda() -> str | None:
     """What keeps ONNX Runtime from computing on a GPU; None where it does."""
     import numpy as np
-    import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
+    from videonet.classifier.onnx_runtime import onnxruntime
     from videonet.classifier.onnx_session import ORT_ERRORS, first_line, open_session
 
     image = np.zeros((1, 3, 8, 8), np.float32)
@@ -81,7 +81,7 @@ def _why_not_cuda() -> str | None:
 @contextmanager
 def _silent() -> Iterator[None]:
     """Keep ONNX Runtime from saying on stderr what becomes a finding."""
-    import onnxruntime
+    from videonet.classifier.onnx_runtime import onnxruntime
 
     onnxruntime.set_default_logger_severity(_FATAL)
     try:

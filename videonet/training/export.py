@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime
 import timm
 import torch
 from torch import Tensor, nn
 
+from videonet.classifier.onnx_runtime import onnxruntime
 from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
 from videonet.training import checkpoint
