@@ -187,11 +187,14 @@ def test_what_may_pass_is_tried_again_whatever_else_is_said():
 # Bugs, and what yt-dlp takes for them.
 
 
-def test_a_bug_of_an_extractor_is_internal_and_tried_by_the_next_run():
-    assert explain(ExtractorError("no title found")).reason is Reason.INTERNAL
-    assert explain(ExtractorError("The title was removed")).reason is Reason.INTERNAL
+def test_a_page_that_an_extractor_was_not_made_for_could_not_be_read():
+    assert explain(ExtractorError("no title found")).reason is Reason.EXTRACTION
+    assert explain(ExtractorError("The title was removed")).reason is Reason.EXTRACTION
+    assert explain(ExtractorError("A bug", cause=KeyError("title"))).reason is Reason.EXTRACTION
+
+
+def test_a_bug_of_ours_is_internal():
     assert explain(KeyError("title")).reason is Reason.INTERNAL
-    assert explain(ExtractorError("A bug", cause=KeyError("title"))).reason is Reason.INTERNAL
 
 
 @pytest.mark.parametrize(
@@ -213,7 +216,7 @@ CAUSES = [
     (ContentTooShortError(10, 20), Reason.NETWORK),
     (RequestError("No connection adapters were found for 'ftp://a/'"), Reason.BAD_ADDRESS),
     (RequestError("Invalid URL 'http://': No host supplied"), Reason.BAD_ADDRESS),
-    (RequestError("Try using --legacy-server-connect"), Reason.INTERNAL),
+    (RequestError("Try using --legacy-server-connect"), Reason.NETWORK),
     (UnsupportedError("https://example.org"), Reason.UNSUPPORTED),
     (UserNotLive(), Reason.UPCOMING),
     (GeoRestrictedError("not in your country"), Reason.GEO_BLOCKED),
@@ -240,7 +243,7 @@ REPORTS = {
     "[download] Got error: Read timed out": Reason.TIMEOUT,
     "This format is DRM protected; Try selecting another format with --format": Reason.REFUSED,
     "Live DASH videos are not supported": Reason.LIVE,
-    "m3u8 download detected but ffmpeg could not be found. Please install": Reason.INTERNAL,
+    "m3u8 download detected but ffmpeg could not be found. Please install": Reason.EXTRACTION,
 }
 
 
@@ -310,7 +313,7 @@ RAISED = {
         lambda _: {"formats": [{"url": "https://site.test/a.m4a", "vcodec": "none"}]},
         Reason.EXTRACTION,
     ),
-    "a bug": (lambda _: {}["formats"], Reason.INTERNAL),
+    "a bug": (lambda _: {}["formats"], Reason.EXTRACTION),
     "not live": (lambda _: throw(UserNotLive()), Reason.UPCOMING),
 }
 
@@ -435,7 +438,7 @@ def test_an_address_is_not_blamed_for_a_library_that_is_missing():
     browser = Request("http://127.0.0.1:9/", extensions={"impersonate": ImpersonateTarget("none")})
     with yt_dlp.YoutubeDL({"logger": Quiet()}) as yt, pytest.raises(RequestError) as caught:
         yt.urlopen(browser)
-    assert explain(caught.value).reason is Reason.INTERNAL
+    assert explain(caught.value).reason is Reason.REFUSED
 
 
 # What becomes of them.

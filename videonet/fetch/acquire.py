@@ -23,6 +23,9 @@ from videonet.schemas.reason import Policy, Reason
 from videonet.storage.store import Store
 from videonet.video.decode import VideoError, probe
 
+# Characters of a name in the domain name system (RFC 1035, section 2.3.4), as it is written.
+_LONGEST_HOST = 253
+
 # An earlier run refused these by its settings and what the page said. This run's settings decide
 # again.
 _REFUSED_FOR_THE_RUN = frozenset({Reason.TOO_SHORT, Reason.LICENCE})
@@ -64,11 +67,11 @@ def fetch(
     )
     if candidate.video.root is not None:
         record = _in_place(record, candidate.video.root, candidate.video.url, limits, web.redaction)
-    elif _is_web(candidate.video.url):
-        record = _downloaded(record, candidate, store, budget, limits, web, frames)
-    else:
-        refused = FetchError(Reason.BAD_ADDRESS, f"no http or https address: {candidate.video.url}")
+    elif (fault := _fault_of(candidate.video.url)) is not None:
+        refused = FetchError(Reason.BAD_ADDRESS, f"{fault}: {candidate.video.url}")
         record = _failed(record, refused, web.redaction)
+    else:
+        record = _downloaded(record, candidate, store, budget, limits, web, frames)
     store.write_fetch(record)
     return record
 
@@ -135,12 +138,20 @@ def release(fetch: Fetch, store: Store) -> int:
     return fetch.bytes or 0
 
 
-def _is_web(url: str) -> bool:
-    """Whether `url` is for the web. yt-dlp would also take ftp, and search for plain words."""
+def _fault_of(url: str) -> str | None:
+    """Why `url` cannot be asked for. yt-dlp would also take ftp, and search for plain words."""
     try:
-        return urlsplit(url).scheme in {"http", "https"}
-    except ValueError:
-        return False
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"}:
+            return "no http or https address"
+        host = (parts.hostname or "").removesuffix(".")
+        if not host:
+            return "no host is named"
+        if not 0 <= (parts.port or 0) < 1 << 16 or len(host.encode("idna")) > _LONGEST_HOST:
+            return "there can be no such host"
+    except ValueError as error:  # an encoding that fails is one, too
+        return f"no address ({error})"
+    return None
 
 
 def _in_place(
@@ -164,6 +175,9 @@ def _in_place(
     except OSError as error:
         missing = FetchError(Reason.MISSING, error.strerror or str(error))
         return _failed(record, missing, redaction)
+    except ValueError as error:
+        # No file can have such a name: it holds a NUL, or half a character.
+        return _failed(record, FetchError(Reason.BAD_ADDRESS, str(error)), redaction)
     except FetchError as error:
         return _failed(record, error, redaction)
     return msgspec.structs.replace(

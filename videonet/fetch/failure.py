@@ -2,6 +2,7 @@
 
 import errno
 import time
+import traceback
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
@@ -90,7 +91,8 @@ def explain(error: BaseException) -> FetchError:
             # Without the prefix: that holds the last part of the url, which may be any words.
             return FetchError(_reason_of_words(cause.orig_msg) or Reason.EXTRACTION, text)
         case ExtractorError():
-            return FetchError(_reason_of_unexpected(cause.orig_msg), text)
+            # yt-dlp takes it for a bug of its own: the site's page is not as it was.
+            return FetchError(Reason.EXTRACTION, text)
         case TimeoutError():
             return FetchError(Reason.TIMEOUT, text)
         case TransportError():
@@ -99,15 +101,34 @@ def explain(error: BaseException) -> FetchError:
             passing = Reason.TIMEOUT if "timed out" in text else Reason.NETWORK
             return FetchError(_reason_of_words(text, _DOWNLOADERS_SAY) or passing, text)
         case RequestError():
-            # The address, such as of a redirection out of the web, or our means to get there.
-            ours = any(words in text.lower() for words in _OUR_MEANS)
-            return FetchError(Reason.INTERNAL if ours else Reason.BAD_ADDRESS, text)
+            # Our means to get there, or the address, such as of a redirection out of the web.
+            said = text.lower()
+            means = (reason for words, reason in _MEANS.items() if words in said)
+            return FetchError(next(means, Reason.BAD_ADDRESS), text)
         case ContentTooShortError() | ConnectionError():
             return FetchError(Reason.NETWORK, text)
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
             return FetchError(Reason.DISK_FULL, text)
         case _:
-            return FetchError(Reason.INTERNAL, f"{type(told).__name__}: {text}")
+            reason = Reason.EXTRACTION if _is_of_yt_dlp(told, cause) else Reason.INTERNAL
+            return FetchError(reason, f"{type(told).__name__}: {text}")
+
+
+def _is_of_yt_dlp(told: BaseException, cause: BaseException) -> bool:
+    """Whether yt-dlp's code could not make sense of what a site gave it.
+
+    Its extractors meet pages that their authors did not foresee: a list where there was a number,
+    or JSON that is nested without end. What the machine refuses, such as to open a file, is not of
+    that kind.
+    """
+    if isinstance(told, ExtractorError):
+        return True
+    if isinstance(cause, OSError):
+        return False
+    frames = (frame for frame, _ in traceback.walk_tb(cause.__traceback__))
+    rooms = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+    known = [room for room in rooms if room in {"videonet", "yt_dlp", "yt_dlp_plugins"}]
+    return bool(known) and known[-1] != "videonet"
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -211,14 +232,17 @@ _SITES_SAY: dict[Reason, tuple[str, ...]] = {
 _DOWNLOADERS_SAY: dict[Reason, tuple[str, ...]] = {
     Reason.REFUSED: ("drm",),
     Reason.LIVE: ("live dash",),
-    Reason.INTERNAL: ("could not be found. please install",),
+    # A stream of a kind that only an ffmpeg would fetch.
+    Reason.EXTRACTION: ("could not be found. please install",),
 }
 
-# yt-dlp takes these for its own bugs, but a site that gives a guest next to nothing causes them.
-_GIVEN_TOO_LITTLE = ("no video formats found", "failed to extract any player response")
-
-# What a request may lack on our side: yt-dlp names the proxy, or a library to install.
-_OUR_MEANS = ("proxy", "impersonat", "legacy-server-connect")
+# What a request may lack on our side: a proxy of a kind that yt-dlp knows, the looks of a browser
+# that a site asks for, or a way of encryption that is no longer taken for safe.
+_MEANS = {
+    "proxy": Reason.INTERNAL,
+    "impersonat": Reason.REFUSED,
+    "legacy-server-connect": Reason.NETWORK,
+}
 
 
 def _reason_of_words(
@@ -227,11 +251,6 @@ def _reason_of_words(
     said = text.lower().replace("\u2019", "'")
     found = (reason for reason, some in table.items() if any(words in said for words in some))
     return next(found, None)
-
-
-def _reason_of_unexpected(text: str) -> Reason:
-    little = any(words in text.lower() for words in _GIVEN_TOO_LITTLE)
-    return Reason.EXTRACTION if little else Reason.INTERNAL
 
 
 def _reason_of_status(status: int, *, of_file: bool) -> Reason:
@@ -264,5 +283,6 @@ def _retry_after(response: Response) -> float | None:
         return float(value)
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):
+        # no date, or one that no calendar has
         return None

@@ -73,7 +73,9 @@ def _rank(each: Format) -> tuple[object, ...]:
 
 def _is_still(each: Format) -> bool:
     """Whether it is pictures that do not move: a storyboard."""
-    return each.get("ext") == "mhtml" or each.get("vcodec") == each.get("acodec") == "none"
+    if each.get("ext") == "mhtml" and each.get("protocol") not in _PLAIN:
+        return True  # and not a file whose address alone ends so
+    return each.get("vcodec") == each.get("acodec") == "none"
 
 
 def _is_sound(each: Format) -> bool:

@@ -6,6 +6,7 @@
 import inspect
 import io
 import os
+import re
 import socket
 import threading
 import time
@@ -16,14 +17,18 @@ from functools import lru_cache, partial
 from http.cookiejar import CookieJar
 from typing import Any, NoReturn
 
+import requests
 import yt_dlp
 from yt_dlp.networking import Request, Response
+from yt_dlp.networking.exceptions import RequestError, TransportError
 
 from videonet.errors import UsageError
+from videonet.fetch.failure import FetchError
 from videonet.fetch.javascript import runtimes
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
+from videonet.schemas.reason import Reason
 
 # The versions of yt-dlp with which the tests passed. Others may work as well: see `check_yt_dlp`.
 TRIED = ("2026.08.19", "2026.10.21", "2026.10.26")
@@ -43,8 +48,15 @@ try:
     from yt_dlp.extractor.common import InfoExtractor
     from yt_dlp.extractor.generic import GenericIE
     from yt_dlp.networking import RequestDirector, RequestHandler
+    from yt_dlp.utils import KNOWN_EXTENSIONS
 except ImportError as error:
     _unfit(error.msg.partition(" (")[0])
+
+# Pages that lead one to the next, as browsers follow redirections (the Fetch standard's limit).
+_MOST_STEPS = 20
+
+# A length that a program can count with, in bytes.
+_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*", re.ASCII)
 
 # Functions of yt-dlp that are private, or that yt-dlp calls and does not document. Of the arguments
 # that they must take: the number of those by position, with the object, and the names of others.
@@ -55,10 +67,14 @@ _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
     (yt_dlp.YoutubeDL, "add_info_extractor", 2, ()),
     (yt_dlp.YoutubeDL, "build_request_director", 2, ()),
     (yt_dlp.YoutubeDL, "dl", 5, ()),
+    (yt_dlp.YoutubeDL, "extract_info", 2, ()),
+    (yt_dlp.YoutubeDL, "process_info", 2, ()),
     (yt_dlp.YoutubeDL, "urlopen", 2, ()),
     (RequestHandler, "_make_sslcontext", 1, ("legacy_ssl_support",)),
     (InfoExtractor, "ie_key", 0, ()),
     (GenericIE, "_request_webpage", 3, ("headers",)),
+    (GenericIE, "_extract_m3u8_formats_and_subtitles", 3, ("headers",)),
+    (GenericIE, "_extract_f4m_formats", 3, ("headers",)),
     (HttpFD, "_get_impersonate_target", 2, ()),
     (HttpFD, "slow_down", 4, ()),
     (yt_dlp.downloader, "get_suitable_downloader", 2, ()),
@@ -129,6 +145,7 @@ class YtDlp(yt_dlp.YoutubeDL):
         format before it is downloaded; True says that it was fetched.
         """
         self.probe = probe
+        self._steps = 0
         self._shared = shared
         self._take = take
         # Given as a parameter, yt-dlp would write cookies back into the user's file.
@@ -181,6 +198,46 @@ class YtDlp(yt_dlp.YoutubeDL):
             handler._make_sslcontext = partial(self._shared.tls_context, handler._make_sslcontext)
         return director
 
+    def extract_info(self, url: str, *arguments: Any, **named: Any) -> Any:
+        """What yt-dlp makes of an address. It calls this for each further one that a page names.
+
+        Raises FetchError for a chain of pages that leads on and on.
+        """
+        self._steps += 1
+        try:
+            if self._steps > _MOST_STEPS:
+                said = f"more than {_MOST_STEPS} pages, each of which leads to the next"
+                raise FetchError(Reason.REFUSED, said)
+            return super().extract_info(url, *arguments, **named)
+        finally:
+            self._steps -= 1
+
+    def urlopen(self, request: Any) -> Response:
+        """Send a request. Raises what yt-dlp raises; a length that is no number is left out."""
+        try:
+            response: Response = super().urlopen(request)
+        except RequestError as error:
+            if isinstance(error.cause, requests.exceptions.InvalidHeader):
+                raise TransportError(str(error), cause=error) from error
+            raise
+        except ValueError as error:
+            # The address, or that of a redirection, cannot be encoded.
+            raise RequestError(str(error), cause=error) from error
+        length = response.headers.get("Content-Length")
+        if length is not None and not _NUMBER.fullmatch(length):
+            del response.headers["Content-Length"]
+        return response
+
+    def process_info(self, info: dict[str, Any]) -> None:
+        """Download a format. What a file is, its bytes say, and no ending of its address.
+
+        yt-dlp refuses to write a file with an ending that is not on its list; our file has none.
+        """
+        for each in (info, *(info.get("requested_formats") or ())):
+            if each.get("ext") not in KNOWN_EXTENSIONS:
+                each["ext"] = "unknown_video"
+        super().process_info(info)
+
     def dl(
         self, name: str, info: dict[str, Any], subtitle: bool = False, test: bool = False
     ) -> tuple[bool, bool]:
@@ -196,7 +253,13 @@ class YtDlp(yt_dlp.YoutubeDL):
 
 
 class _ProbingIE(GenericIE):  # type: ignore[misc]
-    """yt-dlp's extractor for any address. It asks through the `probe` of its session, if any."""
+    """yt-dlp's extractor for any address. It asks through the `probe` of its session, if any.
+
+    What a server calls a video it takes for one, also where the address ends as a playlist's does.
+    """
+
+    # what the latest answer was called
+    _content_type = ""
 
     @classmethod
     def ie_key(cls) -> str:
@@ -207,11 +270,35 @@ class _ProbingIE(GenericIE):  # type: ignore[misc]
         probe: RangeProbe | None = self._downloader.probe
         ask = super()._request_webpage
         # The one request that does not want the answer compressed, for it may be a video.
-        if probe is None or (headers or {}).get("Accept-Encoding") != "identity":
+        if (headers or {}).get("Accept-Encoding") != "identity":
             return ask(url, *args, headers=headers, **others)
-        return probe.ask(
-            url, lambda further: ask(url, *args, headers={**headers, **further}, **others)
-        )
+        if probe is None:
+            answer = ask(url, *args, headers=headers, **others)
+        else:
+            answer = probe.ask(
+                url, lambda further: ask(url, *args, headers={**headers, **further}, **others)
+            )
+        self._content_type = (answer.get_header("Content-Type") or "").lower()
+        return answer
+
+    def _extract_m3u8_formats_and_subtitles(self, url: str, *args: Any, **others: Any) -> Any:
+        if self._is_called_video():
+            return [_file_at(url)], {}
+        return super()._extract_m3u8_formats_and_subtitles(url, *args, **others)
+
+    def _extract_f4m_formats(self, url: str, *args: Any, **others: Any) -> Any:
+        if self._is_called_video():
+            return [_file_at(url)]
+        return super()._extract_f4m_formats(url, *args, **others)
+
+    def _is_called_video(self) -> bool:
+        kind, _, name = self._content_type.partition(";")[0].strip().partition("/")
+        return kind == "video" and not name.endswith(("mpegurl", "f4m"))
+
+
+def _file_at(url: str) -> dict[str, str]:
+    """A format: the file behind an address, in yt-dlp's words."""
+    return {"url": url, "format_id": "0", "protocol": url.partition(":")[0], "ext": "unknown_video"}
 
 
 @lru_cache(maxsize=1)
