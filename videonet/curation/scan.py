@@ -22,7 +22,7 @@ from videonet.video.decode import VideoError, first_frames
 PROBABILITY_DIGITS = 4
 
 # To be raised with every change to this code, or to the decoder's, that changes what is seen.
-SCAN_VERSION = 1
+SCAN_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,22 @@ from videonet.schemas.record import Record
 class Probe(Record, frozen=True, kw_only=True):
     """What the container says of the video stream that was read."""
 
-    # as shown, rotation applied; pixels
+    # as shown, turned upright and with square pixels; pixels
     width: int
     height: int
     # average frames per second
     fps: float | None
     codec: str
     pixel_format: str
-    # clockwise turn that was applied, degrees
+    # clockwise turn that was applied, after `mirrored`, degrees
     rotation: int
     container: str
     video_streams: int
     audio_streams: int
+    # whether it was mirrored left-right before it was turned
+    mirrored: bool = False
+    # width of a stored pixel, of its height
+    pixel_aspect: float = 1.0
 
 
 class Scan(Record, frozen=True, kw_only=True):

@@ -28,6 +28,13 @@ from numpy.typing import NDArray
 
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe
+from videonet.video.orientation import (
+    AS_STORED,
+    Orientation,
+    PixelAspect,
+    orientation_of,
+    shown_size,
+)
 from videonet.video.rescale import small_rgb
 
 Image = NDArray[np.uint8]
@@ -36,11 +43,15 @@ Image = NDArray[np.uint8]
 _SEEKABLE = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
 
 
-# What Pillow calls so many quarter turns counterclockwise.
-_TURNED = {
-    1: PIL.Image.Transpose.ROTATE_90,
-    2: PIL.Image.Transpose.ROTATE_180,
-    3: PIL.Image.Transpose.ROTATE_270,
+# What Pillow calls what is done to a stored picture.
+_AS_SHOWN = {
+    Orientation(mirrored=False, turns=1): PIL.Image.Transpose.ROTATE_90,
+    Orientation(mirrored=False, turns=2): PIL.Image.Transpose.ROTATE_180,
+    Orientation(mirrored=False, turns=3): PIL.Image.Transpose.ROTATE_270,
+    Orientation(mirrored=True, turns=0): PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    Orientation(mirrored=True, turns=1): PIL.Image.Transpose.TRANSPOSE,
+    Orientation(mirrored=True, turns=2): PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    Orientation(mirrored=True, turns=3): PIL.Image.Transpose.TRANSVERSE,
 }
 
 # Most frames that a decoder keeps back for their order (in H.264 and HEVC), and one.
@@ -70,23 +81,27 @@ class ShownFrame:
 
     # seconds on the container's clock, strictly increasing within a video
     time: Fraction
+    # width of a pixel, of its height
+    aspect: Fraction | int
     _frame: VideoFrame
     _reformatter: VideoReformatter
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Height and width as shown, rotation applied, pixels."""
-        height, width = self._frame.height, self._frame.width
-        return (width, height) if _quarter_turns(self._frame) % 2 else (height, width)
+    def size(self) -> tuple[Fraction | int, Fraction | int]:
+        """Height and width as shown, upright and with square pixels; seldom fractions of pixels."""
+        turns = orientation_of(self._frame).turns
+        return shown_size(self._frame.height, self._frame.width, self.aspect, turns)
 
     def image(self, height: int, width: int) -> Image:
-        """The frame as uint8 RGB [height, width, 3], rotation applied, resized bilinearly.
+        """The frame as uint8 RGB [height, width, 3], upright, resized bilinearly.
 
         Raises VideoError.
         """
-        turns = _quarter_turns(self._frame)
+        mirrored, turns = orientation_of(self._frame)
         with _undecodable():
-            return small_rgb(self._frame, height, width, turns, self._reformatter)
+            return small_rgb(
+                self._frame, height, width, turns, self._reformatter, mirrored=mirrored
+            )
 
 
 def probe(source: Path | BinaryIO) -> Probe:
@@ -100,15 +115,16 @@ def first_frames(
 ) -> FirstFrames:
     """Decode the first `count` frames in presentation order, or all if there are fewer.
 
-    Each is turned upright, resized so that its short side is `resize` pixels, and cropped in the
-    centre to `crop` (height, width). Raises VideoError.
+    Each is turned upright, resized to square pixels of which its short side has `resize`, and
+    cropped in the centre to `crop` (height, width). Raises VideoError.
     """
     with _opened(source) as (container, stream):
         reformatter = VideoReformatter()
         frames = _decoded(container, stream)
         first = _first(frames)
         shown = itertools.islice(itertools.chain([first], frames), count)
-        images = [_cropped(frame, resize, crop, reformatter) for frame in shown]
+        aspect = PixelAspect(stream)
+        images = [_cropped(frame, aspect.now(), resize, crop, reformatter) for frame in shown]
         return FirstFrames(np.stack(images), _probe(container, stream, first))
 
 
@@ -158,6 +174,7 @@ def _shown(source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFra
             with _undecodable():
                 container.seek(int(start / stream.time_base), stream=stream)
         reformatter = VideoReformatter()
+        aspect = PixelAspect(stream)
         clock = _Clock()
         last: Fraction | None = None
         for frame in _decoded(container, stream):
@@ -166,7 +183,7 @@ def _shown(source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFra
                 continue
             time = ticks * frame.time_base
             if last is None or time > last:
-                yield ShownFrame(time, frame, reformatter)
+                yield ShownFrame(time, aspect.now(), frame, reformatter)
                 last = time
 
 
@@ -190,7 +207,7 @@ def video_length(source: str | Path | BinaryIO) -> Fraction:
         return (end - starts[0]) * stream.time_base
 
 
-def scaled(height: int, width: int, short_side: int) -> tuple[int, int]:
+def scaled(height: Fraction | int, width: Fraction | int, short_side: int) -> tuple[int, int]:
     """Height and width after a resize that keeps the aspect and makes the short side so long."""
     if height <= width:
         return short_side, max(short_side, round(width * short_side / height))
@@ -302,11 +319,13 @@ def _text(error: Exception) -> str:
 
 
 def _probe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Probe:
-    turns = _quarter_turns(frame)
+    mirrored, turns = orientation_of(frame)
+    aspect = PixelAspect(stream).now()
+    height, width = shown_size(frame.height, frame.width, aspect, turns)
     rate = stream.average_rate
     return Probe(
-        width=frame.height if turns % 2 else frame.width,
-        height=frame.width if turns % 2 else frame.height,
+        width=max(1, round(width)),
+        height=max(1, round(height)),
         fps=round(float(rate), 3) if rate else None,
         codec=stream.codec_context.name,
         pixel_format=stream.codec_context.pix_fmt or frame.format.name,
@@ -314,11 +333,17 @@ def _probe(container: InputContainer, stream: VideoStream, frame: VideoFrame) ->
         container=container.format.name,
         video_streams=len(container.streams.video),
         audio_streams=len(container.streams.audio),
+        mirrored=mirrored,
+        pixel_aspect=float(aspect),
     )
 
 
 def _cropped(
-    frame: VideoFrame, resize: int, crop: tuple[int, int], reformatter: VideoReformatter
+    frame: VideoFrame,
+    aspect: Fraction | int,
+    resize: int,
+    crop: tuple[int, int],
+    reformatter: VideoReformatter,
 ) -> Image:
     """The upright frame, its short side resized to `resize`, cropped in the centre to `crop`.
 
@@ -326,8 +351,11 @@ def _cropped(
     classifiers are trained on. FFmpeg's scaler, which turns YUV to RGB on the way, gives slightly
     other colours, with which a class that the test with real videos asks for is never seen.
     """
-    upright = _upright(frame, reformatter)
-    height, width = scaled(upright.height, upright.width, resize)
+    orientation = orientation_of(frame)
+    upright = _upright(frame, orientation, reformatter)
+    height, width = scaled(
+        *shown_size(frame.height, frame.width, aspect, orientation.turns), resize
+    )
     top, left = (height - crop[0]) // 2, (width - crop[1]) // 2
     down, across = upright.height / height, upright.width / width
     box = (
@@ -340,8 +368,10 @@ def _cropped(
     return np.frombuffer(small.tobytes("raw", "RGB"), np.uint8).reshape(*crop, 3)
 
 
-def _upright(frame: VideoFrame, reformatter: VideoReformatter) -> PIL.Image.Image:
-    """The frame in its own size, rotation applied: RGB, and a byte that says nothing.
+def _upright(
+    frame: VideoFrame, orientation: Orientation, reformatter: VideoReformatter
+) -> PIL.Image.Image:
+    """The frame in its own size, upright: RGB, and a byte that says nothing.
 
     These four bytes are what Pillow keeps a pixel in, so that it takes the frame without a copy.
     """
@@ -351,10 +381,4 @@ def _upright(frame: VideoFrame, reformatter: VideoReformatter) -> PIL.Image.Imag
     size = rgb.width, rgb.height
     pixels = np.asarray(plane)
     image = PIL.Image.frombuffer("RGBX", size, pixels, "raw", "RGBX", plane.line_size, 1)
-    turns = _quarter_turns(frame)
-    return image.transpose(_TURNED[turns]) if turns else image
-
-
-def _quarter_turns(frame: VideoFrame) -> int:
-    """Counterclockwise, 0 to 3, nearest to the degrees that the display matrix asks for."""
-    return round(frame.rotation / 90) % 4
+    return image if orientation == AS_STORED else image.transpose(_AS_SHOWN[orientation])

@@ -19,9 +19,18 @@ _SCALING = (
 
 
 def small_rgb(
-    frame: VideoFrame, height: int, width: int, turns: int, reformatter: VideoReformatter
+    frame: VideoFrame,
+    height: int,
+    width: int,
+    turns: int,
+    reformatter: VideoReformatter,
+    *,
+    mirrored: bool = False,
 ) -> NDArray[np.uint8]:
     """The frame as uint8 RGB [height, width, 3] after so many quarter turns counterclockwise.
+
+    With `mirrored`, the frame is mirrored left-right before the turns. Pixels that are not square
+    become square where `height` and `width` are those of the picture as shown.
 
     Colours are those that the frame says it has: their matrix and range (BT.601 of limited range
     where it says nothing), where colour lies between the pixels. Keep `reformatter` for the next
@@ -34,7 +43,8 @@ def small_rgb(
     small = reformatter.reformat(frame, *size, "gbrp", interpolation=_SCALING, threads=1)
     rgb = np.empty((height, width, 3), np.uint8)
     for channel, plane in zip((1, 2, 0), small.planes, strict=True):
-        rgb[..., channel] = np.rot90(np.from_dlpack(plane), turns)
+        stored = np.from_dlpack(plane)
+        rgb[..., channel] = np.rot90(stored[:, ::-1] if mirrored else stored, turns)
     return rgb
 
 
