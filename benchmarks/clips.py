@@ -59,7 +59,8 @@ from videonet.video.clips import (
     cut_clips,
     spans,
 )
-from videonet.video.decode import VideoError, video_length
+from videonet.video.container import VideoError
+from videonet.video.decode import video_length
 
 ROUNDS = 3
 CORES = os.cpu_count() or 1

@@ -23,7 +23,8 @@ from demo.drawing import Scene, draw_video
 from videonet.classifier.model import Classifier
 from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.curation.scan import scan_video
-from videonet.video.decode import VideoError, first_frames, scaled
+from videonet.video.container import VideoError
+from videonet.video.decode import first_frames, scaled
 
 FRAMES = 100
 

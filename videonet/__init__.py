@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from videonet.targets.title_matcher import TitleMatcher, match_titles
     from videonet.training.data.clip_dataset import ClipDataset
     from videonet.video.clips import iter_clips
-    from videonet.video.decode import VideoError, video_length
+    from videonet.video.container import VideoError
+    from videonet.video.decode import video_length
 
 __version__ = "0.1.0"
 
@@ -31,7 +32,7 @@ _HOMES = {
     "Limits": "videonet.curation.verdict",
     "TitleMatcher": "videonet.targets.title_matcher",
     "UsageError": "videonet.errors",
-    "VideoError": "videonet.video.decode",
+    "VideoError": "videonet.video.container",
     "curate": "videonet.execution.curate",
     "decide": "videonet.curation.verdict",
     "iter_clips": "videonet.video.clips",

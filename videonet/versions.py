@@ -6,6 +6,10 @@ import av
 
 import videonet
 
+# To be raised when our own code decodes what it could not before. Records of videos that could not
+# be decoded name it, with FFmpeg's versions: (2: past damage)
+DECODER = 2
+
 
 def clip_versions() -> dict[str, str]:
     """What the bytes of clips and shards depend on, by name."""
@@ -14,6 +18,12 @@ def clip_versions() -> dict[str, str]:
         name: version(name) for name in ("av", "numpy", "protobuf", "pyarrow", "simplejpeg")
     }
     return packages | {name: codecs[name] for name in ("libavcodec", "libavformat", "libswscale")}
+
+
+def decoder_version() -> str:
+    """Which decoder is at work: what it cannot decode, another one may."""
+    codecs = (av.library_versions[name] for name in ("libavformat", "libavcodec"))
+    return " ".join([str(DECODER), *(".".join(map(str, number)) for number in codecs)])
 
 
 def versions() -> dict[str, str]:

@@ -18,6 +18,8 @@ def verify(
 
     console = Console(soft_wrap=True, highlight=False)
     found = verify(out)
+    for warning in found.warnings:
+        console.print(f"Warning: {warning}", markup=False)
     for problem in found.problems:
         console.print(problem, markup=False)
     if found.problems:

@@ -40,7 +40,7 @@ class ReadContext:
         self.output = DatasetDir(Path(plan.out))
         settings = plan.settings
         self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
-        self.clip_settings = ClipSettings(settings.max_clips)
+        self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)
         self.cut_key = self.clip_settings.key
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}

@@ -12,7 +12,12 @@ from videonet.fetch.acquire import is_local, local_part
 from videonet.files import below
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
+from videonet.versions import decoder_version
+
+# To be raised with every change to what a length is. (2: recordings one after the other)
+LENGTH_VERSION = 2
 
 
 class Records(NamedTuple):
@@ -46,8 +51,13 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
     content = fetched.sha256 if fetched else None
     # A scan needs no more than a part: the part counts as the content.
     seen_content = {content, fetched.part.sha256} if fetched and fetched.part else {content}
-    if scanned is not None and scanned.sha256 not in seen_content:
+    if scanned is not None and (scanned.sha256 not in seen_content or _may_be_decoded_now(scanned)):
         scanned = None
+    # What was measured by another rule is not believed.
+    if length is not None and (length.sha256 != content or length.version != LENGTH_VERSION):
+        length = None
+    if length is not None and _may_be_decoded_now(length):
+        length = None
     # Clips alone are not enough where the first frames have to be seen.
     is_known = scanned is not None or candidate.sha256 is not None
     if clips is not None and (clips.sha256 != content or not _has_clips(known, clips)):
@@ -61,13 +71,18 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
     return Evidence(
         fetch=fetched,
         scan=scanned,
-        length=length if length and length.sha256 == content else None,
+        length=length,
         cut=clips,
         whole=is_whole or (clips is not None and is_known),
         part=not is_whole and _is_partial(known, fetched),
         withdrawn=candidate.video_key in known.withdrawn,
         current=is_whole or bool(fetched_now),
     )
+
+
+def _may_be_decoded_now(record: Scan | Length) -> bool:
+    """Whether another decoder could not decode what this record is of."""
+    return record.reason is Reason.UNDECODABLE and record.decoder != decoder_version()
 
 
 def _is_whole(known: ReadContext, candidate: Candidate, fetched: Fetch | None) -> bool:

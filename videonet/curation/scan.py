@@ -15,8 +15,10 @@ from PIL import Image
 from videonet.classifier.model import Classifier
 from videonet.schemas.scan import Scan
 from videonet.text import shortened
+from videonet.versions import decoder_version
 from videonet.video import thumbnails
-from videonet.video.decode import VideoError, first_frames
+from videonet.video.container import VideoError
+from videonet.video.decode import first_frames
 
 # Probabilities are stored rounded: the last digits differ between machines.
 PROBABILITY_DIGITS = 4
@@ -78,6 +80,7 @@ def scan_video(
         probe=None,
         phash=(),
         seconds=0.0,
+        decoder=decoder_version(),
     )
     try:
         first = first_frames(source, frames, classifier.resize, classifier.crop)
@@ -93,6 +96,7 @@ def scan_video(
         probe=first.probe,
         phash=tuple(str(imagehash.phash(Image.fromarray(first.images[i]))) for i in shown),
         seconds=round(time.monotonic() - begin, 3),
+        lost=first.lost,
     )
     best = [_best(scan, outputs) for outputs in looked_for]
     shown += [frame for frame in best if frame is not None]

@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from videonet.curation.context import RunContext
-from videonet.curation.evidence import Records, weighed
+from videonet.curation.evidence import LENGTH_VERSION, Records, weighed
 from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Evidence, decide, seconds
@@ -25,8 +25,10 @@ from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.settings import Keep
 from videonet.shards.writer import WAITING
 from videonet.text import shortened
-from videonet.video.clips import DATASET, ClipOrigin, cut_clips
-from videonet.video.decode import VideoError, video_length
+from videonet.versions import decoder_version
+from videonet.video.clips import DATASET, ClipOrigin, Loss, cut_clips
+from videonet.video.container import VideoError
+from videonet.video.decode import recordings_in
 
 # What a step is given: what the store holds of the video, and what that says of the candidate. It
 # returns what the store holds afterwards: the same records, if there was nothing to do.
@@ -76,11 +78,12 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
         return records
     fetched, content = _content(seen)
     reason = error = None
-    length = Fraction(0)
+    length, recordings = Fraction(0), 1
     try:
         with _at_work(context, "measure") as work:
             work.bytes += fetched.bytes or 0
-            length = video_length(context.store.file(fetched))
+            found = recordings_in(context.store.file(fetched))
+            length, recordings = sum((each.length for each in found), length), len(found)
     except VideoError as failure:
         reason, error = failure.reason, shortened(str(failure))
     measured = Length(
@@ -90,6 +93,9 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
         error=error,
         numerator=length.numerator,
         denominator=length.denominator,
+        recordings=recordings,
+        version=LENGTH_VERSION,
+        decoder=decoder_version(),
     )
     context.store.write_length(measured)
     return records._replace(length=measured)
@@ -104,12 +110,16 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     origin = ClipOrigin(DATASET, candidate.video_key, candidate.video.video_id, candidate.video.url)
     file = context.store.temporary()
     reason = error = None
-    clips = 0
+    clips, loss = 0, Loss()
+    # A single recording needs no second look at the whole file.
+    recordings = () if seen.length.recordings == 1 else None
     try:
         with _at_work(context, "cut") as work:
             with WAITING.open_writer(file) as write:
                 source, length = context.store.file(fetched), seconds(seen.length)
-                for clip in cut_clips(source, length, origin, context.clip_settings):
+                for clip in cut_clips(
+                    source, length, origin, context.clip_settings, recordings, loss
+                ):
                     write(clip)
                     clips += 1
             work.bytes += file.stat().st_size
@@ -119,7 +129,14 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     finally:
         file.unlink(missing_ok=True)
     was_cut = Cut(
-        video_key=candidate.video_key, sha256=content, reason=reason, error=error, clips=clips
+        video_key=candidate.video_key,
+        sha256=content,
+        reason=reason,
+        error=error,
+        clips=clips,
+        frames=loss.frames,
+        lost=loss.lost,
+        left_out=loss.left_out,
     )
     context.store.write_cut(was_cut, context.cut_key)
     return records._replace(cut=was_cut)

@@ -24,6 +24,10 @@ from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.video.clips import CLIP_SECONDS, MICROSECONDS
+
+# Each of three times is rounded, microseconds.
+_ROUNDING = 2
 
 
 @dataclass
@@ -31,6 +35,8 @@ class VerifyReport:
     """What was looked at, and what is wrong with it: one sentence each."""
 
     problems: list[str] = field(default_factory=list)
+    # what may be right and should be looked at, likewise
+    warnings: list[str] = field(default_factory=list)
     shards: int = 0
     clips: int = 0
     frames: int = 0
@@ -252,6 +258,26 @@ def _check_frames(clip: Clip, path: str, findings: VerifyReport) -> None:
         findings.problems.append(f"{where} has {len(times)} times for its frames.")
     if any(later <= earlier for earlier, later in itertools.pairwise(times)):
         findings.problems.append(f"{where} has times that do not increase.")
+    _check_span(clip, where, findings)
+
+
+def _check_span(clip: Clip, where: str, findings: VerifyReport) -> None:
+    """A clip spans its ticks, and what its first frame was shown before them."""
+    ticks = round(CLIP_SECONDS * MICROSECONDS)
+    span = clip.clip_end_timestamp - clip.clip_start_timestamp
+    first = clip.clip_first_duration
+    if first is None:
+        # How long its first frame is shown was not noted then.
+        if span > 2 * ticks:
+            findings.warnings.append(
+                f"{where} spans {span / MICROSECONDS:.2f} s: the clock of its video may jump. "
+                "Curate into a new OUT over the same store, to have it cut again."
+            )
+    elif span > ticks + first + _ROUNDING:
+        findings.problems.append(
+            f"{where} spans {span / MICROSECONDS:.2f} s, and its first frame is shown for "
+            f"{first / MICROSECONDS:.2f} s; {(ticks + first) / MICROSECONDS:.2f} s are the most."
+        )
 
 
 def _checked_verdicts(

@@ -21,7 +21,9 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch, Part
 from videonet.schemas.reason import Policy, Reason
 from videonet.storage.store import Store
-from videonet.video.decode import VideoError, probe
+from videonet.versions import decoder_version
+from videonet.video.container import VideoError
+from videonet.video.decode import probe
 
 # Characters of a name in the domain name system (RFC 1035, section 2.3.4), as it is written.
 _LONGEST_HOST = 253
@@ -86,6 +88,8 @@ def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
     if before.reason is Reason.DISK_FULL:
         # A run is not finished without these files.
         return True
+    if before.reason is Reason.UNDECODABLE:
+        return before.decoder != decoder_version() and before.run_id != run_id
     if before.reason is Reason.TOO_LARGE:
         return before.bytes is not None and before.bytes <= max_bytes
     return before.reason.policy is not Policy.NEVER and before.run_id != run_id
@@ -300,7 +304,10 @@ def _has(file: Path, part: Part) -> bool:
 def _failed(record: Fetch, error: FetchError, redaction: Redaction) -> Fetch:
     size = record.bytes if error.size is None else error.size
     text = redaction.error_text(str(error))
-    return msgspec.structs.replace(record, reason=error.reason, error=text, bytes=size)
+    decoder = decoder_version() if error.reason is Reason.UNDECODABLE else None
+    return msgspec.structs.replace(
+        record, reason=error.reason, error=text, bytes=size, decoder=decoder
+    )
 
 
 def _must_be_a_video(file: Path) -> None:

@@ -22,7 +22,8 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.reason import Reason
 from videonet.schemas.settings import Licence
 from videonet.text import encodable
-from videonet.video.decode import VideoError, read_first_frames
+from videonet.video.container import VideoError
+from videonet.video.decode import read_first_frames
 
 # Longest wait for one of a host's connections, seconds. Other downloads of this run hold them, and
 # each has its own deadline.

@@ -48,6 +48,8 @@ class Fetch(Record, frozen=True, kw_only=True):
     # what was fetched before the rest, whether or not it is still here; None: the file was fetched
     # as a whole, or turned out to be another one since
     part: Part | None = None
+    # the decoder that could not decode it; another one tries again
+    decoder: str | None = None
 
 
 class Cut(Record, frozen=True, kw_only=True):
@@ -61,6 +63,11 @@ class Cut(Record, frozen=True, kw_only=True):
     # original error text, at most 300 characters
     error: str | None
     clips: int
+    # frames in the spans of its clips, and how many of them damage took; 0 where nothing was cut
+    frames: int = 0
+    lost: int = 0
+    # clips with too long a hole, which are not among `clips`
+    left_out: int = 0
 
 
 class Length(Record, frozen=True, kw_only=True):
@@ -73,6 +80,13 @@ class Length(Record, frozen=True, kw_only=True):
     reason: Reason | None
     # original error text, at most 300 characters
     error: str | None
-    # max(pts + duration) - min(pts) over the video stream's packets, seconds as an exact fraction
+    # max(pts + duration) - min(pts) over the video stream's packets, seconds as an exact fraction;
+    # where the clock starts again or jumps, the sum over the recordings between
     numerator: int
     denominator: int
+    # how many recordings follow each other in the file
+    recordings: int = 1
+    # of the rule that it was measured by; records of the first one name none
+    version: int = 1
+    # the decoder that read it
+    decoder: str | None = None

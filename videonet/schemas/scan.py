@@ -44,3 +44,7 @@ class Scan(Record, frozen=True, kw_only=True):
     phash: tuple[str, ...]
     # time spent decoding and classifying, seconds
     seconds: float
+    # of the first frames, how many damage took: they are not among `top1`
+    lost: int = 0
+    # the decoder that read it
+    decoder: str | None = None

@@ -85,6 +85,22 @@ class DataOptions(Record, frozen=True, kw_only=True):
     max_bytes: Annotated[
         int, Option(help="Largest video, bytes.", unit="bytes", metavar="SIZE", form=Form.SIZE)
     ] = 2_000_000_000
+    max_hole: Annotated[
+        float,
+        Option(
+            help="Longest stretch of damaged frames in a clip, seconds; other clips are left out.",
+            unit="seconds",
+            minimum=0,
+        ),
+    ] = 2.56
+    max_lost: Annotated[
+        float,
+        Option(
+            help="Most frames of a video's clips that may be damaged, as a share of them.",
+            unit="share",
+            minimum=0,
+        ),
+    ] = 0.25
     licence: Annotated[
         Licence, Option(help="Videos to take: any, or only those stated to be Creative Commons.")
     ] = Licence.ANY

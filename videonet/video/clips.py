@@ -1,12 +1,13 @@
 """A kept video becomes clips: stretches of JPEG frames at a fixed rate."""
 
 import hashlib
-import itertools
 import json
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import simplejpeg
@@ -14,7 +15,15 @@ import simplejpeg
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Reason
 from videonet.versions import clip_versions
-from videonet.video.decode import ShownFrame, VideoError, scaled, shown_frames, video_length
+from videonet.video.container import VideoError
+from videonet.video.decode import (
+    ShownFrame,
+    ShownFrames,
+    recordings_in,
+    scaled,
+    shown_frames,
+)
+from videonet.video.recordings import Recording
 
 # A training window is 2.56 s of video at 12.5 frames a second (Parthasarathy et al. 2023, 3.1);
 # a clip is up to four windows, and what is shorter than one is of no use.
@@ -32,6 +41,7 @@ JPEG_QUALITY = 90
 LARGEST_JPEG = 65_500
 
 # To be raised with every change to this code, or to the decoder's, that changes what is cut.
+# (3: the whole display matrix, the pixels' aspect, recordings, damage)
 CUT_VERSION = 3
 
 MICROSECONDS = 1_000_000
@@ -42,6 +52,10 @@ class ClipSettings:
     """What the bytes of clips depend on, beside the video and the constants of this module."""
 
     max_clips: int
+    # longest stretch of lost frames in a clip, seconds, and most of the frames of all clips that
+    # may be lost, as a share of them
+    max_hole: float = float(WINDOW)
+    max_lost: float = 0.25
 
     @property
     def key(self) -> str:
@@ -54,6 +68,8 @@ class ClipSettings:
             "side": SHORT_SIDE,
             "quality": JPEG_QUALITY,
             "max_clips": self.max_clips,
+            "max_hole": self.max_hole,
+            "max_lost": self.max_lost,
             "libraries": clip_versions(),
         }
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
@@ -72,41 +88,96 @@ class ClipOrigin:
     names: tuple[str, ...] = ()
 
 
+@dataclass
+class Loss:
+    """What damage took of the clips of a video; counted while they are cut."""
+
+    # frames in the spans of the clips, and how many of them are lost
+    frames: int = 0
+    lost: int = 0
+    # clips that have too long a hole
+    left_out: int = 0
+
+
+class ClipSpan(NamedTuple):
+    """Where a clip begins and ends: seconds from the first shown frame of its recording on."""
+
+    recording: int
+    begin: Fraction
+    end: Fraction
+
+
 def spans(length: Fraction, max_clips: int) -> list[tuple[Fraction, Fraction]]:
     """Begin and end of each clip of a video of `length` seconds, from its first shown frame on.
 
     Clips follow each other without gaps; a rest shorter than a window is dropped. If there are
     more than `max_clips`, so many full ones stay, spread evenly.
     """
-    full = int(length // CLIP_SECONDS)
-    if full > max_clips or (full == max_clips and length - full * CLIP_SECONDS >= WINDOW):
-        chosen = [_evenly(i, max_clips, full) for i in range(max_clips)]
-        return [(index * CLIP_SECONDS, (index + 1) * CLIP_SECONDS) for index in chosen]
-    begins = [index * CLIP_SECONDS for index in range(full + 1)]
-    whole = [(begin, min(begin + CLIP_SECONDS, length)) for begin in begins]
-    return [(begin, end) for begin, end in whole if end - begin >= WINDOW]
+    return [(each.begin, each.end) for each in clip_spans([length], max_clips)]
+
+
+def clip_spans(lengths: Sequence[Fraction], max_clips: int) -> list[ClipSpan]:
+    """Likewise of a video that consists of recordings of so many seconds each.
+
+    No clip spans two of them. Where more than `max_clips` are possible, full ones go before rests.
+    """
+    possible = [
+        ClipSpan(recording, index * CLIP_SECONDS, min((index + 1) * CLIP_SECONDS, length))
+        for recording, length in enumerate(lengths)
+        for index in range(int(length // CLIP_SECONDS) + 1)
+        if length - index * CLIP_SECONDS >= WINDOW
+    ]
+    if len(possible) <= max_clips:
+        return possible
+    full = [each for each in possible if each.end - each.begin == CLIP_SECONDS]
+    pool = full if len(full) >= max_clips else possible
+    return [pool[_evenly(i, max_clips, len(pool))] for i in range(max_clips)]
 
 
 def cut_clips(
-    file: Path, length: Fraction, origin: ClipOrigin, settings: ClipSettings
+    file: Path,
+    length: Fraction,
+    origin: ClipOrigin,
+    settings: ClipSettings,
+    recordings: Sequence[Recording] | None = None,
+    loss: Loss | None = None,
 ) -> Iterator[Clip]:
     """The clips of a video of measured `length` seconds, in order. Raises VideoError.
 
     At each tick the last frame shown at or before it is taken; a frame that two ticks show is
-    stored once, with its own time.
+    stored once, with its own time. `recordings` are those of the video, or none if it is known to
+    be a single one; None: they are looked for. `loss` counts what damage took. A clip with too long
+    a hole is left out; if too much is lost of all of them, or all are left out, VideoError is
+    raised after the last clip.
     """
-    frames = shown_frames(file)
-    first = next(frames, None)
-    if first is None:
-        raise VideoError(Reason.UNDECODABLE, "no frame could be decoded")
-    source, at = _Ticker(itertools.chain([first], frames)), Fraction(0)
-    for number, (begin, end) in enumerate(spans(length, settings.max_clips)):
-        if begin > at:
+    recordings = recordings_in(file) if recordings is None else recordings
+    loss = Loss() if loss is None else loss
+    is_one = len(recordings) < 2
+    lengths = [length] if is_one else [each.length for each in recordings]
+    ticker = _Ticker(shown_frames(file, recordings=recordings))
+    base, of, at, number = ticker.begin(0), 0, Fraction(0), 0
+    for recording, begin, end in clip_spans(lengths, settings.max_clips):
+        if recording != of:
+            base, of = ticker.begin(recording), recording
+        elif begin > at and is_one and base is not None:
             # What lies between spans need not be decoded, and may be broken.
-            source = _Ticker(shown_frames(file, first.time + begin))
+            ticker = _Ticker(shown_frames(file, base + begin))
         at = end
-        shown = source.frames(first.time + begin, first.time + end)
-        yield _clip(shown, first.time + end, origin, number)
+        clip = None
+        if base is not None:
+            last = base + lengths[recording]
+            clip = _clip(ticker, base + begin, base + end, last, origin, number)
+            hole = ticker.account(base + begin, base + end, loss)
+            if hole > Fraction(str(settings.max_hole)):
+                clip = None
+        if clip is None:
+            loss.left_out += 1
+        else:
+            number += 1
+            yield clip
+    if loss.lost > Fraction(str(settings.max_lost)) * loss.frames or (loss.left_out and not number):
+        text = f"{loss.lost} of the {loss.frames} frames of its clips are damaged"
+        raise VideoError(Reason.UNDECODABLE, text)
 
 
 def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
@@ -121,7 +192,9 @@ def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
     """
     file = Path(file)
     origin = ClipOrigin(DATASET, file.name, file.stem, file.name)
-    return cut_clips(file, video_length(file), origin, ClipSettings(max_clips))
+    recordings = recordings_in(file)
+    length = sum((each.length for each in recordings), Fraction(0))
+    return cut_clips(file, length, origin, ClipSettings(max_clips), recordings)
 
 
 def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
@@ -139,38 +212,113 @@ def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
 class _Ticker:
     """Frames as ticks show them. Spans are asked for in ascending order."""
 
-    def __init__(self, frames: Iterator[ShownFrame]) -> None:
+    def __init__(self, frames: ShownFrames) -> None:
         self._frames = frames
-        self._now = next(frames)
-        self._next = next(frames, None)
+        self._failure: VideoError | None = None
+        self._recording = 0
+        self._now: ShownFrame | None = None
+        # of the frames that have passed since the last account, seconds
+        self._passed: list[Fraction] = []
+        self._next = self._read()
+
+    def begin(self, recording: int) -> Fraction | None:
+        """Go to a recording. When its first frame is shown, also a lost one; None: none is whole.
+
+        Raises VideoError if the video has none at all.
+        """
+        self._recording, self._now = recording, None
+        while self._next is not None and self._next.recording < recording:
+            self._next = self._read()
+        if self._next is None or self._next.recording != recording:
+            if recording == 0 and self._failure is not None:
+                raise self._failure
+            return None
+        lost = [time for number, time in self._frames.lost if number == recording]
+        return min([self._next.time, *lost])
 
     def frames(self, begin: Fraction, end: Fraction) -> Iterator[ShownFrame]:
-        """The frames shown at the ticks from `begin` to before `end`, none twice."""
-        ticks = int(-((begin - end) * FRAME_RATE // 1))
+        """The frames shown at the ticks from `begin` to before `end`, none twice.
+
+        Raises VideoError where the file breaks off before `end`.
+        """
         last = None
-        for tick in range(ticks):
+        for tick in range(_ticks(begin, end)):
             self._advance(begin + tick / FRAME_RATE)
-            if self._now is not last:
+            if self._now is not None and self._now is not last:
                 yield self._now
             last = self._now
+        if self._failure is not None:
+            reached = self._frames.reached
+            if reached is None or reached < end:
+                raise self._failure
+
+    def shown_until(self, end: Fraction) -> Fraction:
+        """When the next frame takes the place of the present one; at `end` where none does."""
+        following = self._next
+        if following is None or following.recording != self._recording:
+            return end
+        return following.time
+
+    def account(self, begin: Fraction, end: Fraction, loss: Loss) -> Fraction:
+        """Count the frames of a span that have passed; its longest hole, seconds."""
+        last = begin + (_ticks(begin, end) - 1) / FRAME_RATE
+        whole = [time for time in self._passed if begin <= time]
+        lost = sorted(
+            time
+            for number, time in self._frames.lost
+            if number == self._recording and begin <= time <= last
+        )
+        self._passed.clear()
+        loss.frames += len(whole) + len(lost)
+        loss.lost += len(lost)
+        whole.append(min(end, self.shown_until(end)))
+        holes = [whole[min(bisect_right(whole, time), len(whole) - 1)] - time for time in lost]
+        return max(holes, default=Fraction(0))
 
     def _advance(self, time: Fraction) -> None:
-        while self._next is not None and self._next.time <= time:
-            self._now, self._next = self._next, next(self._frames, None)
+        while (
+            self._next is not None
+            and self._next.recording == self._recording
+            and self._next.time <= time
+        ):
+            self._passed.append(self._next.time)
+            self._now, self._next = self._next, self._read()
+
+    def _read(self) -> ShownFrame | None:
+        try:
+            return next(self._frames, None)
+        except VideoError as failure:
+            self._failure = failure
+            return None
 
 
-def _clip(frames: Iterator[ShownFrame], end: Fraction, origin: ClipOrigin, number: int) -> Clip:
+def _ticks(begin: Fraction, end: Fraction) -> int:
+    return int(-((begin - end) * FRAME_RATE // 1))
+
+
+def _clip(
+    ticker: _Ticker,
+    begin: Fraction,
+    end: Fraction,
+    last: Fraction,
+    origin: ClipOrigin,
+    number: int,
+) -> Clip | None:
+    """The clip from `begin` to `end`, if it has a frame; its recording ends at `last`. Seconds."""
     jpegs: list[bytes] = []
     times: list[int] = []
-    height = width = 0
-    for frame in frames:
+    height = width = duration = 0
+    for frame in ticker.frames(begin, end):
         if not height:
             height, width = scaled(*frame.size, SHORT_SIDE)
             if max(height, width) > LARGEST_JPEG:
                 raise VideoError(Reason.UNDECODABLE, f"frames of {width}x{height} are no JPEGs")
+            duration = max(0, round((ticker.shown_until(last) - frame.time) * MICROSECONDS))
         image = frame.image(height, width)
         jpegs.append(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
         times.append(round(frame.time * MICROSECONDS))
+    if not times:
+        return None
     return Clip(
         example_id=f"{origin.video_key}#{number}",
         example_dataset_name=origin.dataset,
@@ -189,6 +337,7 @@ def _clip(frames: Iterator[ShownFrame], end: Fraction, origin: ClipOrigin, numbe
         image_frame_rate=float(FRAME_RATE),
         image_encoded=tuple(jpegs),
         image_timestamp=tuple(times),
+        clip_first_duration=duration,
     )
 
 

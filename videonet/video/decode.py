@@ -5,22 +5,20 @@ threads may decode at once. `source` is a path or a readable, seekable binary fi
 wrong with a video becomes a VideoError; a path that cannot be read raises OSError.
 """
 
-import errno
 import itertools
 import math
-import statistics
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
 import PIL.Image
 from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -28,6 +26,16 @@ from numpy.typing import NDArray
 
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe
+from videonet.video.container import (
+    MATROSKA,
+    MP4,
+    VideoError,
+    is_shown,
+    opened,
+    packets,
+    undecodable,
+)
+from videonet.video.damage import WholeFrames
 from videonet.video.orientation import (
     AS_STORED,
     Orientation,
@@ -35,12 +43,13 @@ from videonet.video.orientation import (
     orientation_of,
     shown_size,
 )
+from videonet.video.recordings import REORDERED, Clock, Recording, Stamp, recordings_of
 from videonet.video.rescale import small_rgb
 
 Image = NDArray[np.uint8]
 
 # Containers with an index, in which FFmpeg finds the keyframe before a time.
-_SEEKABLE = frozenset({"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"})
+_SEEKABLE = frozenset({MP4, MATROSKA})
 
 
 # What Pillow calls what is done to a stored picture.
@@ -54,16 +63,9 @@ _AS_SHOWN = {
     Orientation(mirrored=True, turns=3): PIL.Image.Transpose.TRANSVERSE,
 }
 
-# Most frames that a decoder keeps back for their order (in H.264 and HEVC), and one.
-_DELAY = 17
 
-
-class VideoError(Exception):
-    """A file that cannot be used as a video: `reason` says which way, the message how."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+# FFmpeg's flag of formats whose clock may jump.
+_TS_DISCONT = 0x0200
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,19 @@ class FirstFrames:
     # uint8 RGB [N, H, W, 3]
     images: Image
     probe: Probe
+    # of the first frames, how many could not be decoded, or were made of one that could not
+    lost: int = 0
 
 
 @dataclass(frozen=True)
 class ShownFrame:
     """A frame and when it is shown."""
 
-    # seconds on the container's clock, strictly increasing within a video
+    # seconds, strictly increasing within a recording: on the container's clock, made to go on where
+    # it starts again or jumps
     time: Fraction
+    # number of the recording that it is of, 0-based
+    recording: int
     # width of a pixel, of its height
     aspect: Fraction | int
     _frame: VideoFrame
@@ -98,7 +105,7 @@ class ShownFrame:
         Raises VideoError.
         """
         mirrored, turns = orientation_of(self._frame)
-        with _undecodable():
+        with undecodable():
             return small_rgb(
                 self._frame, height, width, turns, self._reformatter, mirrored=mirrored
             )
@@ -106,8 +113,9 @@ class ShownFrame:
 
 def probe(source: Path | BinaryIO) -> Probe:
     """What the container says of the best video stream. Raises VideoError if it shows nothing."""
-    with _opened(source) as (container, stream):
-        return _probe(container, stream, _first(_decoded(container, stream)))
+    with opened(source) as (container, stream):
+        whole = WholeFrames(container, stream)
+        return _probe(container, stream, whole.first(iter(whole)))
 
 
 def first_frames(
@@ -116,16 +124,20 @@ def first_frames(
     """Decode the first `count` frames in presentation order, or all if there are fewer.
 
     Each is turned upright, resized to square pixels of which its short side has `resize`, and
-    cropped in the centre to `crop` (height, width). Raises VideoError.
+    cropped in the centre to `crop` (height, width). A frame that damage has taken counts as one of
+    them, and is not there. Raises VideoError.
     """
-    with _opened(source) as (container, stream):
+    with opened(source) as (container, stream):
         reformatter = VideoReformatter()
-        frames = _decoded(container, stream)
-        first = _first(frames)
-        shown = itertools.islice(itertools.chain([first], frames), count)
+        whole = WholeFrames(container, stream, count)
+        frames = iter(whole)
+        first = whole.first(frames)
         aspect = PixelAspect(stream)
-        images = [_cropped(frame, aspect.now(), resize, crop, reformatter) for frame in shown]
-        return FirstFrames(np.stack(images), _probe(container, stream, first))
+        images = [
+            _cropped(frame, aspect.now(), resize, crop, reformatter)
+            for frame in itertools.chain([first], frames)
+        ]
+        return FirstFrames(np.stack(images), _probe(container, stream, first), len(whole.lost))
 
 
 def read_first_frames(
@@ -136,75 +148,163 @@ def read_first_frames(
     Some more is read: frames come out of a decoder later than they went in. As soon as it is known
     or can be estimated, `foresee` is told before which byte of the file all this is likely to end.
     """
-    packets = count + _DELAY
+    wanted = count + REORDERED
     # What cannot be read here, the frames may still do without; that is for their decoder to say.
-    with suppress(VideoError), _opened(source) as (container, stream), _undecodable():
-        end = _end_of(container, stream, packets)
+    with suppress(VideoError), opened(source) as (container, stream):
+        end = _end_of(container, stream, wanted)
         if end is not None:
             foresee(end)
-        shown = (each for each in container.demux(stream) if each.size and not each.is_discard)
-        for _ in itertools.islice(shown, packets):
+        shown = filter(is_shown, packets(container, stream))
+        for _ in itertools.islice(shown, wanted):
             pass
     if not isinstance(source, Path):
         source.seek(0)
     probe(source)
 
 
-def shown_frames(source: Path | BinaryIO, start: Fraction | None = None) -> Iterator[ShownFrame]:
+class ShownFrames(Iterator[ShownFrame]):
+    """The frames of a video that can be shown, in presentation order; see `shown_frames`."""
+
+    def __init__(
+        self, source: Path | BinaryIO, start: Fraction | None, recordings: Sequence[Recording]
+    ) -> None:
+        self._recordings = recordings if len(recordings) > 1 else ()
+        # What is added to the container's clock within each of the recordings, seconds.
+        self._added = [Fraction(0)]
+        for before, after in itertools.pairwise(self._recordings):
+            end = before.start + before.length + self._added[-1]
+            self._added.append(end - after.start)
+        self._whole: WholeFrames | None = None
+        self._tick: Fraction | None = None
+        self._ahead: list[ShownFrame] = []
+        self._frames = self._read(source, start)
+
+    def __next__(self) -> ShownFrame:
+        """The next frame. Raises VideoError."""
+        return self._ahead.pop() if self._ahead else next(self._frames)
+
+    def begins_by(self, time: Fraction) -> bool:
+        """Whether there is a first frame, and it is shown at `time` or before. Raises VideoError.
+
+        To be asked before any frame is taken.
+        """
+        first = next(self._frames, None)
+        if first is not None:
+            self._ahead.append(first)
+        return first is not None and first.time <= time
+
+    @property
+    def lost(self) -> list[tuple[int, Fraction]]:
+        """The frames that were lost so far: number of the recording, and time in seconds."""
+        if self._whole is None or not self._whole.lost or self._tick is None:
+            return []
+        return [
+            (number, self._added[number] + ticks * self._tick)
+            for ticks, packet in self._whole.lost
+            if ticks is not None
+            for number in (self._recording_of(packet),)
+        ]
+
+    @property
+    def reached(self) -> Fraction | None:
+        """The end of the last frame that was there, whole or lost, seconds."""
+        ticks = None if self._whole is None else self._whole.reached
+        if ticks is None or self._tick is None:
+            return None
+        return self._added[-1] + ticks * self._tick
+
+    def _recording_of(self, packet: int | None) -> int:
+        if packet is None or not self._recordings:
+            return 0
+        return bisect_right(self._recordings, packet, key=lambda each: each.packet) - 1
+
+    def _read(self, source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFrame]:
+        with opened(source) as (container, stream):
+            if start is not None and container.format.name in _SEEKABLE and stream.time_base:
+                # The first frame may say what the decoder must know of all: which encoder made
+                # them, whose faults it has to make up for (H.264 in 4:4:4 by x264 before 2017).
+                whole = WholeFrames(container, stream)
+                whole.first(iter(whole))
+                with undecodable():
+                    container.seek(int(start / stream.time_base), stream=stream)
+            self._whole = WholeFrames(container, stream, numbered=bool(self._recordings))
+            self._tick = stream.time_base
+            reformatter = VideoReformatter()
+            aspect = PixelAspect(stream)
+            clock, of = _FrameClock(), 0
+            last: Fraction | None = None
+            frames = iter(self._whole)
+            for frame in itertools.chain([self._whole.first(frames)], frames):
+                number = self._recording_of(cast("int | None", frame.opaque))
+                if number != of:
+                    clock, of, last = _FrameClock(), number, None
+                ticks = clock.time(frame)
+                if ticks is None or frame.time_base is None:
+                    continue
+                time = self._added[number] + ticks * frame.time_base
+                if last is None or time > last:
+                    yield ShownFrame(time, number, aspect.now(), frame, reformatter)
+                    last = time
+
+
+def shown_frames(
+    source: Path | BinaryIO,
+    start: Fraction | None = None,
+    recordings: Sequence[Recording] = (),
+) -> ShownFrames:
     """Decode frames in presentation order: all, or those from some time at or before `start` on.
 
-    `start` is in seconds on the container's clock. A frame that would be shown no later than the
-    one before it is left out. Raises VideoError.
+    `start` is in seconds on the container's clock. `recordings` are those of `recordings_in`, where
+    there is more than one: time goes on from each to the next. A frame that would be shown no later
+    than the one before it is left out. Iterating raises VideoError.
     """
-    if start is not None:
+    # A clock that says a time twice does not tell where to go.
+    if start is not None and len(recordings) < 2:
         with suppress(VideoError):
-            frames = _shown(source, start)
-            first = next(frames, None)
-            if first is not None and first.time <= start:
-                return itertools.chain([first], frames)
-    return _shown(source, None)
+            frames = ShownFrames(source, start, ())
+            if frames.begins_by(start):
+                return frames
+    return ShownFrames(source, None, recordings)
 
 
-def _shown(source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFrame]:
-    with _opened(source) as (container, stream):
-        if start is not None and container.format.name in _SEEKABLE and stream.time_base:
-            # The first frame may say what the decoder must know of all: which encoder made them,
-            # whose faults it has to make up for (H.264 in 4:4:4 by x264 before 2017 is one).
-            _first(_decoded(container, stream))
-            with _undecodable():
-                container.seek(int(start / stream.time_base), stream=stream)
-        reformatter = VideoReformatter()
-        aspect = PixelAspect(stream)
-        clock = _Clock()
-        last: Fraction | None = None
-        for frame in _decoded(container, stream):
-            ticks = clock.time(frame)
-            if ticks is None or frame.time_base is None:
-                continue
-            time = ticks * frame.time_base
-            if last is None or time > last:
-                yield ShownFrame(time, aspect.now(), frame, reformatter)
-                last = time
+def recordings_in(source: str | Path | BinaryIO) -> list[Recording]:
+    """The recordings of the best video stream, nearly always one. Raises VideoError.
+
+    Packets that an edit list discards are never shown and do not count.
+    """
+    with opened(source) as (container, stream):
+        stamps: list[Stamp] = []
+        try:
+            stamps.extend(
+                Stamp(packet.pts, packet.dts, max(0, packet.duration or 0))
+                for packet in filter(is_shown, packets(container, stream))
+                if packet.pts is not None or packet.dts is not None
+            )
+        except VideoError:
+            # What was read until then can be shown.
+            if not stamps:
+                raise
+        if not stamps or stream.time_base is None:
+            raise VideoError(Reason.UNDECODABLE, "the video stream has no packets with a time")
+        clock = Clock(
+            tick=stream.time_base,
+            may_jump=bool(container.format.flags & _TS_DISCONT),
+            has_dts=container.format.name != MATROSKA,
+        )
+        return recordings_of(stamps, clock)
 
 
 def video_length(source: str | Path | BinaryIO) -> Fraction:
     """Length of the best video stream in seconds: max(pts + duration) - min(pts) over its packets.
 
-    A packet without a duration counts as the median gap between packets. Packets that an edit
-    list discards are never shown and do not count. Raises VideoError.
+    A packet without a duration counts as the median gap between packets. Where the clock starts
+    again or jumps, another recording begins, and the length is the sum of theirs. Raises
+    VideoError.
 
     >>> video_length("swan.mp4")
     Fraction(11, 1)
     """
-    with _opened(source) as (container, stream), _undecodable():
-        spans = sorted(_spans(container, stream))
-        if not spans or stream.time_base is None:
-            raise VideoError(Reason.UNDECODABLE, "the video stream has no packets with a time")
-        starts = [start for start, _ in spans]
-        gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
-        gap = Fraction(statistics.median(gaps)) if gaps else Fraction(0)
-        end = max(start + (duration if duration > 0 else gap) for start, duration in spans)
-        return (end - starts[0]) * stream.time_base
+    return sum((each.length for each in recordings_in(source)), Fraction(0))
 
 
 def scaled(height: Fraction | int, width: Fraction | int, short_side: int) -> tuple[int, int]:
@@ -214,7 +314,7 @@ def scaled(height: Fraction | int, width: Fraction | int, short_side: int) -> tu
     return max(short_side, round(height * short_side / width)), short_side
 
 
-class _Clock:
+class _FrameClock:
     """When frames are shown, in ticks: by their pts, or by their dts where pts run backwards more.
 
     FFmpeg's own guess (`best_effort_timestamp`), which PyAV does not hand out. It matters for AVI
@@ -239,31 +339,6 @@ class _Clock:
         return dts
 
 
-@contextmanager
-def _opened(source: str | Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its best video stream, one decoding thread: callers run in parallel."""
-    source = Path(source) if isinstance(source, str) else source
-    if isinstance(source, Path):
-        # FFmpeg's errors do not tell a missing file from one that refers to a missing one.
-        source.open("rb").close()
-    file = str(source) if isinstance(source, Path) else source
-    try:
-        container = av.open(file, mode="r", metadata_errors="ignore")
-    except (av.FFmpegError, ValueError, OSError) as error:
-        if _is_ours(error):
-            raise
-        raise VideoError(Reason.NOT_A_VIDEO, f"no media file: {_text(error)}") from error
-    with container:
-        stream = container.streams.best("video")
-        if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
-            kinds = ", ".join(sorted({each.type for each in container.streams})) or "none"
-            raise VideoError(Reason.NOT_A_VIDEO, f"no video stream; streams: {kinds}")
-        if stream.codec_context is None:
-            raise VideoError(Reason.UNDECODABLE, "no decoder for the video stream")
-        stream.thread_type = "NONE"
-        yield container, stream
-
-
 def _end_of(container: InputContainer, stream: VideoStream, packets: int) -> int | None:
     """Before which byte of the file the first packets of the stream end, as far as one can tell."""
     index = stream.index_entries
@@ -275,47 +350,6 @@ def _end_of(container: InputContainer, stream: VideoStream, packets: int) -> int
         share = packets / stream.average_rate * av.time_base / container.duration
         return math.ceil(container.size * min(share, Fraction(1)))
     return None
-
-
-def _spans(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, int]]:
-    """Start and duration (0: unknown) of each packet that is shown, in ticks."""
-    for packet in container.demux(stream):
-        start = packet.dts if packet.pts is None else packet.pts
-        if packet.size and start is not None and not packet.is_discard:
-            yield start, packet.duration or 0
-
-
-@contextmanager
-def _undecodable() -> Iterator[None]:
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        if _is_ours(error):
-            raise
-        raise VideoError(Reason.UNDECODABLE, _text(error)) from error
-
-
-def _is_ours(error: Exception) -> bool:
-    """Whether a file object failed; not where a broken video made FFmpeg seek to nowhere."""
-    if isinstance(error, av.FFmpegError) or not isinstance(error, OSError):
-        return False
-    return error.errno != errno.EINVAL
-
-
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    with _undecodable():
-        yield from container.decode(stream)
-
-
-def _first(frames: Iterator[VideoFrame]) -> VideoFrame:
-    frame = next(frames, None)
-    if frame is None:
-        raise VideoError(Reason.UNDECODABLE, "no frame could be decoded")
-    return frame
-
-
-def _text(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
 
 
 def _probe(container: InputContainer, stream: VideoStream, frame: VideoFrame) -> Probe:
@@ -375,7 +409,7 @@ def _upright(
 
     These four bytes are what Pillow keeps a pixel in, so that it takes the frame without a copy.
     """
-    with _undecodable():
+    with undecodable():
         rgb = reformatter.reformat(frame, format="rgb0", threads=1)
     (plane,) = rgb.planes
     size = rgb.width, rgb.height

@@ -7,9 +7,9 @@ orientations that need no corners.
 import math
 import struct
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -32,10 +32,15 @@ AS_STORED = Orientation(mirrored=False, turns=0)
 def orientation_of(frame: VideoFrame) -> Orientation:
     """What the display matrix of a frame asks for; a frame without one is shown as it is stored."""
     try:
-        matrix = bytes(frame.side_data[Type.DISPLAYMATRIX])
+        matrix = bytes(_side_data(frame)[Type.DISPLAYMATRIX])
     except KeyError:
         return AS_STORED
     return AS_STORED if len(matrix) < _MATRIX.size else orientation_from(_MATRIX.unpack(matrix))
+
+
+def _side_data(frame: VideoFrame) -> SideDataContainer:
+    # PyAV's stub names another type.
+    return cast("SideDataContainer", frame.side_data)
 
 
 def orientation_from(matrix: tuple[int, ...]) -> Orientation:

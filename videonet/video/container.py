@@ -1,0 +1,104 @@
+"""Opens a file with PyAV and reads the packets of its best video stream; names what is wrong."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from videonet.schemas.reason import Reason
+
+# Times in a row that reading may fail before the rest of a file is given up.
+_PATIENCE = 8
+
+# The container whose index names every packet, also those that are cut off.
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+MATROSKA = "matroska,webm"
+
+
+class VideoError(Exception):
+    """A file that cannot be used as a video: `reason` says which way, the message how."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@contextmanager
+def opened(source: str | Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its best video stream, one decoding thread: callers run in parallel."""
+    source = Path(source) if isinstance(source, str) else source
+    if isinstance(source, Path):
+        # FFmpeg's errors do not tell a missing file from one that refers to a missing one.
+        source.open("rb").close()
+    file = str(source) if isinstance(source, Path) else source
+    try:
+        container = av.open(file, mode="r", metadata_errors="ignore")
+    except (av.FFmpegError, ValueError, OSError) as error:
+        if _is_ours(error):
+            raise
+        raise VideoError(Reason.NOT_A_VIDEO, f"no media file: {text_of(error)}") from error
+    with container:
+        stream = container.streams.best("video")
+        if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:
+            kinds = ", ".join(sorted({each.type for each in container.streams})) or "none"
+            raise VideoError(Reason.NOT_A_VIDEO, f"no video stream; streams: {kinds}")
+        if stream.codec_context is None:
+            raise VideoError(Reason.UNDECODABLE, "no decoder for the video stream")
+        stream.thread_type = "NONE"
+        yield container, stream
+
+
+def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
+    """The packets of a stream, and at the end an empty one; damage on the way is read past.
+
+    Raises VideoError where reading on is of no use.
+    """
+    failures = 0
+    while True:
+        try:
+            for packet in container.demux(stream):
+                failures = 0
+                yield packet
+        except (av.FFmpegError, OSError) as error:
+            if _is_ours(error):
+                raise
+            failures += 1
+            if failures > _PATIENCE:
+                raise VideoError(Reason.UNDECODABLE, text_of(error)) from error
+        else:
+            return
+
+
+def is_shown(packet: "Packet[VideoStream]") -> bool:
+    """Whether a packet holds a frame that is meant to be shown; an edit list may discard it."""
+    return packet.size > 0 and not packet.is_discard
+
+
+@contextmanager
+def undecodable() -> Iterator[None]:
+    """Turns what FFmpeg says of a stream into a VideoError."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        if _is_ours(error):
+            raise
+        raise VideoError(Reason.UNDECODABLE, text_of(error)) from error
+
+
+def text_of(error: Exception) -> str:
+    """What an error says, without the number and the function that FFmpeg puts beside it."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether a file object failed; not where a broken video made FFmpeg seek to nowhere."""
+    if isinstance(error, av.FFmpegError) or not isinstance(error, OSError):
+        return False
+    return error.errno != errno.EINVAL
