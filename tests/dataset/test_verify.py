@@ -410,3 +410,51 @@ def test_a_torn_record_is_refused_in_one_sentence(out: Path, name: str):
 
 def test_a_folder_that_is_not_there_is_refused_in_one_sentence(tmp_path: Path):
     assert str(tmp_path / "nowhere") in sentence(videonet("verify", tmp_path / "nowhere"))
+
+
+# What clips span.
+
+
+def stretched(out: Path, seconds: float, first: int | None) -> None:
+    """Make the first clip of a shard begin so much earlier, and say how long its frame is shown."""
+
+    def change(clips: list[Clip]) -> list[Clip]:
+        begin = clips[0].clip_end_timestamp - round(seconds * 1_000_000)
+        times = (begin, *clips[0].image_timestamp[1:])
+        clips[0] = msgspec.structs.replace(
+            clips[0],
+            clip_start_timestamp=begin,
+            image_timestamp=times,
+            clip_first_duration=first,
+        )
+        return clips
+
+    rewrite_clips(out, full_shard(out), change)
+
+
+def about_spans(sentences: list[str]) -> list[str]:
+    return [each for each in sentences if "spans" in each]
+
+
+def test_a_clip_that_spans_more_than_its_first_frame_explains_is_found(out: Path):
+    stretched(out, 6672, 40_000)
+    (found,) = about_spans(verify(out).problems)
+    assert "spans 6672.00 s" in found
+    assert "10.28 s are the most" in found
+
+
+def test_a_clip_whose_first_frame_is_shown_long_is_sound(out: Path):
+    stretched(out, 30.2, 20_000_000)
+    found = verify(out)
+    assert about_spans(found.problems) == about_spans(found.warnings) == []
+
+
+@pytest.mark.parametrize(("seconds", "warned"), [(20.4, False), (20.6, True)])
+def test_of_a_data_set_made_before_a_long_span_is_a_warning(
+    out: Path, seconds: float, warned: bool
+):
+    stretched(out, seconds, None)
+    found = verify(out)
+    assert about_spans(found.problems) == []
+    assert len(about_spans(found.warnings)) == warned
+    assert (f"spans {seconds:.2f} s" in videonet("verify", out).stdout) == warned

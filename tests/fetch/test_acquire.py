@@ -24,6 +24,7 @@ from videonet.fetch.web import Web
 from videonet.files import sha256_of
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Policy, Reason
+from videonet.versions import decoder_version
 
 # The disk budget.
 
@@ -261,9 +262,16 @@ def test_what_was_never_tried_or_worked_before_is_worth_fetching():
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.DISK_FULL, *SETTINGS}))
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
-    failed = msgspec.structs.replace(RECORD, reason=reason)
+    failed = msgspec.structs.replace(RECORD, reason=reason, decoder=decoder_version())
     assert not worth_fetching(failed, "first", 1000)
     assert worth_fetching(failed, "second", 1000) == (reason.policy is not Policy.NEVER)
+
+
+def test_what_another_decoder_could_not_decode_is_tried_again_by_another_run():
+    for decoder in (None, "1 0.0.0"):
+        failed = msgspec.structs.replace(RECORD, reason=Reason.UNDECODABLE, decoder=decoder)
+        assert not worth_fetching(failed, "first", 1000)
+        assert worth_fetching(failed, "second", 1000)
 
 
 @pytest.mark.parametrize("reason", SETTINGS)

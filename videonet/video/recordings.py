@@ -133,7 +133,7 @@ class _Dts:
         """Whether the clock starts again; less than a frame's time is a matter of rounding."""
         if self._last is None or stamp.dts is None:
             return False
-        return stamp.dts < self._last - min(duration, self._duration)
+        return stamp.dts < self._last and stamp.dts <= self._last - min(duration, self._duration)
 
     def ahead(self, stamp: Stamp) -> _Step | None:
         """The step to this packet from the one before."""

@@ -1,0 +1,189 @@
+"""videonet.video.recordings: clocks that start again or jump, and frames that are shown long."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.video.files import draw
+from videonet.schemas.clip import Clip
+from videonet.video.clips import CLIP_SECONDS, MICROSECONDS, WINDOW, clip_spans, iter_clips
+from videonet.video.decode import recordings_in, shown_frames, video_length
+from videonet.video.recordings import Clock, Stamp, recordings_of
+
+ODD = Path(__file__).parents[1] / "fixtures" / "odd_videos"
+
+# Ticks of a millisecond.
+MP4 = Clock(Fraction(1, 1000), may_jump=False, has_dts=True)
+MATROSKA = Clock(Fraction(1, 1000), may_jump=False, has_dts=False)
+TS = Clock(Fraction(1, 1000), may_jump=True, has_dts=True)
+
+
+def even(count: int, start: int = 0, step: int = 40, duration: int = 40) -> list[Stamp]:
+    """Packets in the order in which they are shown."""
+    times = (start + index * step for index in range(count))
+    return [Stamp(time, time, duration) for time in times]
+
+
+def lengths(stamps: list[Stamp], clock: Clock) -> list[Fraction]:
+    return [each.length for each in recordings_of(stamps, clock)]
+
+
+@pytest.mark.parametrize("clock", [MP4, MATROSKA, TS])
+def test_a_clock_that_runs_on_is_one_recording(clock):
+    assert lengths(even(100), clock) == [4]
+
+
+@pytest.mark.parametrize("clock", [MP4, MATROSKA, TS])
+@pytest.mark.parametrize("start", [0, 400, 2000])
+def test_a_clock_that_starts_again_is_another_recording(clock, start):
+    stamps = even(100) + even(50, start)
+    assert lengths(stamps, clock) == [4, 2]
+    assert [each.packet for each in recordings_of(stamps, clock)] == [0, 100]
+
+
+@pytest.mark.parametrize("clock", [MP4, TS])
+def test_a_step_back_within_a_frames_time_is_rounding(clock):
+    stamps = even(100)
+    stamps[50] = Stamp(2000, 1930, 40)
+    assert len(recordings_of(stamps, clock)) == 1
+
+
+@pytest.mark.parametrize("clock", [MP4, MATROSKA, TS])
+def test_a_clock_that_jumps_over_what_no_frame_covers_is_another_recording(clock):
+    assert lengths(even(100) + even(50, 6_672_000), clock) == [4, 2]
+
+
+@pytest.mark.parametrize("clock", [MP4, MATROSKA, TS])
+def test_a_short_gap_is_a_frame_that_is_shown_long(clock):
+    assert lengths(even(100) + even(50, 13_000), clock) == [15]
+
+
+@pytest.mark.parametrize("duration", [20_000, 0])
+@pytest.mark.parametrize("clock", [MP4, MATROSKA])
+def test_slides_keep_their_length(clock, duration):
+    assert lengths(even(10, step=20_000, duration=duration), clock) == [200]
+
+
+def test_a_long_frame_between_short_ones_keeps_its_length():
+    stamps = [*even(100), Stamp(4000, 4000, 60_000), *even(50, 64_000)]
+    assert lengths(stamps, MP4) == lengths(stamps, MATROSKA) == [66]
+    assert lengths(stamps, TS) == [64, 2]
+
+
+@given(
+    st.lists(st.integers(2, 60), min_size=1, max_size=5),
+    st.lists(st.sampled_from([-1, 12_000, 9_000_000]), min_size=5, max_size=5),
+)
+def test_lengths_add_up_whatever_the_clock_does_between(counts, jumps):
+    stamps: list[Stamp] = []
+    start = 0
+    for count, jump in zip(counts, jumps, strict=False):
+        stamps += even(count, start)
+        start = 0 if jump < 0 else start + count * 40 + jump
+    found = lengths(stamps, TS)
+    assert found == [Fraction(count * 40, 1000) for count in counts]
+
+
+@given(
+    st.lists(st.fractions(0, 60), min_size=1, max_size=6),
+    st.integers(1, 6),
+)
+def test_no_clip_spans_two_recordings(lengths, most):
+    spans = clip_spans(lengths, most)
+    assert len(spans) <= most
+    assert spans == sorted(spans)
+    for recording, begin, end in spans:
+        assert 0 <= begin < end <= lengths[recording]
+        assert WINDOW <= end - begin <= CLIP_SECONDS
+
+
+# Files.
+
+
+def joined(path: Path, *parts: Path) -> Path:
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+def clocked(path: Path, times: list[float], rate: int | Fraction = 10) -> Path:
+    """A video with frames at these times, seconds, each of a grey of its own."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=rate, options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for index, time in enumerate(times):
+            grey = np.full((48, 64, 3), 40 + index % 160, np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, "rgb24")
+            frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+def assert_spans(clips: list[Clip]) -> None:
+    """Each spans its ticks and what its first frame was shown before; times go on."""
+    for clip in clips:
+        assert clip.clip_first_duration is not None
+        span = clip.clip_end_timestamp - clip.clip_start_timestamp
+        assert span <= CLIP_SECONDS * MICROSECONDS + clip.clip_first_duration + 2
+    for before, after in zip(clips, clips[1:], strict=False):
+        assert before.image_timestamp[-1] < after.image_timestamp[0]
+
+
+def test_two_recordings_that_were_joined_are_as_long_as_both():
+    path = ODD / "joined.ts"
+    assert video_length(path) == Fraction("12.08")
+    clips = list(iter_clips(path))
+    assert [len(clip.image_encoded) for clip in clips] == [76, 75]
+    assert_spans(clips)
+
+
+def test_time_goes_on_where_a_clock_starts_again(tmp_path):
+    part = draw(tmp_path / "part.ts", 4, fps=25)
+    path = joined(tmp_path / "v.ts", part, part, part)
+    recordings = recordings_in(path)
+    assert [each.length for each in recordings] == [4, 4, 4]
+    frames = list(shown_frames(path, recordings=recordings))
+    times = [frame.time for frame in frames]
+    assert times == [times[0] + Fraction(index, 25) for index in range(300)]
+    assert [frame.recording for frame in frames] == [0] * 100 + [1] * 100 + [2] * 100
+    clips = list(iter_clips(path))
+    assert [len(clip.image_encoded) for clip in clips] == [50, 50, 50]
+    assert clips[0].image_encoded == clips[1].image_encoded == clips[2].image_encoded
+    assert_spans(clips)
+    assert len(list(iter_clips(path, 2))) == 2
+
+
+def test_a_clock_that_jumps_ahead_leaves_no_time_between(tmp_path):
+    times = [index / 10 for index in range(60)]
+    later = [6672 + time for time in times]
+    path = clocked(tmp_path / "v.ts", times + later)
+    assert video_length(path) == 12
+    clips = list(iter_clips(path))
+    assert [len(clip.image_encoded) for clip in clips] == [60, 60]
+    assert_spans(clips)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_slides_in_a_file_keep_their_length(tmp_path, suffix):
+    path = clocked(tmp_path / f"v{suffix}", [20 * index for index in range(6)], Fraction(1, 20))
+    assert video_length(path) == 120
+    clips = list(iter_clips(path, 12))
+    assert len(clips) == 12
+    assert_spans(clips[:1])
+    assert {clip.clip_first_duration for clip in clips} == {20_000_000}
+    assert max(c.clip_end_timestamp - c.clip_start_timestamp for c in clips) > 20_000_000
+
+
+@pytest.mark.parametrize("suffix", [".webm", ".mkv"])
+def test_matroska_files_one_after_the_other_are_recordings(tmp_path, suffix):
+    times = [index / 10 for index in range(40)]
+    part = clocked(tmp_path / "part.mkv", times)
+    path = joined(tmp_path / f"v{suffix}", part, part)
+    assert video_length(path) == 8
+    assert_spans(list(iter_clips(path)))
