@@ -170,6 +170,23 @@ def test_a_playlist_that_makes_no_sense_could_not_be_read(store, text):
     assert record.reason is Reason.EXTRACTION
 
 
+# What an error text says of an address.
+
+SECRET = "s3cr.etTOKEN99"
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 500])
+@pytest.mark.parametrize(
+    "path", ["/v.mp4?token={}&x=a.b", "/v?a=b%20{}.c", "/v?x=/{}.mp4", "/v;p#{}.mp4"]
+)
+def test_a_token_in_an_address_is_in_no_error_text(store, status, path):
+    answer = status, {"Content-Type": "text/html"}, b"<html></html>"
+    record = answered(store, lambda _: answer, path.format(SECRET))
+    assert record.reason is not None
+    assert "TOKEN99" not in record.error
+    assert "s3cr" not in record.error
+
+
 # Addresses.
 
 

@@ -1,6 +1,7 @@
 """What went wrong, as a reason from the closed list and the original text."""
 
 import errno
+import re
 import time
 import traceback
 from collections.abc import Mapping
@@ -72,6 +73,7 @@ def explain(error: BaseException) -> FetchError:
     if isinstance(error, DownloadError) and error.__context__ is not None:
         told = error.__context__
     cause = _cause(told)
+    _name_without_query(told)
     text = str(told)
     match cause:
         case FetchError():
@@ -112,6 +114,17 @@ def explain(error: BaseException) -> FetchError:
         case _:
             reason = Reason.EXTRACTION if _is_of_yt_dlp(told, cause) else Reason.INTERNAL
             return FetchError(reason, f"{type(told).__name__}: {text}")
+
+
+def _name_without_query(error: BaseException | None) -> None:
+    """Leave out of yt-dlp's messages what may be a token.
+
+    What it calls a file that no site names is the last part of its address, query included.
+    """
+    while isinstance(error, ExtractorError):
+        if error.video_id:
+            error.video_id = re.split("[?#]", str(error.video_id), maxsplit=1)[0]
+        error = error.cause
 
 
 def _is_of_yt_dlp(told: BaseException, cause: BaseException) -> bool:

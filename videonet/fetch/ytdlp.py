@@ -72,6 +72,7 @@ _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
     (yt_dlp.YoutubeDL, "urlopen", 2, ()),
     (RequestHandler, "_make_sslcontext", 1, ("legacy_ssl_support",)),
     (InfoExtractor, "ie_key", 0, ()),
+    (GenericIE, "_generic_id", 1, ()),
     (GenericIE, "_request_webpage", 3, ("headers",)),
     (GenericIE, "_extract_m3u8_formats_and_subtitles", 3, ("headers",)),
     (GenericIE, "_extract_f4m_formats", 3, ("headers",)),
@@ -280,6 +281,12 @@ class _ProbingIE(GenericIE):  # type: ignore[misc]
             )
         self._content_type = (answer.get_header("Content-Type") or "").lower()
         return answer
+
+    @staticmethod
+    def _generic_id(url: str) -> str:
+        """What messages call the file: without the query, where tokens are."""
+        name: str = GenericIE._generic_id(re.split("[?#]", url, maxsplit=1)[0])
+        return name
 
     def _extract_m3u8_formats_and_subtitles(self, url: str, *args: Any, **others: Any) -> Any:
         if self._is_called_video():
