@@ -1,15 +1,19 @@
 """videonet.classifier: top-1 and probability of frames, and which files it takes."""
 
 import itertools
+import json
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import av
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
@@ -195,6 +199,69 @@ def test_an_input_that_is_not_float_channels_first_is_refused(
 ):
     with pytest.raises(UsageError, match=rf"model\.onnx: its input is .*{said}.*export it"):
         Classifier(make_model("Flatten", image=image, kind=kind))
+
+
+POOL = (
+    helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+    helper.make_node("Flatten", ["pooled"], ["scores"]),
+)
+
+
+def write_classifier(path: Path, last: onnx.NodeProto, output: onnx.ValueInfoProto) -> Path:
+    """A classifier of 3 classes whose scores go through one more operator."""
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, 4, 6])
+    graph = helper.make_graph([*POOL, last], "odd", [image], [output])
+    opset = [helper.make_opsetid("", 19)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    path.with_suffix(".json").write_text(json.dumps(COLOURS))
+    return path
+
+
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("kind", ["BOOL", "STRING", "INT64", "UINT8", "BFLOAT16", "FLOAT8E4M3FN"])
+def test_an_output_that_is_no_floats_is_refused_with_its_type(
+    tmp_path: Path, kind: str, declared: bool
+):
+    to = TensorProto.DataType.Value(kind)
+    output = helper.make_tensor_value_info("o", to, ["N", 3])
+    cast = helper.make_node("Cast", ["scores"], ["o"], to=to)
+    path = tmp_path / "model.onnx"
+    write_classifier(path, cast, output if declared else onnx.ValueInfoProto(name="o"))
+    with pytest.raises(UsageError, match=rf"model\.onnx: its output is tensor\({kind.lower()}\)"):
+        Classifier(path)
+
+
+@pytest.mark.parametrize("kind", ["FLOAT16", "DOUBLE"])
+def test_scores_may_be_floats_of_any_usual_size(tmp_path: Path, kind: str):
+    to = TensorProto.DataType.Value(kind)
+    output = helper.make_tensor_value_info("o", to, ["N", 3])
+    cast = helper.make_node("Cast", ["scores"], ["o"], to=to)
+    assert Classifier(write_classifier(tmp_path / "model.onnx", cast, output)).outputs == 3
+
+
+def test_an_output_that_is_no_tensor_is_refused_with_its_type(tmp_path: Path):
+    listed = helper.make_tensor_sequence_value_info("o", TensorProto.FLOAT, ["N", 3])
+    last = helper.make_node("SequenceConstruct", ["scores"], ["o"])
+    with pytest.raises(UsageError, match=r"its output is seq\(tensor\(float\)\)"):
+        Classifier(write_classifier(tmp_path / "model.onnx", last, listed))
+
+
+def test_more_images_at_once_than_there_is_memory_for_are_refused(make_model: MakeModel):
+    path = make_model(image=(1 << 40, 3, 4, 6), sidecar=COLOURS)
+    with pytest.raises(UsageError, match="fails on float32"):
+        Classifier(path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=5))
+def test_a_damaged_model_is_refused_or_works(make_model: MakeModel, changes: list[tuple[int, int]]):
+    path = make_model(sidecar=COLOURS)
+    content = bytearray(path.read_bytes())
+    for place, value in changes:
+        content[place % len(content)] = value
+    path.write_bytes(content)
+    with suppress(UsageError):
+        Classifier(path)
 
 
 def test_several_inputs_or_outputs_are_refused(make_model: MakeModel):

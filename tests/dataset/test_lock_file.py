@@ -187,7 +187,7 @@ def test_a_damaged_list_ends_in_a_sentence(out: Path, name: str):
         (out / name).unlink()
         if damage is not None:
             (out / name).write_bytes(damage)
-        with pytest.raises(UsageError, match=r"targets.json or labels.json of .* cannot be read"):
+        with pytest.raises(UsageError, match=rf"{name} cannot be read \("):
             write_lock(DatasetDir(out), manifest_in(out))
         ended = videonet("verify", out)
         assert ended.code == 2, ended

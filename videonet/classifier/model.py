@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from videonet.classifier.download import fetch_default
 from videonet.classifier.onnx_session import (
     ORT_ERRORS,
+    check_output,
     first_line,
     image_input,
     open_session,
@@ -75,6 +76,7 @@ class Classifier:
         graph = with_uint8_input(model, self._input, self.mean, self.std)
         del model
         self._session = open_session(path, graph, threads, device)
+        check_output(path, self._session)
         self._images = self._session.get_inputs()[0].name
         scores = self._trial()
         self._scores_type = scores.dtype
@@ -202,10 +204,10 @@ class Classifier:
 
     def _trial(self) -> NDArray[Any]:
         """The output for a batch of noise: declared shapes may be missing or wrong."""
-        noise = np.random.default_rng(0).integers(0, 256, (self.batch, *self.crop, 3), np.uint8)
+        shape = (self.batch, *self.crop, 3)
         try:
-            scores = self._run(noise)
-        except ORT_ERRORS as error:
+            scores = self._run(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
+        except (*ORT_ERRORS, MemoryError) as error:
             raise UsageError(
                 f"{self.path}: fails on float32 {[self.batch, 3, *self.crop]} "
                 f"({first_line(error)}); export it for such an input"

@@ -40,6 +40,8 @@ ORT_ERRORS = (
     _ort_errors.NoSuchFile,
     _ort_errors.NotImplemented,
     _ort_errors.RuntimeException,
+    # and when it quotes names of the model that are no text
+    UnicodeDecodeError,
 )
 
 
@@ -96,7 +98,8 @@ def image_input(path: Path, model: onnx.ModelProto) -> ImageInput:
         )
     (images,) = inputs
     tensor = images.type.tensor_type
-    kind = f"tensor({onnx.TensorProto.DataType.Name(tensor.elem_type).lower()})"
+    kinds = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
+    kind = f"tensor({kinds.get(tensor.elem_type, tensor.elem_type)})"
     # a free dimension has a name, or none
     named = [
         each.dim_value if each.dim_value > 0 else each.dim_param or None

@@ -50,5 +50,5 @@ def read_sidecar(model: Path) -> Sidecar | None:
         return None
     try:
         return Sidecar.from_json(path.read_bytes())
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, OSError) as error:
         raise UsageError(f"{path}: {error}; it should read {EXAMPLE}") from error

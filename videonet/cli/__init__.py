@@ -1,9 +1,11 @@
 """The `videonet` command."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -22,6 +24,9 @@ from videonet.cli.train import train
 from videonet.cli.verify import verify
 from videonet.cli.withdraw import withdraw
 from videonet.errors import UsageError
+
+# How a full disk answers to a write, and a device such as /dev/full.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,8 +85,33 @@ def train_by_itself() -> None:
 
 def _told_plainly(command: Callable[[], object], aloud: bool = True) -> None:
     try:
-        command()
+        try:
+            command()
+        finally:
+            # At its very end, where nothing can be said any more, Python does it by itself.
+            sys.stdout.flush()
     except UsageError as error:
-        console = Console(stderr=True, soft_wrap=True, quiet=not aloud)
-        console.print(f"videonet: {error}", markup=False, highlight=False)
-        sys.exit(2)
+        _end(str(error), aloud=aloud)
+    except BrokenPipeError:
+        # Who reads has read enough.
+        _drop_output()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _drop_output()
+        what = error.filename or "what the command writes or prints"
+        _end(f"There is no room for {what} ({error.strerror}): make some.", aloud=aloud)
+
+
+def _end(sentence: str, *, aloud: bool) -> NoReturn:
+    console = Console(stderr=True, soft_wrap=True, quiet=not aloud)
+    with suppress(OSError):  # as full as the rest
+        console.print(f"videonet: {sentence}", markup=False, highlight=False)
+    sys.exit(2)
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere, or Python fails on it while it ends."""
+    with suppress(OSError, ValueError):  # what stands in for stdout may be no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,7 +17,7 @@ def _take(context: typer.Context, file: Path | None) -> Path | None:
         return None
     try:
         values: dict[str, Any] = tomllib.loads(file.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"The configuration {file} cannot be read: {error}.") from error
     # As typed, without dashes in front ("format"), and what the parameter is called ("formats").
     options = {

@@ -20,6 +20,7 @@ from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
 from videonet.schemas.lock_file import LockedVideo, LockHeader
 from videonet.schemas.manifest import Manifest, ManifestSettings
+from videonet.schemas.record import from_json
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
@@ -156,13 +157,7 @@ def lock_problems(output: DatasetDir, manifest: Manifest) -> Iterator[str]:
 
 
 def _header(output: DatasetDir, manifest: Manifest) -> LockHeader:
-    try:
-        targets, labels = output.targets(), output.labels()
-    except (msgspec.MsgspecError, OSError) as error:
-        raise UsageError(
-            f"targets.json or labels.json of {output.root} cannot be read ({_one_line(error)}); "
-            "the command that made the data set writes them again."
-        ) from error
+    targets, labels = output.targets(), output.labels()
     return LockHeader(
         version=VERSION,
         dataset=manifest.dataset,
@@ -190,7 +185,7 @@ def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -
             f"from its metadata. Give the file {LOCK_FILE} as a run wrote it."
         )
     try:
-        version = msgspec.json.decode(fields["version"])
+        version = from_json(fields["version"], object)
         if version != VERSION:
             raise UsageError(
                 f"{path} is a lock file of version {version}, and this videonet reads version "
@@ -214,13 +209,13 @@ class _Sharded(msgspec.Struct):
 def _check_settings(path: Path, settings: msgspec.Raw) -> None:
     """Raise UsageError for settings that no data set has, or that this videonet does not know."""
     try:
-        msgspec.json.decode(settings, type=_Sharded)
-    except msgspec.ValidationError as error:
+        from_json(settings, _Sharded)
+    except msgspec.DecodeError as error:
         why = f"it does not say how many shards there are, 1 to {MOST_SHARDS:,}"
         raise _damaged(path, why) from error
     try:
-        msgspec.json.decode(settings, type=ManifestSettings)
-    except msgspec.ValidationError as error:
+        from_json(settings, ManifestSettings)
+    except msgspec.DecodeError as error:
         raise unusable_settings(path, error) from error
 
 

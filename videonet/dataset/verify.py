@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import pyarrow as pa
 import simplejpeg
 
 from videonet.dataset.lock_file import lock_problems
@@ -52,14 +51,9 @@ def verify(out: Path) -> VerifyReport:
             f"{out} holds no finished data set (manifest.json or lookup.json is missing or "
             "damaged); give the --out of a finished run."
         )
-    try:
-        targets = output.targets()
-        output.labels()  # the lock file repeats them
-        withdrawn = {each.video_key for each in output.withdrawals()}
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(
-            f"targets.json, labels.json or withdrawn.json of {out} cannot be read: {error}."
-        ) from error
+    targets = output.targets()
+    output.labels()  # the lock file repeats them
+    withdrawn = {each.video_key for each in output.withdrawals()}
     findings = VerifyReport(pairs=manifest.totals.verdicts.pairs)
     _check_files(output, manifest, lookup, findings)
     sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
@@ -291,8 +285,8 @@ def _checked_verdicts(
             for candidate in output.candidates(index, shards)
             for match in candidate.matches
         )
-    except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
-        findings.problems.append(f"The accounts of shard {index} cannot be read: {error}.")
+    except UsageError as error:
+        findings.problems.append(f"The accounts of shard {index} cannot be read: {error}")
         return None
     judged = Counter((verdict.video_key, verdict.target_id) for verdict in verdicts)
     for pair in listed - judged:

@@ -20,7 +20,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.manifest import ManifestSettings
 from videonet.schemas.option import declared
-from videonet.schemas.record import shared_fields
+from videonet.schemas.record import from_json, shared_fields
 from videonet.schemas.run import Lookup, Plan, Settings
 from videonet.schemas.settings import DataOptions, RebuildOptions, RunOptions
 from videonet.shards.layout import shard_of
@@ -59,7 +59,7 @@ def _settings(lock: Lock, credentials: Credentials) -> tuple[Settings, Credentia
     header = lock.header
     said = header.settings.video_format
     try:
-        asked = msgspec.json.decode(said, type=_FormatsAsked) if said is not None else None
+        asked = from_json(said, _FormatsAsked) if said is not None else None
         given = options_of(_options(asked) if asked else ())
         options = {**given, **credentials.options}
         credentials = dataclasses.replace(credentials, options=options)

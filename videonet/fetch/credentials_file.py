@@ -80,7 +80,7 @@ def _options_in(file: Path) -> AccessOptions:
     except msgspec.ValidationError as error:
         names = ", ".join(_File.__struct_encode_fields__)
         raise UsageError(f"{error}; it may have {names}.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"It is no TOML ({error}).") from None
     return options_from(
         AccessOptions, {each.name: _as_typed(each, getattr(found, each.name)) for each in _OPTIONS}

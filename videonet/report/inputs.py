@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from videonet.dataset.verdict_db import VerdictDB, open_verdicts
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
@@ -74,14 +72,8 @@ def open_input(
     lookup = output.lookup()
     if lookup is None:
         raise UsageError(f"{output.root} has no list of candidates yet; wait until it is complete.")
-    try:
-        labels = output.labels()
-        output.targets()
-    except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(
-            f"The classes or labels of {output.root} cannot be read ({error}); was it made by "
-            "an older version? Run the same curation again."
-        ) from error
+    labels = output.labels()
+    output.targets()
     least = settings.min_seconds
     with open_verdicts(output, _COLUMNS, min_seconds=least, folder=verdicts) as db:
         yield ReportInput(

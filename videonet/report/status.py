@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from videonet.curation import run_progress
 from videonet.curation.progress import SIGN_OF_LIFE
 from videonet.curation.run_progress import Phase
@@ -177,5 +175,5 @@ def _seconds(timestamp: str, now: datetime) -> float:
 def _targets(output: DatasetDir) -> int:
     try:
         return len(output.targets())
-    except (OSError, msgspec.DecodeError):
+    except UsageError:
         return 0

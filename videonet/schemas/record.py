@@ -7,9 +7,11 @@ the outer record's table, and fields of its JSON.
 import functools
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, Self, get_args, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 import msgspec
+
+T = TypeVar("T")
 
 
 class Compiled(msgspec.StructMeta):
@@ -40,11 +42,11 @@ class Record(
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """The record in `data`. Raises `msgspec.ValidationError` if it is not of this schema."""
+        """The record in `data`. Raises `msgspec.DecodeError` if it is not of this schema."""
         layout = layout_of(cls)
         if not layout.nested:
-            return msgspec.json.decode(data, type=cls)
-        return msgspec.convert(layout.nest(msgspec.json.decode(data, type=dict)), type=cls)
+            return from_json(data, cls)
+        return msgspec.convert(layout.nest(from_json(data, dict)), type=cls)
 
     def to_row(self) -> dict[str, Any]:
         """The record as a plain dict: its values by the names of their columns."""
@@ -60,6 +62,20 @@ class Record(
         `videonet.schemas.table`.
         """
         return msgspec.convert(layout_of(cls).nest(row), type=cls, strict=False)
+
+
+def from_json(data: bytes | str | msgspec.Raw, kind: type[T]) -> T:
+    """The value of this kind in `data`.
+
+    Raises `msgspec.DecodeError` for all else: also for text that is not UTF-8, and for lists within
+    lists without end, of which msgspec says so in other ways.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"it is not UTF-8 ({error})") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("it is nested too deeply") from error
 
 
 class Flat:

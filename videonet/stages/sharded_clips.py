@@ -65,7 +65,9 @@ class _WriteShard(beam.DoFn):
         index, rows = element
         verdicts = [verdict for verdict in rows if verdict is not None]
         shards = complete_list(self._plan).shards
-        yield from _finished(run_context(self._plan), index, shards, verdicts)
+        context = run_context(self._plan)
+        with context.output.complaining():
+            yield from _finished(context, index, shards, verdicts)
         for count in tally(verdicts).items():
             yield TaggedOutput(COUNTS, count)
 

@@ -298,4 +298,5 @@ def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
     found = complete_list(plan)
     context = run_context(plan)
     context.progress.listed(found.pairs)
-    return context.output.candidates(index, found.shards)
+    with context.output.complaining():
+        yield from context.output.candidates(index, found.shards)

@@ -18,10 +18,12 @@ OUT/_state/                         what a run needs to go on after an interrupt
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
@@ -30,7 +32,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
-from videonet.schemas.record import Record
+from videonet.schemas.record import Record, from_json
 from videonet.schemas.run import Lookup, Plan, RunState, ShardState
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
@@ -40,6 +42,7 @@ from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 _ROWS_AT_ONCE = 1_000
 
@@ -96,18 +99,16 @@ class DatasetDir:
         self._write("manifest.json", _indented(manifest.to_json()))
 
     def targets(self) -> tuple[Target, ...]:
-        """The run's targets, in order."""
-        data = (self.root / "targets.json").read_bytes()
-        return msgspec.json.decode(data, type=tuple[Target, ...])
+        """The run's targets, in order. Raises UsageError."""
+        return self._required("targets.json", tuple[Target, ...])
 
     def write_targets(self, targets: tuple[Target, ...]) -> None:
         """Keep the run's targets."""
         self._write("targets.json", _readable(targets))
 
     def labels(self) -> tuple[Label, ...]:
-        """What the classifier's outputs stand for."""
-        data = (self.root / "labels.json").read_bytes()
-        return msgspec.json.decode(data, type=tuple[Label, ...])
+        """What the classifier's outputs stand for. Raises UsageError."""
+        return self._required("labels.json", tuple[Label, ...])
 
     def write_labels(self, labels: Sequence[Label]) -> None:
         """Keep what the classifier's outputs stand for."""
@@ -120,7 +121,7 @@ class DatasetDir:
         except _NOTHING:
             return ()
         try:
-            return msgspec.json.decode(data, type=tuple[Withdrawal, ...])
+            return from_json(data, tuple[Withdrawal, ...])
         except msgspec.DecodeError as error:
             raise UsageError(
                 f"{self.root}/withdrawn.json is damaged ({error}): it names videos that may not "
@@ -148,7 +149,7 @@ class DatasetDir:
     def plan(self) -> Plan | None:
         """The run that is at work here, or was the last one; None: none was yet."""
         try:
-            facts = msgspec.json.decode((self.root / "run.json").read_bytes())
+            facts = from_json((self.root / "run.json").read_bytes(), dict)
             plan = msgspec.convert(facts["plan"], type=Plan)
         except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
             return None
@@ -157,7 +158,7 @@ class DatasetDir:
     def stages(self) -> dict[str, StageCost]:
         """What the stages took by the end of the last run; empty while one goes on."""
         try:
-            facts = msgspec.json.decode((self.root / "run.json").read_bytes())
+            facts = from_json((self.root / "run.json").read_bytes(), dict)
             return msgspec.convert(facts.get("stages", {}), type=dict[str, StageCost])
         except (OSError, msgspec.MsgspecError, AttributeError):
             return {}
@@ -177,6 +178,15 @@ class DatasetDir:
     def complain(self, error: UsageError) -> None:
         """Keep the sentence of a UsageError: Beam hands on no exceptions, only their traces."""
         self._write("_state/complaint.txt", str(error).encode())
+
+    @contextmanager
+    def complaining(self) -> Iterator[None]:
+        """Keep the sentence of a UsageError that the work inside raises."""
+        try:
+            yield
+        except UsageError as error:
+            self.complain(error)
+            raise
 
     def complaint(self) -> str | None:
         """The sentence that the run stopped with; it is forgotten now."""
@@ -232,8 +242,12 @@ class DatasetDir:
     # Tables, a file a shard.
 
     def candidates(self, index: int, shards: int) -> Iterator[Candidate]:
-        """The candidates whose clips would go to a shard, in the order of their keys."""
-        return _rows(self._table("candidates", index, shards), Candidate)
+        """The candidates whose clips would go to a shard, in the order of their keys.
+
+        Raises UsageError for a table that is damaged, or not there.
+        """
+        advice = "delete lookup.json there, and the same command lists the candidates again"
+        return _rows(self._table("candidates", index, shards), Candidate, advice)
 
     def write_candidates(self, index: int, shards: int, rows: Iterable[Candidate]) -> None:
         """Write one file of the candidate list."""
@@ -241,8 +255,9 @@ class DatasetDir:
         self._write_table(self._table("candidates", index, shards), ordered, Candidate)
 
     def verdicts(self, index: int, shards: int) -> Iterator[Verdict]:
-        """The verdicts on the candidates of a shard."""
-        return _rows(self._table("verdicts", index, shards), Verdict)
+        """The verdicts on the candidates of a shard. Raises UsageError like `candidates`."""
+        advice = "the command that made the data set writes it again"
+        return _rows(self._table("verdicts", index, shards), Verdict, advice)
 
     def write_verdicts(self, index: int, shards: int, rows: Iterable[Verdict]) -> None:
         """Write the verdicts on the candidates of a shard, in the order given."""
@@ -257,6 +272,17 @@ class DatasetDir:
         except (*_NOTHING, msgspec.DecodeError):
             return None
 
+    def _required(self, name: str, kind: type[T]) -> T:
+        """What a file of every run holds. Raises UsageError."""
+        try:
+            return from_json((self.root / name).read_bytes(), kind)
+        except (OSError, msgspec.DecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UsageError(
+                f"{self.root / name} cannot be read ({why}); the command that made the data set "
+                "writes it again."
+            ) from error
+
     def _write(self, name: str, data: bytes) -> None:
         with drafted(self.root / name) as draft:
             draft.write_bytes(data)
@@ -268,10 +294,14 @@ class DatasetDir:
                 table.write_batch(to_batch(kind, rows[start : start + _ROWS_AT_ONCE]))
 
 
-def _rows(file: Path, kind: type[R]) -> Iterator[R]:
-    with pq.ParquetFile(file) as table:
-        for batch in table.iter_batches(_ROWS_AT_ONCE):
-            yield from from_batch(kind, batch)
+def _rows(file: Path, kind: type[R], advice: str) -> Iterator[R]:
+    try:
+        with pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(_ROWS_AT_ONCE):
+                yield from from_batch(kind, batch)
+    except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise UsageError(f"{file} cannot be read ({why}); {advice}.") from error
 
 
 def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:

@@ -227,7 +227,7 @@ class Store:
             return None
         try:
             return kind.from_json(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except msgspec.DecodeError:
             # Torn by a power cut or written by another version: as good as none.
             return None
 

@@ -236,7 +236,7 @@ def _of_file(name_or_path: str) -> dict[str, Any]:
         else:
             text = _built_in(name_or_path)
         document = tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"The configuration {name_or_path} cannot be read: {reason}.") from error
     base = document.pop("base", None)
@@ -270,7 +270,7 @@ def _of_setting(setting: str) -> dict[str, Any]:
     check_name(name, _TYPES, "--set")
     try:
         read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         read = {}
     return {name: read["value"] if len(read) == 1 else text}
 

@@ -68,7 +68,7 @@ def lines_of(run: Path) -> list[Line]:
     decoder = msgspec.json.Decoder(Line)
     found: list[Line] = []
     for line in written.splitlines():
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             found.append(decoder.decode(line))
     return found
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 from PIL import Image
 
 from videonet.errors import UsageError
@@ -53,7 +52,7 @@ def load_view(out: Path, asked: str, store: Path | None, training_views: bool) -
 def _targets(output: DatasetDir) -> tuple[Target, ...]:
     try:
         return output.targets()
-    except (OSError, msgspec.DecodeError) as error:
+    except UsageError as error:
         raise UsageError(
             f"{output.root} holds no data set (targets.json cannot be read); "
             "give the --out of a run."

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.record import from_json
 from videonet.shards.parquet import SCHEMA
 
 # The manifest that is understood here, as `videonet.dataset.manifest` writes it.
@@ -139,7 +140,7 @@ def _manifest(out: Path) -> tuple[Manifest, str]:
             "`videonet curate` again to finish it, or give the --out of a finished one."
         ) from None
     try:
-        version = msgspec.json.decode(data, type=_Version).version
+        version = from_json(data, _Version).version
         if version != MANIFEST_VERSION:
             raise UsageError(
                 f"{out}/manifest.json is of version {version}, and version {MANIFEST_VERSION} can "
