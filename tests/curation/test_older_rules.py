@@ -1,4 +1,4 @@
-"""What a store has from earlier rules is not believed, and nothing that is here is fetched again."""
+"""What a store has from earlier rules is not believed; nothing that is here is fetched again."""
 
 import json
 import shutil
@@ -8,8 +8,8 @@ import pytest
 
 from demo.drawing import draw_video
 from demo.server import VideoServer
-from tests.curation.test_apply_steps import context_in, found
 from tests.curating import frames_classified
+from tests.curation.test_apply_steps import context_in, found
 from videonet.curation.apply_steps import apply_steps
 from videonet.curation.steps import STEPS
 from videonet.schemas.fetch import Length

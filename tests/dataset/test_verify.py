@@ -425,11 +425,18 @@ def stretched(out: Path, seconds: float, first: int | None) -> None:
             clips[0],
             clip_start_timestamp=begin,
             image_timestamp=times,
-            clip_first_duration=first,
         )
         return clips
 
-    rewrite_clips(out, full_shard(out), change)
+    index, output = full_shard(out), DatasetDir(out)
+    rewrite_clips(out, index, change)
+    state = output.shard_state(index)
+    if first is None:
+        noted = {}
+    else:
+        noted = {key: (first, *own[1:]) for key, own in state.first_durations.items()}
+        assert noted
+    output.write_shard_state(index, msgspec.structs.replace(state, first_durations=noted))
 
 
 def about_spans(sentences: list[str]) -> list[str]:

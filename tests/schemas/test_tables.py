@@ -130,7 +130,6 @@ COLUMNS = {
         image_frame_rate: double not null
         image_encoded: list<item: binary not null> not null
         image_timestamp: list<item: int64 not null> not null
-        clip_first_duration: int64
     """,
 }
 

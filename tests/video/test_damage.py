@@ -1,4 +1,4 @@
-"""videonet.video.damage: one damaged packet does not lose the video, and what is lost is counted."""
+"""videonet.video.damage: a damaged packet does not lose the video; what is lost is counted."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.video.files import CROP, SIZE, reason_of
 from tests.video.test_clips import ORIGIN
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Reason
-from videonet.video.clips import ClipSettings, Loss, cut_clips
+from videonet.video.clips import ClipSettings, CutReport, cut_clips
 from videonet.video.decode import VideoError, first_frames, shown_frames, video_length
 
 ODD = Path(__file__).parents[1] / "fixtures" / "odd_videos"
@@ -53,11 +53,11 @@ def damaged(path: Path, *numbers: int) -> Path:
     return path
 
 
-def cut(path: Path, settings: ClipSettings | None = None) -> tuple[list[Clip], Loss]:
-    loss = Loss()
+def cut(path: Path, settings: ClipSettings | None = None) -> tuple[list[Clip], CutReport]:
+    report = CutReport()
     settings = settings or ClipSettings(4)
-    clips = list(cut_clips(path, video_length(path), ORIGIN, settings, loss=loss))
-    return clips, loss
+    clips = list(cut_clips(path, video_length(path), ORIGIN, settings, report=report))
+    return clips, report
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_a_damaged_packet_loses_the_frames_up_to_the_next_keyframe(tmp_path, cod
     assert shown == [number for number in range(275) if number not in lost]
     assert [round(time * 25) for _, time in frames.lost] == list(lost)
     assert video_length(path) == 11
-    clips, loss = cut(path)
+    clips, report = cut(path)
     assert len(clips) == 1
-    assert (loss.frames, loss.lost, loss.left_out) == (255, len(lost), 0)
+    assert (report.frames, report.lost, report.left_out) == (255, len(lost), 0)
     times = {round(time / 40_000) for time in clips[0].image_timestamp}
     assert not times & set(lost)
 
@@ -82,8 +82,8 @@ def test_a_damaged_packet_loses_the_frames_up_to_the_next_keyframe(tmp_path, cod
 def test_one_damaged_packet_of_a_real_one_loses_less_than_a_second():
     path = ODD / "vp9_one_damaged_packet.mkv"
     assert first_frames(path, 100, 64, CROP).lost == 0
-    (clip,), loss = cut(path)
-    assert (loss.frames, loss.lost) == (255, 20)
+    (clip,), report = cut(path)
+    assert (report.frames, report.lost) == (255, 20)
     assert len(clip.image_encoded) == 119
 
 
@@ -91,8 +91,8 @@ def test_a_damaged_first_frame_leaves_the_rest(tmp_path):
     path = damaged(encoded(tmp_path / "v.mkv", "vp9"), 0)
     first = first_frames(path, 100, 64, CROP)
     assert (len(first.images), first.lost) == (75, 25)
-    (clip,), loss = cut(path)
-    assert loss.lost == 25
+    (clip,), report = cut(path)
+    assert report.lost == 25
     # The first tick at which a whole frame has come.
     assert clip.image_timestamp[0] == 1_040_000
     assert clip.clip_end_timestamp == 10_240_000
@@ -103,9 +103,9 @@ def test_a_clip_with_a_long_hole_is_left_out_and_others_stay(tmp_path):
     whole, _ = cut(path)
     # 2.56 s are a hole that stays, and one frame more is one too many.
     damaged(path, *range(30, 94), *range(300, 365))
-    clips, loss = cut(path)
+    clips, report = cut(path)
     assert (len(whole), len(clips)) == (4, 3)
-    assert (loss.lost, loss.left_out) == (129, 1)
+    assert (report.lost, report.left_out) == (129, 1)
     assert [clip.example_id[-2:] for clip in clips] == ["#0", "#1", "#2"]
     assert [clip.clip_start_timestamp for clip in clips] == [
         whole[index].clip_start_timestamp for index in (0, 2, 3)

@@ -24,6 +24,7 @@ from videonet.video.decode import first_frames
 PROBABILITY_DIGITS = 4
 
 # To be raised with every change to this code, or to the decoder's, that changes what is seen.
+# (2: the whole display matrix, the pixels' aspect, damage)
 SCAN_VERSION = 2
 
 
@@ -36,10 +37,15 @@ class Scanned:
     thumbnail: bytes | None
 
 
-def scan_key(classifier: Classifier, frames: int) -> str:
-    """Name under which scans are stored: another classifier or setting has another."""
+def earlier_scan_keys(classifier: Classifier, frames: int) -> frozenset[str]:
+    """Names that earlier versions of this code had for the same classifier and setting."""
+    return frozenset(scan_key(classifier, frames, each) for each in range(1, SCAN_VERSION))
+
+
+def scan_key(classifier: Classifier, frames: int, version: int = SCAN_VERSION) -> str:
+    """Name under which scans are stored: another classifier, setting or version has another."""
     depends = {
-        "version": SCAN_VERSION,
+        "version": version,
         "classifier": classifier.sha256,
         **classifier.settings,
         "frames": frames,

@@ -26,7 +26,7 @@ from videonet.schemas.settings import Keep
 from videonet.shards.writer import WAITING
 from videonet.text import shortened
 from videonet.versions import decoder_version
-from videonet.video.clips import DATASET, ClipOrigin, Loss, cut_clips
+from videonet.video.clips import DATASET, ClipOrigin, CutReport, cut_clips
 from videonet.video.container import VideoError
 from videonet.video.decode import recordings_in
 
@@ -110,7 +110,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     origin = ClipOrigin(DATASET, candidate.video_key, candidate.video.video_id, candidate.video.url)
     file = context.store.temporary()
     reason = error = None
-    clips, loss = 0, Loss()
+    clips, report = 0, CutReport()
     # A single recording needs no second look at the whole file.
     recordings = () if seen.length.recordings == 1 else None
     try:
@@ -118,7 +118,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
             with WAITING.open_writer(file) as write:
                 source, length = context.store.file(fetched), seconds(seen.length)
                 for clip in cut_clips(
-                    source, length, origin, context.clip_settings, recordings, loss
+                    source, length, origin, context.clip_settings, recordings, report
                 ):
                     write(clip)
                     clips += 1
@@ -134,9 +134,10 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
         reason=reason,
         error=error,
         clips=clips,
-        frames=loss.frames,
-        lost=loss.lost,
-        left_out=loss.left_out,
+        frames=report.frames,
+        lost=report.lost,
+        left_out=report.left_out,
+        first_durations=tuple(report.first_durations[:clips]),
     )
     context.store.write_cut(was_cut, context.cut_key)
     return records._replace(cut=was_cut)

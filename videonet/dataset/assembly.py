@@ -161,9 +161,27 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
         files=files,
         videos={member.origin.video_key: member.sha256 for member in members},
         spans=spans.noted(),
+        first_durations=_first_durations(assembly, members, before),
     )
     output.write_shard_state(index, state)
     return state.files
+
+
+def _first_durations(
+    assembly: Assembly, members: Sequence[Member], before: ShardState | None
+) -> dict[str, tuple[int, ...]]:
+    """How long the first frame of each clip is shown, where that is known."""
+    known = {}
+    for member in members:
+        key = member.origin.video_key
+        cut = assembly.store.cut(key, assembly.cut_key)
+        if cut is not None and cut.sha256 == member.sha256:
+            durations = cut.first_durations
+        else:
+            durations = before.first_durations.get(key, ()) if before else ()
+        if durations and len(durations) == member.clips:
+            known[key] = durations
+    return known
 
 
 def _clips(assembly: Assembly, member: Member, written: "_Written") -> Iterator[Clip]:

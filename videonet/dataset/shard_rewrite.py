@@ -56,6 +56,9 @@ def rewrite_shard(
             files=files,
             videos={each.origin.video_key: each.sha256 for each in members},
             spans=spans.noted(),
+            first_durations={
+                key: each for key, each in old.first_durations.items() if key not in gone
+            },
         )
         # Before the files are in their places, so that a call that goes on from here knows them.
         output.write_shard_state(index, state)

@@ -162,6 +162,8 @@ def _check_clips(
         return
     reading = [_Reading(output, name, paths[name], findings) for name in readable]
     where = paths[readable[0]]
+    state = output.shard_state(index)
+    durations = state.first_durations if state else {}
     found: Counter[str] = Counter()
     for number, clips in enumerate(itertools.zip_longest(*reading)):
         first = clips[0]
@@ -172,6 +174,7 @@ def _check_clips(
             findings.problems.append(f"Clip {number} differs between {names}.")
         if first is not None:
             _check_frames(first, where, findings)
+            _check_span(first, where, durations, findings)
             if expected is not None:
                 _check_labels(first, where, expected, found, findings)
     for name, each in zip(readable, reading, strict=True):
@@ -252,16 +255,20 @@ def _check_frames(clip: Clip, path: str, findings: VerifyReport) -> None:
         findings.problems.append(f"{where} has {len(times)} times for its frames.")
     if any(later <= earlier for earlier, later in itertools.pairwise(times)):
         findings.problems.append(f"{where} has times that do not increase.")
-    _check_span(clip, where, findings)
 
 
-def _check_span(clip: Clip, where: str, findings: VerifyReport) -> None:
+def _check_span(
+    clip: Clip, path: str, durations: Mapping[str, Sequence[int]], findings: VerifyReport
+) -> None:
     """A clip spans its ticks, and what its first frame was shown before them."""
     ticks = round(CLIP_SECONDS * MICROSECONDS)
     span = clip.clip_end_timestamp - clip.clip_start_timestamp
-    first = clip.clip_first_duration
+    where = f"Clip {clip.example_id} in {path}"
+    key, _, number = clip.example_id.rpartition("#")
+    own = durations.get(key, ())
+    first = own[int(number)] if number.isdecimal() and int(number) < len(own) else None
     if first is None:
-        # How long its first frame is shown was not noted then.
+        # How long its first frame is shown was not noted when it was cut.
         if span > 2 * ticks:
             findings.warnings.append(
                 f"{where} spans {span / MICROSECONDS:.2f} s: the clock of its video may jump. "

@@ -4,13 +4,13 @@ import hashlib
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
 
 from videonet.classifier.shared import shared_classifier
-from videonet.curation.scan import scan_key
+from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
 from videonet.execution.runner import is_local
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
@@ -68,11 +68,27 @@ def prepare(
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),
     )
+    output = DatasetDir(Path(run.out).absolute())
+    _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
     plan = make_plan(run, settings, store, classifier=str(classifier.path.absolute()), local=local)
-    output = DatasetDir(Path(plan.out))
     output.write_targets(targets)
     output.write_labels(classifier.labels)
     return plan
+
+
+def _take_up_of_earlier_version(
+    output: DatasetDir, settings: Settings, scan_keys: Collection[str]
+) -> None:
+    """Let an interrupted run go on whose scans are of an earlier version: they are made again.
+
+    `scan_keys` are those of earlier versions. A finished data set stays what it is.
+    """
+    state = output.run_state()
+    if state is None or output.manifest() is not None or state.settings.scan_key not in scan_keys:
+        return
+    taken_up = msgspec.structs.replace(state.settings, scan_key=settings.scan_key)
+    if taken_up == settings:
+        output.write_run_state(msgspec.structs.replace(state, settings=settings))
 
 
 def prepared_store(
@@ -206,6 +222,9 @@ def _difference(before: Settings, now: Settings) -> str:
             f"{each['name']} ({each['sha256'][:12]}...)" if name == "classifier" else each
             for each in (old[name], new[name])
         ]
+        if name == "scan_key":
+            shown.append("its frames were scanned by another version, or another classifier card")
+            continue
         shown.append(f"{name} was {values[0]}, is {values[1]}")
     return ", ".join(shown)
 

@@ -38,6 +38,3 @@ class Clip(Record, frozen=True, kw_only=True):
     image_encoded: tuple[bytes, ...]
     # the frames' own times, microseconds, strictly increasing
     image_timestamp: tuple[int, ...]
-    # how long the first frame is shown, up to the next one of the video, microseconds: so much may
-    # a clip span beside its ticks; None: made by a version that did not note it
-    clip_first_duration: int | None = None

@@ -68,6 +68,8 @@ class Cut(Record, frozen=True, kw_only=True):
     lost: int = 0
     # clips with too long a hole, which are not among `clips`
     left_out: int = 0
+    # how long the first frame of each clip is shown, microseconds
+    first_durations: tuple[int, ...] = ()
 
 
 class Length(Record, frozen=True, kw_only=True):

@@ -241,9 +241,9 @@ _DECLARED: dict[Reason, _Declaration] = {
     Reason.UNDECODABLE: _Declaration(
         Outcome.FAILED,
         Policy.NEVER,
-        "its frames cannot be decoded",
+        "its frames cannot be decoded, or too many of them are damaged",
         "The file was cut off or damaged at its source. A few are usual; if there are many, look "
-        "at one of them with ffprobe.",
+        "at one of them with ffprobe. Another version of the decoder looks at it again.",
         is_hopeless=True,
     ),
     Reason.INTERNAL: _Declaration(

@@ -86,3 +86,6 @@ class ShardState(Record, frozen=True, kw_only=True):
     # where the clips of each video begin and end, by video_key, so that no reader has to open the
     # shard for it; None: not known
     spans: dict[str, tuple[Span, ...]] | None = None
+    # how long the first frame of each of its clips is shown, by video_key, microseconds; a video
+    # that was cut by a version that did not note it is not there
+    first_durations: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)

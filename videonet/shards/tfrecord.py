@@ -27,7 +27,6 @@ CONTEXT = {
     "clip/media_id": "clip_media_id",
     "clip/start/timestamp": "clip_start_timestamp",
     "clip/end/timestamp": "clip_end_timestamp",
-    "clip/first/duration": "clip_first_duration",
     "clip/label/index": "clip_label_index",
     "clip/label/string": "clip_label_string",
     "clip/label/text": "clip_label_text",
@@ -46,9 +45,8 @@ FEATURE_LISTS = {
 }
 
 _HINTS = typing.get_type_hints(Clip)
-_IS_LIST = {field: typing.get_origin(hint) is tuple for field, hint in _HINTS.items()}
+_IS_LIST = {field: bool(typing.get_args(hint)) for field, hint in _HINTS.items()}
 _SCALARS = {field: (*typing.get_args(hint), hint)[0] for field, hint in _HINTS.items()}
-_OPTIONAL = {field for field, hint in _HINTS.items() if type(None) in typing.get_args(hint)}
 _KINDS = {str: "bytes_list", bytes: "bytes_list", int: "int64_list", float: "float_list"}
 
 # A record is its length and that length's checksum, its data, and their checksum.
@@ -86,8 +84,6 @@ def _encode(clip: Clip) -> bytes:
     example = SequenceExample()
     for key, field in sorted(CONTEXT.items()):
         value = getattr(clip, field)
-        if value is None:
-            continue
         entry = example.context.feature.add(key=key)
         _set_values(entry.value, field, value if _IS_LIST[field] else (value,))
     for key, field in sorted(FEATURE_LISTS.items()):
@@ -105,8 +101,6 @@ def _decode(data: bytes) -> Clip:
     lists = {entry.key: entry.value.feature for entry in example.feature_lists.feature_list}
     fields: dict[str, Any] = {}
     for key, field in CONTEXT.items():
-        if field in _OPTIONAL and key not in context:
-            continue
         values = _values(context[key], field)
         fields[field] = values if _IS_LIST[field] else _only(values)
     for key, field in FEATURE_LISTS.items():

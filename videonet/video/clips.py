@@ -4,7 +4,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -89,14 +89,17 @@ class ClipOrigin:
 
 
 @dataclass
-class Loss:
-    """What damage took of the clips of a video; counted while they are cut."""
+class CutReport:
+    """What is to be known of the clips of a video besides them; noted while they are cut."""
 
     # frames in the spans of the clips, and how many of them are lost
     frames: int = 0
     lost: int = 0
     # clips that have too long a hole
     left_out: int = 0
+    # how long the first frame of each clip is shown, up to the video's next one, microseconds: so
+    # much may a clip span besides its ticks
+    first_durations: list[int] = field(default_factory=list)
 
 
 class ClipSpan(NamedTuple):
@@ -140,18 +143,18 @@ def cut_clips(
     origin: ClipOrigin,
     settings: ClipSettings,
     recordings: Sequence[Recording] | None = None,
-    loss: Loss | None = None,
+    report: CutReport | None = None,
 ) -> Iterator[Clip]:
     """The clips of a video of measured `length` seconds, in order. Raises VideoError.
 
     At each tick the last frame shown at or before it is taken; a frame that two ticks show is
     stored once, with its own time. `recordings` are those of the video, or none if it is known to
-    be a single one; None: they are looked for. `loss` counts what damage took. A clip with too long
+    be a single one; None: they are looked for. `report` is filled. A clip with too long
     a hole is left out; if too much is lost of all of them, or all are left out, VideoError is
     raised after the last clip.
     """
     recordings = recordings_in(file) if recordings is None else recordings
-    loss = Loss() if loss is None else loss
+    report = CutReport() if report is None else report
     is_one = len(recordings) < 2
     lengths = [length] if is_one else [each.length for each in recordings]
     ticker = _Ticker(shown_frames(file, recordings=recordings))
@@ -163,20 +166,25 @@ def cut_clips(
             # What lies between spans need not be decoded, and may be broken.
             ticker = _Ticker(shown_frames(file, base + begin))
         at = end
-        clip = None
+        clip, duration = None, 0
         if base is not None:
-            last = base + lengths[recording]
-            clip = _clip(ticker, base + begin, base + end, last, origin, number)
-            hole = ticker.account(base + begin, base + end, loss)
+            shown = ticker.frames(base + begin, base + end)
+            clip, duration = _clip(
+                ticker, shown, base + end, base + lengths[recording], origin, number
+            )
+            hole = ticker.account(base + begin, base + end, report)
             if hole > Fraction(str(settings.max_hole)):
                 clip = None
         if clip is None:
-            loss.left_out += 1
+            report.left_out += 1
         else:
             number += 1
+            report.first_durations.append(duration)
             yield clip
-    if loss.lost > Fraction(str(settings.max_lost)) * loss.frames or (loss.left_out and not number):
-        text = f"{loss.lost} of the {loss.frames} frames of its clips are damaged"
+    if report.lost > Fraction(str(settings.max_lost)) * report.frames or (
+        report.left_out and not number
+    ):
+        text = f"{report.lost} of the {report.frames} frames of its clips are damaged"
         raise VideoError(Reason.UNDECODABLE, text)
 
 
@@ -259,7 +267,7 @@ class _Ticker:
             return end
         return following.time
 
-    def account(self, begin: Fraction, end: Fraction, loss: Loss) -> Fraction:
+    def account(self, begin: Fraction, end: Fraction, report: CutReport) -> Fraction:
         """Count the frames of a span that have passed; its longest hole, seconds."""
         last = begin + (_ticks(begin, end) - 1) / FRAME_RATE
         whole = [time for time in self._passed if begin <= time]
@@ -269,8 +277,8 @@ class _Ticker:
             if number == self._recording and begin <= time <= last
         )
         self._passed.clear()
-        loss.frames += len(whole) + len(lost)
-        loss.lost += len(lost)
+        report.frames += len(whole) + len(lost)
+        report.lost += len(lost)
         whole.append(min(end, self.shown_until(end)))
         holes = [whole[min(bisect_right(whole, time), len(whole) - 1)] - time for time in lost]
         return max(holes, default=Fraction(0))
@@ -298,17 +306,20 @@ def _ticks(begin: Fraction, end: Fraction) -> int:
 
 def _clip(
     ticker: _Ticker,
-    begin: Fraction,
+    frames: Iterator[ShownFrame],
     end: Fraction,
     last: Fraction,
     origin: ClipOrigin,
     number: int,
-) -> Clip | None:
-    """The clip from `begin` to `end`, if it has a frame; its recording ends at `last`. Seconds."""
+) -> tuple[Clip | None, int]:
+    """The clip of these frames up to `end`, if there is one, and how long the first is shown.
+
+    Their recording ends at `last`. All in seconds, but for how long a frame is shown: microseconds.
+    """
     jpegs: list[bytes] = []
     times: list[int] = []
     height = width = duration = 0
-    for frame in ticker.frames(begin, end):
+    for frame in frames:
         if not height:
             height, width = scaled(*frame.size, SHORT_SIDE)
             if max(height, width) > LARGEST_JPEG:
@@ -318,8 +329,8 @@ def _clip(
         jpegs.append(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
         times.append(round(frame.time * MICROSECONDS))
     if not times:
-        return None
-    return Clip(
+        return None, duration
+    clip = Clip(
         example_id=f"{origin.video_key}#{number}",
         example_dataset_name=origin.dataset,
         clip_data_path=origin.url,
@@ -337,8 +348,8 @@ def _clip(
         image_frame_rate=float(FRAME_RATE),
         image_encoded=tuple(jpegs),
         image_timestamp=tuple(times),
-        clip_first_duration=duration,
     )
+    return clip, duration
 
 
 def _evenly(i: int, chosen: int, of: int) -> int:
