@@ -24,8 +24,7 @@ from videonet.schemas.record import from_json
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
-from videonet.sources.source import Row
-from videonet.sources.video_key import video_key
+from videonet.sources.video_key import is_key_of
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
 
@@ -270,10 +269,7 @@ def _is_its_key(video: LockedVideo) -> bool:
         return content == video.sha256 and "://" not in video.video.url
     if not video.video.url.lower().startswith(("http://", "https://")):
         return False
-    try:
-        return video_key(Row(0, video.video)) == video.video_key
-    except UsageError:
-        return False
+    return bool(video.video.video_id) and is_key_of(video.video_key, video.video.url)
 
 
 def _json(value: object) -> bytes:

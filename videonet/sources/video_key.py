@@ -13,6 +13,7 @@ from yt_dlp.extractor import get_info_extractor
 
 from videonet.errors import UsageError
 from videonet.files import below, is_file, sha256_of
+from videonet.sources.signed_address import unsigned
 from videonet.sources.source import Row
 
 
@@ -42,9 +43,17 @@ def video_key(row: Row) -> str:
             f"Row {row.rank + 1} gives {video.url!r}, which is no http(s) url; "
             "if it is a local file, say with --files-root DIR which folder it lies in."
         )
-    url = canonical(video.url)
-    youtube = _youtube_id(url)
-    return f"youtube:{youtube}" if youtube else f"url:{_hash(url)}"
+    return _key(canonical(video.url))
+
+
+def is_key_of(key: str, url: str) -> bool:
+    """Whether the video behind an http(s) address has this key, or had it.
+
+    Earlier versions took the signature of an address for a part of its name.
+    """
+    parsed = _parsed(url)
+    signed = url if parsed is None else "".join(parsed)
+    return key in {_key(canonical(url)), _key(signed)}
 
 
 def with_identity(row: Row) -> Row:
@@ -67,12 +76,32 @@ def key_without_address(url: str) -> str:
 
 
 def canonical(url: str) -> str:
-    """`url` with its host in lower case, without default port, dot segments and fragment."""
+    """`url` with its host in lower case, without default port, dot segments and fragment.
+
+    User name and password are left out, and so is the signature of an address that a store of
+    files signs for some hours: it is another one each time.
+    """
+    parsed = _parsed(url)
+    if parsed is None:
+        return url
+    origin, rest = parsed
+    path, mark, query = rest.partition("?")
+    left = unsigned(query)
+    return f"{origin}{path}{mark}{left}" if left or left == query else f"{origin}{path}"
+
+
+def _parsed(url: str) -> tuple[str, str] | None:
+    """Origin, and path with query, of an address; None for what is none."""
     try:
         parsed = yarl.URL(url)
-        return f"{parsed.origin()}{parsed.raw_path_qs}"
+        return str(parsed.origin()), parsed.raw_path_qs
     except (ValueError, IndexError):  # yarl raises the second for "//:"
-        return url
+        return None
+
+
+def _key(url: str) -> str:
+    youtube = _youtube_id(url)
+    return f"youtube:{youtube}" if youtube else f"url:{_hash(url)}"
 
 
 def _youtube_id(url: str) -> str | None:
