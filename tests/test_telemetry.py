@@ -147,6 +147,7 @@ def test_showing_a_classifier_writes_nothing_and_asks_no_other_machine(tmp_path:
     assert seen.written(tmp_path / "temporary") == set()
 
 
+@pytest.mark.slow
 def test_a_local_run_writes_its_folders_alone_and_asks_no_other_machine(tmp_path: Path):
     (tmp_path / "videos").mkdir()
     (tmp_path / "classes.txt").write_text(CLASSES)
