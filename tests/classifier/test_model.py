@@ -12,7 +12,7 @@ import av
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
@@ -254,6 +254,7 @@ def test_more_images_at_once_than_there_is_memory_for_are_refused(make_model: Ma
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), min_size=1, max_size=5))
+@example([(3427, 128)])  # the name of the input
 def test_a_damaged_model_is_refused_or_works(make_model: MakeModel, changes: list[tuple[int, int]]):
     path = make_model(sidecar=COLOURS)
     content = bytearray(path.read_bytes())

@@ -97,6 +97,9 @@ def image_input(path: Path, model: onnx.ModelProto) -> ImageInput:
             "of images and one output of scores; export the classifier alone"
         )
     (images,) = inputs
+    # protobuf gives names that are no UTF-8 as bytes.
+    if not isinstance(images.name, str):
+        raise _not_a_model(path, ValueError("the name of its input is not UTF-8"))
     tensor = images.type.tensor_type
     kinds = {number: name.lower() for name, number in onnx.TensorProto.DataType.items()}
     kind = f"tensor({kinds.get(tensor.elem_type, tensor.elem_type)})"

@@ -257,10 +257,12 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
         kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)
         files = tuple(write_shard(output.root / STAGED, index, shards, formats, kept))
     spans = state.spans and {key: each for key, each in state.spans.items() if key not in gone}
+    durations = {key: each for key, each in state.first_durations.items() if key not in gone}
     # No digest: the run that goes on knows the shard's verdicts, and writes it once more.
-    output.write_shard_state(
-        index, msgspec.structs.replace(state, digest="", files=files, videos=others, spans=spans)
+    rewritten = msgspec.structs.replace(
+        state, digest="", files=files, videos=others, spans=spans, first_durations=durations
     )
+    output.write_shard_state(index, rewritten)
     promote(output, files)
     return Change(verdicts=0, clips=state.files[0].rows - files[0].rows, rewritten=whole)
 
