@@ -253,6 +253,7 @@ def test_the_same_command_leaves_a_finished_data_set_of_older_rules_as_it_is(fin
     assert before.items() <= contents(finished / "out").items()
 
 
+@pytest.mark.slow
 def test_another_data_set_is_made_of_what_the_store_still_has(finished: Path):
     scans = contents(finished / "store" / "scan")
     ended = curate(finished, "--source", "store", *SETTINGS, out="again")

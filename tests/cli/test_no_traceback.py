@@ -116,6 +116,7 @@ def test_a_report_on_a_damaged_data_set_names_the_file(out: Path, name: str):
 # A candidate list that is not whole.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut short", "gone", "of another kind"])
 def test_a_damaged_candidate_list_is_named_and_can_be_made_again(tmp_path: Path, damage: str):
     (tmp_path / "videos").mkdir()

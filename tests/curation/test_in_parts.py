@@ -89,6 +89,7 @@ def test_what_is_rejected_by_its_first_frames_is_not_fetched_whole(folder, tmp_p
     assert not [each for part in store.list("part") for each in store.list(part)]
 
 
+@pytest.mark.slow
 def test_parts_and_whole_files_give_the_same_data_set(folder, tmp_path):
     with VideoServer(folder) as server:
         in_parts = run(server.url, folder, tmp_path / "parts")

@@ -26,6 +26,8 @@ from videonet.schemas.settings import Licence
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
 
+pytestmark = pytest.mark.slow
+
 # Ten pauses, each twice as long as the one before, are seconds then.
 QUICK = ("--requests-per-second", "10000", "--per-host", "2", "--downloads", "2")
 

@@ -24,6 +24,8 @@ from videonet.schemas.reason import Outcome
 from videonet.stop_signal import Stopped, StopSignal, set_on_interrupt
 from videonet.storage.locks import exclusive_lock
 
+pytestmark = pytest.mark.slow
+
 # Rows of each run's catalogue: what is shown, which is the title of all.
 SHOWN = {"first": ("balloon", "sailboat"), "second": ("sailboat", "balloon", "balloon")}
 

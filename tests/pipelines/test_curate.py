@@ -228,6 +228,7 @@ def test_a_second_class_list_that_shrinks_does_not_take_what_the_first_keeps(
     assert kept_before <= _videos(again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", list(Keep))
 def test_the_bytes_that_stay_are_those_that_were_asked_for(
     job: Job, runs: dict[Keep, Path], keep: Keep

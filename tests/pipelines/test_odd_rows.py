@@ -28,7 +28,7 @@ ODD: dict[str, tuple[object, set[Reason]]] = {
 }
 
 
-@pytest.mark.parametrize("local", [True, False])
+@pytest.mark.parametrize("local", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_odd_rows_fail_by_themselves_and_the_others_are_kept(tmp_path: Path, local: bool):
     files = tmp_path / "files"
     files.mkdir()

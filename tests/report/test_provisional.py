@@ -39,6 +39,7 @@ def of(run: Provisional) -> list[Verdict]:
     return list(DatasetDir(run.verdict_folder.parent).verdicts(0, 1))
 
 
+@pytest.mark.slow
 def test_verdicts_that_are_known_during_a_run_are_those_that_it_ends_with(
     world: World, tmp_path: Path
 ):

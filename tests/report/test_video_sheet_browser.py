@@ -26,6 +26,8 @@ from videonet.report.video_sheet.page import sheet_of
 from videonet.report.video_sheet.view import FrameView, VideoView
 from videonet.schemas.reason import Outcome, Reason
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (1280, 390)
 
 

@@ -491,6 +491,7 @@ def test_a_files_root_that_is_no_folder_is_refused(tmp_path: Path):
 # Size.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", FORMS)
 def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, suffix: str):
     def peak(rows: int) -> int:

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from scripts.make_imagenet1k import TABLE, table
 from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
 from videonet.targets.wordnet import lineage
@@ -31,6 +33,7 @@ def test_the_table_keeps_wordnets_licence() -> None:
     assert "WordNet 3.0 Copyright 2006 by Princeton University" in TABLE.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_table_is_what_wordnet_says(wordnet: Path) -> None:
     assert table(imagenet1k_senses()) == TABLE.read_text("utf-8")
 

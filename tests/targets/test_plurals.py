@@ -27,6 +27,7 @@ def test_a_noun_has_a_modern_and_a_classical_plural(noun: str, plurals: tuple[st
     assert plurals_of([noun]) == [plurals]
 
 
+@pytest.mark.slow
 def test_they_are_those_of_inflect_as_it_is():
     import inflect  # takes seconds, since typeguard adds its checks to it
 

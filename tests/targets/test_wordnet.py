@@ -45,6 +45,7 @@ def test_a_lineage_goes_up_to_entity(wordnet: Path) -> None:
     assert lineage("n99999999") == {"n99999999"}
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask_at_once(wordnet: Path, nltk_path: list[str]) -> None:
     wnids = list(imagenet1k_senses())
     with ThreadPoolExecutor(8) as pool:

@@ -5,9 +5,9 @@ from collections import Counter
 
 from videonet.schemas.reason import Reason
 
-# So many queries have to fail so often each. A single one may have met a short disturbance.
-QUERIES = 3
-ATTEMPTS = 2
+# So many queries have to fail so often each: for seconds, as a short disturbance does not last.
+QUERIES = 2
+ATTEMPTS = 3
 
 
 class Outage:
