@@ -36,6 +36,8 @@ from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
 
+pytestmark = pytest.mark.slow
+
 # Path of the file, which is the id too, and title.
 VIDEOS = [
     ("valley.mp4", "Hot-air balloons over the valley"),

@@ -24,6 +24,8 @@ from tests.report.made_up import ADDRESSES, HOSTILE, made_up
 from videonet.report.page.content import PageFacts
 from videonet.report.page.render import render_page
 
+pytestmark = pytest.mark.slow
+
 SMALL = made_up()
 LARGE = made_up(classes=1000, per_class=5000)
 

@@ -15,6 +15,8 @@ from videonet.dataset.card.write import write_card
 from videonet.schemas.manifest import Manifest
 from videonet.storage.dataset_dir import DatasetDir
 
+pytestmark = pytest.mark.slow
+
 # TensorFlow's is run by tests/external/run_tensorflow_snippet.py.
 HEADINGS = {
     "PyArrow": "parquet",
