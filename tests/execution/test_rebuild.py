@@ -17,11 +17,11 @@ from demo.server import VideoServer
 from demo.world import World
 from tests.curated import Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
-from tests.locking import TARGETS, data_set, key_of, rewritten, verdict
+from tests.locking import rewritten
 from videonet.cli.rebuild import show
 from videonet.curation.context import open_context
-from videonet.dataset.lock_file import read_lock, write_lock
-from videonet.dataset.rebuild_diff import SHOWN, Rebuilt, compared
+from videonet.dataset.lock_file import read_lock
+from videonet.dataset.rebuild_diff import Rebuilt, compared
 from videonet.dataset.verify import verify
 from videonet.execution.execute import execute
 from videonet.execution.rebuild import prepare_rebuild
@@ -281,25 +281,6 @@ def test_where_most_are_gone_the_exit_code_says_so(made: Made, tmp_path: Path):
     assert ended.code == 3
     assert "0 of 5 videos are here again." in ended.stdout
     assert "5 could not be had: 5 unavailable." in ended.stdout
-
-
-def test_of_many_the_first_are_shown_and_all_are_counted(tmp_path: Path):
-    names = sorted((f"{number:03}" for number in range(3 * SHOWN)), key=key_of)
-    manifest = data_set(tmp_path, {name: {0, 1} for name in names}, 1)
-    output = DatasetDir(tmp_path)
-    write_lock(output, manifest)
-    lock = read_lock(tmp_path / LOCK_FILE)
-    rows = []
-    for number, name in enumerate(names):
-        reason = Reason.CHANGED if number % 2 else Reason.PRIVATE
-        failed = msgspec.structs.replace(verdict(name, TARGETS[0], Outcome.FAILED), reason=reason)
-        rows += [failed, msgspec.structs.replace(failed, target_id=TARGETS[1].target_id)]
-    output.write_verdicts(0, 1, rows)
-    rebuilt = compared(lock, output, manifest)
-    assert (rebuilt.videos, rebuilt.here) == (len(names), 0)
-    assert (rebuilt.gone, rebuilt.changed) == ({Reason.PRIVATE: 45}, 45)
-    assert [each.video_id for each in rebuilt.first_gone] == names[: 2 * SHOWN : 2]
-    assert [each.video_id for each in rebuilt.first_changed] == names[1 : 2 * SHOWN : 2]
 
 
 def cut_short(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

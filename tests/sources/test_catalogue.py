@@ -3,8 +3,6 @@
 import csv
 import json
 import pickle
-import tracemalloc
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.rows import row_of
+from tests.sources.written import FORMS
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.table import arrow_schema
@@ -23,45 +22,12 @@ from videonet.sources.source import BATCH_ROWS, Row
 from videonet.sources.video_key import video_key
 from videonet.storage.dataset_dir import DatasetDir
 
-COLUMNS = ("id", "url", "title", "duration", "channel", "licence")
 TITLE = 'The "best", of cats'
 RECORDS = [
     ("7", "https://example.org/7.mp4", TITLE, "83", "Cats, Inc.", "CC-BY-4.0"),
     ("b", "https://example.org/b.mp4", "Ein Hund - läuft 🐕", "1:23", None, None),
     ("c", "https://example.org/c.mp4", None, None, "x", None),
 ]
-
-WriteTable = Callable[[Path, list[tuple[str | None, ...]]], None]
-
-
-def write_csv(file: Path, records: list[tuple[str | None, ...]]) -> None:
-    with file.open("w", newline="", encoding="utf-8") as lines:
-        csv.writer(lines).writerows([COLUMNS, *records])
-
-
-def write_tsv(file: Path, records: list[tuple[str | None, ...]]) -> None:
-    lines = ["\t".join(cell or "" for cell in record) for record in [COLUMNS, *records]]
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
-
-
-def write_jsonl(file: Path, records: list[tuple[str | None, ...]]) -> None:
-    lines = [json.dumps(dict(zip(COLUMNS, record, strict=True))) for record in records]
-    file.write_text("\n".join(lines), encoding="utf-8")
-
-
-def write_parquet(file: Path, records: list[tuple[str | None, ...]]) -> None:
-    rows = [dict(zip(COLUMNS, record, strict=True)) for record in records]
-    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
-    pq.write_table(pa.Table.from_pylist(rows, schema), file)
-
-
-FORMS: dict[str, WriteTable] = {
-    ".csv": write_csv,
-    ".tsv": write_tsv,
-    ".jsonl": write_jsonl,
-    ".ndjson": write_jsonl,
-    ".parquet": write_parquet,
-}
 
 
 def rows_of(file: Path, files_root: Path | None = None) -> list[Row]:
@@ -486,40 +452,3 @@ def test_a_files_root_that_is_no_folder_is_refused(tmp_path: Path):
     (tmp_path / "t.csv").write_text("id,url,title\na,a.mp4,A\n")
     with pytest.raises(UsageError, match=r"There is no folder .*nowhere, given with --files-root"):
         Catalogue(tmp_path / "t.csv", tmp_path / "nowhere").check()
-
-
-# Size.
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", FORMS)
-def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path, suffix: str):
-    def peak(rows: int) -> int:
-        file = tmp_path / f"{rows}{suffix}"
-        record = ("a", "https://example.org/a.mp4", "A title of the usual length" * 2, "5", "", "")
-        FORMS[suffix](file, [record] * rows)
-        tracemalloc.start()
-        try:
-            count = sum(len(batch) for batch in Catalogue(file, None).batches())
-            assert count == rows
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
-
-    few, many = peak(2_000), peak(50_000)
-    assert many < 1.5 * few + 200_000
-
-
-@pytest.mark.parametrize("group", [1_000, 10_000, 300_000])
-def test_memory_of_columns_does_not_grow_with_the_number_of_rows(tmp_path: Path, group: int):
-    def peak(rows: int) -> int:
-        file = tmp_path / f"{rows}.parquet"
-        text = pa.array([f"A title of the usual length, {i}" for i in range(rows)])
-        columns = dict.fromkeys(REQUIRED, text)
-        pq.write_table(pa.table(columns), file, row_group_size=group, use_dictionary=False)
-        del text, columns
-        before = pa.total_allocated_bytes()
-        return max(pa.total_allocated_bytes() - before for _ in Catalogue(file, None).batches())
-
-    few, many = peak(30_000), peak(300_000)
-    assert many < 1.5 * few + 1_000_000

@@ -10,14 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.sources.rows import row_of
-from tests.sources.test_catalogue import (
-    FORMS,
-    RECORDS,
-    complaint_about,
-    rows_in,
-    rows_of,
-    write_csv,
-)
+from tests.sources.test_catalogue import RECORDS, complaint_about, rows_in, rows_of
+from tests.sources.written import FORMS, write_csv
 from videonet.errors import UsageError
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.source import BATCH_ROWS

@@ -112,6 +112,8 @@ def test_a_title_that_is_escaped_without_an_end_takes_no_longer_than_others() ->
 
 
 @given(st.text("dog &;#39ampx'é猫", max_size=20), st.integers(0, 3))
+@example("&d3;", 1)
+@example("&amp;d3;", 2)
 def test_how_often_a_title_was_escaped_does_not_matter(title: str, times: int) -> None:
     # As a page that is well made writes it: each "&" of a title is escaped.
     escaped = html.escape(title)

@@ -134,7 +134,7 @@ def _why_no_clip(plan: Plan, manifest: Manifest, lookup: Lookup | None) -> str:
         return f"There is no clip, since {_why_no_candidate(plan, manifest, lookup)}"
     if totals.kept_videos:
         kept = number(totals.kept_videos, "kept video")
-        return f"There is no clip: {kept} of less than 2.56 s. Give a source with longer videos."
+        return f"There is no clip: {kept} too short for one. Give a source with longer videos."
     verdicts = totals.verdicts
     return (
         f"There is no clip: of {number(verdicts.pairs, 'candidate')} none was kept, "

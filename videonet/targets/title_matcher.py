@@ -146,7 +146,8 @@ def _unescaped(text: str) -> str:
 def _character(entity: re.Match[str]) -> str:
     name = entity[1]
     if not name.startswith("#") and f"{name};" not in html5:
-        return entity[0]
+        # It is an "&", however often that was escaped, before what is no entity.
+        return f"&{name};"
     # Folded here, so that one such title does not make text that is not ASCII of a thousand.
     return html.unescape(f"&{name};").translate(_FOLDED)
 

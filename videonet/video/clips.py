@@ -13,7 +13,9 @@ import msgspec
 import simplejpeg
 
 from videonet.schemas.clip import Clip
+from videonet.schemas.option import default_of
 from videonet.schemas.reason import Reason
+from videonet.schemas.settings import DataOptions
 from videonet.versions import clip_versions
 from videonet.video.container import VideoError
 from videonet.video.decode import (
@@ -54,8 +56,8 @@ class ClipSettings:
     max_clips: int
     # longest stretch of lost frames in a clip, seconds, and most of the frames of all clips that
     # may be lost, as a share of them
-    max_hole: float = float(WINDOW)
-    max_lost: float = 0.25
+    max_hole: float = default_of(DataOptions, "max_hole")
+    max_lost: float = default_of(DataOptions, "max_lost")
 
     @property
     def key(self) -> str:
