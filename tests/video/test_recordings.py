@@ -1,7 +1,7 @@
 """videonet.video.recordings: clocks that start again or jump, and frames that are shown long."""
 
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
@@ -168,6 +168,20 @@ def test_time_goes_on_where_a_clock_starts_again(tmp_path):
     assert [len(clip.image_encoded) for clip in clips] == [50, 50, 50]
     assert clips[0].image_encoded == clips[1].image_encoded == clips[2].image_encoded
     assert len(cut(path, 2)) == 2
+
+
+def test_videos_that_are_decoded_at_the_same_time_keep_their_own_clocks(tmp_path):
+    part = draw(tmp_path / "part.ts", 2, fps=25)
+    path = joined(tmp_path / "v.ts", part, part)
+    recordings = recordings_in(path)
+    alone = [frame.time for frame in shown_frames(path, recordings=recordings)]
+    # Each is some frames ahead of the one before.
+    videos = [shown_frames(path, recordings=recordings) for _ in range(8)]
+    times = [[frame.time for frame in islice(video, ahead)] for ahead, video in enumerate(videos)]
+    for _ in alone:
+        for seen, video in zip(times, videos, strict=True):
+            seen += [frame.time for frame in islice(video, 1)]
+    assert times == [alone] * len(videos)
 
 
 def test_a_clock_that_jumps_ahead_leaves_no_time_between(tmp_path):

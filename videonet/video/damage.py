@@ -30,11 +30,27 @@ class Lost(NamedTuple):
     packet: int | None
 
 
+class _PacketNumber(NamedTuple):
+    """The number of a packet, as an object of its own.
+
+    PyAV finds what was given to a packet by the identity of the object, for all decoders of the
+    process: an int, which two of them can have in common, is forgotten by both at once.
+    """
+
+    value: int
+
+
+def packet_number(frame: VideoFrame) -> int | None:
+    """The number of the packet that a frame was in; None: packets were not numbered."""
+    number = cast("_PacketNumber | None", frame.opaque)
+    return None if number is None else number.value
+
+
 class WholeFrames:
     """The frames of a stream that can be shown, in presentation order.
 
-    With `most`, so many frames are taken, of which some may be lost. With `numbered`, `opaque` of a
-    frame is the number of its packet among those that are shown and have a time. Iterating raises
+    With `most`, so many frames are taken, of which some may be lost. With `numbered`,
+    `packet_number` of a frame counts the packets that are shown and have a time. Iterating raises
     VideoError where reading breaks off, or where the file ends before its index does.
     """
 
@@ -66,7 +82,7 @@ class WholeFrames:
             for frame in self._decoded(packet):
                 if self._is_lost(frame):
                     ticks = frame.dts if frame.pts is None else frame.pts
-                    self.lost.append(Lost(ticks, cast("int | None", frame.opaque)))
+                    self.lost.append(Lost(ticks, packet_number(frame)))
                 else:
                     yield frame
                     whole += 1
@@ -97,7 +113,7 @@ class WholeFrames:
             self._sent.append((ticks, packet.dts, packet.duration or 0))
             if self._numbered:
                 self._timed += ticks is not None and not packet.is_discard
-                packet.opaque = self._timed
+                packet.opaque = _PacketNumber(self._timed)
         try:
             return packet.decode()
         except av.FFmpegError as error:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -35,7 +35,7 @@ from videonet.video.container import (
     packets,
     undecodable,
 )
-from videonet.video.damage import WholeFrames
+from videonet.video.damage import WholeFrames, packet_number
 from videonet.video.orientation import (
     AS_STORED,
     Orientation,
@@ -235,7 +235,7 @@ class ShownFrames(Iterator[ShownFrame]):
             last: Fraction | None = None
             frames = iter(self._whole)
             for frame in itertools.chain([self._whole.first(frames)], frames):
-                number = self._recording_of(cast("int | None", frame.opaque))
+                number = self._recording_of(packet_number(frame))
                 if number != of:
                     clock, of, last = _FrameClock(), number, None
                 ticks = clock.time(frame)
