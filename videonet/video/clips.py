@@ -151,9 +151,9 @@ def cut_clips(
 
     At each tick the last frame shown at or before it is taken; a frame that two ticks show is
     stored once, with its own time. `recordings` are those of the video, or none if it is known to
-    be a single one; None: they are looked for. `report` is filled. A clip with too long
-    a hole is left out; if too much is lost of all of them, or all are left out, VideoError is
-    raised after the last clip.
+    be a single one; None: they are looked for. `report` is filled. A clip with too long a hole is
+    left out. If too much is lost of all clips, or all are left out, VideoError is raised after the
+    last one.
     """
     recordings = recordings_in(file) if recordings is None else recordings
     report = CutReport() if report is None else report
