@@ -90,7 +90,7 @@ def test_what_the_source_said_is_kept_with_the_find():
 
 def test_a_quota_takes_the_first_videos_in_the_order_of_the_source():
     hits = hits_of(*(row(rank, "dog") for rank in (5, 1, 9, 3)))
-    taken, matched = take_quota(hits, 2)
+    taken, _, matched = take_quota(hits, 2)
     assert urls(taken) == ["1", "3"]
     assert matched == 4
 
@@ -98,7 +98,7 @@ def test_a_quota_takes_the_first_videos_in_the_order_of_the_source():
 def test_a_video_takes_one_place_however_often_it_is_found():
     twice = "https://example.org/twice"
     hits = hits_of(row(0, "dog", twice), row(1, "a dog", twice), row(2, "dog"), row(3, "dog"))
-    taken, matched = take_quota(hits, 2)
+    taken, _, matched = take_quota(hits, 2)
     assert urls(taken) == ["twice", "twice", "2"]
     assert matched == 3
 
@@ -106,14 +106,15 @@ def test_a_video_takes_one_place_however_often_it_is_found():
 def test_a_second_title_of_a_video_within_the_quota_is_taken_wherever_it_stands():
     first = "https://example.org/first"
     hits = hits_of(row(0, "dog", first), row(1, "dog"), row(2, "hound", first))
-    taken, _ = take_quota(hits, 1)
+    taken, left, _ = take_quota(hits, 1)
     assert [hit.match.names for hit in taken] == [("dog",), ("hound",)]
+    assert [hit.sighting.rank for hit in left] == [1]
 
 
 def test_a_quota_that_is_not_filled_takes_all():
     hits = hits_of(row(0, "dog"), row(1, "dog"))
-    assert take_quota(hits, 5000) == (hits, 2)
-    assert take_quota([], 5000) == ([], 0)
+    assert take_quota(hits, 5000) == (hits, [], 2)
+    assert take_quota([], 5000) == ([], [], 0)
 
 
 # One video.
@@ -209,7 +210,7 @@ def test_the_result_does_not_depend_on_the_order_in_which_finds_arrive(
 
     def result(hits: list[TitleHit]) -> object:
         quotas = {target: take_quota(for_target(hits, target), per_class) for target in TARGETS}
-        taken = [hit for group, _ in quotas.values() for hit in group]
+        taken = [hit for group, *_ in quotas.values() for hit in group]
         shuffled = chance.sample(taken, len(taken))
         return quotas, sorted(everything(shuffled), key=lambda each: each.video_key)
 
@@ -223,6 +224,7 @@ def test_no_target_has_more_candidates_than_its_quota_and_none_fewer_than_there_
 ):
     hits = hits_of(*(row(rank, each[0], f"https://x/{each[1]}") for rank, each in enumerate(cells)))
     for target in TARGETS:
-        taken, matched = take_quota(for_target(hits, target), per_class)
+        taken, left, matched = take_quota(for_target(hits, target), per_class)
+        assert len(taken) + len(left) == len(for_target(hits, target))
         assert matched == len({hit.sighting.video_key for hit in for_target(hits, target)})
         assert len({hit.sighting.video_key for hit in taken}) == min(matched, per_class)

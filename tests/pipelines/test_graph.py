@@ -163,7 +163,7 @@ class _Everywhere(PipelineVisitor):
             label = transform_node.full_label
             aside = any(
                 name in label
-                for name in ("ReadTitles", "SpreadTitles", "Combine", "CountVideos", "EachOnce")
+                for name in ("ReadTitles", "SpreadTitles", "Combine", "CountVideos", "OnePart")
             )
             if isinstance(collection, beam.PCollection) and not aside:
                 is_group = isinstance(transform_node.transform, beam.GroupByKey)

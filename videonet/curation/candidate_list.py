@@ -80,12 +80,16 @@ def check_one_url(hits: Iterable[TitleHit]) -> None:
         )
 
 
-def take_quota(hits: Iterable[TitleHit], per_class: int) -> tuple[list[TitleHit], int]:
-    """The hits of the first `per_class` videos of one target, and how many videos there were."""
+def take_quota(
+    hits: Iterable[TitleHit], per_class: int
+) -> tuple[list[TitleHit], list[TitleHit], int]:
+    """The hits of the first `per_class` videos of one target, all others, and how many videos."""
     ordered = sorted(hits, key=_order)
     keys = list(dict.fromkeys(hit.sighting.video_key for hit in ordered))
-    taken = frozenset(keys[:per_class])
-    return [hit for hit in ordered if hit.sighting.video_key in taken], len(keys)
+    first = frozenset(keys[:per_class])
+    taken = [hit for hit in ordered if hit.sighting.video_key in first]
+    left = [hit for hit in ordered if hit.sighting.video_key not in first]
+    return taken, left, len(keys)
 
 
 def merge_hits(hits: Iterable[TitleHit], position: Callable[[str], int]) -> Candidate:

@@ -49,7 +49,7 @@ class Manifest(Stage):
     def expand(self, written: Any) -> Any:
         files, counts = written
         summed = counts | beam.CombinePerKey(sum)
-        begin = files.pipeline | beam.Create([None])
+        begin = files.pipeline | beam.Impulse()
         return begin | "Write" >> beam.Map(
             _write_manifest, self.plan, AsList(files), AsList(summed)
         )
@@ -118,7 +118,7 @@ def _require_room(plan: Plan, counts: dict[Key, int]) -> None:
 
 
 def _write_manifest(
-    _: None, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
+    _: bytes, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
 ) -> Totals:
     """Finish the run, if its accounts balance and the disk had room for all."""
     # The card is made with a template engine and a database, which no other stage needs.

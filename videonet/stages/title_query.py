@@ -29,13 +29,16 @@ from videonet.targets.title_matcher import TitleMatcher, target_matcher
 _TITLES = "titles"
 _SEARCHES = "searches"
 
+# Parts in which videos are counted, so that the keys of one fit into memory.
+_PARTS = 1024
+
 
 class ClassList(Stage):
     """The targets of the run: begin -> Target."""
 
     def expand(self, begin: Any) -> Any:
         targets = run_context(self.plan).targets.values()
-        return begin | beam.Create(list(targets))
+        return begin | beam.Create(list(targets), reshuffle=False)
 
 
 class TitleQuery(Stage):
@@ -47,67 +50,51 @@ class TitleQuery(Stage):
 
     def expand(self, targets: Any) -> Any:
         if self.plan.listed:
-            shards = targets.pipeline | "Listed" >> beam.Create(range(self.plan.shards or 0))
+            indices = range(self.plan.shards or 0)
+            shards = targets.pipeline | "Listed" >> beam.Create(indices, reshuffle=False)
         else:
-            shards = self._list(targets) | "EachShard" >> beam.FlatMap(_each)
+            shards = self._list(targets)
         reshuffle = self.reshuffle(shards, "SpreadList")
         return reshuffle | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
 
-    def _titles(self, begin: Any) -> tuple[PCollection, PCollection]:
+    def _titles(self, begin: Any) -> tuple[PCollection, Any]:
         """Batches of rows with titles; and an account of each target's search, if there is one."""
         if searched_site(self.plan.settings.source) is None:
-            none = begin | "NoSearches" >> beam.Create([])
-            source = begin | "Source" >> beam.Create([None])
-            return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), none
-        wanted = begin | "Wanted" >> beam.Create(list(run_context(self.plan).targets))
+            source = begin | "Source" >> beam.Impulse()
+            return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), []
+        targets = list(run_context(self.plan).targets)
+        wanted = begin | "Wanted" >> beam.Create(targets, reshuffle=False)
         searched = self.reshuffle(wanted, "SpreadSearches") | "Search" >> beam.ParDo(
             ThreadedDoFn(self.plan, _search, self.plan.per_host)
         ).with_outputs(_SEARCHES, main=MAIN)
-        return searched[MAIN], searched[_SEARCHES]
+        return searched[MAIN], AsList(searched[_SEARCHES])
 
     def _list(self, targets: PCollection) -> PCollection:
-        """Write the candidate list; one element, the number of shards, when it is complete."""
+        """Write the candidate list; the index of each shard, when it is complete."""
         # One start each: fused into one, a stage would wait for side inputs of its own making.
         begin = targets.pipeline
         batches, searches = self._titles(begin)
         matched = self.reshuffle(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
             _MatchTitles(), AsList(targets)
         ).with_outputs(_TITLES, main=MAIN)
-        hits = matched[MAIN] | "Identify" >> beam.ParDo(
-            ThreadedDoFn(self.plan, _identify, self.plan.workers)
-        )
-        if self.plan.settings.source.startswith("catalogue:"):
-            hits = (
-                hits
-                | beam.WithKeys(_video_id)
-                | "OneId" >> beam.GroupByKey()
-                | "OneUrlEach" >> beam.FlatMap(_one_url_each, self.plan)
-            )
         taken = (
-            hits
-            | beam.WithKeys(_target_id)
+            self._by_target(matched[MAIN])
             | "OneTarget" >> beam.GroupByKey()
             | "Quota" >> beam.ParDo(_Quota(), self.plan).with_outputs(COUNTS, main=MAIN)
         )
-        count = (
+        videos = (
             taken[MAIN]
-            | "VideoKeys" >> beam.Map(_video_key)
-            | "EachOnce" >> beam.Distinct()
-            | "CountVideos" >> beam.combiners.Count.Globally()
+            | "VideoKeys" >> beam.FlatMap(_video_key)
+            | "OnePart" >> beam.GroupByKey()
+            | "CountVideos" >> beam.Map(_videos)
         )
-        shards = AsSingleton(count | beam.Map(_number_of_shards, self.plan))
-        said = (
-            hits
-            | "PlaceAll" >> beam.Map(_placed, shards)
-            | "OneStore" >> beam.GroupByKey()
-            | "Remember" >> beam.Map(_remember, self.plan)
+        shards = AsSingleton(
+            begin
+            | "Number" >> beam.Impulse()
+            | "NumberOfShards" >> beam.Map(_number_of_shards, self.plan, AsList(videos))
         )
         placed = taken[MAIN] | "Place" >> beam.Map(_placed, shards)
-        empty = (
-            begin
-            | "Shards" >> beam.Create([None])
-            | "AllShards" >> beam.FlatMap(_nothing_each, shards)
-        )
+        empty = begin | "Empty" >> beam.Impulse() | "AllShards" >> beam.FlatMap(_nothing, shards)
         parts = (
             (placed, empty)
             | "WithEmptyShards" >> beam.Flatten()
@@ -116,18 +103,30 @@ class TitleQuery(Stage):
         )
         return (
             begin
-            | "List" >> beam.Create([None])
+            | "List" >> beam.Impulse()
             | "ListIsComplete"
-            >> beam.Map(
+            >> beam.FlatMap(
                 _list_is_complete,
                 self.plan,
-                AsSingleton(matched[_TITLES] | "CountTitles" >> beam.CombineGlobally(sum)),
+                AsList(matched[_TITLES] | beam.CombineGlobally(sum).without_defaults()),
                 AsList(parts),
-                AsList(said),
                 AsList(taken[COUNTS]),
-                AsList(searches),
+                searches,
                 shards,
             )
+        )
+
+    def _by_target(self, matched: PCollection) -> PCollection:
+        """What is found for each target: matched rows -> (target_id, hit)."""
+        if not self.plan.settings.source.startswith("catalogue:"):
+            identify = ThreadedDoFn(self.plan, _hits_by_target, self.plan.workers)
+            return matched | "Identify" >> beam.ParDo(identify)
+        identify = ThreadedDoFn(self.plan, _hits_by_id, self.plan.workers)
+        return (
+            matched
+            | "Identify" >> beam.ParDo(identify)
+            | "OneId" >> beam.GroupByKey()
+            | "OneUrlEach" >> beam.FlatMap(_one_url_each, self.plan)
         )
 
 
@@ -144,16 +143,17 @@ class _MatchTitles(beam.DoFn):
 
 
 class _Quota(beam.DoFn):
-    """All hits for a target -> those within the quota, and how many videos there were."""
+    """All hits for a target -> each with whether the quota takes it, and how many videos it has."""
 
     def process(self, element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterator[Any]:
         target_id, hits = element
-        taken, matched = candidate_list.take_quota(hits, plan.settings.per_class)
-        yield TaggedOutput(COUNTS, (target_id, matched))
-        yield from taken
+        taken, left, videos = candidate_list.take_quota(hits, plan.settings.per_class)
+        yield TaggedOutput(COUNTS, (target_id, videos))
+        yield from ((hit, True) for hit in taken)
+        yield from ((hit, False) for hit in left)
 
 
-def _batches(_: None, plan: Plan) -> Iterator[Batch]:
+def _batches(_: bytes, plan: Plan) -> Iterator[Batch]:
     context = run_context(plan)
     context.progress.show_life()
     settings = plan.settings
@@ -199,7 +199,15 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
     return [summary, *in_batches(iter(search.rows))]
 
 
-def _identify(context: RunContext, matched: MatchedRow) -> list[TitleHit]:
+def _hits_by_target(context: RunContext, matched: MatchedRow) -> list[tuple[str, TitleHit]]:
+    return [(hit.match.target_id, hit) for hit in _hits(context, matched)]
+
+
+def _hits_by_id(context: RunContext, matched: MatchedRow) -> list[tuple[str, TitleHit]]:
+    return [(hit.sighting.video.video_id, hit) for hit in _hits(context, matched)]
+
+
+def _hits(context: RunContext, matched: MatchedRow) -> list[TitleHit]:
     kind = context.plan.settings.source.partition(":")[0]
     row = with_identity(matched.row)
     try:
@@ -209,81 +217,74 @@ def _identify(context: RunContext, matched: MatchedRow) -> list[TitleHit]:
         raise
 
 
-def _one_url_each(element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterable[TitleHit]:
+def _one_url_each(
+    element: tuple[str, Iterable[TitleHit]], plan: Plan
+) -> list[tuple[str, TitleHit]]:
     hits = list(element[1])
     try:
         candidate_list.check_one_url(hits)
-        return hits
     except UsageError as error:
         run_context(plan).output.complain(error)
         raise
+    return [(hit.match.target_id, hit) for hit in hits]
 
 
-def _video_id(hit: TitleHit) -> str:
-    return hit.sighting.video.video_id
+def _video_key(element: tuple[TitleHit, bool]) -> list[tuple[int, str]]:
+    """The key of a video that the quota takes, by a part of all keys that fits into memory."""
+    hit, taken = element
+    key = hit.sighting.video_key
+    return [(shard_of(key, _PARTS), key)] if taken else []
 
 
-def _target_id(hit: TitleHit) -> str:
-    return hit.match.target_id
+def _videos(element: tuple[int, Iterable[str]]) -> int:
+    return len(set(element[1]))
 
 
-def _video_key(hit: TitleHit) -> str:
-    return hit.sighting.video_key
+def _number_of_shards(_: bytes, plan: Plan, videos: list[int]) -> int:
+    return plan.shards or plan.settings.shards or number_of_shards(sum(videos))
 
 
-def _number_of_shards(candidates: int, plan: Plan) -> int:
-    return plan.shards or plan.settings.shards or number_of_shards(candidates)
+def _placed(element: tuple[TitleHit, bool], shards: int) -> tuple[int, tuple[TitleHit, bool]]:
+    return shard_of(element[0].sighting.video_key, shards), element
 
 
-def _placed(hit: TitleHit, shards: int) -> tuple[int, TitleHit]:
-    return shard_of(hit.sighting.video_key, shards), hit
-
-
-def _each(shards: int) -> list[int]:
-    return list(range(shards))
-
-
-def _nothing_each(_: None, shards: int) -> list[tuple[int, None]]:
+def _nothing(_: bytes, shards: int) -> list[tuple[int, None]]:
     return [(index, None) for index in range(shards)]
 
 
 def _write_list(
-    element: tuple[int, Iterable[TitleHit | None]], plan: Plan, shards: int
+    element: tuple[int, Iterable[tuple[TitleHit, bool] | None]], plan: Plan, shards: int
 ) -> tuple[int, int]:
-    """Write one file of the candidate list; how many candidates and pairs are in it."""
-    index, hits = element
+    """Write one file of the candidate list; how many candidates and pairs are in it.
+
+    The store keeps what the source said of all videos that it found, within the quota or not.
+    """
+    index, rows = element
+    hits = [row for row in rows if row is not None]
     context = run_context(plan)
-    candidates = candidate_list.candidates(
-        (hit for hit in hits if hit is not None), context.position
-    )
+    if hits:
+        remember(context.store, list(dict.fromkeys(hit.sighting for hit, _ in hits)))
+    taken = [hit for hit, is_taken in hits if is_taken]
+    candidates = candidate_list.candidates(taken, context.position)
     context.output.write_candidates(index, shards, candidates)
     return len(candidates), sum(len(each.matches) for each in candidates)
 
 
-def _remember(element: tuple[int, Iterable[TitleHit]], plan: Plan) -> int:
-    """Keep what the source said of all videos that it found, within the quota or not."""
-    said = list(dict.fromkeys(hit.sighting for hit in element[1]))
-    remember(run_context(plan).store, said)
-    return len(said)
-
-
 def _list_is_complete(
-    _: None,
+    _: bytes,
     plan: Plan,
-    titles: int,
+    titles: list[int],
     parts: list[tuple[int, int]],
-    said: list[int],
-    matched: list[tuple[str, int]],
+    videos: list[tuple[str, int]],
     searches: list[Search],
     shards: int,
-) -> int:
-    # Only waited for: what was found is remembered before the list is complete.
-    del said
+) -> list[int]:
+    """Write the account of the lookup; the index of each shard."""
     context = run_context(plan)
-    counts = dict.fromkeys(context.targets, 0) | dict(matched)
+    counts = dict.fromkeys(context.targets, 0) | dict(videos)
     context.output.write_lookup(
         Lookup(
-            titles=titles,
+            titles=sum(titles),
             candidates=sum(candidates for candidates, _ in parts),
             pairs=sum(pairs for _, pairs in parts),
             shards=shards,
@@ -291,7 +292,7 @@ def _list_is_complete(
             searches=tuple(sorted(searches, key=lambda each: context.position(each.target_id))),
         )
     )
-    return shards
+    return list(range(shards))
 
 
 def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
