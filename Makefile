@@ -3,6 +3,7 @@
 # make test: the fast tests, in less than eight minutes on two cores.
 # make test-slow: the slow ones: kills, learning, all real videos, several ranks.
 # make test-all: all of them, with many more drawn examples.
+# make test-odd: 10,000 examples each of odd rows, titles, class lists, addresses and headers.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -12,7 +13,7 @@ INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 # Some images forbid Python to keep what it compiled. Every process would then compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-train test test-slow test-all lint lock clean
+.PHONY: demo demo-train test test-slow test-all test-odd lint lock clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +47,12 @@ test-slow: $(VENV)/.with-torch
 
 test-all: $(VENV)/.with-torch
 	$(PYTEST) --hypothesis-profile thorough
+
+ODD = tests/sources/test_any_row.py tests/targets/test_any_class_list.py \
+  tests/targets/test_title_matcher.py tests/fetch/test_odd_answers.py
+
+test-odd: $(VENV)/.with-torch
+	$(PYTEST) --hypothesis-profile odd $(ODD)
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .

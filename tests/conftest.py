@@ -21,9 +21,11 @@ LONGEST = (
     *("test_page.py", "test_provisional.py", "test_wordnet.py", "test_clips.py"),
 )
 
-# How long an example takes depends on what else the machine does. `make test-all` draws many.
+# How long an example takes depends on what else the machine does. `make test-all` draws many, and
+# `make test-odd` more, of what strangers write.
 settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("calm"), max_examples=1000)
+settings.register_profile("odd", settings.get_profile("calm"), max_examples=10_000)
 settings.load_profile("calm")
 
 # Modules that hide those which only the tests' environment has.

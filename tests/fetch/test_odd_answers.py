@@ -248,8 +248,12 @@ BRACKETED = st.builds("http://[{}]/".format, WORDS)
 BODY = st.sampled_from([b"", b"#EXTM3U\n", b"<html></html>", b"\0" * 300]) | st.binary(max_size=99)
 
 
+# Each example is a download: a quarter of the usual number will do, but not where many are wanted.
+_DRAWN = settings().max_examples
+
+
 @settings(
-    max_examples=25,
+    max_examples=_DRAWN if _DRAWN > 100 else _DRAWN // 4,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.sampled_from([200, 204, 206, 301, 304, 404, 429, 503]), HEADERS, BODY)
@@ -258,7 +262,7 @@ def test_no_answer_is_a_fault_of_ours(store, status, headers, body):
     assert record.reason is not Reason.INTERNAL
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(WORDS | st.builds("http://{}.invalid:{}".format, WORDS, WORDS) | BRACKETED)
 def test_no_address_is_a_fault_of_ours(store, url):
     # Nothing listens where these lead, if they lead anywhere.

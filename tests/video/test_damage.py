@@ -19,7 +19,7 @@ from videonet.video.decode import VideoError, first_frames, shown_frames, video_
 ODD = Path(__file__).parents[1] / "fixtures" / "odd_videos"
 
 # Codecs whose decoder refuses a damaged packet, with a keyframe every second at most.
-CODECS = {"vp8": "libvpx", "vp9": "libvpx-vp9", "mjpeg": "mjpeg"}
+CODECS = {"vp8": "libvpx", "vp9": "libvpx-vp9", "av1": "libsvtav1", "mjpeg": "mjpeg"}
 
 
 def encoded(path: Path, codec: str, seconds: int = 11) -> Path:
@@ -28,6 +28,9 @@ def encoded(path: Path, codec: str, seconds: int = 11) -> Path:
         options = {"deadline": "realtime", "cpu-used": "8", "g": "25", "keyint_min": "25"}
         if codec == "mjpeg":
             options = {}
+        if codec == "av1":
+            # Packets in the order of their frames.
+            options = {"preset": "12", "svtav1-params": "keyint=25:pred-struct=1:lp=1"}
         stream = file.add_stream(CODECS[codec], rate=25, options=options)
         stream.width, stream.height = SIZE
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -40,15 +43,18 @@ def encoded(path: Path, codec: str, seconds: int = 11) -> Path:
     return path
 
 
-def damaged(path: Path, *numbers: int) -> Path:
-    """The file with these packets made unreadable."""
+def damaged(path: Path, *numbers: int, wholly: bool = True) -> Path:
+    """The file with these packets made unreadable, wholly or by one byte in the middle."""
     with av.open(str(path)) as file:
         packets = [bytes(each) for each in file.demux(video=0) if each.size]
     data = path.read_bytes()
     for number in numbers:
         at = data.index(packets[number])
         assert data.count(packets[number]) == 1
-        data = data[:at] + b"\xff" * len(packets[number]) + data[at + len(packets[number]) :]
+        packet = bytearray(b"\xff" * len(packets[number]) if wholly else packets[number])
+        if not wholly:
+            packet[len(packet) // 2] ^= 0xFF
+        data = data[:at] + packet + data[at + len(packet) :]
     path.write_bytes(data)
     return path
 
@@ -61,10 +67,15 @@ def cut(path: Path, settings: ClipSettings | None = None) -> tuple[list[Clip], C
 
 
 @pytest.mark.parametrize(
-    ("codec", "lost"), [("vp8", range(30, 50)), ("vp9", range(30, 50)), ("mjpeg", range(30, 31))]
+    ("codec", "wholly", "lost"),
+    [
+        *(("vp8", True, range(30, 50)), ("vp9", True, range(30, 50))),
+        *(("av1", True, range(30, 50)), ("av1", False, range(30, 50))),
+        ("mjpeg", True, range(30, 31)),
+    ],
 )
-def test_a_damaged_packet_loses_the_frames_up_to_the_next_keyframe(tmp_path, codec, lost):
-    path = damaged(encoded(tmp_path / "v.mkv", codec), 30)
+def test_a_damaged_packet_loses_the_frames_up_to_the_next_keyframe(tmp_path, codec, wholly, lost):
+    path = damaged(encoded(tmp_path / "v.mkv", codec), 30, wholly=wholly)
     first = first_frames(path, 100, 64, CROP)
     assert (len(first.images), first.lost) == (100 - len(lost), len(lost))
     frames = shown_frames(path)

@@ -52,6 +52,9 @@ def opened(source: str | Path | BinaryIO) -> Iterator[tuple[InputContainer, Vide
         if stream.codec_context is None:
             raise VideoError(Reason.UNDECODABLE, "no decoder for the video stream")
         stream.thread_type = "NONE"
+        # AV1's decoder goes by this number alone. With more threads it would be behind by several
+        # frames, and with it what is said of damage, on each machine by another number.
+        stream.codec_context.thread_count = 1
         yield container, stream
 
 
