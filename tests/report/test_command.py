@@ -22,7 +22,7 @@ def test_the_command_writes_the_page_and_says_what_stands_out(curated: Curated, 
     page = out / "report" / "index.html"
     lines = ended.stdout.splitlines()
     assert lines[0] == str(page)
-    assert lines[1].startswith("4 of 5 candidates were kept")
+    assert lines[1].startswith("3 of 4 videos found were kept.")
     assert lines[2].startswith("Too thin: mushroom: 0 kept of 1 candidate; 1 shows something else")
     assert lines[3:] == [
         "To drop: no name stands out.",
