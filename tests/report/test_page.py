@@ -446,7 +446,7 @@ def test_how_much_there_is_and_how_it_was_made_stand_at_the_top(small: Chrome):
     assert shown["with_clip"] == f"videos {sizes.with_clip:,} {short:,} more too short for a clip"
     assert f"stated for {without:,} of {sizes.kept:,} kept" in shown["licences"]
     assert f"{sizes.creative_commons:,} Creative Commons" in shown["licences"]
-    assert re.search(r"\d+ min \d+ s of \d h \d+ min kept", shown["clips"])
+    assert re.search(r"\d+ min \d+ s of \d+ min \d+ s kept", shown["clips"])
     assert SMALL.last_run is not None
     assert _texts(small, "#top .run code") == [SMALL.last_run.command]
     assert SMALL.last_run.begun in _texts(small, "#top .run")[0]
