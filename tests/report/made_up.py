@@ -319,6 +319,7 @@ def _picture(
         probability=0.3 + (index * 7 % 70) / 100,
         first_match=index % 40 if is_kept else None,
         matching=40 if is_kept else 0,
+        damage="Damage took 3 of the first 100 frames." if index == 2 else "",
         jpeg=_jpeg(subject, index % 4),
     )
 

@@ -520,6 +520,19 @@ def test_the_id_that_show_takes_stands_under_every_picture(small: Chrome):
     assert failed == [e.video_id for each in SMALL.failures for e in each.examples]
 
 
+def test_what_damage_took_stands_under_the_picture(small: Chrome):
+    shown = {
+        each.get_attribute("data-video"): [
+            said.text for said in each.find_elements(By.CSS_SELECTOR, ".damage")
+        ]
+        for each in _all(small, "#pictures figure")
+    }
+    pictures = SMALL.kept_pictures + SMALL.rejected_pictures
+    expected = {each.video_id: [each.damage] if each.damage else [] for each in pictures}
+    assert shown == {video_id: expected[video_id] for video_id in shown}
+    assert ["Damage took 3 of the first 100 frames."] in shown.values()
+
+
 def test_a_table_that_is_wider_than_a_phone_scrolls_and_says_so(pages: Pages):
     show(pages.chrome, pages.large, 390)
     for place in ("#classes", "#names"):

@@ -160,6 +160,8 @@ class Picture(Record, frozen=True, kw_only=True):
     # first frame that confirms the class, and how many do; None and 0 where none does
     first_match: int | None
     matching: int
+    # one sentence on what damage took of the video; "" where nothing is known to be lost
+    damage: str
     # JPEG, base64; its height is 112 pixels at most
     jpeg: str
 

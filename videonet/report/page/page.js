@@ -102,7 +102,8 @@ function drawFunnel() {
   section("funnel").append(
     help(
       "What is left after each step, and the share of the step before it. A video whose title ",
-      "names two classes is two pairs. A kept video that is shorter than a window gives no clip.",
+      "names two classes is two pairs, and two candidates. A kept video that is shorter than a ",
+      "window gives no clip.",
     ),
     element(
       "div",

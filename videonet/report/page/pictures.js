@@ -88,6 +88,7 @@ function pictureOf(picture) {
         seenText(picture),
       ),
       matchText(picture),
+      picture.damage ? element("span", { class: "seen damage" }, picture.damage) : null,
       isOther ? element("span", { class: "reason" }, picture.reason) : null,
       quoted(title, "title"),
       addressOf(picture.url, web ? web.host : picture.url),

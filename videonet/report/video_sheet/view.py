@@ -69,7 +69,7 @@ class VideoView:
     thumbnails: dict[int, Image.Image]
     # of the classifier's outputs
     label_names: tuple[str, ...]
-    # one sentence for each thing that could not be shown
+    # one sentence for each thing that could not be shown, and for what damage took
     notes: tuple[str, ...]
 
     @property
