@@ -548,7 +548,11 @@ def test_a_table_that_is_wider_than_a_phone_scrolls_and_says_so(pages: Pages):
 
 def test_a_probability_says_what_it_is_of(small: Chrome):
     (head,) = _all(small, "#confusions th[data-column=probability]")
-    assert head.text.split("\xa0")[0] == "its probability in the surest frame"
+    assert head.text.split("\xa0")[0] == "highest probability"
+    assert (
+        "the probability that it gave to it in the surest frame"
+        in _texts(small, "#confusions .help")[0]
+    )
     kept, rejected = _texts(small, "#pictures .tools + .help")
     assert "the probability that the classifier gives there to its first choice" in kept
     assert "the probability that it gave to it in the surest of them" in rejected

@@ -161,7 +161,8 @@ function drawConfusions() {
   const left = facts.confusions_left_out;
   place.append(
     help(
-      "What the classifier saw most often in videos that were looked up for something else.",
+      "What the classifier saw most often in videos that were looked up for something else, and ",
+      "the probability that it gave to it in the surest frame, on average over the videos.",
       left ? ` The commonest; ${count(left)} more are left out.` : "",
     ),
   );
@@ -191,8 +192,8 @@ function drawConfusions() {
       { id: "pairs", label: "videos", value: (row) => row.pairs },
       {
         id: "probability",
-        label: "its probability in the surest frame",
-        help: "What the classifier gave to what was seen, in the frame in which it was highest; the mean over the videos",
+        label: "highest probability",
+        help: "What the classifier gave to what was seen, in the surest frame; the mean over the videos",
         value: (row) => row.probability,
         show: (row) => share(row.probability, 1),
       },
