@@ -170,7 +170,8 @@ def test_show_draws_each_video_of_a_finished_data_set(video_id: str, finished: P
 def test_verify_finds_nothing_wrong(finished: Path):
     ended = videonet("verify", finished / "out")
     assert ended.code == 0, ended
-    assert "4 shards with 1 clips (9 frames), 10 verdicts" in ended.stdout
+    assert "4 shards with 1 clip of 1 video (9 frames), 10 verdicts." in ended.stdout
+    assert ended.stdout.endswith(" 2 more kept videos are too short for a clip.\n")
 
 
 def test_verify_finds_a_byte_that_was_changed(finished: Path):

@@ -8,6 +8,7 @@ from videonet.schemas.label import Label
 from videonet.schemas.target import Target
 from videonet.text import (
     as_shown,
+    codec_name,
     duration,
     encodable,
     file_size,
@@ -18,6 +19,7 @@ from videonet.text import (
     share,
     shortened,
     target_names,
+    too_short,
 )
 
 
@@ -122,3 +124,16 @@ def test_outputs_of_one_name_are_told_apart_by_their_synsets_or_positions():
         Label(wnid=None, name="crane"),
     ]
     assert label_names(labels) == ["crane (n1)", "kite", "crane (output 2)"]
+
+
+def test_videos_without_a_clip_are_told_in_the_singular_and_in_the_plural():
+    assert too_short(1) == "1 more kept video is too short for a clip"
+    assert too_short(1200) == "1,200 more kept videos are too short for a clip"
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("av1", "AV1"), ("libdav1d", "AV1"), ("h264", "H.264"), ("vp9", "VP9"), ("odd", "odd")],
+)
+def test_a_codec_is_called_what_people_call_it(codec: str, name: str):
+    assert codec_name(codec) == name

@@ -68,6 +68,33 @@ def part_of(part: int, whole: int) -> str:
     return f"{part:,} ({share(part, whole)})" if whole else "unknown"
 
 
+def too_short(videos: int) -> str:
+    """Said of kept videos without a clip: "9 more kept videos are too short for a clip"."""
+    return f"{number(videos, 'more kept video is', 'more kept videos are')} too short for a clip"
+
+
+# Codecs whose own names are not what people call them. Older verdicts have the name of a decoder.
+_CODECS = {
+    "av1": "AV1",
+    "libdav1d": "AV1",
+    "h263": "H.263",
+    "h264": "H.264",
+    "hevc": "H.265",
+    "vp8": "VP8",
+    "vp9": "VP9",
+    "mpeg1video": "MPEG-1",
+    "mpeg2video": "MPEG-2",
+    "mpeg4": "MPEG-4",
+    "mjpeg": "Motion JPEG",
+    "theora": "Theora",
+}
+
+
+def codec_name(codec: str) -> str:
+    """What people call a codec, such as "AV1" for "av1"."""
+    return _CODECS.get(codec, codec)
+
+
 def file_size(bytes: int) -> str:
     """Bytes in the unit that people would take, such as "1.2 GB"."""
     return decimal(bytes)

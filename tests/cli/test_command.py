@@ -47,8 +47,8 @@ def test_a_run_says_what_became_of_each_class_and_where_things_lie(curated: Cura
     said = curated.result.stdout
     assert "Candidates by class" in said
     assert (
-        "4 titles looked at; 4 videos found, 3 kept; 4 clips in 2 shards, as parquet and tfrecord."
-        in said
+        "4 titles looked at; 4 videos found, 3 kept; 4 clips of 3 videos in 2 shards, "
+        "as parquet and tfrecord." in said
     )
     assert "The quota of 50 videos was not filled for 3 of 3 classes." in said
     for place in ("clips/", "verdicts/", "manifest.json"):

@@ -51,8 +51,8 @@ def test_report_and_card_count_the_same_of_every_class(output: DatasetDir):
             assert (row.funnel.kept, row.funnel.clips) == (counted.kept, counted.clips)
             assert row.rejected.get("no_top1_match", 0) == counted.unseen
             assert row.funnel.matching == counted.confirmed
-    assert facts.videos == numbers.candidates.videos == 4
-    assert facts.kept_videos == numbers.kept.videos == 2
+    assert facts.sizes.candidates == numbers.candidates.videos == 4
+    assert facts.sizes.kept == numbers.kept.videos == 2
 
 
 def test_the_columns_that_are_asked_for_are_read_and_no_others(output: DatasetDir):

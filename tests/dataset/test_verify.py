@@ -106,7 +106,7 @@ def test_a_fresh_data_set_is_sound(curated: Curated):
     assert found.frames == 3 * 128 + 72
     ended = videonet("verify", curated.out)
     assert (ended.code, ended.stderr) == (0, "")
-    assert "4 shards with 4 clips (456 frames), 5 verdicts" in ended.stdout
+    assert ended.stdout.endswith("4 shards with 4 clips of 3 videos (456 frames), 5 verdicts.\n")
 
 
 # Bytes.

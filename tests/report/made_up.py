@@ -17,10 +17,12 @@ from videonet.report.page.content import (
     Failure,
     Funnel,
     Histogram,
+    LastRun,
     NameRow,
     PageFacts,
     Picture,
     Setting,
+    Sizes,
 )
 from videonet.schemas.progress import StageCost
 
@@ -68,13 +70,32 @@ def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> P
     thinnest = sorted(rows, key=lambda row: row.funnel.kept)[:5]
     return PageFacts(
         dataset=HOSTILE[0] if hostile else "videonet",
-        summary=f"{whole.kept:,} of {whole.candidates:,} candidates were kept: "
-        f"{whole.kept:,} videos in {classes:,} classes, {whole.clips:,} clips, 4.1 GB.",
+        summary=f"{whole.kept:,} of {whole.candidates:,} videos found were kept, "
+        f"{whole.kept - whole.with_clip:,} of them too short for a clip. {whole.with_clip:,} "
+        f"videos in {classes:,} classes give {whole.clips:,} clips, 4.1 GB.",
         state="finished",
         sampled=False,
-        videos=whole.candidates,
-        kept_videos=whole.kept,
-        clip_bytes=4_100_000_000,
+        last_run=LastRun(
+            begun="2026-05-09 07:12 UTC",
+            command=f"videonet curate --targets {HOSTILE[0]!r}" if hostile else "videonet curate",
+        ),
+        sizes=Sizes(
+            candidates=whole.candidates,
+            kept=whole.kept,
+            with_clip=whole.with_clip,
+            classes=sum(row.funnel.kept > 0 for row in rows),
+            classes_with_clip=sum(row.funnel.with_clip > 0 for row in rows),
+            clips=whole.clips,
+            frames=128 * whole.clips,
+            clip_seconds=10.24 * whole.clips,
+            kept_seconds=31.0 * whole.kept,
+            bytes=4_100_000_000,
+            channels=whole.kept // 3,
+            without_channel=2,
+            licences=4,
+            without_licence=whole.kept // 2,
+            creative_commons=whole.kept // 4,
+        ),
         funnel=whole,
         rejected=dict(rejected),
         failed=dict(failed),
@@ -162,10 +183,10 @@ def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> P
             )
         ),
         settings=(
-            Setting(name="per_class", value=f"{per_class}"),
-            Setting(name="min_seconds", value="10.0"),
-            Setting(name="source", value=titles[0] if hostile else "catalogue:videos.csv"),
-            Setting(name="classifier sha256", value="3f03fdef724b22947eed826f1eef1dc5" * 2),
+            Setting(name="--targets", value=f"{classes} classes: {', '.join(names[:3])}"),
+            Setting(name="--source", value=titles[0] if hostile else "catalogue:videos.csv"),
+            Setting(name="--per-class", value=f"{per_class} videos"),
+            Setting(name="--min-seconds", value="10 seconds"),
         ),
     )
 
@@ -201,6 +222,7 @@ def _class(index: int, name: str, quota: int, random: Random) -> ClassRow:
             matching=matching,
             long_enough=long_enough,
             kept=long_enough,
+            with_clip=int(long_enough * 0.9),
             clips=int(long_enough * 2.4),
         ),
         quota=quota,
@@ -297,6 +319,7 @@ def _picture(
         probability=0.3 + (index * 7 % 70) / 100,
         first_match=index % 40 if is_kept else None,
         matching=40 if is_kept else 0,
+        damage="Damage took 3 of the first 100 frames." if index == 2 else "",
         jpeg=_jpeg(subject, index % 4),
     )
 

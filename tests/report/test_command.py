@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.curated import Curated, curated_once, sentence, videonet
+from demo.drawing import draw_video
+from tests.curated import Curated, arguments, curated_once, sentence, videonet
 from tests.report.written import target, verdict, write
 
 
@@ -22,7 +23,7 @@ def test_the_command_writes_the_page_and_says_what_stands_out(curated: Curated, 
     page = out / "report" / "index.html"
     lines = ended.stdout.splitlines()
     assert lines[0] == str(page)
-    assert lines[1].startswith("4 of 5 candidates were kept")
+    assert lines[1].startswith("3 of 4 videos found were kept.")
     assert lines[2].startswith("Too thin: mushroom: 0 kept of 1 candidate; 1 shows something else")
     assert lines[3:] == [
         "To drop: no name stands out.",
@@ -84,6 +85,34 @@ def test_how_many_classes_are_thin_in_all_is_said(tmp_path: Path):
     rows = [verdict(index, name) for index, name in enumerate(names[:5])]
     said = videonet("report", write(tmp_path / "out", list(map(target, names)), rows)).stdout
     assert "Too thin (995 classes): class 5 and 994 other classes: no title names them." in said
+
+
+def test_videos_without_a_clip_are_counted_alike_by_run_card_report_and_verify(tmp_path: Path):
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "classes.txt").write_text("balloon\nsailboat\n")
+    for name, shows, seconds in (("a balloon", "balloon", 3), ("a sailboat", "sailboat", 2)):
+        path = tmp_path / "videos" / f"{name}.mp4"
+        draw_video(path, shows, seconds, size=(96, 64), seed=name)
+    run = videonet(*arguments(tmp_path), "--min-seconds", "1", "--shards", "1")
+    assert run.code == 0, run.stderr
+    out = tmp_path / "out"
+    said = " ".join(run.stdout.split())
+    assert "2 videos found, 2 kept (1 too short for a clip); 1 clip of 1 video in 1 shard" in said
+    card = (out / "README.md").read_text()
+    assert "**1 clip**, cut from **1 video** of\n**1 of 2 classes**" in card
+    assert "\n1 more kept video is too short for a clip.\n" in card
+    assert (
+        videonet("report", out)
+        .stdout.splitlines()[1]
+        .startswith(
+            "2 of 2 videos found were kept, 1 of them too short for a clip. "
+            "1 video in 1 of 2 classes gives 1 clip, "
+        )
+    )
+    verified = videonet("verify", out)
+    assert (verified.code, verified.stderr) == (0, "")
+    assert "1 clip of 1 video (38 frames), 2 verdicts." in verified.stdout
+    assert verified.stdout.endswith(" 1 more kept video is too short for a clip.\n")
 
 
 def test_a_page_that_cannot_be_written_is_told_in_a_sentence(curated: Curated, tmp_path: Path):

@@ -63,6 +63,26 @@ def test_rare_codecs_are_counted_together(tmp_path: Path):
     assert histogram.note == "23 % of them are codec10."
 
 
+def test_codecs_have_their_own_names_and_not_those_of_decoders(tmp_path: Path):
+    given = ["libdav1d", "av1", "h264", "hevc", "vp9", "odd"]
+    rows = [verdict(i, "kite", codec=codec) for i, codec in enumerate(given)]
+    histogram = drawn(tmp_path, rows, "Codec")
+    # That some verdicts are of an earlier version makes no second bar.
+    assert list(bars(histogram)) == ["AV1", "H.264", "H.265", "VP9", "odd"]
+    assert bars(histogram)["AV1"] == (2, 0, 0)
+
+
+def test_licences_are_counted_as_they_are_stated(tmp_path: Path):
+    rows = [
+        *(verdict(i, "kite", licence="CC BY 4.0") for i in range(2)),
+        verdict(2, "kite", Reason.NO_TOP1_MATCH, licence="All rights reserved"),
+        verdict(3, "kite", licence=" "),
+    ]
+    histogram = drawn(tmp_path, rows, "Licence")
+    assert bars(histogram) == {"CC BY 4.0": (2, 0, 0), "All rights reserved": (0, 1, 0)}
+    assert histogram.note == "None is stated for 1 candidate."
+
+
 @pytest.mark.parametrize(
     ("frames", "labels"),
     [
@@ -110,11 +130,18 @@ def test_the_imbalance_of_the_classes_is_stated(tmp_path: Path):
     ]
     histogram = drawn(tmp_path, rows, "Clips of a class", targets=targets)
     assert histogram.counts == "classes"
-    assert sum(each.kept for each in histogram.bins) == 20
+    assert sum(each.kept for each in histogram.bins) == 19
     assert histogram.note == (
-        "The 2 fullest classes have 37 % of the clips; a class has from 0 to 30, in the middle 6; "
+        "The 2 fullest classes have 37 % of the clips; a class has from 6 to 30, in the middle 6. "
         "1 class has none."
     )
+
+
+def test_classes_without_a_clip_are_told_and_have_no_bar(tmp_path: Path):
+    targets = [target(f"c{i}") for i in range(1000)]
+    histogram = drawn(tmp_path, [verdict(0, "c0", clips=3)], "Clips of a class", targets=targets)
+    assert bars(histogram) == {"3": (1, 0, 0)}
+    assert histogram.note.endswith("999 classes have none.")
 
 
 def test_shards_are_shown_by_their_bytes(tmp_path: Path):
@@ -127,4 +154,4 @@ def test_shards_are_shown_by_their_bytes(tmp_path: Path):
 
 def test_what_is_known_of_no_video_is_not_drawn(tmp_path: Path):
     out = write(tmp_path, [target("kite")], [verdict(0, "kite", Reason.NETWORK)])
-    assert [each.title for each in facts_of(out, None).histograms] == ["Clips of a class"]
+    assert facts_of(out, None).histograms == ()

@@ -1,5 +1,6 @@
 """The report's page in a real browser, drawn from facts with the worst of titles."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.report.browser import (
     SCHEMES,
@@ -21,7 +23,7 @@ from tests.report.browser import (
     show,
 )
 from tests.report.made_up import ADDRESSES, HOSTILE, made_up
-from videonet.report.page.content import PageFacts
+from videonet.report.page.content import Advice, ClassRow, Funnel, NameRow, PageFacts
 from videonet.report.page.render import render_page
 
 pytestmark = pytest.mark.slow
@@ -404,18 +406,182 @@ def test_a_funnel_may_begin_without_titles_or_with_few(
     assert complaints(pages.chrome) == []
     rows = {each.get_attribute("data-funnel"): each for each in _all(pages.chrome, _FUNNEL)}
     assert ("titles" in rows) == (titles is not None)
-    # Alone: no share of what is not known or less.
+    # Alone: pairs are no share of titles.
     assert rows["matched"].text.split() == ["named", "in", "a", "title", f"{funnel.matched:,}"]
-    assert rows["clips"].text.startswith("clips, once a class")
-    parts = {
-        step: float(_part(pages.chrome, row.find_element(By.CSS_SELECTOR, ".fill")))
-        for step, row in rows.items()
+    (bar,) = rows["matched"].find_elements(By.CSS_SELECTOR, ".fill")
+    assert float(_part(pages.chrome, bar)) == 1
+
+
+def test_the_funnel_says_where_it_counts_something_else(small: Chrome):
+    units: dict[str, list[str]] = {}
+    for body in _all(small, "#funnel .funnel tbody"):
+        unit = body.find_element(By.CSS_SELECTOR, ".unit").text
+        steps = body.find_elements(By.CSS_SELECTOR, "[data-funnel]")
+        units[unit] = [each.get_attribute("data-funnel") or "" for each in steps]
+    pairs = [each for each in Funnel.__struct_fields__ if each not in ("titles", "clips")]
+    assert units == {
+        "Titles": ["titles"],
+        "Pairs of video and class": pairs,
+        "Clips, once for each class of their video": ["clips"],
     }
-    assert parts["matched"] == 1
-    assert parts.get("titles", 0) == (titles or 0) / funnel.matched
+    # Bars are compared, so they count the same.
+    drawn = [
+        each.find_element(By.XPATH, "./ancestor::tr").get_attribute("data-funnel")
+        for each in _all(small, "#funnel .funnel .fill")
+    ]
+    assert drawn == pairs
+
+
+def test_how_much_there_is_and_how_it_was_made_stand_at_the_top(small: Chrome):
+    shown = {
+        each.get_attribute("data-size"): " ".join(each.text.split())
+        for each in _all(small, "#top .sizes [data-size]")
+    }
+    sizes = SMALL.sizes
+    short, without = sizes.kept - sizes.with_clip, sizes.kept - sizes.without_licence
+    assert list(shown) == [
+        *("clips", "frames", "with_clip", "classes_with_clip", "channels", "licences")
+    ]
+    assert shown["frames"] == f"frames {sizes.frames:,} in the clips"
+    assert shown["with_clip"] == f"videos {sizes.with_clip:,} {short:,} more too short for a clip"
+    assert f"stated for {without:,} of {sizes.kept:,} kept" in shown["licences"]
+    assert f"{sizes.creative_commons:,} Creative Commons" in shown["licences"]
+    assert re.search(r"\d+ min \d+ s of \d+ min \d+ s kept", shown["clips"])
+    assert SMALL.last_run is not None
+    assert _texts(small, "#top .run code") == [SMALL.last_run.command]
+    assert SMALL.last_run.begun in _texts(small, "#top .run")[0]
+
+
+def test_a_data_set_of_which_little_is_known_says_no_more_than_that(pages: Pages, tmp_path: Path):
+    sizes = msgspec.structs.replace(SMALL.sizes, frames=None, clip_seconds=None)
+    facts = msgspec.structs.replace(SMALL, last_run=None, sizes=sizes)
+    complaints(pages.chrome)
+    _open(pages.chrome, tmp_path, facts)
+    assert complaints(pages.chrome) == []
+    assert not _all(pages.chrome, "#top .run")
+    assert not _all(pages.chrome, "#top [data-size=frames]")
+
+
+def test_tables_open_with_what_has_data_worst_yield_first(pages: Pages, tmp_path: Path):
+    _open(pages.chrome, tmp_path, _mostly_empty(made_up(hostile=False)))
+    shown = [each.get_attribute("data-class") for each in _all(pages.chrome, "#classes tbody tr")]
+    worst_first = sorted(
+        made_up(hostile=False).classes,
+        key=lambda row: (row.funnel.kept / row.funnel.candidates, -row.funnel.candidates),
+    )
+    assert shown == [row.target_id for row in worst_first]
+    assert _texts(pages.chrome, "#classes [role=status]") == [
+        "6 of 106 classes; the others have no candidate"
+    ]
+    assert "0" not in _texts(pages.chrome, "#names td[data-column=candidates]")
+    # They are there for who looks for them.
+    search = pages.chrome.find_element(By.CSS_SELECTOR, "#classes input")
+    search.send_keys("empty no. 7")
+    assert len(_all(pages.chrome, "#classes tbody tr")) == 11
+    search.send_keys(Keys.CONTROL, "a")
+    search.send_keys(Keys.DELETE)
+    (button,) = _all(pages.chrome, "#classes .more button")
+    assert button.text == "Show 100 with no candidate"
+    button.send_keys(Keys.ENTER)
+    assert len(_all(pages.chrome, "#classes tbody tr")) == 106
+    active = pages.chrome.switch_to.active_element
+    assert active == _all(pages.chrome, "#classes tbody tr")[6]
+
+
+def test_an_answer_leads_to_a_class_without_a_candidate_too(pages: Pages, tmp_path: Path):
+    facts = _mostly_empty(made_up(hostile=False))
+    advice = Advice(about="empty no. 50", text="empty no. 50: no title names it.")
+    _open(pages.chrome, tmp_path, msgspec.structs.replace(facts, thin=(advice,)))
+    pages.chrome.find_element(By.CSS_SELECTOR, "[data-answer=thin] a").send_keys(Keys.ENTER)
+    (row,) = _all(pages.chrome, ".pointed")
+    assert row.get_attribute("data-class") == "empty50"
+
+
+def test_a_class_without_a_candidate_shows_its_names_when_it_is_picked(
+    pages: Pages, tmp_path: Path
+):
+    _open(pages.chrome, tmp_path, _mostly_empty(made_up(hostile=False)))
+    pages.chrome.find_element(By.CSS_SELECTOR, "#classes input").send_keys("empty no. 50")
+    pages.chrome.find_element(By.CSS_SELECTOR, "#classes [data-pick]").send_keys(Keys.ENTER)
+    (row,) = _all(pages.chrome, "#names tr[data-name]")
+    assert row.get_attribute("data-name") == "empty no. 50"
+
+
+def test_the_id_that_show_takes_stands_under_every_picture(small: Chrome):
+    figures = _all(small, "#pictures figure")
+    assert figures
+    for figure in figures:
+        said = figure.find_element(By.CSS_SELECTOR, ".id")
+        assert said.text == figure.get_attribute("data-video")
+    assert "videonet show OUT ID" in _texts(small, "#pictures .help")[0]
+    failed = [
+        each.find_element(By.CSS_SELECTOR, ".id").text for each in _all(small, "#failures li")
+    ]
+    assert failed == [e.video_id for each in SMALL.failures for e in each.examples]
+
+
+def test_what_damage_took_stands_under_the_picture(small: Chrome):
+    shown = {
+        each.get_attribute("data-video"): [
+            said.text for said in each.find_elements(By.CSS_SELECTOR, ".damage")
+        ]
+        for each in _all(small, "#pictures figure")
+    }
+    pictures = SMALL.kept_pictures + SMALL.rejected_pictures
+    expected = {each.video_id: [each.damage] if each.damage else [] for each in pictures}
+    assert shown == {video_id: expected[video_id] for video_id in shown}
+    assert ["Damage took 3 of the first 100 frames."] in shown.values()
+
+
+def test_a_table_that_is_wider_than_a_phone_scrolls_and_says_so(pages: Pages):
+    show(pages.chrome, pages.large, 390)
+    for place in ("#classes", "#names"):
+        (scroller,) = _all(pages.chrome, f"{place} .scroller")
+        (hint,) = _all(pages.chrome, f"{place} .swipe")
+        assert (hint.is_displayed(), hint.text) == (True, "more columns to the right →")
+        pages.chrome.execute_script("arguments[0].scrollLeft = 9999", scroller)
+        WebDriverWait(pages.chrome, 60).until(lambda _, hint=hint: not hint.is_displayed())
+    # Where all columns are seen, there is nothing to say.
+    show(pages.chrome, pages.large, 1280)
+    assert not any(each.is_displayed() for each in _all(pages.chrome, ".swipe"))
+
+
+def test_a_probability_says_what_it_is_of(small: Chrome):
+    (head,) = _all(small, "#confusions th[data-column=probability]")
+    assert head.text.split("\xa0")[0] == "highest probability"
+    assert (
+        "the probability that it gave to it in the surest frame"
+        in _texts(small, "#confusions .help")[0]
+    )
+    kept, rejected = _texts(small, "#pictures .tools + .help")
+    assert "the probability that the classifier gives there to its first choice" in kept
+    assert "the probability that it gave to it in the surest of them" in rejected
 
 
 _FUNNEL = "#funnel [data-funnel]"
+
+
+def _mostly_empty(facts: PageFacts) -> PageFacts:
+    """The facts with a hundred classes before the others that no title names."""
+    nothing = dict.fromkeys(Funnel.__struct_fields__, 0) | {"titles": None}
+    names = [f"empty no. {index}" for index in range(100)]
+    rows = tuple(
+        ClassRow(
+            target_id=f"empty{index}",
+            name=name,
+            funnel=Funnel(**nothing),
+            quota=40,
+            rejected={},
+            failed={},
+        )
+        for index, name in enumerate(names)
+    )
+    counts = dict.fromkeys(("candidates", "kept", "no_match", "other", "only", "only_kept"), 0)
+    searched = dict.fromkeys(("queries", "results", "new"))
+    brought = tuple(
+        NameRow(target_id=row.target_id, name=row.name, **counts, **searched) for row in rows
+    )
+    return msgspec.structs.replace(facts, classes=rows + facts.classes, names=brought + facts.names)
 
 
 def _open(chrome: Chrome, folder: Path, facts: PageFacts) -> None:

@@ -75,6 +75,7 @@ def test_every_step_of_the_funnel_is_counted(
         ("matching",): len(matching),
         ("long_enough",): sum(each.reason is not Reason.TOO_SHORT for each in matching),
         ("kept",): len(kept),
+        ("with_clip",): sum(each.clips > 0 for each in kept),
         ("clips",): sum(each.clips for each in kept),
     }
 

@@ -195,6 +195,18 @@ def test_a_video_that_is_tilted_is_turned_to_the_nearest_side(tmp_path, degrees,
 # The probe.
 
 
+@pytest.mark.parametrize(("encoder", "codec"), [("libsvtav1", "av1"), ("libvpx-vp9", "vp9")])
+def test_the_probe_names_the_codec_and_not_its_decoder(tmp_path, encoder, codec):
+    path = tmp_path / "v.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(encoder, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        picture = np.zeros((64, 64, 3), np.uint8)
+        file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        file.mux(stream.encode(None))
+    assert probe(path).codec == codec
+
+
 def test_the_probe_says_what_the_file_holds(tmp_path):
     path = draw(tmp_path / "v.webm", fps=25, encoding=Encoding("libvpx-vp9"))
     expected = Probe(

@@ -91,11 +91,14 @@ def _show_tables(
     table.add_column("rejected")
     table.add_column("failed")
     by_pairs = sorted(manifest.targets.items(), key=lambda each: (-each[1].pairs, each[0]))
-    for target, counts in by_pairs[:CLASSES_SHOWN]:
+    with_pairs = [each for each in by_pairs if each[1].pairs]
+    for target, counts in with_pairs[:CLASSES_SHOWN]:
         table.add_row(names[target], *_cells(counts))
-    left_out = len(by_pairs) - CLASSES_SHOWN
+    left_out = len(with_pairs) - CLASSES_SHOWN
     if left_out > 0:
         table.add_row(f"[dim]{left_out:,} more in manifest.json[/dim]")
+    if empty := len(by_pairs) - len(with_pairs):
+        table.add_row(f"[dim]{empty:,} without a candidate[/dim]")
     table.add_section()
     table.add_row("all", *_cells(totals.verdicts), style="bold")
     console.print(table)
@@ -105,7 +108,8 @@ def _show_tables(
         f"{number(totals.titles, 'title')} looked at; {number(totals.candidates, 'video')} "
         f"found, {totals.kept_videos:,} kept"
         + (f" ({without:,} too short for a clip)" if without else "")
-        + f"; {number(totals.clips, 'clip')} in "
+        + f"; {number(totals.clips, 'clip')} of "
+        f"{number(totals.kept_videos - without, 'video')} in "
         f"{number(len(manifest.shards) // len(formats), 'shard')}, as {' and '.join(formats)}.",
         soft_wrap=True,
     )

@@ -14,7 +14,9 @@ def verify(
 
     Example: videonet verify out
     """
-    from videonet.dataset.verify import verify  # slow, and not needed for --help
+    # slow, and not needed for --help
+    from videonet.dataset.verify import verify
+    from videonet.text import number, too_short
 
     console = Console(soft_wrap=True, highlight=False)
     found = verify(out)
@@ -25,8 +27,10 @@ def verify(
     if found.problems:
         console.print(f"{out}: {len(found.problems)} problems.", markup=False)
         raise typer.Exit(1)
+    short = f" {too_short(found.too_short)}." if found.too_short else ""
     console.print(
-        f"{out} is as its manifest says: {found.shards} shards with {found.clips:,} clips "
-        f"({found.frames:,} frames), {found.pairs:,} verdicts.",
+        f"{out} is as its manifest says: {number(found.shards, 'shard')} with "
+        f"{number(found.clips, 'clip')} of {number(found.videos, 'video')} "
+        f"({number(found.frames, 'frame')}), {number(found.pairs, 'verdict')}.{short}",
         markup=False,
     )

@@ -40,6 +40,9 @@ class VerifyReport:
     clips: int = 0
     frames: int = 0
     pairs: int = 0
+    # kept videos that give a clip, and those that are too short for one
+    videos: int = 0
+    too_short: int = 0
 
 
 def verify(out: Path) -> VerifyReport:
@@ -54,7 +57,12 @@ def verify(out: Path) -> VerifyReport:
     targets = output.targets()
     output.labels()  # the lock file repeats them
     withdrawn = {each.video_key for each in output.withdrawals()}
-    findings = VerifyReport(pairs=manifest.totals.verdicts.pairs)
+    totals = manifest.totals
+    findings = VerifyReport(
+        pairs=totals.verdicts.pairs,
+        videos=totals.kept_videos - totals.kept_without_clip,
+        too_short=totals.kept_without_clip,
+    )
     _check_files(output, manifest, lookup, findings)
     sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
     counts: Counter[Key] = Counter()

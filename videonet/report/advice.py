@@ -145,15 +145,17 @@ def _lost(name: str, row: ClassRow) -> Advice:
 
 
 def _usable(row: ClassRow) -> int:
-    """Kept videos of a class; none where all are too short for a clip: no shard has the class."""
-    return row.funnel.kept if row.funnel.clips else 0
+    """Kept videos of a class that give a clip: of the others no shard has anything."""
+    return row.funnel.with_clip
 
 
 def _clipless(row: ClassRow) -> str:
-    """Why the kept videos of a class are of no use; "" where they are."""
-    kept = row.funnel.kept
-    if not kept or row.funnel.clips:
+    """Of how many kept videos of a class there is no clip; "" where there is of all."""
+    kept, short = row.funnel.kept, row.funnel.kept - row.funnel.with_clip
+    if not short:
         return ""
+    if short < kept:
+        return f", but {short:,} of them too short for a clip"
     return f", but {'too short' if kept == 1 else 'all too short'} for a clip"
 
 
@@ -165,9 +167,10 @@ def _found(row: ClassRow) -> int:
 def _why_thin(row: ClassRow, usual: _Usual, instead: str | None) -> str:
     """What became of the candidates of a class, and what may help."""
     losses = _losses(row, instead)
-    text = f"{row.funnel.kept:,} kept of {number(row.funnel.candidates, 'candidate')}"
-    if clipless := _clipless(row):
-        return f"{text}{clipless}. {_FEW}"
+    candidates = number(row.funnel.candidates, "candidate")
+    text = f"{row.funnel.kept:,} kept of {candidates}{_clipless(row)}"
+    if row.funnel.kept and not _usable(row):
+        return f"{text}. {_FEW}"
     # Where as large a part as usual is kept, it is candidates that are wanting.
     if not losses or row.funnel.kept >= usual.kept / 2 * row.funnel.candidates:
         return f"{text}, where the class in the middle has {usual.found:,.10g}. {_FEW}"

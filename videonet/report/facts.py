@@ -2,10 +2,9 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from videonet.errors import UsageError
 from videonet.report.advice import names_to_drop, thin_classes, top_failures
@@ -13,15 +12,15 @@ from videonet.report.confusions import confusions
 from videonet.report.costs import costs
 from videonet.report.failures import failures
 from videonet.report.funnel import class_rows, ordered, whole_funnel
-from videonet.report.histograms import histograms, shard_sizes
+from videonet.report.histograms import histograms
 from videonet.report.inputs import ReportInput, open_input, settings_of
 from videonet.report.names import name_yield
-from videonet.report.page.content import ClassRow, Funnel, PageFacts, Setting
+from videonet.report.page.content import PageFacts
 from videonet.report.pictures import pictures
-from videonet.schemas.manifest import ClassifierCard
+from videonet.report.settings import last_run, settings
+from videonet.report.sizes import sizes_of, summary_of
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
-from videonet.text import file_size, number, number_of
 from videonet.video.clips import DATASET
 
 
@@ -86,18 +85,16 @@ def _facts(given: ReportInput, store: Store | None) -> PageFacts:
     names = name_yield(given)
     seen_instead = confusions(given)
     failed = failures(given, rows)
-    videos = _videos(given)
+    sizes = sizes_of(given, rows)
     thinnest = thin_classes(given, rows, seen_instead.commonest)
-    clip_bytes = sum(shard_sizes(given))
     shown = pictures(given, store)
     return PageFacts(
         dataset=manifest.dataset if manifest else DATASET,
-        summary=_summary(rows, funnel, videos, clip_bytes),
+        summary=summary_of(given, sizes),
         state=given.state,
         sampled=given.sampled,
-        videos=videos.candidates,
-        kept_videos=videos.kept,
-        clip_bytes=clip_bytes,
+        last_run=last_run(output),
+        sizes=sizes,
         funnel=funnel,
         rejected=ordered(sum((Counter(row.rejected) for row in rows), Counter())),
         failed={each.reason: each.pairs for each in failed},
@@ -115,70 +112,5 @@ def _facts(given: ReportInput, store: Store | None) -> PageFacts:
         pictures_note=shown.note,
         failures=failed,
         costs=costs(given.output, store, plan),
-        settings=_settings(given),
+        settings=settings(given),
     )
-
-
-class _Videos(NamedTuple):
-    """Each video counted once, for however many classes it is a candidate."""
-
-    candidates: int
-    kept: int
-    # of the kept ones
-    clips: int
-
-
-def _videos(given: ReportInput) -> _Videos:
-    """Distinct videos and their clips, as a manifest has counted them once and for all."""
-    if given.manifest is not None:
-        totals = given.manifest.totals
-        return _Videos(totals.candidates, totals.kept_videos, totals.clips)
-    ((candidates,),) = given.db.rows("select count(*) from candidates")
-    ((kept, clips),) = given.db.rows("select count(*), coalesce(sum(clips), 0)::bigint from kept")
-    return _Videos(candidates, kept, clips)
-
-
-def _summary(rows: Sequence[ClassRow], funnel: Funnel, videos: _Videos, clip_bytes: int) -> str:
-    if not funnel.candidates:
-        if funnel.titles is None:
-            return "There are no candidates: the lock file names no video."
-        return f"There are no candidates: {number(funnel.titles, 'title')} looked at."
-    begin = f"{funnel.kept:,} of {number(funnel.candidates, 'candidate')}"
-    if not funnel.kept:
-        return f"None of {number(funnel.candidates, 'candidate')} was kept."
-    with_kept = sum(row.funnel.kept > 0 for row in rows)
-    classes = number_of(with_kept, len(rows), "class", "classes")
-    shards = f", {file_size(clip_bytes)}" if clip_bytes else ""
-    return (
-        f"{begin} were kept: {number(videos.kept, 'video')} in {classes}, "
-        f"{number(videos.clips, 'clip')}{shards}."
-    )
-
-
-def _settings(given: ReportInput) -> tuple[Setting, ...]:
-    """What the data set was made with: settings, classifier and versions."""
-    manifest, plan = given.manifest, given.output.plan()
-    card = manifest.classifier if manifest else plan.settings.classifier if plan else None
-    values: dict[str, object] = {
-        **given.settings.by_name(),
-        **(_classifier(card) if card else {}),
-        **(manifest.versions if manifest else {}),
-    }
-    return tuple(Setting(name=name, value=_text(value)) for name, value in values.items())
-
-
-def _classifier(card: ClassifierCard) -> dict[str, object]:
-    return {
-        "classifier": card.name,
-        "classifier sha256": card.sha256,
-        "classifier input": " x ".join(map(str, card.input_size)),
-        "classifier outputs": card.outputs,
-    }
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)

@@ -14,11 +14,16 @@ def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
     """One row a class, in the order of the class list."""
     counted: defaultdict[int, _Counted] = defaultdict(_Counted)
     groups = given.db.rows(
-        "select target, outcome, reason, step, count(*), sum(clips) filter (outcome = 'kept') "
+        "select target, outcome, reason, step, count(*), "
+        "count(*) filter (outcome = 'kept' and clips > 0), sum(clips) filter (outcome = 'kept') "
         "from pairs group by all"
     )
-    for target, outcome, reason, step, pairs, clips in groups:
-        counted[target].add(outcome, reason, step, pairs, clips or 0)
+    for target, outcome, reason, step, pairs, with_clip, clips in groups:
+        own = counted[target]
+        own.steps[step] += pairs
+        own.reasons[outcome][reason or ""] += pairs
+        own.with_clip += with_clip
+        own.clips += clips or 0
     rows = []
     for position, target in enumerate(given.targets):
         own = counted[position]
@@ -58,12 +63,8 @@ class _Counted:
     # pairs by the furthest step that they reached
     steps: Counter[int] = field(default_factory=Counter)
     reasons: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    with_clip: int = 0
     clips: int = 0
-
-    def add(self, outcome: str, reason: str | None, step: int, pairs: int, clips: int) -> None:
-        self.steps[step] += pairs
-        self.reasons[outcome][reason or ""] += pairs
-        self.clips += clips
 
     def funnel(self, matched: int) -> Funnel:
         candidates = self.steps.total()
@@ -75,6 +76,7 @@ class _Counted:
             matching=self._reached(MATCHING),
             long_enough=self._reached(LONG_ENOUGH),
             kept=self._reached(KEPT),
+            with_clip=self.with_clip,
             clips=self.clips,
         )
 

@@ -3,15 +3,15 @@
 import bisect
 import math
 import statistics
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import Bin, ClassRow, Histogram
-from videonet.text import file_size, number, share
+from videonet.text import codec_name, file_size, number, share
 
-CODECS = 8  # named one by one
+NAMED = 8  # codecs, and licences, that have a bar each
 
 PAIRS = "candidates"
 
@@ -52,6 +52,7 @@ def histograms(given: ReportInput, rows: Sequence[ClassRow]) -> tuple[Histogram,
         _sides(given),
         _rates(given),
         _codecs(given),
+        _licences(given, rows),
         _first_matches(given),
         _probabilities(given),
         _clips(rows),
@@ -94,12 +95,35 @@ def _rates(given: ReportInput) -> Histogram:
 
 
 def _codecs(given: ReportInput) -> Histogram:
-    found = given.db.rows(
-        f"select codec, {_BY_OUTCOME} from pairs where codec is not null "  # noqa: S608  # constants
-        "group by codec order by count(*) desc, codec"
+    bins, known = _named(given, "codec", codec_name)
+    note = f"{share(_size(bins[0]), known)} of them are {bins[0].label}." if bins else ""
+    return Histogram(title="Codec", unit="", counts=PAIRS, bins=bins, note=note)
+
+
+def _licences(given: ReportInput, rows: Sequence[ClassRow]) -> Histogram:
+    bins, known = _named(given, "licence", str)
+    note = ""
+    if bins and (without := sum(row.funnel.candidates for row in rows) - known):
+        note = f"None is stated for {number(without, 'candidate')}."
+    return Histogram(
+        title="Licence", unit="as the source states it", counts=PAIRS, bins=bins, note=note
     )
-    bins = [Bin(label=name, kept=k, rejected=r, failed=f) for name, k, r, f in found]
-    shown, others = bins[:CODECS], bins[CODECS:]
+
+
+def _named(
+    given: ReportInput, column: str, called: Callable[[str], str]
+) -> tuple[tuple[Bin, ...], int]:
+    """A bar for each of the commonest names in a column of `pairs`, and how many pairs have one."""
+    found = given.db.rows(
+        f"select {column}, {_BY_OUTCOME} from pairs "  # noqa: S608  # all of them constants
+        f"where {column} is not null group by {column}"
+    )
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name, kept, rejected, failed in found:
+        counts[called(name)].update(kept=kept, rejected=rejected, failed=failed)
+    ordered = sorted(counts.items(), key=lambda each: (-each[1].total(), each[0]))
+    bins = [Bin(label=name, **by_outcome) for name, by_outcome in ordered]
+    shown, others = bins[:NAMED], bins[NAMED:]
     if others:
         shown.append(
             Bin(
@@ -109,9 +133,7 @@ def _codecs(given: ReportInput) -> Histogram:
                 failed=sum(each.failed for each in others),
             )
         )
-    known = sum(map(_size, bins))
-    note = f"{share(_size(bins[0]), known)} of them are {bins[0].label}." if bins else ""
-    return Histogram(title="Codec", unit="", counts=PAIRS, bins=tuple(shown), note=note)
+    return tuple(shown), sum(map(_size, bins))
 
 
 def _first_matches(given: ReportInput) -> Histogram:
@@ -151,7 +173,7 @@ def _probabilities(given: ReportInput) -> Histogram:
         note += f", a tenth at most {_percent(low)}." if low < middle else "."
     return Histogram(
         title="Probability of the class in the frame that matches best",
-        unit="as the classifier states it",
+        unit="the classifier's, for its first choice there",
         counts=PAIRS,
         bins=_bins(given, "best_probability", _PROBABILITIES),
         note=note,
@@ -159,21 +181,21 @@ def _probabilities(given: ReportInput) -> Histogram:
 
 
 def _clips(rows: Sequence[ClassRow]) -> Histogram:
-    clips = sorted((row.funnel.clips for row in rows), reverse=True)
+    clips = sorted((row.funnel.clips for row in rows if row.funnel.clips), reverse=True)
     ranges = [
         _Range(edge, f"{edge:,}-{edge + width - 1:,}" if width > 1 else f"{edge:,}")
         for edge, width in _even(clips, 1)
     ]
     note = ""
-    if sum(clips):
+    if clips:
         tenth = math.ceil(len(clips) / 10)
         fullest = "The fullest class has" if tenth == 1 else f"The {tenth:,} fullest classes have"
         note = (
             f"{fullest} {share(sum(clips[:tenth]), sum(clips))} of the clips; a class has from "
-            f"{clips[-1]:,} to {clips[0]:,}, in the middle {statistics.median(clips):,.10g}"
+            f"{clips[-1]:,} to {clips[0]:,}, in the middle {statistics.median(clips):,.10g}."
         )
-        empty = clips.count(0)
-        note += f"; {number(empty, 'class has', 'classes have')} none." if empty else "."
+        empty = len(rows) - len(clips)
+        note += f" {number(empty, 'class has', 'classes have')} none." if empty else ""
     return Histogram(
         title="Clips of a class",
         unit="clips",

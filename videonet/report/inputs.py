@@ -17,7 +17,7 @@ from videonet.storage.dataset_dir import DatasetDir
 # What a report counts of each pair.
 _COLUMNS = (
     *("file", "row", "chance", "step", "matched_names", "clips", "seconds", "side", "fps", "codec"),
-    *("first_match", "best_probability", "seen", "seen_probability"),
+    *("first_match", "best_probability", "seen", "seen_probability", "licence", "channel"),
 )
 
 

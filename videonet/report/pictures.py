@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from videonet.report.damage import DamageRecords
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import Picture
 from videonet.schemas.reason import Outcome, Reason
@@ -69,8 +70,9 @@ def pictures(given: ReportInput, store: Store | None, limit: int = MOST) -> Pict
         },
         seen=label_names(given.labels),
     )
-    of_kept = _pictures(kept.verdicts, store, names)
-    of_rejected = _pictures(rejected.verdicts, store, names)
+    damage = DamageRecords(given.output, store)
+    of_kept = _pictures(kept.verdicts, store, names, damage)
+    of_rejected = _pictures(rejected.verdicts, store, names, damage)
     missing = len(kept.verdicts) + len(rejected.verdicts) - len(of_kept) - len(of_rejected)
     return Pictures(of_kept, of_rejected, _note(kept, rejected, missing))
 
@@ -116,12 +118,16 @@ class _Names:
     seen: Sequence[str]
 
 
-def _pictures(verdicts: Iterable[Verdict], store: Store, names: _Names) -> tuple[Picture, ...]:
-    shown = (_picture(each, store.thumbnail(each.video_key), names) for each in verdicts)
+def _pictures(
+    verdicts: Iterable[Verdict], store: Store, names: _Names, damage: DamageRecords
+) -> tuple[Picture, ...]:
+    shown = (_picture(each, store.thumbnail(each.video_key), names, damage) for each in verdicts)
     return tuple(picture for picture in shown if picture is not None)
 
 
-def _picture(verdict: Verdict, strip: bytes | None, names: _Names) -> Picture | None:
+def _picture(
+    verdict: Verdict, strip: bytes | None, names: _Names, damage: DamageRecords
+) -> Picture | None:
     """What is shown of a verdict; None: there is no picture of its video."""
     frames = frames_of(strip) if strip else {}
     seen, best = verdict.seen, verdict.best_match
@@ -148,6 +154,7 @@ def _picture(verdict: Verdict, strip: bytes | None, names: _Names) -> Picture | 
         probability=probability or 0.0,
         first_match=verdict.first_match,
         matching=verdict.frames_matched or 0,
+        damage=damage.of(verdict),
         jpeg=_jpeg(frames[frame]),
     )
 

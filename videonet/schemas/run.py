@@ -1,5 +1,6 @@
 """A run, and what OUT remembers of it between runs."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -55,6 +56,14 @@ class RunState(Record, frozen=True, kw_only=True):
     run_id: RunId
     # number of shards, where an earlier run over OUT fixed it
     shards: int | None
+
+
+class Invocation(Record, frozen=True, kw_only=True):
+    """How a run was begun: a part of OUT/run.json."""
+
+    begun: Annotated[datetime, msgspec.Meta(tz=True)]
+    # as it was typed, without secrets
+    command: tuple[str, ...]
 
 
 class Lookup(Record, frozen=True, kw_only=True):

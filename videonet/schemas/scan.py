@@ -12,6 +12,7 @@ class Probe(Record, frozen=True, kw_only=True):
     height: int
     # average frames per second
     fps: float | None
+    # its own name, such as av1; scans of earlier versions have the decoder's, such as libdav1d
     codec: str
     pixel_format: str
     # clockwise turn that was applied, after `mirrored`, degrees

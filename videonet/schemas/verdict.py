@@ -52,6 +52,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     width: int | None
     height: int | None
     fps: float | None
+    # its own name, such as av1; of earlier versions the decoder's, such as libdav1d
     codec: str | None
     # of the whole file; the server's word for it, and no sha256, where less was fetched
     bytes: int | None

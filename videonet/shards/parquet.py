@@ -19,6 +19,18 @@ from videonet.schemas.table import arrow_schema
 SCHEMA = arrow_schema(Clip)
 
 
+def frames_in(path: Path) -> int:
+    """How many frames the clips of a file have: its footer alone is read.
+
+    Raises OSError or `pyarrow.ArrowException` where that cannot be read.
+    """
+    footer = pq.read_metadata(path)
+    # A field is one column of the file, also where it is a list; that counts the list's items.
+    column = SCHEMA.names.index("image_timestamp")
+    groups = map(footer.row_group, range(footer.num_row_groups))
+    return sum(group.column(column).num_values for group in groups)
+
+
 @contextmanager
 def open_writer(path: Path) -> Iterator[Callable[[Clip], None]]:
     """A function that appends a clip to the new file `path`. Holds one clip in memory."""

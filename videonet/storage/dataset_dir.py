@@ -33,7 +33,7 @@ from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
 from videonet.schemas.record import Record, from_json
-from videonet.schemas.run import Lookup, Plan, RunState, ShardState
+from videonet.schemas.run import Invocation, Lookup, Plan, RunState, ShardState
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -154,6 +154,15 @@ class DatasetDir:
         except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
             return None
         return plan if _RUN_ID.fullmatch(plan.run_id) else None
+
+    def invocation(self) -> Invocation | None:
+        """When and with which command the last run was begun; None: not known."""
+        try:
+            facts = from_json((self.root / "run.json").read_bytes(), dict)
+            said = {name: facts[name] for name in ("begun", "command")}
+            return msgspec.convert(said, type=Invocation)
+        except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
+            return None
 
     def stages(self) -> dict[str, StageCost]:
         """What the stages took by the end of the last run; empty while one goes on."""

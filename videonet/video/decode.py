@@ -361,7 +361,7 @@ def _probe(container: InputContainer, stream: VideoStream, frame: VideoFrame) ->
         width=max(1, round(width)),
         height=max(1, round(height)),
         fps=round(float(rate), 3) if rate else None,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         pixel_format=stream.codec_context.pix_fmt or frame.format.name,
         rotation=-turns % 4 * 90,
         container=container.format.name,

@@ -205,12 +205,18 @@ def test_a_video_without_a_clip_is_not_among_those_that_clips_are_cut_from(tmp_p
     targets = [target("crane"), target("kite"), target("empty")]
     card = card_of(tmp_path / "out", targets, rows)
     assert "**2 clips**, cut from **1 video** of\n**1 of 3 classes**" in card
+    assert "\n2 more kept videos are too short for a clip.\n" in card
     assert header_of(card)["pretty_name"] == "VideoNet, 1 video of 1 of 3 classes"
     cells = cells_of(card)
     assert ["kept videos", "3"] in cells
     assert ["of them too short for a clip", "2"] in cells
     assert ["classes with a kept video", "2"] in cells
     assert ["classes with a clip", "1"] in cells
+
+
+def test_a_card_says_nothing_of_videos_without_a_clip_where_there_are_none(tmp_path: Path):
+    card = card_of(tmp_path / "out", [target("crane")], [verdict("v", "crane")])
+    assert "too short for a clip." not in card
 
 
 def test_lengths_say_of_how_many_videos_they_are_known(tmp_path: Path):

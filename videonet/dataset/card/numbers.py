@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -38,6 +39,19 @@ class Lengths:
     half: float
     three_quarters: float
     most: float
+
+
+class Licences(NamedTuple):
+    """What some videos state of their licence."""
+
+    # how many different statements there are, and how many videos have a free one: one of Creative
+    # Commons, or of the public domain
+    statements: int
+    creative_commons: int
+    # all that are free, in the order of the alphabet
+    free: tuple[str, ...]
+    # the commonest, and on how many videos they are
+    commonest: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -145,13 +159,13 @@ def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
             hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=_clip_seconds(db, output.root / LOCK_FILE),
+            clip_seconds=clip_seconds(db, output.root / LOCK_FILE),
             longer=longer,
             copies=copies,
         )
 
 
-def _clip_seconds(db: VerdictDB, lock: Path) -> float | None:
+def clip_seconds(db: VerdictDB, lock: Path) -> float | None:
     """How long all clips are together, by a lock file; None: there is no such file."""
     if not lock.is_file():
         return None
@@ -171,17 +185,17 @@ def _videos(db: VerdictDB, view: str) -> Videos:
     )
     (sized, portrait, enlarged, large, timed, slow, measured, quartiles) = rest
     ((in_largest,),) = db.rows(_LARGEST_CHANNELS.format(view=view))
-    statements, creative_commons, free, commonest = _licences(db, view)
+    licences = licences_of(db, view)
     return Videos(
         videos=number,
         with_channel=with_channel,
         channels=channels,
         in_largest_channels=in_largest,
         with_licence=with_licence,
-        creative_commons=creative_commons,
-        free_licences=free,
-        licences=commonest,
-        statements=statements,
+        creative_commons=licences.creative_commons,
+        free_licences=licences.free,
+        licences=licences.commonest,
+        statements=licences.statements,
         other_script=other_script,
         lengths=Lengths(measured, *quartiles) if measured else None,
         sized=sized,
@@ -193,10 +207,8 @@ def _videos(db: VerdictDB, view: str) -> Videos:
     )
 
 
-def _licences(
-    db: VerdictDB, view: str
-) -> tuple[int, int, tuple[str, ...], tuple[tuple[str, int], ...]]:
-    """How many statements there are, videos with a free one, all free ones, the commonest."""
+def licences_of(db: VerdictDB, view: str) -> Licences:
+    """What the videos of a view of the database state of their licence."""
     answer = db.connection.execute(_LICENCES.format(view=view))
     statements = creative_commons = 0
     commonest: list[tuple[str, int]] = []
@@ -207,7 +219,7 @@ def _licences(
         creative_commons += sum(free_here.values())
         free += free_here
         commonest += some[: LICENCES_SHOWN - len(commonest)]
-    return statements, creative_commons, tuple(sorted(free)), tuple(commonest)
+    return Licences(statements, creative_commons, tuple(sorted(free)), tuple(commonest))
 
 
 _VIDEOS = f"""

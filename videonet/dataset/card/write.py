@@ -16,7 +16,7 @@ from videonet.dataset.card.numbers import LARGE, LARGEST_CHANNELS, UNCERTAIN, nu
 from videonet.files import drafted
 from videonet.schemas.manifest import Manifest
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.text import file_size, number, number_of, part_of, playing_time, share
+from videonet.text import file_size, number, number_of, part_of, playing_time, share, too_short
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, JPEG_QUALITY, SHORT_SIDE, WINDOW
 
 NAME = "README.md"
@@ -92,6 +92,7 @@ def _environment() -> Environment:
         "seconds": _seconds,
         "share": share,
         "thousands": _thousands,
+        "too_short": too_short,
     }
     return environment
 

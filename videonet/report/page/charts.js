@@ -5,47 +5,58 @@ const OUTCOMES = ["kept", "rejected", "failed"];
 // How patterns are called where they are not called by their outcome.
 const LABELS = { waiting: "no verdict yet", other: "rejected otherwise, or failed" };
 
-const STEPS = [
-  ["titles", "titles looked at"],
+// The steps that count the same: what is left of a step is no share of something else.
+const PAIR_STEPS = [
   ["matched", "named in a title"],
   ["candidates", "within the quota"],
   ["downloaded", "downloaded"],
   ["matching", "first frames match"],
   ["long_enough", "long enough"],
   ["kept", "kept"],
-  ["clips", "clips, once a class"],
+  ["with_clip", "give a clip"],
 ];
 
-/** Rows of a funnel: a bar for each step, and what is left of the step before it. */
+/**
+ * Rows of a funnel: a bar for each step that counts pairs, and what is left of the step before it.
+ * Titles and clips are of other units, and stand apart, each below its own heading.
+ */
 function funnelOf(funnel) {
-  // Where far more titles are looked at than name a class, their bar is cut off: the others stay
-  // long enough to be compared. Where nothing was searched, titles are null, which counts as 0.
-  const { titles, matched } = funnel;
-  const scale = Math.max(titles < 2 * matched ? titles : matched, matched, 1);
-  const known = STEPS.filter(([step]) => funnel[step] !== null);
-  const rows = known.map(([step, label], index) => {
+  const { titles, clips, with_clip: withClip, matched } = funnel;
+  const scale = Math.max(matched, 1);
+  const pairs = PAIR_STEPS.map(([step, label], index) => {
     const value = funnel[step];
-    const before = index > 0 ? funnel[known[index - 1][0]] : null;
+    const before = index > 0 ? funnel[PAIR_STEPS[index - 1][0]] : null;
     const bar = element("div", {
-      class: value > scale ? "fill beyond" : "fill",
-      style: { "--part": Math.min(value / scale, 1), "--before": Math.min(before / scale, 1) },
+      class: "fill",
+      style: { "--part": value / scale, "--before": before / scale },
     });
-    return element(
-      "tr",
-      { "data-funnel": step, "data-value": value },
-      element("th", { scope: "row" }, label),
-      element("td", { class: "track" }, bar),
-      element("td", { class: "number" }, count(value)),
-      element("td", { class: "number left" }, leftOf(step, value, before)),
-    );
+    return stepOf(step, label, value, bar, share(value, before));
   });
-  return element("table", { class: "funnel" }, element("tbody", {}, rows));
+  const each = withClip ? `${ROUGH.format(clips / withClip)} a pair` : "";
+  return element(
+    "table",
+    { class: "funnel" },
+    titles === null ? null : unitOf("Titles", stepOf("titles", "looked at", titles)),
+    unitOf("Pairs of video and class", ...pairs),
+    unitOf("Clips, once for each class of their video", stepOf("clips", "clips", clips, null, each)),
+  );
 }
 
-function leftOf(step, value, before) {
-  // A title that names two classes is two pairs: what is more than before it is no share of it.
-  if (step !== "clips") return value > before ? "" : share(value, before);
-  return before ? `${ROUGH.format(value / before)} each` : "";
+/** The rows that count the same, below a heading that says what. */
+function unitOf(unit, ...rows) {
+  const head = element("th", { colspan: 4, scope: "rowgroup" }, unit);
+  return element("tbody", {}, element("tr", { class: "unit" }, head), rows);
+}
+
+function stepOf(step, label, value, bar = null, left = "") {
+  return element(
+    "tr",
+    { "data-funnel": step, "data-value": value },
+    element("th", { scope: "row" }, label),
+    element("td", { class: "track" }, bar),
+    element("td", { class: "number" }, count(value)),
+    element("td", { class: "number left" }, left),
+  );
 }
 
 /**

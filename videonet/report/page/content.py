@@ -10,9 +10,9 @@ from videonet.schemas.record import Record
 class Funnel(Record, frozen=True, kw_only=True):
     """How many are left after each step.
 
-    From `matched` to `kept`, each number is at most the one before it. There may be fewer titles
-    than matched, since one title can name several classes; and more clips than kept, since a video
-    gives several.
+    From `matched` to `with_clip`, pairs are counted, and each number is at most the one before it.
+    There may be fewer titles than matched, since one title can name several classes; and more
+    clips than kept, since a video gives several.
     """
 
     # titles looked at; None for a single class, since they are counted only in all, and for a
@@ -29,8 +29,39 @@ class Funnel(Record, frozen=True, kw_only=True):
     # of them, those that are long enough
     long_enough: int
     kept: int
+    # of them, those whose video is long enough to give a clip
+    with_clip: int
     # clips of kept pairs: a video that is kept for two classes has its clips counted for both
     clips: int
+
+
+class Sizes(Record, frozen=True, kw_only=True):
+    """What there is of videos, each counted once for however many classes it is a candidate."""
+
+    candidates: int
+    kept: int
+    # of the kept ones, those that give a clip
+    with_clip: int
+    # classes with a kept video, and those with a clip
+    classes: int
+    classes_with_clip: int
+    clips: int
+    # frames of all clips; None: no shard says it without being read as a whole
+    frames: int | None
+    # length of all clips, seconds; None: not known before a run has finished
+    clip_seconds: float | None
+    # length of the kept videos, seconds
+    kept_seconds: float
+    # bytes of all shards of one format
+    bytes: int
+    # of the kept videos: how many channels, and videos of which none is stated
+    channels: int
+    without_channel: int
+    # of the kept videos: how many different statements of a licence, videos without any, and those
+    # with one of Creative Commons or the public domain
+    licences: int
+    without_licence: int
+    creative_commons: int
 
 
 class ClassRow(Record, frozen=True, kw_only=True):
@@ -76,7 +107,7 @@ class Confusion(Record, frozen=True, kw_only=True):
     # name of the classifier output that is top-1 of most frames
     seen: str
     pairs: int
-    # mean over the pairs of the highest probability of what was seen
+    # of what was seen, in the frame in which it is highest: its mean over the pairs
     probability: float
 
 
@@ -129,6 +160,8 @@ class Picture(Record, frozen=True, kw_only=True):
     # first frame that confirms the class, and how many do; None and 0 where none does
     first_match: int | None
     matching: int
+    # one sentence on what damage took of the video; "" where nothing is known to be lost
+    damage: str
     # JPEG, base64; its height is 112 pixels at most
     jpeg: str
 
@@ -169,6 +202,15 @@ class Setting(Record, frozen=True, kw_only=True):
     value: str
 
 
+class LastRun(Record, frozen=True, kw_only=True):
+    """The run that made the data set, or did the last work on it."""
+
+    # when it was begun, such as "2026-05-09 07:12 UTC"
+    begun: str
+    # as it was typed, without secrets and without folders of the machine
+    command: str
+
+
 class Advice(Record, frozen=True, kw_only=True):
     """One thing to look at first: a sentence with its numbers, and what to do about it."""
 
@@ -187,11 +229,9 @@ class PageFacts(Record, frozen=True, kw_only=True):
     state: str
     # whether some are left out of what is shown, since it was made from a part of the candidates
     sampled: bool
-    # distinct videos that were kept, of distinct candidates
-    videos: int
-    kept_videos: int
-    # bytes of all shards of one format
-    clip_bytes: int
+    # None: nothing says it
+    last_run: LastRun | None
+    sizes: Sizes
     funnel: Funnel
     # all pairs, by reason
     rejected: dict[str, int]

@@ -51,6 +51,30 @@ function webAddress(url) {
   }
 }
 
+/**
+ * Holds what may be wider than the window, and says that there is more as long as there is: its
+ * edge fades, and a line above it says where to look.
+ */
+function scrollerOf(wide) {
+  const scroller = element("div", { class: "scroller" }, wide);
+  const hint = element("p", { class: "swipe", "aria-hidden": "true" }, "more columns to the right →");
+  const holder = element("div", { class: "holder" }, hint, scroller);
+  tellWhatIsBeyond(scroller, holder);
+  return holder;
+}
+
+/** Marks `holder` while something can be scrolled to the left or to the right in `scrolled`. */
+function tellWhatIsBeyond(scrolled, holder) {
+  const tell = () => {
+    const beyond = scrolled.scrollWidth - scrolled.clientWidth;
+    holder.classList.toggle("scrolls", beyond > 1);
+    holder.classList.toggle("more-right", scrolled.scrollLeft < beyond - 1);
+  };
+  scrolled.addEventListener("scroll", tell, { passive: true });
+  const observer = new ResizeObserver(tell);
+  for (const each of [scrolled, ...scrolled.children]) observer.observe(each);
+}
+
 /** Gives an element the keyboard's focus, also one that does not take it by itself. */
 function focusOn(made) {
   if (made.tabIndex < 0) made.tabIndex = -1;

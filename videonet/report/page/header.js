@@ -14,6 +14,7 @@ function drawHeader(tables) {
       element("span", { class: isDone ? "state done" : "state" }, facts.state),
     ),
     element("p", { class: "summary" }, facts.summary),
+    lastRun(),
   );
   if (facts.sampled) {
     top.append(
@@ -21,6 +22,7 @@ function drawHeader(tables) {
     );
   }
   top.append(
+    sizesOf(facts.sizes),
     element(
       "div",
       { class: "answers" },
@@ -45,6 +47,62 @@ function drawHeader(tables) {
       }),
     ),
   );
+}
+
+/** When and how the data set was made. */
+function lastRun() {
+  if (facts.last_run === null) return null;
+  const { begun, command } = facts.last_run;
+  const text = element("code", { title: command }, command);
+  return element("p", { class: "run" }, `Last run ${begun}: `, text);
+}
+
+/** How much there is, at a glance: a number, what it counts, and what is to be known of it. */
+function sizesOf(sizes) {
+  const { kept, kept_seconds: keptSeconds, with_clip: withClip } = sizes;
+  const { clips, clip_seconds: clipSeconds, frames } = sizes;
+  const { classes, classes_with_clip: classesWithClip, creative_commons: free } = sizes;
+  const { channels, without_channel: noChannel, licences, without_licence: noLicence } = sizes;
+  const short = kept - withClip;
+  const ofKept = `of ${time(keptSeconds)} kept`;
+  const parts = [
+    sizeOf("clips", clips, "clip", clipSeconds === null ? ofKept : `${time(clipSeconds)} ${ofKept}`),
+    frames === null ? null : sizeOf("frames", frames, "frame", "in the clips"),
+    sizeOf("with_clip", withClip, "video", short ? `${count(short)} more too short for a clip` : ""),
+    sizeOf(
+      "classes_with_clip",
+      classesWithClip,
+      ["class", "classes"],
+      classes > classesWithClip ? `${count(classes - classesWithClip)} more without a clip` : "",
+    ),
+    sizeOf("channels", channels, "channel", stated(noChannel, kept)),
+    sizeOf(
+      "licences",
+      licences,
+      "licence",
+      [stated(noLicence, kept), free ? `${count(free)} Creative Commons` : ""]
+        .filter((each) => each)
+        .join("; "),
+    ),
+  ];
+  return kept ? element("dl", { class: "sizes" }, parts) : null;
+}
+
+function sizeOf(name, value, noun, note) {
+  const [one, many] = Array.isArray(noun) ? noun : [noun, `${noun}s`];
+  return element(
+    "div",
+    { "data-size": name, "data-value": value },
+    element("dt", {}, value === 1 ? one : many),
+    element("dd", {}, count(value)),
+    note ? element("dd", { class: "note" }, note) : null,
+  );
+}
+
+/** Of how many kept videos something is stated. */
+function stated(without, kept) {
+  if (without === kept) return "none stated";
+  return `stated for ${without ? `${count(kept - without)} of ` : "all "}${count(kept)} kept`;
 }
 
 /** How many classes are too thin, where the answers tell of some alone. */

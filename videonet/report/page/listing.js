@@ -13,13 +13,15 @@ const ALPHABET = new Intl.Collator("en", { numeric: true, sensitivity: "base" })
  * cell's data-value, a number, a text or null; `show` gives what stands in the cell. `sort` is
  * {column, descending}. `attributes(row)` go to the row's <tr>. `texts(row)` are searched.
  * `details(row)`, if given, gives what a row unfolds to. `shown(row)` says whether a row is shown
- * at all; call `draw()` when that changes.
+ * at all; call `draw()` when that changes. `empty` is {is, text}: rows of which `is(row)` holds
+ * are left out unless they are searched or asked for, and `text` says what they have not.
  */
-function listing({ place, noun, columns, rows, attributes, texts, details, shown, sort }) {
+function listing({ place, noun, columns, rows, attributes, texts, details, shown, sort, empty }) {
   const indexed = rows.map((row, index) => ({ row, index, text: folded(texts(row).join("\n")) }));
   const unfolded = new Set();
   let limit = FIRST;
   let visible = [];
+  let showsEmpty = empty === undefined;
 
   const heads = columns.map((column) => headOf(column, () => sortBy(column)));
   const body = element("tbody");
@@ -36,7 +38,7 @@ function listing({ place, noun, columns, rows, attributes, texts, details, shown
   const more = element("p", { class: "more" });
   place.append(
     element("div", { class: "tools" }, field, said),
-    element("div", { class: "scroller" }, table),
+    scrollerOf(table),
     more,
   );
 
@@ -66,15 +68,20 @@ function listing({ place, noun, columns, rows, attributes, texts, details, shown
     limit = most;
     const sought = folded(field.value.trim());
     const belonging = indexed.filter(({ row }) => shown(row));
-    visible = belonging.filter(({ text }) => text.includes(sought)).sort(compare);
+    const isLeftOut = ({ row }) => !showsEmpty && sought === "" && empty.is(row);
+    const found = belonging.filter(({ text }) => text.includes(sought));
+    visible = found.filter((each) => !isLeftOut(each)).sort(compare);
+    const emptyRows = found.length - visible.length;
     body.replaceChildren(...visible.slice(0, limit).flatMap(rowsOf));
     heads.forEach((head, index) => {
       const isSorted = columns[index].id === sort.column;
       const order = sort.descending ? "descending" : "ascending";
       head.setAttribute("aria-sort", isSorted ? order : "none");
     });
-    const found = sought ? `${count(visible.length)} of ${count(belonging.length)}` : null;
-    said.textContent = `${found ?? count(belonging.length)} ${noun}`;
+    const isAll = visible.length === belonging.length && !sought;
+    const part = isAll ? "" : `${count(visible.length)} of `;
+    const rest = emptyRows ? `; the others have ${empty.text}` : "";
+    said.textContent = `${part}${count(belonging.length)} ${noun}${rest}`;
     const left = visible.length - limit;
     more.replaceChildren();
     if (left > 0) {
@@ -87,6 +94,18 @@ function listing({ place, noun, columns, rows, attributes, texts, details, shown
         element("button", { onclick: () => extend(Infinity) }, `Show all ${count(visible.length)}`),
       );
     }
+    if (emptyRows > 0) {
+      const label = `Show ${count(emptyRows)} with ${empty.text}`;
+      more.append(element("button", { class: "empty", onclick: showEmpty }, label));
+    }
+  }
+
+  /** Draws those too that were left out; who uses the keyboard goes on from the first of them. */
+  function showEmpty() {
+    showsEmpty = true;
+    draw(visible.length + MORE);
+    const first = visible.findIndex(({ row }) => empty.is(row));
+    focusOn(drawnRows()[first]);
   }
 
   /** Draws so many more rows; who uses the keyboard goes on from the first of them. */

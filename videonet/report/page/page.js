@@ -15,11 +15,14 @@
  *   #failures article[data-reason][data-value] li[data-video]
  *   #costs tr[data-stage] td[data-column=seconds|items|bytes][data-value]
  *   #settings tr[data-setting=NAME] td
+ *   #top .sizes [data-size=NAME][data-value]                NAME a field of Sizes
+ *   #top .run                                               date and command of the last run
  *   button[data-pick=TARGET_ID]                             shows a class alone
  *   [data-chip] button                                      shows all classes again
  * COLUMN is the field's name in ClassRow's funnel, NameRow or Confusion, or shortfall, outcomes,
  * yield. data-value is the number as it is in the facts. Long tables draw their first 25 rows
- * until one searches or asks for more. Frames are counted from 0, as in the verdicts.
+ * until one searches or asks for more, and classes and names without a candidate only then. Frames
+ * are counted from 0, as in the verdicts.
  */
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
@@ -98,8 +101,9 @@ function drawFunnel() {
   const parts = partsOf({ ...facts, kept, candidates });
   section("funnel").append(
     help(
-      "What is left after each step, and the share of the step before it. Counted in pairs of ",
-      "video and class; a kept one gives a few clips.",
+      "What is left after each step, and the share of the step before it. A video whose title ",
+      "names two classes is two pairs, and two candidates. A kept video that is shorter than a ",
+      "window gives no clip.",
     ),
     element(
       "div",
@@ -127,19 +131,25 @@ function drawDistributions() {
 
 function drawPictures() {
   const place = section("pictures");
-  place.append(help("Frames are counted from 0, as in the verdicts. ", facts.pictures_note));
+  place.append(
+    help(
+      "Below each picture is the id of its video, which `videonet show OUT ID` takes. Frames are ",
+      "counted from 0, as in the verdicts. ",
+      facts.pictures_note,
+    ),
+  );
   const sheets = [
     sheet({
       place,
       title: "Kept",
-      help: "The frame that matches best, with its probability; of the first frames, how many match.",
+      help: "The frame that matches best, with the probability that the classifier gives there to its first choice; of the first frames, how many match.",
       pictures: facts.kept_pictures,
       shown: isPicked,
     }),
     sheet({
       place,
       title: "Rejected",
-      help: "What each was looked up for; what the classifier saw instead, in how many frames, and how probable it was in the surest of them.",
+      help: "What each was looked up for; what the classifier saw instead, in how many frames, and the probability that it gave to it in the surest of them.",
       pictures: facts.rejected_pictures,
       shown: isPicked,
     }),
@@ -175,6 +185,7 @@ function drawFailures() {
             { "data-video": id },
             quoted(title, "title"),
             addressOf(url),
+            idOf(id),
             error ? element("code", {}, quoted(error)) : null,
           ),
         ),
@@ -233,9 +244,7 @@ function drawCosts() {
       "Seconds of all threads together: they work beside each other. Items are candidates, ",
       "classes or shards that were worked on.",
     ),
-    element(
-      "div",
-      { class: "scroller" },
+    scrollerOf(
       element(
         "table",
         { class: "plain" },
@@ -256,6 +265,7 @@ function drawSettings() {
     ),
   );
   section("settings").append(
+    help("As options of the command. Digests, to the byte, are in manifest.json."),
     element("table", { class: "settings" }, element("tbody", {}, rows)),
   );
 }
@@ -270,4 +280,5 @@ drawFailures();
 drawCosts();
 drawSettings();
 drawHeader({ classes, names });
+tellWhatIsBeyond(document.querySelector("nav ul"), document.querySelector("nav"));
 redrawn.push(() => names.draw(), () => confusions.draw(), () => pictures.draw());

@@ -37,6 +37,11 @@ function sheet({ place, title, help, pictures, shown }) {
   return { draw };
 }
 
+/** What `videonet show` takes: a click selects all of it, also where it does not fit. */
+function idOf(id) {
+  return element("code", { class: "id", title: `videonet show OUT ${id}` }, element("bdi", {}, id));
+}
+
 /** One of each class, then another of each: the first screen shows many classes. */
 function interleaved(pictures) {
   const seen = new Map();
@@ -83,9 +88,11 @@ function pictureOf(picture) {
         seenText(picture),
       ),
       matchText(picture),
+      picture.damage ? element("span", { class: "seen damage" }, picture.damage) : null,
       isOther ? element("span", { class: "reason" }, picture.reason) : null,
       quoted(title, "title"),
       addressOf(picture.url, web ? web.host : picture.url),
+      idOf(picture.video_id),
     ),
   );
 }

@@ -1,5 +1,10 @@
 /* The three long tables: classes, names, confusions. */
 
+/** Rows with the most candidates first: of equal yields, the one that cost most in vain. */
+function byCandidates(rows, candidatesOf) {
+  return [...rows].sort((a, b) => candidatesOf(b) - candidatesOf(a));
+}
+
 function drawClasses() {
   const widest = Math.max(...facts.classes.map(({ funnel }) => funnel.candidates), 1);
   const step = (id, label, hint) => ({ id, label, help: hint, value: (row) => row.funnel[id] });
@@ -8,19 +13,20 @@ function drawClasses() {
   const place = section("classes");
   place.append(
     help(
-      "Click on a head to sort, on a class to see its names, confusions and pictures alone, on ",
-      "the arrow for its reasons. A bar that is short has few candidates.",
+      "Worst yield first. Click on a head to sort, on a class to see its names, confusions and ",
+      "pictures alone, on the arrow for its reasons. A bar that is short has few candidates.",
     ),
     keyOf(OUTCOMES),
   );
   return listing({
     place,
     noun: "classes",
-    rows: facts.classes,
+    rows: byCandidates(facts.classes, ({ funnel }) => funnel.candidates),
     attributes: (row) => ({ "data-class": row.target_id }),
     texts: (row) => [nameOf(row.target_id), row.target_id],
     shown: () => true,
-    sort: { column: "kept", descending: false },
+    sort: { column: "yield", descending: false },
+    empty: { is: ({ funnel }) => funnel.matched === 0, text: "no candidate" },
     columns: [
       {
         id: "name",
@@ -86,19 +92,23 @@ function drawNames() {
   ];
   place.append(
     help(
-      "What each name of a class brought. Noise: no frame shows the class. Only: candidates that ",
-      "no other name of the class brought, so what would be lost without it.",
+      "What each name of a class brought, worst yield first. Noise: no frame shows the class. ",
+      "Only: candidates that no other name of the class brought, so what would be lost without it.",
     ),
     keyOf(["kept", "noise", "other"]),
   );
   return listing({
     place,
     noun: "names",
-    rows: facts.names,
+    rows: byCandidates(facts.names, (row) => row.candidates),
     attributes: (row) => ({ "data-class": row.target_id, "data-name": row.name }),
     texts: (row) => [row.name, nameOf(row.target_id)],
     shown: isPicked,
-    sort: { column: "no_match", descending: true },
+    sort: { column: "yield", descending: false },
+    empty: {
+      is: (row) => row.candidates === 0 && !row.results && picked === null,
+      text: "no candidate",
+    },
     columns: [
       {
         id: "name",
@@ -151,7 +161,8 @@ function drawConfusions() {
   const left = facts.confusions_left_out;
   place.append(
     help(
-      "What the classifier saw most often in videos that were looked up for something else.",
+      "What the classifier saw most often in videos that were looked up for something else, and ",
+      "the probability that it gave to it in the surest frame, on average over the videos.",
       left ? ` The commonest; ${count(left)} more are left out.` : "",
     ),
   );
@@ -181,8 +192,8 @@ function drawConfusions() {
       { id: "pairs", label: "videos", value: (row) => row.pairs },
       {
         id: "probability",
-        label: "probability",
-        help: "Mean of the highest probability of what was seen",
+        label: "highest probability",
+        help: "What the classifier gave to what was seen, in the surest frame; the mean over the videos",
         value: (row) => row.probability,
         show: (row) => share(row.probability, 1),
       },

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from videonet.errors import UsageError
+from videonet.report.damage import DamageRecords, is_of, scan_key_of
 from videonet.report.video_sheet.clips import load_clips
 from videonet.report.video_sheet.find import find_verdicts
 from videonet.report.video_sheet.view import ClassVerdict, VideoView
@@ -32,8 +33,7 @@ def load_view(out: Path, asked: str, store: Path | None, training_views: bool) -
     verdicts = find_verdicts(output, asked)
     clips, notes = load_clips(output, verdicts, training_views)
     evidence = _evidence(output, verdicts[0], store)
-    if evidence.note is not None:
-        notes.append(evidence.note)
+    notes.extend(evidence.notes)
     return VideoView(
         verdicts=tuple(
             ClassVerdict(target, verdict)
@@ -66,46 +66,34 @@ class _Evidence:
     scan: Scan | None = None
     # RGB, by index among the first frames
     thumbnails: dict[int, Image.Image] = field(default_factory=dict)
-    # why there is no scan; None: there is one, or none is expected
-    note: str | None = None
+    # what damage took, and why there is no scan
+    notes: tuple[str, ...] = ()
 
 
 def _evidence(output: DatasetDir, verdict: Verdict, folder: Path | None) -> _Evidence:
     """The scan that the verdict rests on, from the store in `folder`, or else the run's own."""
     if verdict.reason is Reason.WITHDRAWN:
-        return _Evidence(note="It was withdrawn, so no picture of it is shown.")
+        return _Evidence(notes=("It was withdrawn, so no picture of it is shown.",))
     plan = output.plan()
     if folder is None and plan is not None:
         folder = Path(plan.store)
     if folder is None or not folder.is_dir():
         where = f" ({folder})" if folder else ""
-        return _Evidence(
-            note=f"The store of the run{where} is not here, so the line of the first frames is "
+        missing = (
+            f"The store of the run{where} is not here, so the line of the first frames is "
             "missing; --store DIR names it."
         )
+        return _Evidence(notes=(missing,))
     store = Store(folder)
-    scan_key = _scan_key(output)
+    damage = DamageRecords(output, store).of(verdict)
+    notes = (damage,) if damage else ()
+    scan_key = scan_key_of(output)
     scan = store.scan(verdict.video_key, scan_key) if scan_key else None
     if scan is None or not scan.top1:
         unknown = f"The store {folder} knows nothing of its first frames."
-        return _Evidence(note=unknown if verdict.frames_scanned else None)
-    if verdict.sha256 is not None and verdict.sha256 != _content_of(scan, store):
-        return _Evidence(note=f"The store {folder} has seen other content of it since.")
+        return _Evidence(notes=(*notes, unknown) if verdict.frames_scanned else notes)
+    if not is_of(verdict, scan, store):
+        seen = f"The store {folder} has seen other content of it since."
+        return _Evidence(notes=(*notes, seen))
     strip = store.thumbnail(verdict.video_key)
-    return _Evidence(scan, thumbnails.frames_of(strip) if strip else {})
-
-
-def _content_of(scan: Scan, store: Store) -> str | None:
-    """The sha256 of the file that was scanned, also where only a part of the file was scanned."""
-    fetched = store.fetch(scan.video_key)
-    if fetched is not None and fetched.part is not None and fetched.part.sha256 == scan.sha256:
-        return fetched.sha256
-    return scan.sha256
-
-
-def _scan_key(output: DatasetDir) -> str | None:
-    """The name under which the store has the scans of this data set."""
-    manifest, plan = output.manifest(), output.plan()
-    if manifest is not None:
-        return manifest.settings.scan_key
-    return plan.settings.scan_key if plan else None
+    return _Evidence(scan, thumbnails.frames_of(strip) if strip else {}, notes)

@@ -19,6 +19,7 @@ from videonet.report.video_sheet.frame_line import frame_line
 from videonet.report.video_sheet.view import VideoView, sentence
 from videonet.schemas.verdict import Verdict
 from videonet.storage.store import digest
+from videonet.text import codec_name
 
 # Of the pictures that no shard has as JPEGs.
 _QUALITY = 90
@@ -79,7 +80,7 @@ def _facts(verdict: Verdict) -> list[str]:
         f"{verdict.duration:.2f} s" if verdict.duration is not None else None,
         f"{verdict.width} x {verdict.height}" if verdict.width else None,
         f"{verdict.fps:.3g} frames a second" if verdict.fps else None,
-        verdict.codec,
+        codec_name(verdict.codec) if verdict.codec else None,
         f"{verdict.bytes / 1e6:,.1f} MB" if verdict.bytes else None,
         f"licence: {verdict.video.licence or 'not stated'}",
         f"by {verdict.video.channel}" if verdict.video.channel else None,

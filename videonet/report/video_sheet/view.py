@@ -69,7 +69,7 @@ class VideoView:
     thumbnails: dict[int, Image.Image]
     # of the classifier's outputs
     label_names: tuple[str, ...]
-    # one sentence for each thing that could not be shown
+    # one sentence for each thing that could not be shown, and for what damage took
     notes: tuple[str, ...]
 
     @property
@@ -93,7 +93,7 @@ def sentence(of: ClassVerdict, label_names: Sequence[str]) -> str:
     if verdict.frames_scanned and verdict.frames_matched:
         parts.append(
             f"{verdict.frames_matched} of the first {verdict.frames_scanned} frames confirm it, "
-            f"best frame {verdict.best_match} ({verdict.best_probability:.2f})"
+            f"best frame {verdict.best_match} (probability {verdict.best_probability:.2f})"
         )
     elif verdict.frames_scanned:
         parts.append(f"none of the first {verdict.frames_scanned} frames confirms it")
@@ -102,7 +102,7 @@ def sentence(of: ClassVerdict, label_names: Sequence[str]) -> str:
     if verdict.seen is not None and verdict.seen not in target.outputs:
         parts.append(
             f"the classifier saw {label_name(label_names, verdict.seen)} in {verdict.seen_frames} "
-            f"of them ({verdict.seen_probability:.2f} at most)"
+            f"of them (probability {verdict.seen_probability:.2f} at most)"
         )
     return "; ".join(parts)
 
