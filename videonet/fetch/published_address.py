@@ -47,7 +47,7 @@ _WORDS = frozenset(
     | {"hdnts", "hdnea", "hdntl", "hdnst"}
 )
 _PARTS = re.compile(
-    "token|secret|passw|signature|credential|authoriz|authentic|oauth|sessionid|accessid"
+    "token|secret|passw|signature|credential|authoriz|authentic|oauth|sessid|sessionid|accessid"
     "|(api|access|subscription|private|session)key"
 )
 
