@@ -52,7 +52,7 @@ ODD = tests/sources/test_any_row.py tests/targets/test_any_class_list.py \
   tests/targets/test_title_matcher.py tests/fetch/test_odd_answers.py
 
 test-odd: $(VENV)/.with-torch
-	$(PYTEST) --hypothesis-profile odd $(ODD)
+	$(PYTEST) --hypothesis-profile odd -o faulthandler_timeout=7200 $(ODD)
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .

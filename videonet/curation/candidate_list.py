@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.errors import UsageError
+from videonet.fetch.published_address import published, published_text
 from videonet.schemas.candidate import Candidate, Match, Sighting
 from videonet.schemas.video_info import VideoInfo
 from videonet.sources.source import Batch, Row
@@ -74,9 +75,9 @@ def check_one_url(hits: Iterable[TitleHit]) -> None:
     if len(by_key) > 1:
         first, second, *_ = by_key.values()
         raise UsageError(
-            f"The catalogue gives the id {first.video.video_id!r} to different videos: "
-            f"{first.video.url} in row {first.rank + 1} and {second.video.url} in row "
-            f"{second.rank + 1}; give each its own id."
+            f"The catalogue gives the id {published_text(first.video.video_id)!r} to different "
+            f"videos: {published(first.video.url)} in row {first.rank + 1} and "
+            f"{published(second.video.url)} in row {second.rank + 1}; give each its own id."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from videonet.classifier.model import Classifier
 from videonet.classifier.shared import shared_classifier
+from videonet.curation.addresses import with_address
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
 from videonet.errors import UsageError
@@ -17,9 +18,11 @@ from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.web import Web
+from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup, Plan
 from videonet.shards.layout import shard_of
 from videonet.sources.outage import Outage
+from videonet.sources.video_key import keys_of
 from videonet.stop_signal import StopSignal
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -58,6 +61,23 @@ class ReadContext:
         """
         self._lookup = self._lookup or self.output.lookup()
         return self._lookup
+
+    def candidates(self, index: int, shards: int) -> Iterator[Candidate]:
+        """The listed candidates of a shard, with the addresses that they are fetched from.
+
+        Raises UsageError for a table that is damaged, or not there.
+        """
+        for candidate in self.output.candidates(index, shards):
+            yield with_address(candidate, self.store)
+
+    def is_withdrawn(self, candidate: Candidate) -> bool:
+        """Whether somebody asked for a video to be taken out, under whichever of its keys."""
+        if not self.withdrawn:
+            return False
+        keys = {candidate.video_key, *self.store.former_keys(candidate.video_key)}
+        if candidate.video.root is None:
+            keys.update(keys_of(candidate.video.url))
+        return not self.withdrawn.isdisjoint(keys)
 
     def is_in_shard(self, video_key: str, sha256: str) -> bool:
         """Whether an earlier run over OUT has put the clips of this content into their shard."""

@@ -60,7 +60,9 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
         length = None
     # Clips alone are not enough where the first frames have to be seen.
     is_known = scanned is not None or candidate.sha256 is not None
-    if clips is not None and (clips.sha256 != content or not _has_clips(known, clips)):
+    if clips is not None and (
+        clips.sha256 != content or not _has_clips(known, candidate.video_key, clips)
+    ):
         clips = None
     if candidate.sha256 not in (None, content):
         # What a lock file asks for is something else.
@@ -75,7 +77,7 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
         cut=clips,
         whole=is_whole or (clips is not None and is_known),
         part=not is_whole and _is_partial(known, fetched),
-        withdrawn=candidate.video_key in known.withdrawn,
+        withdrawn=known.is_withdrawn(candidate),
         current=is_whole or bool(fetched_now),
     )
 
@@ -100,9 +102,9 @@ def _is_partial(known: ReadContext, fetched: Fetch | None) -> bool:
     return part is not None and part.enough and local_part(fetched, known.store) is not None
 
 
-def _has_clips(known: ReadContext, clips: Cut) -> bool:
+def _has_clips(known: ReadContext, video_key: str, clips: Cut) -> bool:
     """Whether the clips need no bytes of the video: there are none, they wait, or are written."""
     if not clips.clips:
         return True
-    waiting = known.store.root / known.store.clips(clips.video_key, known.cut_key)
-    return waiting.exists() or known.is_in_shard(clips.video_key, clips.sha256)
+    waiting = known.store.root / known.store.clips(video_key, known.cut_key)
+    return waiting.exists() or known.is_in_shard(video_key, clips.sha256)

@@ -19,6 +19,7 @@ from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Evidence, decide, seconds
 from videonet.fetch.acquire import fetch, local_part, verified_part, worth_fetching
+from videonet.fetch.published_address import published_video
 from videonet.fetch.sparse_file import PartReader
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
@@ -107,7 +108,8 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
         return records
     fetched, content = _content(seen)
     # Whose clips they are; what they show is written on them when they go into a shard.
-    origin = ClipOrigin(DATASET, candidate.video_key, candidate.video.video_id, candidate.video.url)
+    video = published_video(candidate.video)
+    origin = ClipOrigin(DATASET, candidate.video_key, video.video_id, video.url)
     file = context.store.temporary()
     reason = error = None
     clips, report = 0, CutReport()

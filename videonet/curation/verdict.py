@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from videonet.curation.addresses import has_no_address
 from videonet.fetch.limits import is_too_short
+from videonet.fetch.published_address import published_text, published_video
 from videonet.licence import is_creative_commons
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.fetch import Cut, Fetch, Length
@@ -62,6 +64,11 @@ class Decision:
 
 KEPT = Decision(Outcome.KEPT)
 
+_NO_ADDRESS = (
+    "its address was published without the secret in it, and this store does not have it; give a "
+    "catalogue that does, with --source catalogue:FILE"
+)
+
 
 def decide(
     candidate: Candidate, target: Target, evidence: Evidence, limits: Limits
@@ -86,6 +93,9 @@ def decide(
     """
     if evidence.withdrawn:
         return decision_for(Reason.WITHDRAWN)
+    if has_no_address(candidate):
+        # Nothing says that what the store has under its key is this video.
+        return decision_for(Reason.REDACTED, _NO_ADDRESS)
     if candidate.sha256 is not None:
         return _as_locked(candidate.sha256, evidence)
     if is_too_short(declared_duration(candidate, evidence.fetch), limits.min_seconds):
@@ -162,9 +172,9 @@ def verdict_row(
     return Verdict(
         video_key=candidate.video_key,
         video=msgspec.structs.replace(
-            candidate.video,
+            published_video(candidate.video),
             root=None,
-            title=match.title or candidate.video.title,
+            title=published_text(match.title or candidate.video.title),
             duration=declared_duration(candidate, fetch),
             licence=stated_licence(candidate, fetch) or None,
             live_status=None,

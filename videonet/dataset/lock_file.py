@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from videonet.dataset.locked_videos import locked_videos
 from videonet.errors import UsageError
+from videonet.fetch.published_address import is_redacted
 from videonet.files import drafted, sha256_of
 from videonet.schemas.lock_file import LockedVideo, LockHeader
 from videonet.schemas.manifest import Manifest, ManifestSettings
@@ -24,7 +25,7 @@ from videonet.schemas.record import from_json
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
-from videonet.sources.video_key import is_key_of
+from videonet.sources.video_key import keys_of
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
 
@@ -39,6 +40,7 @@ _ROWS_AT_ONCE = 5_000
 MOST_SHARDS = 1_000_000
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_OF_URL = re.compile("url:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -262,14 +264,17 @@ def _is_its_key(video: LockedVideo) -> bool:
     """Whether a video has the name that a run would give it.
 
     The store keeps it under this name. Were it believed, a file could put one video in the place
-    of another, or bring one back that was withdrawn.
+    of another, or bring one back that was withdrawn. An address that is redacted may not tell: then
+    the key is believed when the whole address is found, see `videonet.execution.whole_addresses`.
     """
     kind, _, content = video.video_key.partition(":")
     if kind == "sha256":
         return content == video.sha256 and "://" not in video.video.url
     if not video.video.url.lower().startswith(("http://", "https://")):
         return False
-    return bool(video.video.video_id) and is_key_of(video.video_key, video.video.url)
+    is_told = video.video_key in keys_of(video.video.url)
+    is_untold = is_redacted(video.video.url) and _OF_URL.fullmatch(video.video_key) is not None
+    return bool(video.video.video_id) and (is_told or is_untold)
 
 
 def _json(value: object) -> bytes:

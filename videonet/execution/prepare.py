@@ -12,6 +12,7 @@ import msgspec
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
+from videonet.execution.older_list import drop_list_with_secrets
 from videonet.execution.runner import is_local
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
@@ -22,6 +23,7 @@ from videonet.schemas.run import Plan, RunState, Settings
 from videonet.schemas.settings import DISK_BUDGET, CurateOptions, DataOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.shards.writer import FORMATS
+from videonet.sources.former_keys import find_former_keys
 from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
@@ -103,6 +105,7 @@ def prepared_store(
     _check_credentials(credentials, local)
     store = Store(Path(run.store))
     store.prepare()
+    find_former_keys(store)
     return store
 
 
@@ -121,6 +124,7 @@ def make_plan(
     # A budget is counted in one process; machines that share a store have none.
     budget = _budget(store, run.disk_budget) if local else None
     output = DatasetDir(Path(run.out).absolute())
+    drop_list_with_secrets(output, settings)
     state = resume_or_start(output, settings)
     lookup = output.lookup()
     resolved = {"store": str(store.root), "out": str(output.root), "disk_budget": budget}

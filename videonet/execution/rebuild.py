@@ -11,9 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from videonet.curation.addresses import without_secrets
 from videonet.dataset.lock_file import Lock, unusable_settings
 from videonet.errors import UsageError
 from videonet.execution.prepare import make_plan, prepared_store, video_format
+from videonet.execution.whole_addresses import take_whole_addresses
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.options import options_of
 from videonet.schemas.candidate import Candidate
@@ -26,6 +28,7 @@ from videonet.schemas.settings import DataOptions, RebuildOptions, RunOptions
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.storage.store import Store
 from videonet.text import as_shown
 
 
@@ -44,13 +47,15 @@ def prepare_rebuild(
     settings, credentials = _settings(lock, credentials)
     root = _root(lock, options.files_root)
     store = prepared_store(run, credentials, root, local=True)
+    if options.source is not None:
+        take_whole_addresses(lock, options.source, store, root)
     settings = msgspec.structs.replace(settings, files_root=root and str(root))
     plan = make_plan(run, settings, store)
     output = DatasetDir(Path(plan.out))
     output.write_targets(lock.header.targets)
     output.write_labels(lock.header.labels)
     if not plan.listed:
-        _list(output, lock, settings.files_root)
+        _list(output, lock, settings.files_root, store)
     return msgspec.structs.replace(plan, listed=True, shards=lock.shards), credentials
 
 
@@ -131,7 +136,7 @@ def _is_local(video: LockedVideo) -> bool:
     return video.video_key.startswith("sha256:")
 
 
-def _list(output: DatasetDir, lock: Lock, root: str | None) -> None:
+def _list(output: DatasetDir, lock: Lock, root: str | None, store: Store) -> None:
     """Write the candidate list: the videos of the lock file, shard by shard."""
     videos = pairs = 0
     matched = Counter({target.target_id: 0 for target in lock.header.targets})
@@ -142,7 +147,8 @@ def _list(output: DatasetDir, lock: Lock, root: str | None) -> None:
         while row is not None and shard_of(row.video_key, lock.shards) == index:
             candidates.append(_candidate(row, root))
             row = next(rows, None)
-        output.write_candidates(index, lock.shards, candidates)
+        # Lock files of earlier versions have whole addresses.
+        output.write_candidates(index, lock.shards, without_secrets(candidates, store))
         for candidate in candidates:
             matched.update(match.target_id for match in candidate.matches)
             pairs += len(candidate.matches)

@@ -13,6 +13,7 @@ from videonet.fetch.attempt import Download
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, too_large
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.published_address import published, secrets_of
 from videonet.fetch.redaction import Redaction
 from videonet.fetch.sparse_file import PartFile, digest_of
 from videonet.fetch.web import Web
@@ -67,10 +68,11 @@ def fetch(
         run_id=run_id,
         part=before.part if before else None,
     )
+    url = candidate.video.url
     if candidate.video.root is not None:
-        record = _in_place(record, candidate.video.root, candidate.video.url, limits, web.redaction)
-    elif (fault := _fault_of(candidate.video.url)) is not None:
-        refused = FetchError(Reason.BAD_ADDRESS, f"{fault}: {candidate.video.url}")
+        record = _in_place(record, candidate.video.root, url, limits, web.redaction)
+    elif (fault := _fault_of(url)) is not None:
+        refused = FetchError(Reason.BAD_ADDRESS, f"{fault}: {published(url)}")
         record = _failed(record, refused, web.redaction)
     else:
         record = _downloaded(record, candidate, store, budget, limits, web, frames)
@@ -154,7 +156,8 @@ def _fault_of(url: str) -> str | None:
         if not 0 <= (parts.port or 0) < 1 << 16 or len(host.encode("idna")) > _LONGEST_HOST:
             return "there can be no such host"
     except ValueError as error:  # an encoding that fails is one, too
-        return f"no address ({error})"
+        # The text may quote a password that was taken for a port.
+        return f"no address ({error})" if published(url) == url else "no address"
     return None
 
 
@@ -226,7 +229,7 @@ def _downloaded(
             record = _kept_whole(record, download, store, continued=continued)
             kept = record.bytes or 0
     except FetchError as error:
-        record = _failed(record, error, web.redaction)
+        record = _failed(record, error, web.redaction.and_of(secrets_of(candidate.video.url)))
         if error.reason in _OF_NO_USE:
             store.delete(store.part(record.video_key))
         else:

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -61,8 +61,13 @@ class Redaction:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret)}
+        self._secrets = frozenset(secrets)
+        forms = {form for secret in self._secrets for form in _forms(secret)}
         self._automaton = ahocorasick_rs.AhoCorasick(sorted(forms))
+
+    def and_of(self, secrets: Collection[str]) -> "Redaction":
+        """One that hides these strings as well."""
+        return Redaction(self._secrets.union(secrets)) if secrets else self
 
     def redacted(self, text: str) -> str:
         """`text` with MARK for every secret, and addresses without the parts that may be tokens.

@@ -53,7 +53,7 @@ def provisional(
     known = _knowledge(output, store)
     lookup = _lookup(output)
     candidates = itertools.chain.from_iterable(
-        output.candidates(index, lookup.shards) for index in range(lookup.shards)
+        known.candidates(index, lookup.shards) for index in range(lookup.shards)
     )
     pairs = 0
     verdicts: list[Verdict] = []

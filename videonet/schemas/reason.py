@@ -47,6 +47,7 @@ class Reason(StrEnum):
     DISK_FULL = "disk_full"
     REFUSED = "refused"
     BAD_ADDRESS = "bad_address"
+    REDACTED = "redacted"
     EXTRACTION = "extraction"
     UNSUPPORTED = "unsupported"
     CHANGED = "changed"
@@ -211,6 +212,13 @@ _DECLARED: dict[Reason, _Declaration] = {
         Policy.NEVER,
         "its address is not for the web, or outside the folder that was given",
         "Correct the catalogue, or give --files-root.",
+    ),
+    Reason.REDACTED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "its address was published without the secret that is needed to fetch it",
+        "Give a catalogue that has the whole address with --source catalogue:FILE, or the --store "
+        "that it was fetched into.",
     ),
     Reason.EXTRACTION: _Declaration(
         Outcome.FAILED,

@@ -161,13 +161,21 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
 class RebuildOptions(Record, frozen=True, kw_only=True):
     """What a data set that is made from a lock file is made of, besides the lock file."""
 
+    source: Annotated[
+        str | None,
+        Option(
+            help="Catalogue with the whole addresses of videos that the lock file has without "
+            "their secrets: catalogue:FILE.",
+            metavar="SOURCE",
+            after="out",
+        ),
+    ] = None
     files_root: Annotated[
         str | None,
         Option(
             help="Folder of the videos that were local files.",
             metavar="DIR",
             form=Form.PATH,
-            after="out",
         ),
     ] = None
 

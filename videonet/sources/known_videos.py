@@ -18,6 +18,7 @@ from videonet.errors import UsageError
 from videonet.schemas.candidate import Sighting
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.sources.source import BATCH_ROWS, Batch, Row, in_batches
+from videonet.sources.video_key import present_key
 from videonet.storage.store import Store
 
 FOLDER = "found"
@@ -112,7 +113,9 @@ class KnownVideos:
 def _row(rank: int, sighting: Sighting) -> Row:
     # What was live when it was found may have ended since.
     video = msgspec.structs.replace(sighting.video, live_status=None)
-    return Row(rank, video, sighting.query, sighting.video_key)
+    # An earlier version may have called it otherwise.
+    key = present_key(sighting.video_key, video.url)
+    return Row(rank, video, sighting.query, key)
 
 
 def remember(store: Store, sightings: Sequence[Sighting]) -> None:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ import yarl
 from yt_dlp.extractor import get_info_extractor
 
 from videonet.errors import UsageError
+from videonet.fetch.published_address import published, published_video
+from videonet.fetch.signed_address import unsigned
 from videonet.files import below, is_file, sha256_of
-from videonet.sources.signed_address import unsigned
 from videonet.sources.source import Row
+
+# What every signature has.
+MAY_BE_SIGNED = re.compile("sig(nature)?=", re.IGNORECASE)
 
 
 def video_key(row: Row) -> str:
@@ -28,9 +33,10 @@ def video_key(row: Row) -> str:
         return row.video_key
     video = row.video
     if not video.video_id or not video.url:
+        shown = published_video(video)
         raise UsageError(
             f"Row {row.rank + 1} lacks {'a url' if video.video_id else 'an id'}: it has the id "
-            f"{video.video_id!r}, the url {video.url!r} and the title {video.title!r:.200}."
+            f"{shown.video_id!r}, the url {shown.url!r} and the title {shown.title!r:.200}."
         )
     if video.root is not None:
         file = below(video.root, video.url)
@@ -40,20 +46,30 @@ def video_key(row: Row) -> str:
         return f"url:{_hash(os.path.normpath(Path(video.root) / video.url))}"
     if "://" not in video.url:
         raise UsageError(
-            f"Row {row.rank + 1} gives {video.url!r}, which is no http(s) url; "
+            f"Row {row.rank + 1} gives {published(video.url)!r}, which is no http(s) url; "
             "if it is a local file, say with --files-root DIR which folder it lies in."
         )
     return _key(canonical(video.url))
 
 
-def is_key_of(key: str, url: str) -> bool:
-    """Whether the video behind an http(s) address has this key, or had it.
+def keys_of(url: str) -> tuple[str, str]:
+    """The key of the video behind an address, and the key that earlier versions gave to it.
 
-    Earlier versions took the signature of an address for a part of its name.
+    They took the signature of an address for a part of its name. Mostly both are the same.
     """
     parsed = _parsed(url)
     signed = url if parsed is None else "".join(parsed)
-    return key in {_key(canonical(url)), _key(signed)}
+    short = canonical(url)
+    key = _key(short)
+    return key, key if signed == short else _key(signed)
+
+
+def present_key(key: str, url: str) -> str:
+    """What a video is called now that a run called `key`: by the rules of its own version."""
+    if not MAY_BE_SIGNED.search(url):
+        return key
+    present, former = keys_of(url)
+    return present if key == former else key
 
 
 def with_identity(row: Row) -> Row:

@@ -8,6 +8,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 
 from videonet.curation import candidate_list
+from videonet.curation.addresses import without_secrets
 from videonet.curation.candidate_list import MatchedRow, TitleHit
 from videonet.curation.context import RunContext, run_context
 from videonet.errors import UsageError
@@ -16,7 +17,7 @@ from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.search import Search
 from videonet.schemas.target import Target
 from videonet.shards.layout import number_of_shards, shard_of
-from videonet.sources.known_videos import remember
+from videonet.sources.known_videos import KnownVideos, remember
 from videonet.sources.open_source import open_source
 from videonet.sources.search import TargetSearch, query_rounds
 from videonet.sources.search_cache import SearchContext
@@ -266,7 +267,9 @@ def _write_list(
         remember(context.store, list(dict.fromkeys(hit.sighting for hit, _ in hits)))
     taken = [hit for hit, is_taken in hits if is_taken]
     candidates = candidate_list.candidates(taken, context.position)
-    context.output.write_candidates(index, shards, candidates)
+    is_renewed = plan.settings.source != KnownVideos.kind
+    listed = without_secrets(candidates, context.store, renewed=is_renewed)
+    context.output.write_candidates(index, shards, listed)
     return len(candidates), sum(len(each.matches) for each in candidates)
 
 
@@ -300,4 +303,4 @@ def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
     context = run_context(plan)
     context.progress.listed(found.pairs)
     with context.output.complaining():
-        yield from context.output.candidates(index, found.shards)
+        yield from context.candidates(index, found.shards)

@@ -90,6 +90,10 @@ class DatasetDir:
         """Say that the candidate list is complete."""
         self._write("lookup.json", _readable(lookup))
 
+    def delete_lookup(self) -> None:
+        """Say that the candidate list is to be made again."""
+        (self.root / "lookup.json").unlink(missing_ok=True)
+
     def manifest(self) -> Manifest | None:
         """The manifest of a finished run."""
         return self._read("manifest.json", Manifest)
@@ -212,7 +216,7 @@ class DatasetDir:
         What describes its data set goes with its manifest, which is the last to go: a killed call
         is made again as long as that is there.
         """
-        (self.root / "lookup.json").unlink(missing_ok=True)
+        self.delete_lookup()
         self.delete_descriptions()
         self.delete_report()
         (self.root / "manifest.json").unlink(missing_ok=True)

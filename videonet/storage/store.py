@@ -13,6 +13,8 @@ is the result of; it is written beside its place and renamed, so it is there who
     STORE/clips/<key>/<xx>/<digest>      these clips, until their shard is written
     STORE/found/<digest>.parquet         what sources said of it
     STORE/search/<digest>.parquet        what a site answered to one query
+    STORE/address/<xx>/<digest>.json     the whole address of a video, if what is published is less
+    STORE/former_keys.json               keys that earlier versions gave to videos
     STORE/withdrawn/<digest>.json        that a video is in no data set any more
     STORE/progress/<run>/<process>.json  how far a run is, process by process
 """
@@ -21,21 +23,25 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from videonet.errors import UsageError
+from videonet.schemas.address import Address
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.progress import ProcessProgress
-from videonet.schemas.record import Record
+from videonet.schemas.record import Record, from_json
 from videonet.schemas.scan import Scan
 from videonet.schemas.withdrawal import Withdrawal
 
 R = TypeVar("R", bound=Record)
+
+_FORMER_KEYS = "former_keys.json"
 
 
 class Store:
@@ -102,43 +108,52 @@ class Store:
 
     def fetch(self, video_key: str) -> Fetch | None:
         """What is here of a video."""
-        return self._record(Fetch, f"fetch/{_place(video_key)}.json")
+        return self._record(Fetch, f"fetch/{self._place(video_key)}.json")
 
     def scan(self, video_key: str, scan_key: str) -> Scan | None:
         """What the classifier and settings of `scan_key` saw in a video."""
-        return self._record(Scan, f"scan/{scan_key}/{_place(video_key)}.json")
+        return self._record(Scan, f"scan/{scan_key}/{self._place(video_key)}.json")
 
     def length(self, video_key: str) -> Length | None:
         """How long a video is."""
-        return self._record(Length, f"length/{_place(video_key)}.json")
+        return self._record(Length, f"length/{self._place(video_key)}.json")
 
     def cut(self, video_key: str, cut_key: str) -> Cut | None:
         """What cutting a video with the settings of `cut_key` brought."""
-        return self._record(Cut, f"cut/{cut_key}/{_place(video_key)}.json")
+        return self._record(Cut, f"cut/{cut_key}/{self._place(video_key)}.json")
 
     def write_fetch(self, fetch: Fetch) -> None:
         """Put the state of a video's bytes."""
-        self.write(f"fetch/{_place(fetch.video_key)}.json", fetch.to_json())
+        self.write(f"fetch/{self._place(fetch.video_key)}.json", fetch.to_json())
 
     def write_scan(self, scan: Scan, scan_key: str) -> None:
         """Put what the classifier and settings of `scan_key` saw."""
-        self.write(f"scan/{scan_key}/{_place(scan.video_key)}.json", scan.to_json())
+        self.write(f"scan/{scan_key}/{self._place(scan.video_key)}.json", scan.to_json())
 
     def write_length(self, length: Length) -> None:
         """Put a measured length."""
-        self.write(f"length/{_place(length.video_key)}.json", length.to_json())
+        self.write(f"length/{self._place(length.video_key)}.json", length.to_json())
 
     def write_cut(self, cut: Cut, cut_key: str) -> None:
         """Put what cutting with the settings of `cut_key` brought."""
-        self.write(f"cut/{cut_key}/{_place(cut.video_key)}.json", cut.to_json())
+        self.write(f"cut/{cut_key}/{self._place(cut.video_key)}.json", cut.to_json())
 
     def write_thumbnail(self, video_key: str, jpeg: bytes) -> None:
         """Put a JPEG with a few of a video's frames side by side."""
-        self.write(f"thumbnail/{_place(video_key)}.jpg", jpeg)
+        self.write(f"thumbnail/{self._place(video_key)}.jpg", jpeg)
 
     def thumbnail(self, video_key: str) -> bytes | None:
         """A JPEG with a few of a video's frames, see `videonet.video.thumbnails`."""
-        return self.read(f"thumbnail/{_place(video_key)}.jpg")
+        return self.read(f"thumbnail/{self._place(video_key)}.jpg")
+
+    def address(self, video_key: str) -> str | None:
+        """The whole address of a video of which people publish less; None: none was given."""
+        record = self._record(Address, _address(video_key))
+        return record.url if record and record.video_key == video_key else None
+
+    def write_address(self, video_key: str, url: str) -> None:
+        """Keep the whole address of a video."""
+        self.write(_address(video_key), Address(video_key=video_key, url=url).to_json())
 
     def write_withdrawal(self, withdrawal: Withdrawal) -> None:
         """Say that no data set may have a video from now on."""
@@ -158,20 +173,55 @@ class Store:
     def forget(self, video_key: str) -> None:
         """Delete all that shows a video: the store's own copy, its thumbnail, clips that wait.
 
-        What was counted and measured stays, so that accounts which speak of it can be made again.
+        Its address goes, too. What was counted and measured stays, so that accounts which speak of
+        it can be made again.
         """
-        fetched = self.fetch(video_key)
-        if fetched is not None and fetched.path is None and fetched.here:
-            self.write_fetch(msgspec.structs.replace(fetched, here=False))
-        self.delete(self.video(video_key))
-        self.delete(self.part(video_key))
-        self.delete(f"thumbnail/{_place(video_key)}.jpg")
-        for folder in self.list("clips"):
-            self.delete(f"{folder}/{_place(video_key)}")
+        for key in {video_key, *self.former_keys(video_key)}:
+            fetched = self.fetch(key)
+            if fetched is not None and fetched.path is None and fetched.here:
+                self.write_fetch(msgspec.structs.replace(fetched, here=False))
+            self.delete(self.video(key))
+            self.delete(self.part(key))
+            self.delete(f"thumbnail/{self._place(key)}.jpg")
+            self.delete(_address(key))
+            for folder in self.list("clips"):
+                self.delete(f"{folder}/{self._place(key)}")
 
     def is_there(self) -> bool:
         """Whether a run has made anything in this folder that only a store has."""
         return any((self.root / kind).is_dir() for kind in ("fetch", "found"))
+
+    # Keys that earlier versions gave to videos.
+
+    def former_keys(self, video_key: str) -> Sequence[str]:
+        """Keys that a video had by earlier rules; what is here of it lies under the first of them.
+
+        That may be its present key.
+        """
+        return self._former_keys.get(video_key, ())
+
+    @property
+    def knows_former_keys(self) -> bool:
+        """Whether what is here was looked through for keys of earlier versions."""
+        return (self.root / _FORMER_KEYS).is_file()
+
+    def write_former_keys(self, by_key: Mapping[str, Sequence[str]]) -> None:
+        """Say which keys videos had by earlier rules, by their present ones."""
+        self.write(_FORMER_KEYS, msgspec.json.encode(by_key, order="deterministic"))
+        self.__dict__.pop("_former_keys", None)
+
+    @cached_property
+    def _former_keys(self) -> Mapping[str, Sequence[str]]:
+        data = self.read(_FORMER_KEYS)
+        if data is None:
+            return {}
+        try:
+            return from_json(data, dict[str, tuple[str, ...]])
+        except msgspec.DecodeError as error:
+            raise UsageError(
+                f"{self.root / _FORMER_KEYS} is damaged; delete it, and the next run writes it "
+                "again."
+            ) from error
 
     # Of runs.
 
@@ -198,15 +248,15 @@ class Store:
 
     def video(self, video_key: str) -> str:
         """Name of the store's own copy of a video."""
-        return f"video/{_place(video_key)}"
+        return f"video/{self._place(video_key)}"
 
     def part(self, video_key: str) -> str:
         """Name of a file as long as the video's, of which some stretches are here."""
-        return f"part/{_place(video_key)}"
+        return f"part/{self._place(video_key)}"
 
     def clips(self, video_key: str, cut_key: str) -> str:
         """Name of the clips of a video, until their shard is written."""
-        return f"clips/{cut_key}/{_place(video_key)}"
+        return f"clips/{cut_key}/{self._place(video_key)}"
 
     def file(self, fetch: Fetch) -> Path:
         """Where the bytes that `fetch` speaks of can be read."""
@@ -220,6 +270,10 @@ class Store:
             for folder in self.list(kind)
             for entry in os.scandir(self.root / folder)
         )
+
+    def _place(self, video_key: str) -> str:
+        """Where what is known of a video lies below the folder of its kind."""
+        return _folded(next(iter(self.former_keys(video_key)), video_key))
 
     def _record(self, kind: type[R], name: str) -> R | None:
         data = self.read(name)
@@ -237,6 +291,10 @@ def digest(video_key: str) -> str:
     return hashlib.sha256(video_key.encode()).hexdigest()
 
 
-def _place(video_key: str) -> str:
+def _folded(video_key: str) -> str:
     name = digest(video_key)
     return f"{name[:2]}/{name}"
+
+
+def _address(video_key: str) -> str:
+    return f"address/{_folded(video_key)}.json"

@@ -209,8 +209,10 @@ def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
 
 def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
     """A clip with what `origin` says of it; its frames stay as they are."""
+    number = clip.example_id.rpartition("#")[2]
     return msgspec.structs.replace(
         clip,
+        example_id=f"{origin.video_key}#{number}",
         clip_data_path=origin.url,
         clip_media_id=origin.video_id,
         clip_label_index=origin.labels,

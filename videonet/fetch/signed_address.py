@@ -22,14 +22,23 @@ _GOOGLE_2 = frozenset({"googleaccessid", "signature", "expires"})
 def unsigned(query: str) -> str:
     """A query, as it is written in an address, without the parameters of a signature.
 
-    What is left keeps its order and spelling. Parameters' names are compared without case.
+    What is left keeps its order and spelling.
     """
     if "=" not in query:
         return query
-    parts = query.split("&")
-    names = [unquote_plus(part.partition("=")[0]).lower() for part in parts]
-    is_signature = _signature(frozenset(names))
-    return "&".join(part for part, name in zip(parts, names, strict=True) if not is_signature(name))
+    signature = signature_in(query)
+    return "&".join(part for part in query.split("&") if name_of(part) not in signature)
+
+
+def signature_in(query: str) -> frozenset[str]:
+    """The names of those parameters of a query that are a signature's, as `name_of` has them."""
+    names = frozenset(map(name_of, query.split("&")))
+    return frozenset(filter(_signature(names), names))
+
+
+def name_of(parameter: str) -> str:
+    """The name of a parameter as it is compared: decoded, and in lower case."""
+    return unquote_plus(parameter.partition("=")[0]).lower()
 
 
 def _signature(names: Set[str]) -> Callable[[str], bool]:
