@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.train_classifier import MODEL
+from videonet.training import config as configuration
 
 DATA_SET = Path(__file__).parents[1] / "fixtures" / "before_rooms" / "finished" / "out"
 
@@ -75,3 +76,15 @@ def test_curate_loads_beam(tmp_path: Path):
     folders = ("--store", tmp_path / "store", "--out", tmp_path / "out")
     packages = loaded("curate", "--targets", "no list", "--source", "store", *folders, code=2)
     assert "apache_beam" in packages
+
+
+def test_wrong_settings_of_a_training_are_refused_without_pytorch(out: Path, tmp_path: Path):
+    given = ("train", "--data", out, "--out", tmp_path / "run", "--config", "vito_tiny", "--set")
+    assert "torch" not in loaded(*given, "train.epoch=3", code=2)
+    assert "torch" not in loaded(*given, "train.epochs=1", code=2)
+    # As a run that has begun leaves them.
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoints" / "step-00000025.pt").touch()
+    begun = configuration.load("vito_tiny", ["train.seed=1"])
+    (tmp_path / "run" / "config.toml").write_text(configuration.to_toml(begun))
+    assert "torch" not in loaded(*given, "train.seed=2", code=2)

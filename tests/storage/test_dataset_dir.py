@@ -17,7 +17,7 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
-from videonet.schemas.run import Lookup, RunState, ShardState
+from videonet.schemas.run import Finished, Lookup, RunState, ShardState
 from videonet.schemas.settings import Keep
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
@@ -219,8 +219,11 @@ def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(outpu
         (output.root / name).parent.mkdir(exist_ok=True)
         (output.root / name).write_text("{}")
     output.write_verdicts(0, 1, [verdict()])
+    output.begin_anew(same_list=True)
+    kept = ["report/index.html", "verdicts/verdicts-00000-of-00001.parquet"]
+    assert files_of(output) == ["lookup.json", *kept]
     output.begin_anew()
-    assert files_of(output) == ["verdicts/verdicts-00000-of-00001.parquet"]
+    assert files_of(output) == kept
     output.begin_anew()
 
 
@@ -321,6 +324,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
         "lookup.json": Lookup,
         "manifest.json": Manifest,
         "_state/run.json": RunState,
+        "_state/finished.json": Finished,
         "_state/shards/00000.json": ShardState,
         "_state/shards/00001.json": ShardState,
     }

@@ -10,10 +10,11 @@ from rich.console import Console
 from videonet.cli.configuration import Configuration, yt_dlp_options
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.options import with_options
-from videonet.cli.outcome import exit_code, show_outcome
+from videonet.cli.outcome import exit_code, show_nothing_to_do, show_outcome
 from videonet.cli.progress_line import progress_line
 from videonet.schemas.option import options_from
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
+from videonet.text import number
 
 
 @with_options(CurateOptions, RunOptions, AccessOptions)
@@ -34,37 +35,56 @@ def curate(
     Example: videonet curate --targets imagenet1k --source catalogue:videos.csv
     --store store --out out
     """
+    # --help needs neither.
+    from videonet.storage.dataset_dir import DatasetDir
+    from videonet.storage.locks import exclusive_lock
+
     console = Console(stderr=True)
-    with ended_by_interrupt(console):
-        # Beam is slow, --help need not be.
+    options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
+    given = options_from(AccessOptions, values)
+    output = DatasetDir(Path(run.out).absolute())
+    with ended_by_interrupt(console), exclusive_lock(Path(run.store), Path(run.out)):
+        # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
+        from videonet.execution.finished import look_before, remember_finished
+        from videonet.fetch.credentials import credentials_from
+
+        credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
+        inputs, before = look_before(options, run, credentials)
+        if before is not None and not beam_options and not before.to_try_again:
+            show_nothing_to_do(Console(), output.root, before.manifest)
+            raise typer.Exit(exit_code(before.manifest, before.lookup, ()))
+
         from videonet.curation.context import open_context
         from videonet.execution.execute import execute, hosts_no_longer_asked
         from videonet.execution.prepare import prepare
-        from videonet.fetch.credentials import credentials_from
         from videonet.pipelines.curate import curate as graph
-        from videonet.storage.dataset_dir import DatasetDir
-        from videonet.storage.locks import exclusive_lock
 
         def say(sentence: str) -> None:
             console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
-        options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
-        given = options_from(AccessOptions, values)
-        credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
-        with exclusive_lock(Path(run.store), Path(run.out)):
-            plan = prepare(options, run, credentials, beam_options or (), say)
-            with (
-                open_context(plan, credentials) as at_work,
-                progress_line(console, at_work.progress),
-            ):
-                manifest = execute(at_work, graph, beam_options or ())
+        same_list = before is not None
+        if before is not None:
+            say(f"{number(before.to_try_again, 'failure')} may pass another time: trying again")
+        was = output.manifest()
+        plan = prepare(options, run, credentials, beam_options or (), say, same_list=same_list)
+        with (
+            open_context(plan, credentials) as at_work,
+            progress_line(console, at_work.progress),
+        ):
+            manifest = execute(at_work, graph, beam_options or ())
+        if manifest is not None:
+            remember_finished(output, inputs, Path(run.store).absolute())
     if manifest is None:
         console.print("The job was handed to its runner.")
         return
     closed = hosts_no_longer_asked(at_work)
-    output = DatasetDir(Path(run.out))
     lookup = output.lookup()
-    show_outcome(Console(), plan, manifest, output.targets(), lookup, closed)
+    earlier = None if before is None else before.manifest
+    show_outcome(Console(), plan, manifest, output.targets(), lookup, closed, earlier)
+    if output.has_report() and manifest != was:
+        say(
+            f"{output.root}/report shows what was: make it again with videonet report {output.root}"
+        )
     raise typer.Exit(exit_code(manifest, lookup, closed))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -34,13 +35,17 @@ def show_outcome(
     targets: Sequence[Target],
     lookup: Lookup | None,
     closed: Sequence[ClosedHost],
+    before: Manifest | None = None,
 ) -> None:
     """Print what was found, kept, rejected and failed, and where it lies.
 
-    `closed` are the hosts that the run has stopped asking.
+    `closed` are the hosts that the run has stopped asking. After a run that only tried again what
+    had failed `before`, print what became of that and no more.
     """
     totals = manifest.totals
-    if totals.titles:
+    if before is not None:
+        _show_tried_again(console, before.totals.verdicts, totals.verdicts)
+    elif totals.titles:
         ids = [target.target_id for target in targets]
         names = dict(zip(ids, map(escape, target_names(targets)), strict=True))
         _show_tables(console, plan, manifest, names, lookup)
@@ -74,6 +79,32 @@ def show_outcome(
             "A site refused some of what was asked; run the same command again in an hour or so.",
             style="red",
         )
+
+
+def show_nothing_to_do(console: Console, out: Path, manifest: Manifest) -> None:
+    """Print that a finished run has nothing to do: nothing that it was given has changed."""
+    totals = manifest.totals
+    console.print(
+        f"{out} is finished, and nothing has changed since: {number(totals.clips, 'clip')} of "
+        f"{number(totals.kept_videos - totals.kept_without_clip, 'video')}.",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def _show_tried_again(console: Console, before: Counts, now: Counts) -> None:
+    """Print what became of the failures that were tried again."""
+    kept, rejected = now.kept - before.kept, sum(now.rejected.values())
+    rejected -= sum(before.rejected.values())
+    failed = sum(now.failed.values())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in now.failed.items())
+    console.print(
+        f"Tried again what had failed: {kept:,} kept and {rejected:,} rejected by now; "
+        f"{number(failed, 'failure')} left" + (f" ({reasons})." if failed else "."),
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _show_tables(

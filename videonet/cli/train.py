@@ -32,15 +32,19 @@ def train(
 
     Example: videonet train --data out --out run --config vito_tiny --set train.seed=1
     """
-    with needed_for("videonet train"):
-        from videonet.training.config import load
-        from videonet.training.train import train as carry_out
+    # PyTorch is slow. Wrong settings are refused without it.
+    from videonet.training.config import check_begun, load
 
     if "://" in data:
         raise UsageError(f"Only folders can be trained on as yet; copy {data} into one.")
+    chosen = load(config, settings or ())
+    check_begun(out, chosen)
+    with needed_for("videonet train"):
+        from videonet.training.train import train as carry_out
+
     console = Console(soft_wrap=True, highlight=False)
     with ended_by_interrupt(console), _lost_worker_named():
-        last = carry_out(load(config, settings or ()), Path(data), out, console)
+        last = carry_out(chosen, Path(data), out, console)
     if os.environ.get("RANK", "0") != "0":
         return
     console.print(f"  checkpoint   {last}", markup=False)

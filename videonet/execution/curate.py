@@ -10,6 +10,7 @@ from videonet.curation.context import open_context
 from videonet.dataset.finished_dataset import FinishedDataset, open_dataset
 from videonet.errors import UsageError
 from videonet.execution.execute import execute
+from videonet.execution.finished import look_before, remember_finished
 from videonet.execution.prepare import prepare
 from videonet.fetch.credentials import credentials_from
 from videonet.fetch.options import options_of
@@ -33,7 +34,8 @@ def curate(
 
     `targets` is "imagenet1k" or a class list, `source` such as "folder:DIR" or "catalogue:FILE".
     Further options are those of `videonet curate` by the names in docs/options.md: numbers are
-    numbers, sizes are bytes, several values are a list. An interrupted run goes on.
+    numbers, sizes are bytes, several values are a list. An interrupted run goes on; one that is
+    finished, and was given the same, only tries again what failed.
 
     Raises UsageError for wrong input. A run in which videos failed is no error: see
     `FinishedDataset.verdicts`.
@@ -56,7 +58,10 @@ def curate(
         raise UsageError(f"An option has a value of another type: {error}.") from error
     credentials = credentials_from(access, options_of(access.yt_dlp_option))
     with exclusive_lock(Path(run.store), Path(run.out)):
-        plan = prepare(data, run, credentials)
-        with open_context(plan, credentials) as context:
-            execute(context, graph)
+        inputs, before = look_before(data, run, credentials)
+        if before is None or before.to_try_again:
+            plan = prepare(data, run, credentials, same_list=before is not None)
+            with open_context(plan, credentials) as context:
+                execute(context, graph)
+            remember_finished(context.output, inputs, context.store.root)
     return open_dataset(run.out)

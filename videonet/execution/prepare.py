@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import shutil
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -13,19 +12,18 @@ from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
 from videonet.execution.older_list import drop_list_with_secrets
+from videonet.execution.resume import data_settings, resume_or_start
 from videonet.execution.runner import is_local
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
 from videonet.fetch.disk_budget import RESERVE
 from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
-from videonet.schemas.run import Plan, RunState, Settings
-from videonet.schemas.settings import DISK_BUDGET, CurateOptions, DataOptions, RunOptions
+from videonet.schemas.run import Plan, Settings
+from videonet.schemas.settings import DISK_BUDGET, CurateOptions, RunOptions
 from videonet.schemas.target import Target
-from videonet.shards.writer import FORMATS
 from videonet.sources.former_keys import find_former_keys
 from videonet.sources.open_source import check_source
-from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
@@ -39,40 +37,39 @@ def prepare(
     credentials: Credentials = NO_CREDENTIALS,
     beam_options: Sequence[str] = (),
     say: Callable[[str], None] = _LOG.info,
+    *,
+    same_list: bool = False,
 ) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
 
-    `say` is called with each sentence that a user should read on how the source is read.
+    `say` is called with each sentence that a user should read on how the source is read. With
+    `same_list`, a run after a finished one takes its candidate list.
     """
     local = is_local(beam_options)
+    data = data_settings(options, credentials.options)
     classifier = shared_classifier(options.classifier, run.device)
     targets = resolve_targets(options.targets, classifier.labels)
-    for name in options.formats:
-        if name not in FORMATS:
-            raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
-    files_root = None if options.files_root is None else Path(options.files_root).absolute()
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
-    for sentence in check_source(options.source, store, files_root):
+    files_root = data["files_root"]
+    for sentence in check_source(options.source, store, files_root and Path(files_root)):
         say(sentence)
-    is_search = searched_site(options.source) is not None
-    resolved = {
-        "formats": tuple(sorted(set(options.formats))),
-        "modifiers": options.modifiers if is_search else (),
-        "search_patience": options.search_patience if is_search else 0,
-    }
     settings = Settings(
-        **shared_fields(options, DataOptions) | resolved,
-        source=_absolute(options.source),
-        files_root=None if files_root is None else str(files_root),
+        **data,
         targets=_digest(targets),
-        video_format=video_format(credentials),
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),
     )
     output = DatasetDir(Path(run.out).absolute())
     _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
-    plan = make_plan(run, settings, store, classifier=str(classifier.path.absolute()), local=local)
+    plan = make_plan(
+        run,
+        settings,
+        store,
+        classifier=str(classifier.path.absolute()),
+        local=local,
+        same_list=same_list,
+    )
     output.write_targets(targets)
     output.write_labels(classifier.labels)
     return plan
@@ -116,16 +113,18 @@ def make_plan(
     *,
     classifier: str = "",
     local: bool = True,
+    same_list: bool = False,
 ) -> Plan:
     """The plan of a run that OUT was taken up for. Raises UsageError, without a trace in OUT.
 
-    `classifier` is the path of its file; "" where nothing is to be classified.
+    `classifier` is the path of its file; "" where nothing is to be classified. `same_list`: see
+    `prepare`.
     """
     # A budget is counted in one process; machines that share a store have none.
     budget = _budget(store, run.disk_budget) if local else None
     output = DatasetDir(Path(run.out).absolute())
     drop_list_with_secrets(output, settings)
-    state = resume_or_start(output, settings)
+    state = resume_or_start(output, settings, same_list=same_list)
     lookup = output.lookup()
     resolved = {"store": str(store.root), "out": str(output.root), "disk_budget": budget}
     return Plan(
@@ -139,16 +138,6 @@ def make_plan(
         # Scans take turns with downloads, unless they need machines that are too dear to wait.
         form="together" if local or run.device == "cpu" else "apart",
     )
-
-
-def video_format(credentials: Credentials) -> str | None:
-    """What the user says of the format to download; None: the smallest that will do."""
-    said = {
-        key: credentials.options[key]
-        for key in ("format", "format_sort")
-        if key in credentials.options
-    }
-    return msgspec.json.encode(said).decode() if said else None
 
 
 def _check_credentials(credentials: Credentials, local: bool) -> None:
@@ -174,65 +163,6 @@ def _require_apart(run: RunOptions, videos: Path | None) -> None:
             )
 
 
-def resume_or_start(output: DatasetDir, settings: Settings) -> RunState:
-    """The state of an interrupted run, or of a new one. Raises UsageError for other settings.
-
-    Settings may still change until there is something that was made with them.
-    """
-    before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
-    new = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
-    if before is None:
-        state = new
-    elif before.settings != settings:
-        if lookup is not None or output.has_finished_shards():
-            raise UsageError(
-                f"{output.root} was made with other settings "
-                f"({_difference(before.settings, settings)}); choose another --out, or delete it."
-            )
-        state = new
-    elif manifest is not None:
-        # The run is finished: this is the next one, which looks again at what may have changed.
-        files = len(manifest.shards)
-        shards = lookup.shards if lookup else files // len(set(settings.formats))
-        if manifest.totals.clips:
-            state = msgspec.structs.replace(new, shards=shards)
-        else:
-            # Such as after a search that was refused: nothing is in the shards yet.
-            output.clear_listing(None)
-            state = new
-    else:
-        state = before
-    if before is not None and lookup is None:
-        output.clear_listing(state.shards or settings.shards)
-    if state is not before:
-        output.write_run_state(state)
-        output.begin_anew()
-    return state
-
-
-def _difference(before: Settings, now: Settings) -> str:
-    """What was asked for otherwise, by the names of the options."""
-    old, new = before.to_row(), now.to_row()
-    changed = [name for name in old if old[name] != new[name]]
-    # It changes with others, whose names say more.
-    if len(changed) > 1 and "scan_key" in changed:
-        changed.remove("scan_key")
-    shown = []
-    for name in changed:
-        if name in ("targets", "lock"):
-            shown.append("another class list" if name == "targets" else "another lock file")
-            continue
-        values = [
-            f"{each['name']} ({each['sha256'][:12]}...)" if name == "classifier" else each
-            for each in (old[name], new[name])
-        ]
-        if name == "scan_key":
-            shown.append("its frames were scanned by another version, or another classifier card")
-            continue
-        shown.append(f"{name} was {values[0]}, is {values[1]}")
-    return ", ".join(shown)
-
-
 def _budget(store: Store, asked: int | None) -> int:
     """Bytes of downloaded videos that the store may hold. Raises UsageError for too little disk."""
     used = store.video_bytes()
@@ -254,8 +184,3 @@ def _budget(store: Store, asked: int | None) -> int:
 
 def _digest(targets: Sequence[Target]) -> str:
     return hashlib.sha256(msgspec.json.encode(targets)).hexdigest()
-
-
-def _absolute(source: str) -> str:
-    kind, _, place = source.partition(":")
-    return f"{kind}:{Path(place).absolute()}" if kind in {"catalogue", "folder"} else source

@@ -14,7 +14,8 @@ import msgspec
 from videonet.curation.addresses import without_secrets
 from videonet.dataset.lock_file import Lock, unusable_settings
 from videonet.errors import UsageError
-from videonet.execution.prepare import make_plan, prepared_store, video_format
+from videonet.execution.prepare import make_plan, prepared_store
+from videonet.execution.resume import video_format
 from videonet.execution.whole_addresses import take_whole_addresses
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.options import options_of
@@ -71,7 +72,7 @@ def _settings(lock: Lock, credentials: Credentials) -> tuple[Settings, Credentia
         _check(header.settings)
     except (msgspec.MsgspecError, UsageError) as error:
         raise unusable_settings(lock.file, error) from error
-    resolved = {"lock": lock.sha256, "video_format": video_format(credentials)}
+    resolved = {"lock": lock.sha256, "video_format": video_format(credentials.options)}
     settings = Settings(
         **shared_fields(header.settings, Settings) | resolved,
         files_root=None,

@@ -66,6 +66,15 @@ class Invocation(Record, frozen=True, kw_only=True):
     command: tuple[str, ...]
 
 
+class Finished(Record, frozen=True, kw_only=True):
+    """OUT/_state/finished.json: what the last finished run had been given, and what it came to."""
+
+    # by name, in words that change whenever it may lead to another data set
+    given: dict[str, str]
+    # hex, of manifest.json
+    manifest_sha256: str
+
+
 class Lookup(Record, frozen=True, kw_only=True):
     """OUT/lookup.json: what looking for titles brought. Written last, so the list is complete."""
 

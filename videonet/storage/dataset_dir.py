@@ -33,7 +33,7 @@ from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
 from videonet.schemas.record import Record, from_json
-from videonet.schemas.run import Invocation, Lookup, Plan, RunState, ShardState
+from videonet.schemas.run import Finished, Invocation, Lookup, Plan, RunState, ShardState
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -110,6 +110,14 @@ class DatasetDir:
         """Keep the run's targets."""
         self._write("targets.json", _readable(targets))
 
+    def finished(self) -> Finished | None:
+        """What the last run that was finished here had been given; None: not known."""
+        return self._read("_state/finished.json", Finished)
+
+    def write_finished(self, finished: Finished) -> None:
+        """Keep what the run that is now finished had been given."""
+        self._write("_state/finished.json", finished.to_json())
+
     def labels(self) -> tuple[Label, ...]:
         """What the classifier's outputs stand for. Raises UsageError."""
         return self._required("labels.json", tuple[Label, ...])
@@ -180,6 +188,17 @@ class DatasetDir:
         """Whether all these files are there, with their sizes."""
         return all(map(self._is_there, files))
 
+    def is_whole(self, manifest: Manifest, shards: int) -> bool:
+        """Whether all that a finished run writes is there, shards with their sizes."""
+        tables = [
+            self._table(kind, index, shards)
+            for kind in ("candidates", "verdicts")
+            for index in range(shards)
+        ]
+        names = ("targets.json", "labels.json", "lookup.json", "README.md", LOCK_FILE)
+        others = [*tables, *(self.root / name for name in names)]
+        return self.are_there(manifest.shards) and all(map(Path.is_file, others))
+
     def has_any(self, files: Iterable[Shard]) -> bool:
         """Whether at least one of these files, which hold the same clips, is there."""
         return any(map(self._is_there, files))
@@ -210,21 +229,26 @@ class DatasetDir:
         (self.root / "_state/complaint.txt").unlink()
         return text
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, *, same_list: bool = False) -> None:
         """Forget that a run was finished; what it made stays and is taken up again.
 
-        What describes its data set goes with its manifest, which is the last to go: a killed call
-        is made again as long as that is there.
+        With `same_list`, the candidate list counts as complete. What describes the data set goes
+        with its manifest, which is the last to go: a killed call is made again as long as that is
+        there. A page that somebody asked for stays: it shows what the data set was.
         """
-        self.delete_lookup()
+        if not same_list:
+            self.delete_lookup()
         self.delete_descriptions()
-        self.delete_report()
         (self.root / "manifest.json").unlink(missing_ok=True)
 
     def delete_descriptions(self) -> None:
         """Delete the lock file and the data card, which name videos as the manifest counts them."""
         for name in (LOCK_FILE, "README.md"):
             (self.root / name).unlink(missing_ok=True)
+
+    def has_report(self) -> bool:
+        """Whether there is a page to look at."""
+        return (self.root / "report").is_dir()
 
     def delete_report(self) -> bool:
         """Delete the page to look at; whether there was one."""

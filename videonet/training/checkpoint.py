@@ -17,6 +17,7 @@ from torch import nn
 import videonet
 from videonet.errors import UsageError
 from videonet.files import drafted
+from videonet.training.config import check_settings_stay
 
 _NAME = re.compile(r"step-(\d{8})\.pt")
 
@@ -107,10 +108,6 @@ def _first_sentence(error: Exception) -> str:
     return re.split(r"[.\n]", str(error), maxsplit=1)[0] or type(error).__name__
 
 
-# What may differ between a run and the run that goes on from it: it changes no batch.
-CHANGEABLE = ("log.", "data.workers", "train.device", "train.compile", "train.channels_last")
-
-
 def check_goes_on(
     found: Mapping[str, Any], run: Path, config: Mapping[str, Any], manifest_sha256: str
 ) -> None:
@@ -120,28 +117,13 @@ def check_goes_on(
             f"{run} was begun on a data set with another manifest ({found['manifest_sha256'][:12]}"
             f"..., this one is {manifest_sha256[:12]}...); give that --data, or another --out."
         )
-    before, now = _flat(found["config"]), _flat(config)
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name) and not name.startswith(CHANGEABLE):
-            raise UsageError(
-                f"{run} was begun with {name} = {before.get(name)} and cannot go on with "
-                f"{now.get(name)}; give the settings that are in {run / 'config.toml'}, or another "
-                f"--out."
-            )
+    check_settings_stay(run, found["config"], config)
 
 
 def versions() -> dict[str, str]:
     """What the losses of a run depend on, by name."""
     packages = ("numpy", "pyarrow", "simplejpeg", "timm", "torch", "torchvision")
     return {name: version(name) for name in packages} | {"videonet": videonet.__version__}
-
-
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"{table}.{name}": list(value) if isinstance(value, tuple) else value
-        for table, settings in config.items()
-        for name, value in settings.items()
-    }
 
 
 def _steps(run: Path) -> list[int]:

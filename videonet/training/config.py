@@ -214,6 +214,44 @@ def as_dict(config: Config) -> dict[str, dict[str, Any]]:
     return tables
 
 
+# What may differ between a run and the run that goes on from it: it changes no batch.
+CHANGEABLE = ("log.", "data.workers", "train.device", "train.compile", "train.channels_last")
+
+
+def check_begun(run: Path, config: Config) -> None:
+    """Raise UsageError if RUN was begun with other settings, as far as its config.toml tells.
+
+    This is said before PyTorch is imported; what the checkpoint tells is checked with it.
+    """
+    if not any((run / "checkpoints").glob("step-*.pt")):
+        return
+    try:
+        begun = load(str(run / "config.toml"))
+    except UsageError:
+        return
+    check_settings_stay(run, as_dict(begun), as_dict(config))
+
+
+def check_settings_stay(run: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise UsageError if a run that was begun `before` cannot go on with the settings of `now`."""
+    old, new = _by_full_name(before), _by_full_name(now)
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name) and not name.startswith(CHANGEABLE):
+            raise UsageError(
+                f"{run} was begun with {name} = {old.get(name)} and cannot go on with "
+                f"{new.get(name)}; give the settings that are in {run / 'config.toml'}, or another "
+                f"--out."
+            )
+
+
+def _by_full_name(tables: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{table}.{name}": list(value) if isinstance(value, tuple) else value
+        for table, settings in tables.items()
+        for name, value in settings.items()
+    }
+
+
 def from_dict(tables: Mapping[str, Any]) -> Config:
     """The configuration that `as_dict` gave. Raises UsageError as `load` does."""
     return _config(_flat(tables, "The stored configuration"))

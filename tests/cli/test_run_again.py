@@ -1,0 +1,158 @@
+"""`videonet curate` again, where it is finished: what it does, says and leaves alone."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.drawing import draw_video
+from tests.cli.test_start_up import loaded
+from tests.curated import CLASSES, arguments, videonet
+from tests.fetch.odd_server import odd_server
+from tests.once import made_once
+
+
+def _made(folder: Path) -> None:
+    (folder / "videos").mkdir()
+    (folder / "classes.txt").write_text(CLASSES)
+    draw_video(folder / "videos" / "a balloon.mp4", "balloon", 12, size=(160, 120), seed="1")
+    assert videonet(*arguments(folder)).code == 0
+    assert videonet("report", folder / "out").code == 0
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Path]:
+    """A folder with a finished run, and its report, as it was made there."""
+    made = made_once(tmp_path_factory.getbasetemp(), "again", _made)
+    saved = shutil.copytree(made, tmp_path / "saved")
+    # Put back afterwards as it was: what a run was given has absolute paths and times.
+    yield made
+    shutil.rmtree(made)
+    shutil.copytree(saved, made)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file() and file.name != ".lock")
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def test_a_finished_run_ends_with_one_line_and_changes_nothing(folder: Path):
+    before = contents(folder)
+    assert "report/index.html" in contents(folder / "out")
+    ended = videonet(*arguments(folder))
+    assert (ended.code, ended.stderr) == (0, "")
+    (line,) = ended.stdout.splitlines()
+    assert line.endswith("out is finished, and nothing has changed since: 1 clip of 1 video.")
+    assert contents(folder) == before
+
+
+def test_a_finished_run_imports_neither_beam_nor_the_classifier(folder: Path):
+    assert not {"apache_beam", "onnxruntime", "torch"} & loaded(*arguments(folder))
+
+
+def test_other_settings_are_refused_before_beam_is_imported(folder: Path):
+    given = (*arguments(folder), "--frames", "50")
+    assert "frames was 100, is 50" in videonet(*given).stderr
+    assert not {"apache_beam", "onnxruntime", "torch"} & loaded(*given, code=2)
+
+
+def add_video(folder: Path) -> None:
+    shutil.copyfile(folder / "videos" / "a balloon.mp4", folder / "videos" / "yacht.mp4")
+
+
+def touch_video(folder: Path) -> None:
+    os.utime(folder / "videos" / "a balloon.mp4", ns=(1, 1))
+
+
+def delete_video(folder: Path) -> None:
+    add_video(folder)
+    assert videonet(*arguments(folder)).code == 0
+    (folder / "videos" / "yacht.mp4").unlink()
+
+
+def delete_shard(folder: Path) -> None:
+    (file,) = (folder / "out" / "clips" / "parquet").iterdir()
+    file.unlink()
+
+
+def cut_shard(folder: Path) -> None:
+    (file,) = (folder / "out" / "clips" / "tfrecord").iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+def delete_verdicts(folder: Path) -> None:
+    shutil.rmtree(folder / "out" / "verdicts")
+
+
+def delete_card(folder: Path) -> None:
+    (folder / "out" / "README.md").unlink()
+
+
+def forget_what_was_given(folder: Path) -> None:
+    (folder / "out" / "_state" / "finished.json").unlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(add_video, touch_video, delete_video, delete_shard, cut_shard),
+        *(delete_verdicts, delete_card, forget_what_was_given),
+    ],
+)
+def test_where_anything_may_differ_the_run_is_made_again(
+    folder: Path, change: Callable[[Path], None]
+):
+    change(folder)
+    ended = videonet(*arguments(folder))
+    assert ended.code == 0
+    assert "Candidates by class" in ended.stdout
+    assert videonet("verify", folder / "out").code == 0
+    # And then it is finished.
+    assert len(videonet(*arguments(folder)).stdout.splitlines()) == 1
+
+
+def test_another_class_list_is_refused(folder: Path):
+    (folder / "classes.txt").write_text(CLASSES + "lighthouse\n")
+    assert "another class list" in videonet(*arguments(folder)).stderr
+
+
+def test_a_page_that_was_asked_for_stays_and_is_said_to_be_older(folder: Path):
+    page = (folder / "out" / "report" / "index.html").read_bytes()
+    touch_video(folder)
+    assert "report shows what was" not in videonet(*arguments(folder)).stderr
+    add_video(folder)
+    assert "report shows what was" in videonet(*arguments(folder)).stderr
+    assert (folder / "out" / "report" / "index.html").read_bytes() == page
+
+
+def test_only_what_failed_is_tried_again_and_said(tmp_path: Path):
+    (tmp_path / "classes.txt").write_text(CLASSES)
+    draw_video(tmp_path / "video.mp4", "balloon", 12, size=(160, 120), seed="1")
+    video = (tmp_path / "video.mp4").read_bytes()
+    asked: list[str] = []
+    there = False
+
+    def answer(path: str) -> tuple[int, dict[str, str], bytes]:
+        asked.append(path[:6])
+        if path == "/1.mp4" or there:
+            return 200, {"Content-Type": "video/mp4"}, video
+        return 302, {"Location": f"{path}a"}, b""
+
+    with odd_server(answer) as address:
+        rows = [f"{number},{address}/{number}.mp4,A balloon\n" for number in (1, 2)]
+        (tmp_path / "videos.csv").write_text("id,url,title\n" + "".join(rows))
+        given = arguments(tmp_path)
+        given[given.index("--source") + 1] = f"catalogue:{tmp_path / 'videos.csv'}"
+        assert "1 refused" in videonet(*given).stdout
+        asked.clear()
+        again = videonet(*given)
+        assert "1 failure may pass another time: trying again" in again.stderr
+        assert "0 kept and 0 rejected by now; 1 failure left (1 refused)" in again.stdout
+        assert "Candidates by class" not in again.stdout
+        assert set(asked) == {"/2.mp4"}
+        there = True
+        last = videonet(*given).stdout
+        assert "Tried again what had failed: 1 kept and 0 rejected by now; 0 failures left." in last
+        assert len(videonet(*given).stdout.splitlines()) == 1

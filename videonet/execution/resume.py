@@ -1,0 +1,126 @@
+"""Whether a run may be taken up in OUT: with its settings, from where another one ended.
+
+It needs nothing that is slow to import, so that wrong settings are refused at once.
+"""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from videonet.errors import UsageError
+from videonet.schemas.record import shared_fields
+from videonet.schemas.run import RunState, Settings
+from videonet.schemas.settings import CurateOptions, DataOptions
+from videonet.shards.writer import FORMATS
+from videonet.sources.source_spec import searched_site
+from videonet.storage.dataset_dir import DatasetDir
+
+
+def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a data set that need neither a classifier nor a class list.
+
+    `yt_dlp` are the user's options for it. Raises UsageError.
+    """
+    for name in options.formats:
+        if name not in FORMATS:
+            raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
+    is_search = searched_site(options.source) is not None
+    root = options.files_root
+    return shared_fields(options, DataOptions) | {
+        "formats": tuple(sorted(set(options.formats))),
+        "modifiers": options.modifiers if is_search else (),
+        "search_patience": options.search_patience if is_search else 0,
+        "source": _absolute(options.source),
+        "files_root": None if root is None else str(Path(root).absolute()),
+        "video_format": video_format(yt_dlp),
+    }
+
+
+def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:
+    """Raise UsageError if something was made in OUT with other settings than these.
+
+    `data` is of `data_settings`. What else there is to compare, `resume_or_start` compares.
+    """
+    state = output.run_state()
+    if state is not None:
+        _must_be(output, state.settings, msgspec.structs.replace(state.settings, **data))
+
+
+def video_format(yt_dlp: Mapping[str, Any]) -> str | None:
+    """What the user says of the format to download; None: the smallest that will do."""
+    said = {key: yt_dlp[key] for key in ("format", "format_sort") if key in yt_dlp}
+    return msgspec.json.encode(said).decode() if said else None
+
+
+def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool = False) -> RunState:
+    """The state of an interrupted run, or of a new one. Raises UsageError for other settings.
+
+    Settings may still change until there is something that was made with them. With `same_list`,
+    the run after a finished one looks for no titles again, and takes its candidate list.
+    """
+    before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
+    new = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
+    if before is None:
+        state = new
+    elif before.settings != settings:
+        _must_be(output, before.settings, settings)
+        state = new
+    elif manifest is not None:
+        # The run is finished: this is the next one, which looks again at what may have changed.
+        files = len(manifest.shards)
+        shards = lookup.shards if lookup else files // len(set(settings.formats))
+        if manifest.totals.clips:
+            state = msgspec.structs.replace(new, shards=shards)
+        else:
+            # Such as after a search that was refused: nothing is in the shards yet.
+            output.clear_listing(None)
+            state = new
+    else:
+        state = before
+    if before is not None and lookup is None:
+        output.clear_listing(state.shards or settings.shards)
+    if state is not before:
+        output.write_run_state(state)
+        output.begin_anew(same_list=same_list and lookup is not None)
+    return state
+
+
+def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
+    """Raise UsageError if the settings differ, and something was made in OUT with the others."""
+    made = output.lookup() is not None or output.has_finished_shards()
+    if made and before != now:
+        raise UsageError(
+            f"{output.root} was made with other settings ({_difference(before, now)}); "
+            "choose another --out, or delete it."
+        )
+
+
+def _difference(before: Settings, now: Settings) -> str:
+    """What was asked for otherwise, by the names of the options."""
+    old, new = before.to_row(), now.to_row()
+    changed = [name for name in old if old[name] != new[name]]
+    # It changes with others, whose names say more.
+    if len(changed) > 1 and "scan_key" in changed:
+        changed.remove("scan_key")
+    shown = []
+    for name in changed:
+        if name in ("targets", "lock"):
+            shown.append("another class list" if name == "targets" else "another lock file")
+            continue
+        values = [
+            f"{each['name']} ({each['sha256'][:12]}...)" if name == "classifier" else each
+            for each in (old[name], new[name])
+        ]
+        if name == "scan_key":
+            shown.append("its frames were scanned by another version, or another classifier card")
+            continue
+        shown.append(f"{name} was {values[0]}, is {values[1]}")
+    return ", ".join(shown)
+
+
+def _absolute(source: str) -> str:
+    kind, _, place = source.partition(":")
+    return f"{kind}:{Path(place).absolute()}" if kind in {"catalogue", "folder"} else source
