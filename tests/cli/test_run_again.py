@@ -156,3 +156,18 @@ def test_only_what_failed_is_tried_again_and_said(tmp_path: Path):
         last = videonet(*given).stdout
         assert "Tried again what had failed: 1 kept and 0 rejected by now; 0 failures left." in last
         assert len(videonet(*given).stdout.splitlines()) == 1
+
+
+def test_a_finished_rebuild_says_what_it_said_without_beam(folder: Path, tmp_path: Path):
+    lock = shutil.copyfile(folder / "out" / "videos.lock.parquet", tmp_path / "lock.parquet")
+    given = ("rebuild", lock, "--store", tmp_path / "store", "--out", tmp_path / "out")
+    given = (*given, "--files-root", folder / "videos")
+    first = videonet(*given)
+    assert "1 of 1 videos are here again" in first.stdout
+    again = videonet(*given)
+    assert (again.code, again.stdout) == (first.code, first.stdout)
+    assert again.stderr == "Nothing has changed since it was made.\n"
+    assert not {"apache_beam", "onnxruntime", "torch"} & loaded(*given)
+    delete_shard(tmp_path)
+    assert "Nothing has changed" not in videonet(*given).stderr
+    assert (tmp_path / "out" / "clips" / "parquet").exists()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +13,17 @@ from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code
 from videonet.cli.progress_line import progress_line
+from videonet.schemas.manifest import Manifest
 from videonet.schemas.option import options_from
 from videonet.schemas.reason import Reason
 from videonet.schemas.settings import AccessOptions, RebuildOptions, RunOptions
 
 if TYPE_CHECKING:
+    # slow, and not needed for --help
+    from videonet.dataset.lock_file import Lock
     from videonet.dataset.rebuild_diff import Missing, Rebuilt
-    from videonet.fetch.rate_limit import ClosedHost  # slow, and not needed for --help
+    from videonet.fetch.credentials import Credentials
+    from videonet.fetch.rate_limit import ClosedHost
 
 # Some videos are gone, have other bytes or other clips, or the shards differ for no known reason.
 INCOMPLETE = 1
@@ -43,47 +47,67 @@ def rebuild(
     Example: videonet rebuild videos.lock.parquet --store store --out out
     """
     console = Console(stderr=True)
+    options, run = options_from(RebuildOptions, values), options_from(RunOptions, values)
+    given = options_from(AccessOptions, values)
     with ended_by_interrupt(console):
-        # Beam is slow, --help need not be.
-        from videonet.curation.context import open_context
+        # --help needs none of these.
         from videonet.dataset.lock_file import read_lock
-        from videonet.dataset.rebuild_diff import compared, other_versions
-        from videonet.execution.execute import execute, hosts_no_longer_asked
-        from videonet.execution.rebuild import prepare_rebuild
+        from videonet.dataset.rebuild_diff import compared
+        from videonet.execution.finished import look_before_rebuild
         from videonet.fetch.credentials import credentials_from
         from videonet.fetch.options import options_of
-        from videonet.pipelines.curate import curate as graph
         from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.locks import exclusive_lock
 
-        options, run = options_from(RebuildOptions, values), options_from(RunOptions, values)
-        given = options_from(AccessOptions, values)
         credentials = credentials_from(
             given, options_of(given.yt_dlp_option, from_command_line=True)
         )
         opened = read_lock(lock)
+        output = DatasetDir(Path(run.out))
         with exclusive_lock(Path(run.store), Path(run.out)):
-            plan, credentials = prepare_rebuild(opened, options, run, credentials)
-            others = other_versions(opened)
-            if others:
-                console.print(
-                    f"The lock file was written with other versions; here is {', '.join(others)}. "
-                    "The bytes of clips may differ.",
-                    soft_wrap=True,
-                    markup=False,
-                )
-            with (
-                open_context(plan, credentials) as context,
-                progress_line(console, context.progress),
-            ):
-                manifest = execute(context, graph)
-    assert manifest is not None, "the run was one of this process"
-    closed = hosts_no_longer_asked(context)
-    output = DatasetDir(Path(run.out))
+            inputs, before = look_before_rebuild(lock, options, run, credentials)
+            if before is None or before.to_try_again:
+                manifest, closed = _made(console, opened, options, run, credentials, inputs)
+            else:
+                console.print("Nothing has changed since it was made.")
+                manifest, closed = before.manifest, []
     rebuilt = compared(opened, output, manifest)
     show(Console(soft_wrap=True, highlight=False), output.root, rebuilt, closed)
     code = exit_code(manifest, output.lookup(), closed)
     raise typer.Exit(code or (0 if rebuilt.is_complete else INCOMPLETE))
+
+
+def _made(
+    console: Console,
+    lock: Lock,
+    options: RebuildOptions,
+    run: RunOptions,
+    credentials: Credentials,
+    inputs: Mapping[str, str],
+) -> tuple[Manifest, Sequence[ClosedHost]]:
+    """Make the data set; its manifest, and the hosts that were no longer asked."""
+    # Beam is slow. What is finished needs none.
+    from videonet.curation.context import open_context
+    from videonet.dataset.rebuild_diff import other_versions
+    from videonet.execution.execute import execute, hosts_no_longer_asked
+    from videonet.execution.finished import remember_finished
+    from videonet.execution.rebuild import prepare_rebuild
+    from videonet.pipelines.curate import curate as graph
+
+    plan, credentials = prepare_rebuild(lock, options, run, credentials)
+    others = other_versions(lock)
+    if others:
+        console.print(
+            f"The lock file was written with other versions; here is {', '.join(others)}. "
+            "The bytes of clips may differ.",
+            soft_wrap=True,
+            markup=False,
+        )
+    with open_context(plan, credentials) as context, progress_line(console, context.progress):
+        manifest = execute(context, graph)
+    assert manifest is not None, "the run was one of this process"
+    remember_finished(context.output, inputs, context.store.root)
+    return manifest, hosts_no_longer_asked(context)
 
 
 def show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[ClosedHost]) -> None:

@@ -18,7 +18,7 @@ from videonet.fetch.credentials import Credentials
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import Finished, Lookup
-from videonet.schemas.settings import CurateOptions, RunOptions
+from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.versions import decoder_version
@@ -49,18 +49,25 @@ def look_before(
     return given, None if run.refresh_search else _finished_before(output, given)
 
 
+def look_before_rebuild(
+    lock: Path, options: RebuildOptions, run: RunOptions, credentials: Credentials
+) -> tuple[dict[str, str], Before | None]:
+    """The same of a rebuild from a lock file. What a lock file asks for is compared with it."""
+    output = DatasetDir(Path(run.out).absolute())
+    source = options.source
+    catalogue = None if source is None else Path(source.partition(":")[2])
+    files = {"lock": lock, "source": catalogue, "files_root": _path(options.files_root)}
+    given = _given(options, run, credentials, files)
+    return given, _finished_before(output, given)
+
+
 def remember_finished(output: DatasetDir, given: Mapping[str, str], store: Path) -> None:
     """Write down what the run was given that is now finished, from what `look_before` said."""
-    found = {"found": _state_of(store / _FOUND)} if given["found"] else {}
+    found = {"found": _state_of(store / _FOUND)} if given.get("found") else {}
     output.write_finished(Finished(given={**given, **found}, manifest_sha256=_sha256(output)))
 
 
 def _given_to(options: CurateOptions, run: RunOptions, credentials: Credentials) -> dict[str, str]:
-    """What may lead to another data set, by name: two runs with equal values come to the same.
-
-    Files and folders stand for their contents by sizes and times.
-    """
-    store, out = Path(run.store).absolute(), Path(run.out).absolute()
     kind, _, place = options.source.partition(":")
     model = Path(options.classifier)
     files = {
@@ -68,11 +75,24 @@ def _given_to(options: CurateOptions, run: RunOptions, credentials: Credentials)
         "classifier": model,
         "card": model.parent / f"{model.stem}.json",
         "source": Path(place) if kind in ("catalogue", "folder") else None,
-        "files_root": None if options.files_root is None else Path(options.files_root),
-        "withdrawn": out / "withdrawn.json",
+        "files_root": _path(options.files_root),
         # It grows by the run itself: see `remember_finished`.
-        "found": store / _FOUND if options.source == "store" else None,
+        "found": Path(run.store) / _FOUND if options.source == "store" else None,
     }
+    return _given(options, run, credentials, files)
+
+
+def _given(
+    options: CurateOptions | RebuildOptions,
+    run: RunOptions,
+    credentials: Credentials,
+    files: Mapping[str, Path | None],
+) -> dict[str, str]:
+    """What may lead to another data set, by name: two runs with equal values come to the same.
+
+    Files and folders stand for their contents by sizes and times.
+    """
+    store, withdrawn = Path(run.store).absolute(), Path(run.out) / "withdrawn.json"
     return {
         "videonet": videonet.__version__,
         "decoder": decoder_version(),
@@ -80,8 +100,13 @@ def _given_to(options: CurateOptions, run: RunOptions, credentials: Credentials)
         "format": video_format(credentials.options) or "",
         "keep": run.keep,
         "store": str(store),
+        "withdrawn": _state_of(withdrawn),
         "withdrawn from the store": _digest(each.video_key for each in Store(store).withdrawals()),
     } | {name: "" if path is None else _state_of(path) for name, path in files.items()}
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _finished_before(output: DatasetDir, given: Mapping[str, str]) -> Before | None:
