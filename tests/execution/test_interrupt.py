@@ -1,5 +1,6 @@
 """Ctrl-C: a run ends at once and in one sentence, and the same command goes on."""
 
+import re
 import signal
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from rich.console import Console
 from demo.behaviours import Behaviour, Hang, Hold, Status
 from demo.drawing import draw_video
 from demo.server import VideoServer
-from tests.curated import VIDEONET, arguments
+from tests.curated import VIDEONET, arguments, videonet
 from tests.curating import outcomes_of
 from tests.fetch.visiting import quick_web
 from tests.patience import PATIENCE, wait_for
@@ -72,6 +73,12 @@ def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:
         wait_for(seen)
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        said = iter(process.stderr.readline, "")
+        answer = next(line for line in said if line.startswith("stopping"))
+        assert re.fullmatch("stopping: ([0-9]+ downloads? ends?, )?nothing is lost\n", answer)
+        # It answers before it has ended what it is at.
+        assert time.monotonic() - begin < SOON
         stdout, stderr = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
@@ -91,6 +98,7 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
         assert seconds < SOON
         records = list((asked / "store").glob("fetch/*/*.json"))
         assert len(records) <= 2, "what was interrupted is no failure"
+        assert "It was stopped" in videonet("status", asked / "out").stdout
         server.behaviours.clear()
         ended = subprocess.run(typed, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

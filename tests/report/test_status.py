@@ -26,10 +26,11 @@ from demo.server import VideoServer
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.curating import curate
 from tests.patience import PATIENCE, wait_for
+from videonet.curation.progress import namespace_here
 from videonet.curation.run_progress import Phase, costs_of, processes_of
-from videonet.report.status import MISSED, SILENCE, Status, status_of
+from videonet.report.status import MISSED, SILENCE, End, HostOfLate, Status, status_of
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
 from videonet.schemas.run import Lookup
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -165,7 +166,7 @@ def test_the_command_says_so(story: Story):
     assert "1 process at work" in said
     for cells in ("2 │ kept", "1 │ rejected │ no_top1_match", "1 │ failed │ unavailable"):
         assert cells in said
-    assert "download │ 4" in said
+    assert re.search(r"download 4 items in [0-9.]+ \w+, [0-9.]+ s each, ", said)
 
 
 def test_a_killed_run_is_missed_after_a_while(story: Story):
@@ -379,6 +380,49 @@ def test_a_process_of_this_machine_that_is_not_there_is_missed_sooner(unfinished
     assert seen_in(unfinished).phase is Phase.VIDEOS
 
 
+def test_a_process_that_ended_its_work_was_stopped_and_not_killed(unfinished: DatasetDir):
+    says(unfinished, "elsewhere-1", 1, kept=3, ended=True)
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.end, seen.processes) == (Phase.INTERRUPTED, End.STOPPED, 0)
+    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    assert re.search(
+        "\nIt was stopped .* ago, and nothing is lost; the same command goes on.", said
+    )
+
+
+def test_a_process_that_is_not_here_any_more_was_killed_and_that_is_known_at_once(
+    unfinished: DatasetDir,
+):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    name = f"{platform.node()}-{gone.pid}"
+    says(unfinished, name, 0, namespace=namespace_here())
+    seen = seen_in(unfinished)
+    assert (seen.phase, seen.end) == (Phase.INTERRUPTED, End.KILLED)
+    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    assert "\nIt was killed, " in said
+    # The number of a process of another container says nothing.
+    says(unfinished, name, 0, namespace="another")
+    assert seen_in(unfinished).phase is Phase.VIDEOS
+
+
+def test_a_run_of_whose_processes_one_lives_is_not_over(unfinished: DatasetDir):
+    says(unfinished, "a-1", 1, kept=1, ended=True)
+    says(unfinished, "b-1", 1, kept=1)
+    assert (seen_in(unfinished).phase, seen_in(unfinished).end) == (Phase.VIDEOS, None)
+
+
+def test_how_each_host_answered_in_the_last_hour_is_summed(unfinished: DatasetDir):
+    now = int(NOW.timestamp())
+    lately = HostCount(begun=now - 300, fetched=3, failed=0)
+    before = HostCount(begun=now - 3000, fetched=0, failed=1)
+    long_ago = HostCount(begun=now - 4000, fetched=50, failed=50)
+    says(unfinished, "a-1", 1, hosts={"a.org": (long_ago, before, lately), "b.org": (long_ago,)})
+    says(unfinished, "b-1", 1, hosts={"a.org": (before,)})
+    hosts = seen_in(unfinished).hosts
+    assert hosts == {"a.org": HostOfLate(fetched=3, failed=2, success=0.6)}
+
+
 def test_a_run_of_which_nobody_has_heard_has_not_begun(unfinished: DatasetDir):
     seen = seen_in(unfinished)
     assert (seen.phase, seen.processes, seen.silent) == (Phase.NOT_BEGUN, 0, None)
@@ -460,4 +504,5 @@ def test_a_program_reads_it_as_json(curated: Curated):
     said = json.loads(ended.stdout)
     assert (said["phase"], said["pairs"], said["kept"]) == ("finished", 5, 4)
     assert said["stages"]["scan"]["items"] == 4
+    assert (said["end"], said["hosts"]) == (None, {})
     assert "one of them" in sentence(videonet("status", curated.out, "--json", "--watch"))

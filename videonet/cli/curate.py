@@ -43,7 +43,8 @@ def curate(
     options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
     given = options_from(AccessOptions, values)
     output = DatasetDir(Path(run.out).absolute())
-    with ended_by_interrupt(console), exclusive_lock(Path(run.store), Path(run.out)):
+    locked = exclusive_lock(Path(run.store), Path(run.out))
+    with ended_by_interrupt(console) as stopping, locked:
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
         from videonet.execution.finished import look_before, remember_finished
         from videonet.fetch.credentials import credentials_from
@@ -71,6 +72,7 @@ def curate(
             open_context(plan, credentials) as at_work,
             progress_line(console, at_work.progress),
         ):
+            stopping.counts = at_work.progress
             manifest = execute(at_work, graph, beam_options or ())
         if manifest is not None:
             remember_finished(output, inputs, Path(run.store).absolute())

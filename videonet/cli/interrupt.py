@@ -1,27 +1,60 @@
 """Ctrl-C: the program ends at once, in one sentence; the same command goes on."""
 
+from __future__ import annotations
+
 import logging
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+
+from videonet.text import number
+
+if TYPE_CHECKING:
+    from videonet.curation.progress import Progress  # slow, and not needed for --help
 
 INTERRUPTED = 130
 
 _GRACE = 1.5  # seconds
 
 
+class Stopping:
+    """What is said and done when a program is interrupted: of a run, once there is one."""
+
+    def __init__(self) -> None:
+        # what the run counts; None: there is no run, or none yet
+        self.counts: Progress | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What is said at once."""
+        if self.counts is None:
+            return "stopping"
+        downloads = self.counts.going_on("download")
+        if not downloads:
+            return "stopping: nothing is lost"
+        verb = "ends" if downloads == 1 else "end"
+        return f"stopping: {number(downloads, 'download')} {verb}, nothing is lost"
+
+    def before_exit(self) -> None:
+        """Say in the store that the run was stopped, and not killed."""
+        if self.counts is not None:
+            self.counts.end()
+
+
 @contextmanager
-def ended_by_interrupt(console: Console) -> Iterator[None]:
+def ended_by_interrupt(console: Console) -> Iterator[Stopping]:
     """Let SIGINT end the program with exit code INTERRUPTED, whatever its threads are at.
 
     A frame that is being classified and a server that does not answer cannot be called off.
     Nothing is ever half written, so after a short grace they are not waited for.
     """
+    stopping = Stopping()
     said = threading.Event()
 
     def say() -> None:
@@ -32,9 +65,12 @@ def ended_by_interrupt(console: Console) -> Iterator[None]:
 
     def end() -> None:
         say()
+        stopping.before_exit()
         os._exit(INTERRUPTED)
 
     def interrupt(*_: object) -> None:
+        # By the file's number: what else prints may be in the middle of a line.
+        os.write(2, f"\n{stopping.sentence}\n".encode())
         # Beam logs what comes through its stages as an error, with all of its traces.
         logging.disable()
         timer = threading.Timer(_GRACE, end)
@@ -47,7 +83,7 @@ def ended_by_interrupt(console: Console) -> Iterator[None]:
     if callable(before):
         signal.signal(signal.SIGINT, interrupt)
     try:
-        yield
+        yield stopping
     except KeyboardInterrupt:
         say()
         raise typer.Exit(INTERRUPTED) from None

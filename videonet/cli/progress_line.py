@@ -6,19 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-)
+from rich.live import Live
+from rich.text import Text
 
 from videonet.cli.status import shown_rate
 from videonet.curation import run_progress
 from videonet.curation.progress import Progress as Counts
 from videonet.schemas.progress import ProcessProgress
-from videonet.text import duration
+from videonet.text import duration, number
 
 _REFRESH = 0.5  # seconds, on a terminal
 _LOG_EVERY = 30.0  # seconds, elsewhere
@@ -39,26 +34,15 @@ def progress_line(console: Console, counts: Counts) -> Iterator[None]:
 
 
 def _kept_up(console: Console, counts: Counts, stop: threading.Event) -> None:
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[outcomes]}"),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task: TaskID = bar.add_task(run_progress.Phase.TITLES, total=None, outcomes="")
+    with Live(console=console, transient=True, auto_refresh=False) as live:
         while not stop.wait(_REFRESH):
             if counts.is_active:
-                now = counts.now()
-                bar.update(
-                    task,
-                    description=_phase(now),
-                    total=now.pairs or None,
-                    completed=run_progress.done_in(now),
-                    outcomes=_outcomes(now),
-                )
+                live.update(cut_to_fit(line_of(counts.now())), refresh=True)
+
+
+def cut_to_fit(line: str) -> Text:
+    """A line as a terminal shows it: what it has no room for is cut at the end."""
+    return Text(line, no_wrap=True, overflow="ellipsis")
 
 
 def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
@@ -72,27 +56,26 @@ def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
         if _phase(now) is phase and moment - logged < _LOG_EVERY:
             continue
         phase, logged = _phase(now), moment
-        line = str(phase)
-        done = run_progress.done_in(now)
-        if now.pairs:
-            line += f": {done:,} of {now.pairs:,}, {_outcomes(now)}"
-        elif now.searched:
-            line += f": {_outcomes(now)}"
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line_of(now), highlight=False, soft_wrap=True)
+
+
+def line_of(counts: ProcessProgress) -> str:
+    """Done of how many, how fast, and how long the rest will take; then what is done, and more."""
+    phase, done = _phase(counts), run_progress.done_in(counts)
+    if not counts.pairs:
+        searched = f": {number(counts.searched, 'class', 'classes')} searched"
+        return phase + (searched if counts.searched else "")
+    said = [f"{done:,} of {counts.pairs:,}"]
+    rate = run_progress.rate_of([counts])
+    if rate is not None:
+        said.append(shown_rate(rate))
+    left = run_progress.seconds_left(done, counts.pairs, rate)
+    if left is not None:
+        said.append(f"about {duration(left)} left")
+    rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
+    outcomes = f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed"
+    return f"{', '.join(said)}: {phase}; {outcomes}"
 
 
 def _phase(counts: ProcessProgress) -> run_progress.Phase:
     return run_progress.phase_of(counts.pairs or None, run_progress.done_in(counts))
-
-
-def _outcomes(counts: ProcessProgress) -> str:
-    """What came of the pairs so far, how fast, and how long the rest will take."""
-    if not counts.pairs:
-        return f"{counts.searched:,} classes searched" if counts.searched else ""
-    rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
-    said = f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed"
-    rate = run_progress.rate_of([counts])
-    if rate is not None:
-        said += f", {shown_rate(rate)}"
-    left = run_progress.seconds_left(run_progress.done_in(counts), counts.pairs, rate)
-    return said if left is None else f"{said}, about {duration(left)} left"

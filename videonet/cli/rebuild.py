@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.interrupt import Stopping, ended_by_interrupt
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code
 from videonet.cli.progress_line import progress_line
@@ -49,7 +49,7 @@ def rebuild(
     console = Console(stderr=True)
     options, run = options_from(RebuildOptions, values), options_from(RunOptions, values)
     given = options_from(AccessOptions, values)
-    with ended_by_interrupt(console):
+    with ended_by_interrupt(console) as stopping:
         # --help needs none of these.
         from videonet.dataset.lock_file import read_lock
         from videonet.dataset.rebuild_diff import compared
@@ -67,7 +67,9 @@ def rebuild(
         with exclusive_lock(Path(run.store), Path(run.out)):
             inputs, before = look_before_rebuild(lock, options, run, credentials)
             if before is None or before.to_try_again:
-                manifest, closed = _made(console, opened, options, run, credentials, inputs)
+                manifest, closed = _made(
+                    console, stopping, opened, options, run, credentials, inputs
+                )
             else:
                 console.print("Nothing has changed since it was made.")
                 manifest, closed = before.manifest, []
@@ -79,6 +81,7 @@ def rebuild(
 
 def _made(
     console: Console,
+    stopping: Stopping,
     lock: Lock,
     options: RebuildOptions,
     run: RunOptions,
@@ -104,6 +107,7 @@ def _made(
             markup=False,
         )
     with open_context(plan, credentials) as context, progress_line(console, context.progress):
+        stopping.counts = context.progress
         manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
     remember_finished(context.output, inputs, context.store.root)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from videonet.cli.interrupt import INTERRUPTED
 from videonet.errors import UsageError
-from videonet.text import duration, file_size
+from videonet.text import duration, file_size, number
 
 if TYPE_CHECKING:
     from videonet.report.status import Status  # slow, and not needed for --help
@@ -95,8 +95,14 @@ def _headline(seen: Status) -> str:
 
 
 def _life(seen: Status) -> str:
-    """Who is at work."""
+    """Who is at work, or how the work has ended."""
+    from videonet.report.status import End
+
     silent = duration(seen.silent or 0)
+    if seen.end is End.STOPPED:
+        return f"It was stopped {silent} ago, and nothing is lost; the same command goes on."
+    if seen.end is End.KILLED:
+        return f"It was killed, {silent} ago or less; the same command goes on."
     if seen.phase == "interrupted":
         return f"No sign of life for {silent}: it may have been killed; the same command goes on."
     at_work = f"{seen.processes:,} process{'' if seen.processes == 1 else 'es'} at work"
@@ -110,18 +116,22 @@ def _verdicts(seen: Status) -> Table:
     table.add_row(f"{seen.kept:,}", "kept", "")
     for outcome, counts in (("rejected", seen.rejected), ("failed", seen.failed)):
         table.add_section()
-        for reason, number in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-            table.add_row(f"{number:,}", outcome, reason)
+        for reason, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+            table.add_row(f"{count:,}", outcome, reason)
     return table
 
 
-def _stages(seen: Status) -> Table:
+def _stages(seen: Status) -> Text:
     """What each stage took. Threads work beside each other, so it is more than the clock shows."""
-    table = Table("stage", "items", "bytes", "time of all threads", "each")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    lines = ["Taken so far, by all threads together:"]
     for name, cost in seen.stages.items():
-        each = f"{cost.seconds / cost.items:.2f} s" if cost.items else ""
-        size = file_size(cost.bytes) if cost.bytes else ""
-        table.add_row(name, f"{cost.items:,}", size, duration(cost.seconds), each)
-    return table
+        if not cost.items:
+            lines.append(f"  {name:9} {duration(cost.seconds)}, and nothing is done yet")
+            continue
+        line = f"  {name:9} {number(cost.items, 'item')} in {duration(cost.seconds)}"
+        if cost.items > 1:
+            line += f", {cost.seconds / cost.items:.2f} s each"
+        if cost.bytes:
+            line += f", {file_size(cost.bytes)}"
+        lines.append(line)
+    return Text("\n".join(lines))

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from videonet.curation.host_counts import HostCounts
 from videonet.curation.run_progress import STAGES
 from videonet.schemas.progress import ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome
@@ -83,6 +85,7 @@ class Progress:
             self._over.set()
         if thread is not None and going_on:
             thread.join()
+            self._ended = True
             self._say()
 
     @property
@@ -110,6 +113,8 @@ class Progress:
             with self._changing():
                 self._look_back()
         begin = time.monotonic()
+        with self._lock:
+            self._going_on[stage] += 1
         try:
             yield work
         except Stopped:
@@ -117,10 +122,20 @@ class Progress:
             raise
         finally:
             with self._changing():
+                self._going_on[stage] -= 1
                 cost = self._stages[stage]
                 cost.seconds += time.monotonic() - begin
                 cost.items += work.items
                 cost.bytes += work.bytes
+
+    def going_on(self, stage: str) -> int:
+        """How many pieces of a stage's work go on at this moment."""
+        return self._going_on[stage]
+
+    def fetched(self, host: str, *, succeeded: bool) -> None:
+        """A video of this host was fetched, or could not be."""
+        with self._changing():
+            self._hosts.count(host, succeeded=succeeded)
 
     def searched(self) -> None:
         """One more target was searched for."""
@@ -171,6 +186,9 @@ class Progress:
                     for name, cost in self._stages.items()
                     if cost.seconds
                 },
+                hosts=self._hosts.of_late(),
+                ended=self._ended,
+                namespace=namespace_here(),
             )
 
     # How the store is kept informed.
@@ -184,6 +202,9 @@ class Progress:
         # moments, seconds, and pairs that had a verdict then; the first as videos are first seen
         self._samples: deque[tuple[float, int]] = deque()
         self._stages = {name: _Cost() for name in STAGES}
+        self._going_on: Counter[str] = Counter()
+        self._hosts = HostCounts()
+        self._ended = False
         self._over.clear()
         self._thread = None
         self._changed = True
@@ -242,6 +263,15 @@ class Progress:
     def _by_reason(self, outcome: Outcome) -> dict[str, int]:
         counts = self._outcomes.items()
         return dict(sorted((reason, n) for (each, reason), n in counts if each is outcome and n))
+
+
+def namespace_here() -> str:
+    """What tells whose process numbers are meant: the machine since it was started, a container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 # Outcome and reason, "" for none.

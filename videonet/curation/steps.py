@@ -20,9 +20,11 @@ from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Evidence, decide, seconds
 from videonet.fetch.acquire import fetch, local_part, verified_part, worth_fetching
 from videonet.fetch.published_address import published_video
+from videonet.fetch.rate_limit import host_of
 from videonet.fetch.sparse_file import PartReader
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.shards.writer import WAITING
 from videonet.text import shortened
@@ -172,6 +174,9 @@ def _fetched(
     with context.progress.at_work("download") as work:
         fetched = fetch(candidate, store, context.budget, limits, context.web, run_id, frames)
         work.bytes += max(0, _bytes_here(context, fetched) - before)
+    if candidate.video.root is None and fetched.reason is not Reason.DISK_FULL:
+        failed = fetched.reason is not None and fetched.reason.outcome is Outcome.FAILED
+        context.progress.fetched(host_of(candidate.video.url), succeeded=not failed)
     return records._replace(fetch=fetched)
 
 

@@ -3,13 +3,14 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from videonet.curation import run_progress
-from videonet.curation.progress import SIGN_OF_LIFE
+from videonet.curation.progress import SIGN_OF_LIFE, namespace_here
 from videonet.curation.run_progress import Phase
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Counts
@@ -22,6 +23,26 @@ from videonet.storage.store import Store
 # seconds; one of this machine that is not there any more is missed sooner.
 SILENCE = 30.0
 MISSED = 2 * SIGN_OF_LIFE
+
+_HOUR = 3600.0  # seconds
+
+
+class End(StrEnum):
+    """How a run has ended that is not finished."""
+
+    STOPPED = "stopped"  # by a signal or an error, with its counts in order
+    KILLED = "killed"
+
+
+@dataclass(frozen=True)
+class HostOfLate:
+    """How one host has answered in the last hour."""
+
+    # videos
+    fetched: int
+    failed: int
+    # share of these that were fetched, 0 to 1
+    success: float
 
 
 @dataclass(frozen=True)
@@ -49,6 +70,10 @@ class Status:
     silent: float | None
     # by name of the stage, over all attempts at the run
     stages: dict[str, StageCost]
+    # how an interrupted run has ended; None: it is not interrupted, or not known
+    end: End | None
+    # by host, of the last hour
+    hosts: dict[str, HostOfLate]
 
 
 def status_of(out: Path, store: Path | None = None, now: datetime | None = None) -> Status:
@@ -106,7 +131,29 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
         processes=len(at_work) if goes_on else 0,
         silent=silent,
         stages=stages,
+        end=_end_of(processes) if phase is Phase.INTERRUPTED else None,
+        hosts=_hosts(processes, now),
     )
+
+
+def _hosts(processes: Iterable[ProcessProgress], now: datetime) -> dict[str, HostOfLate]:
+    """What the processes of a run say together of each host, in alphabetical order."""
+    counts: dict[str, Counter[str]] = {}
+    for process in processes:
+        for host, spans in process.hosts.items():
+            counted = counts.setdefault(host, Counter())
+            for span in spans:
+                if now.timestamp() - span.begun < _HOUR:
+                    counted.update(fetched=span.fetched, failed=span.failed)
+    return {
+        host: HostOfLate(
+            fetched=counted["fetched"],
+            failed=counted["failed"],
+            success=round(counted["fetched"] / counted.total(), 4),
+        )
+        for host, counted in sorted(counts.items())
+        if counted.total()
+    }
 
 
 def _require_store(plan: Plan, store: Path | None) -> None:
@@ -150,10 +197,28 @@ def _summed(processes: Iterable[ProcessProgress]) -> Counts:
     )
 
 
+def _end_of(processes: Sequence[ProcessProgress]) -> End | None:
+    if all(each.ended for each in processes):
+        return End.STOPPED
+    return End.KILLED if all(each.ended or _is_dead(each) for each in processes) else None
+
+
 def _is_gone(process: ProcessProgress, silent: float) -> bool:
+    if process.ended or silent > SILENCE or _is_dead(process):
+        return True
+    # Where it is not known whose process numbers are meant, that takes a while to be sure.
+    return silent > MISSED and not process.namespace and _is_missing(process)
+
+
+def _is_dead(process: ProcessProgress) -> bool:
+    """Whether this machine, or container, had the process, and has it no more."""
+    is_ours = bool(process.namespace) and process.namespace == namespace_here()
+    return is_ours and _is_missing(process)
+
+
+def _is_missing(process: ProcessProgress) -> bool:
     host, _, pid = process.process.rpartition("-")
-    here = host == platform.node() and pid.isdigit()
-    return silent > SILENCE or (silent > MISSED and here and not _is_there(int(pid)))
+    return host == platform.node() and pid.isdigit() and not _is_there(int(pid))
 
 
 def _is_there(pid: int) -> bool:

@@ -1,5 +1,7 @@
 """How far a run is, and what its stages cost: counted by each of its processes while it goes on."""
 
+import msgspec
+
 from videonet.schemas.record import Record
 
 
@@ -12,6 +14,15 @@ class StageCost(Record, frozen=True, kw_only=True):
     items: int
     # bytes that went through it: asked of the web, read, or written
     bytes: int
+
+
+class HostCount(Record, frozen=True, kw_only=True):
+    """How a host answered for some minutes: videos that were fetched, and that failed."""
+
+    # of the minutes, since 1970-01-01 UTC, seconds
+    begun: int
+    fetched: int
+    failed: int
 
 
 class ProcessProgress(Record, frozen=True, kw_only=True):
@@ -37,3 +48,9 @@ class ProcessProgress(Record, frozen=True, kw_only=True):
     recent_seconds: float
     # by name of the stage: "search", "download", "scan", "measure", "cut", "write"
     stages: dict[str, StageCost]
+    # by host, of the last hour, in the order of time; the hosts that were asked most
+    hosts: dict[str, tuple[HostCount, ...]] = msgspec.field(default_factory=dict)
+    # whether the process has ended its work on the run: it is done, or was stopped
+    ended: bool = False
+    # of the process number: where else it may be another process's; "": not known
+    namespace: str = ""
