@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.curated import Curated, curated_once, sentence, videonet
+from demo.drawing import draw_video
+from tests.curated import CLASSES, Curated, arguments, curated_once, sentence, videonet
 from tests.curating import verdicts_of
 from tests.report.one_video import BOTH, LONG, NOT_ONE, shown, verdict_of
 from videonet.errors import UsageError
@@ -162,6 +163,46 @@ def _damage(file: Path, video_key: str) -> None:
             frames = columns["image_encoded.list.element"]
             data[frames.data_page_offset + frames.total_compressed_size // 2] ^= 0xFF
     file.write_bytes(data)
+
+
+def test_of_a_video_that_failed_the_reason_and_the_error_text_are_said(copy):
+    error = "HTTP Error 404: [red]Not Found"
+    rewrite(copy, LONG, outcome=Outcome.FAILED, reason=Reason.UNAVAILABLE, clips=0, error=error)
+    ended = videonet("show", copy, LONG, "--to", copy / "page.html")
+    assert f"failed for balloon: unavailable, {Reason.UNAVAILABLE.explanation}; " in ended.stdout
+    assert f"\n  error     {error}\n" in ended.stdout
+    page = (copy / "page.html").read_text()
+    assert "unavailable" in page
+    assert error in page
+
+
+def test_the_id_of_a_file_may_lack_its_ending(copy):
+    assert LONG.endswith(".mp4")
+    assert shown(copy, LONG.removesuffix(".mp4")).verdict.video.video_id == LONG
+    assert shown(copy, LONG.removesuffix(".mp4")).notes == shown(copy, LONG).notes
+    with pytest.raises(UsageError, match="has no video"):
+        shown(copy, LONG.removesuffix("n.mp4"))
+
+
+def test_files_that_differ_in_their_ending_alone_are_named(copy):
+    rewrite(copy, BOTH, video_id=LONG.replace(".mp4", ".webm"))
+    with pytest.raises(UsageError, match=r"2 videos have the id .*\.mp4 \(.*\.webm \("):
+        shown(copy, LONG.removesuffix(".mp4"))
+
+
+def test_of_rows_that_were_merged_it_is_said_under_which_id_they_are(tmp_path):
+    (tmp_path / "classes.txt").write_text(CLASSES)
+    draw_video(tmp_path / "v.mp4", "balloon", 11, size=(96, 64))
+    (tmp_path / "videos.csv").write_text(
+        "id,url,title\nfirst,v.mp4,A balloon\nsecond,./v.mp4,A balloon again\n"
+    )
+    typed = arguments(tmp_path)
+    typed[typed.index("--source") + 1] = f"catalogue:{tmp_path / 'videos.csv'}"
+    assert videonet(*typed, "--files-root", tmp_path).code == 0
+    ended = videonet("show", tmp_path / "out", "second")
+    assert ended.code == 0
+    assert "second is here as first: both rows have the same address." in ended.stdout
+    assert "here as" not in videonet("show", tmp_path / "out", "first").stdout
 
 
 def test_nothing_is_pictured_of_a_withdrawn_video(copy):

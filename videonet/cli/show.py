@@ -43,8 +43,12 @@ def show(
     save_sheet(view, file)
     console = Console(soft_wrap=True, highlight=False)
     for each in view.verdicts:
-        said = sentence(each, view.label_names)
-        console.print(f"{each.verdict.outcome} for {each.target.name}: {said}", markup=False)
+        verdict, said = each.verdict, sentence(each, view.label_names)
+        if verdict.reason is not None:
+            said = f"{verdict.reason}, {verdict.reason.explanation}; {said}"
+        console.print(f"{verdict.outcome} for {each.target.name}: {said}", markup=False)
+        if verdict.error:
+            console.print(f"  error     {verdict.error}", markup=False)
     for note in view.notes:
         console.print(note, markup=False)
     console.print(f"  page      {file}", markup=False)

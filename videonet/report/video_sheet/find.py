@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from videonet.errors import UsageError
@@ -14,11 +16,16 @@ from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.storage.dataset_dir import DatasetDir
 
+# Of a store: what its sources said of videos.
+FOUND = "found"
 
-def find_verdicts(output: DatasetDir, asked: str) -> list[Verdict]:
+
+def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Verdict]:
     """All verdicts on the video that is called `asked`; at least one.
 
-    Raises UsageError if there is no such video, or several, or if no verdict can be read.
+    The id of a file may lack its ending. A row that was merged with another one, which had the same
+    address, is known to the store of the run alone. Raises UsageError if there is no such video,
+    or several, or if no verdict can be read.
     """
     lookup = output.lookup()
     shards = lookup.shards if lookup else 0
@@ -29,7 +36,12 @@ def find_verdicts(output: DatasetDir, asked: str) -> list[Verdict]:
             "or give the --out of another."
         )
     try:
-        found = _with_key(files, asked, shards) or _with_id(files, asked, shards)
+        found = (
+            _with_key(files, asked, shards)
+            or _with_id(files, asked, ds.field("video_id") == asked, shards)
+            or _with_id(files, asked, _without_ending(asked), shards)
+            or (_merged(files, asked, shards, store) if store is not None else [])
+        )
     except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise UsageError(f"The verdicts of {output.root} cannot be read: {error}.") from error
     if found:
@@ -53,17 +65,34 @@ def _with_key(files: list[Path], video_key: str, shards: int) -> list[Verdict]:
     return [Verdict.from_row(row) for row in rows.to_pylist()]
 
 
-def _with_id(files: list[Path], video_id: str, shards: int) -> list[Verdict]:
-    """The verdicts on the only video with this id of its source; none if there is none."""
-    same = ds.field("video_id") == video_id
-    keys = ds.dataset(files).to_table(columns=["video_key"], filter=same)
-    found = sorted(set(keys["video_key"].to_pylist()))
-    if len(found) > 1:
-        raise UsageError(
-            f"{len(found)} videos have the id {video_id!r}; give the video_key of one: "
-            f"{', '.join(found)}."
+def _without_ending(asked: str) -> pc.Expression:
+    """Which ids are `asked` and the ending of a file."""
+    return pc.match_substring_regex(ds.field("video_id"), rf"^{re.escape(asked)}\.[A-Za-z0-9]+$")
+
+
+def _with_id(files: list[Path], asked: str, is_it: pc.Expression, shards: int) -> list[Verdict]:
+    """The verdicts on the only video whose id is the one; none if there is none."""
+    rows = ds.dataset(files).to_table(columns=["video_key", "video_id"], filter=is_it).to_pylist()
+    ids = {row["video_key"]: row["video_id"] for row in rows}
+    if len(ids) > 1:
+        named = ", ".join(
+            key if video_id == asked else f"{video_id} ({key})"
+            for key, video_id in sorted(ids.items())
         )
-    return _with_key(files, found[0], shards) if found else []
+        raise UsageError(
+            f"{len(ids)} videos have the id {asked!r}; give the video_key of one: {named}."
+        )
+    return [verdict for key in ids for verdict in _with_key(files, key, shards)]
+
+
+def _merged(files: list[Path], asked: str, shards: int, store: Path) -> list[Verdict]:
+    """The verdicts on the video that a source also called `asked`, as its store remembers."""
+    found = [str(file) for file in (store / FOUND).glob("*.parquet")]
+    if not found:
+        return []
+    rows = ds.dataset(found).to_table(columns=["video_key"], filter=ds.field("video_id") == asked)
+    keys = sorted(set(rows["video_key"].to_pylist()))
+    return [verdict for key in keys[:1] for verdict in _with_key(files, key, shards)]
 
 
 def _nearest(files: list[Path], asked: str) -> list[str]:

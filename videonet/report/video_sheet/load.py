@@ -30,9 +30,11 @@ def load_view(out: Path, asked: str, store: Path | None, training_views: bool) -
         raise UsageError(f"The store {store} is no folder; give the --store of a run.")
     output = DatasetDir(out)
     targets = _targets(output)
-    verdicts = find_verdicts(output, asked)
+    folder = store or _store_of(output)
+    verdicts = find_verdicts(output, asked, folder)
     clips, notes = load_clips(output, verdicts, training_views)
-    evidence = _evidence(output, verdicts[0], store)
+    notes = [*_other_name(verdicts[0], asked), *notes]
+    evidence = _evidence(output, verdicts[0], folder)
     notes.extend(evidence.notes)
     return VideoView(
         verdicts=tuple(
@@ -47,6 +49,20 @@ def load_view(out: Path, asked: str, store: Path | None, training_views: bool) -
         label_names=tuple(label_names(output.labels())),
         notes=tuple(notes),
     )
+
+
+def _store_of(output: DatasetDir) -> Path | None:
+    """The store that the run had, wherever that is by now."""
+    plan = output.plan()
+    return None if plan is None else Path(plan.store)
+
+
+def _other_name(verdict: Verdict, asked: str) -> list[str]:
+    """Under which id the video stands here, if not under the one that was asked for."""
+    video_id = verdict.video.video_id
+    if asked in (video_id, verdict.video_key) or video_id.startswith(f"{asked}."):
+        return []
+    return [f"{asked} is here as {video_id}: both rows have the same address."]
 
 
 def _targets(output: DatasetDir) -> tuple[Target, ...]:
@@ -74,9 +90,6 @@ def _evidence(output: DatasetDir, verdict: Verdict, folder: Path | None) -> _Evi
     """The scan that the verdict rests on, from the store in `folder`, or else the run's own."""
     if verdict.reason is Reason.WITHDRAWN:
         return _Evidence(notes=("It was withdrawn, so no picture of it is shown.",))
-    plan = output.plan()
-    if folder is None and plan is not None:
-        folder = Path(plan.store)
     if folder is None or not folder.is_dir():
         where = f" ({folder})" if folder else ""
         missing = (
