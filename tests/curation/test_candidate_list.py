@@ -132,6 +132,18 @@ def test_the_same_id_with_different_urls_is_refused_naming_both():
     )
 
 
+def test_what_is_refused_is_named_without_its_secrets():
+    urls = ("https://me:secret@x/a?token=b", "https://x/c?sig=d")
+    hits = hits_of(*(row(rank, "a dog", url, urls[0]) for rank, url in enumerate(urls)))
+    with pytest.raises(UsageError) as caught:
+        check_one_url(hits)
+    assert str(caught.value) == (
+        "The catalogue gives the id 'https://REDACTED@x/a?token=REDACTED' to different videos: "
+        "https://REDACTED@x/a?token=REDACTED in row 1 and https://x/c?sig=REDACTED in row 2; give "
+        "each its own id."
+    )
+
+
 def test_the_same_id_with_the_same_url_is_one_video():
     hits = hits_of(row(0, "dog", "https://x/a", "same"), row(1, "cat", "https://x/a", "same"))
     check_one_url(hits)

@@ -1,5 +1,6 @@
 """verdict: one order of rules, and no reason that depends on chance."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -151,6 +152,30 @@ def judged_for_cc(candidate: Candidate, seen: Evidence) -> Decision | None:
 
 
 OTHERWISE_LICENSED = Decision(Outcome.REJECTED, Reason.LICENCE)
+
+
+ANY_LIMITS = Limits(min_seconds=10, max_bytes=2_000)
+REDACTED = with_video(url="https://example.org/a?token=REDACTED")
+
+
+def test_a_redacted_address_names_no_video_whatever_the_store_has_under_its_key():
+    for one in (REDACTED, msgspec.structs.replace(REDACTED, sha256="ab")):
+        for seen in (Evidence(), SEEN):
+            decision = decide(one, TARGET, seen, ANY_LIMITS)
+            assert decision is not None
+            assert decision.reason is Reason.REDACTED
+            assert "--source catalogue:FILE" in str(decision.error)
+    withdrawn = decide(REDACTED, TARGET, replace(SEEN, withdrawn=True), ANY_LIMITS)
+    assert withdrawn == decision_for(Reason.WITHDRAWN)
+    local = with_video(url="a?token=REDACTED", root="/videos")
+    assert decide(local, TARGET, SEEN, ANY_LIMITS) == KEPT
+
+
+def test_the_account_has_no_secret_of_an_address():
+    said = with_video(url="https://me:secret@h/a?key=1&sig=b", title="see https://h/?auth=c")
+    row = verdict_row(said, CANDIDATE.matches[0], TARGET, SEEN, KEPT, "f" * 64)
+    assert row.video.url == "https://REDACTED@h/a?key=1&sig=REDACTED"
+    assert row.video.title == "see https://h/?auth=REDACTED"
 
 
 def test_a_source_that_states_another_licence_is_believed_where_one_is_asked_for():

@@ -60,7 +60,10 @@ def as_before(planted: Planted, folder: Path) -> str:
         data = place.read_bytes()
         place.unlink()
         then.write_bytes(data.replace(key.encode(), former.encode()))
-    for file in [*(folder / "store/found").iterdir(), *(folder / "out/candidates").iterdir()]:
+    for file in (folder / "out" / "run.json", folder / "out" / "_state" / "run.json"):
+        file.write_text(file.read_text().replace(str(planted.folder), str(folder)))
+    tables = [folder / "store/found", folder / "out/candidates", folder / "out/verdicts"]
+    for file in [file for each in tables for file in each.iterdir()]:
         table = pq.read_table(file)
         rows = table.to_pylist()
         for row in rows:
@@ -128,14 +131,27 @@ def test_what_is_withdrawn_is_forgotten_under_all_its_keys(
     assert outcomes_of(folder / "other")["signed", "balloon"][1] is Reason.WITHDRAWN
 
 
+def test_the_same_command_over_a_finished_data_set_takes_the_secrets_out(
+    planted: Planted, older: tuple[Path, str]
+):
+    folder, _ = older
+    for state in (folder / "out" / "_state" / "shards").iterdir():
+        said = json.loads(state.read_bytes())
+        # It was of what the clips said of their addresses then.
+        state.write_text(json.dumps(said | {"digest": "0"}))
+    assert any(TOKEN in text for _, text in everything_in(folder / "out"))
+    assert curate(folder).code == 0
+    assert clips_of(folder / "out") == clips_of(planted.out)
+    for place, text in everything_in(folder / "out"):
+        assert [each for each in SECRETS if each in text] == [], place
+
+
 def test_an_interrupted_run_that_listed_secrets_lists_again_without_them(
     planted: Planted, older: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory
 ):
     folder, _ = older
     for name in ("manifest.json", LOCK_FILE, "README.md"):
         (folder / "out" / name).unlink()
-    for file in (folder / "out" / "run.json", folder / "out" / "_state" / "run.json"):
-        file.write_text(file.read_text().replace(str(planted.folder), str(folder)))
     before = len(planted.server.requests())
     assert curate(folder).code == 0
     assert {each.path for each in planted.server.requests()[before:]} <= {

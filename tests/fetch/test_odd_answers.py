@@ -213,6 +213,12 @@ def test_what_can_be_no_host_is_a_bad_address_and_is_asked_for_nothing(store, ur
     assert record.reason is Reason.BAD_ADDRESS
 
 
+def test_what_is_said_of_an_address_that_is_none_quotes_no_password(store):
+    record = fetched(store, "http://me:sesame/open@h/a?token=b")
+    assert record.reason is Reason.BAD_ADDRESS
+    assert record.error == "no address: http://h/a?…"
+
+
 @pytest.mark.parametrize("name", ["a\0b.mp4", "\0"])
 def test_a_local_name_that_no_file_can_have_is_a_bad_address(store, tmp_path, name):
     one = candidate(name, root=tmp_path)

@@ -214,3 +214,17 @@ def test_rows_without_a_url_are_videos_of_their_own(root: str | None):
 def test_a_row_with_id_and_url_is_what_it_was():
     row = row_of(4, "x", "https://example.org/a.mp4", None, "A cat")
     assert with_identity(row) is row
+
+
+def test_a_row_is_named_without_its_secrets():
+    without_id = row_of(4, "", "https://me:secret@h/a?token=b", None, "see https://h/?sig=c")
+    with pytest.raises(UsageError) as caught:
+        video_key(without_id)
+    assert str(caught.value) == (
+        "Row 5 lacks an id: it has the id '', the url 'https://REDACTED@h/a?token=REDACTED' and "
+        "the title 'see https://h/?sig=REDACTED'."
+    )
+    with pytest.raises(
+        UsageError, match=r"Row 5 gives 'REDACTED@h/a\?token=REDACTED', which is no"
+    ):
+        key_of("me:secret@h/a?token=b")

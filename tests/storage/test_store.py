@@ -271,3 +271,13 @@ def test_a_failure_is_kept_with_its_reason(store: Store):
     )
     store.write_fetch(failed)
     assert store.fetch("youtube:x") == failed
+
+
+def test_a_whole_address_is_kept_until_its_video_is_forgotten(store: Store):
+    assert store.address("youtube:x") is None
+    store.write_address("youtube:x", "https://me:secret@example.org/")
+    store.write_address("youtube:y", "https://example.org/?token=a")
+    assert store.address("youtube:x") == "https://me:secret@example.org/"
+    store.forget("youtube:x")
+    assert store.address("youtube:x") is None
+    assert store.address("youtube:y") == "https://example.org/?token=a"

@@ -13,7 +13,7 @@ class Clip(Record, frozen=True, kw_only=True):
     # "<video_key>#<index of the clip in its video>"
     example_id: str
     example_dataset_name: str
-    # http(s) url, or path below the folder that was given
+    # http(s) url without its secrets, or path below the folder that was given
     clip_data_path: str
     # the source's id of the video
     clip_media_id: str

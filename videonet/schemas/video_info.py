@@ -10,7 +10,7 @@ class VideoInfo(Record, frozen=True, kw_only=True):
 
     # what the source calls it
     video_id: str
-    # where it is: http(s) url, or the path below `root`
+    # where it is: http(s) url, without its secrets in what is published; or the path below `root`
     url: str
     # folder that a local `url` is relative to; None for http(s)
     root: str | None = None
