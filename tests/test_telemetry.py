@@ -178,7 +178,7 @@ def test_a_local_run_writes_its_folders_alone_and_asks_no_other_machine(
 
 # Two steps of four clips.
 SETTINGS = (
-    *("data.examples_per_epoch=8", "train.batch=4"),
+    *("data.examples_per_epoch=8", "train.batch=4", "data.workers=0"),
     *("train.epochs=1", "optimizer.warmup_epochs=0"),
 )
 TRAINING = ("--config", "vito_tiny", *(word for each in SETTINGS for word in ("--set", each)))
