@@ -382,15 +382,15 @@ def test_a_clip_is_labelled_without_touching_its_frames(tmp_path):
     (clip,) = clips_of(count(tmp_path / "v.mp4", 4))
     other = msgspec.structs.replace(
         clip,
-        # Clips may have been cut under a key that the video had before.
-        example_id="k#0",
+        # It may have been cut under a key that the video had before.
+        example_id="present#0",
         clip_media_id="v",
         clip_data_path="u",
         clip_label_index=(3, 5),
         clip_label_string=("a", "b"),
         clip_label_text=("a", "b"),
     )
-    origin = ClipOrigin("d", "k", "v", "u", labels=(3, 5), names=("a", "b"))
+    origin = ClipOrigin("d", "present", "v", "u", labels=(3, 5), names=("a", "b"))
     assert labelled(clip, origin) == other
 
 
