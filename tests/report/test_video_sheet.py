@@ -20,10 +20,13 @@ from tests.report.one_video import BOTH, LONG, NOT_ONE, shown, verdict_of
 from videonet.errors import UsageError
 from videonet.report.video_sheet.page import file_name, sheet_of
 from videonet.report.video_sheet.view import VideoView
+from videonet.schemas.candidate import Sighting
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of, shard_path
+from videonet.sources.known_videos import remember
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -186,23 +189,66 @@ def test_the_id_of_a_file_may_lack_its_ending(copy):
 
 def test_files_that_differ_in_their_ending_alone_are_named(copy):
     rewrite(copy, BOTH, video_id=LONG.replace(".mp4", ".webm"))
-    with pytest.raises(UsageError, match=r"2 videos have the id .*\.mp4 \(.*\.webm \("):
+    with pytest.raises(UsageError, match=r"may be any of 2 videos; .*\.mp4 \(.*\.webm \("):
         shown(copy, LONG.removesuffix(".mp4"))
 
 
-def test_of_rows_that_were_merged_it_is_said_under_which_id_they_are(tmp_path):
-    (tmp_path / "classes.txt").write_text(CLASSES)
-    draw_video(tmp_path / "v.mp4", "balloon", 11, size=(96, 64))
-    (tmp_path / "videos.csv").write_text(
-        "id,url,title\nfirst,v.mp4,A balloon\nsecond,./v.mp4,A balloon again\n"
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an OUT; four rows of its catalogue name one video, and two another."""
+    folder = tmp_path_factory.mktemp("merged")
+    (folder / "classes.txt").write_text(CLASSES)
+    draw_video(folder / "v.mp4", "balloon", 11, size=(96, 64))
+    draw_video(folder / "w.mp4", "balloon", 12, size=(96, 64))
+    shutil.copy(folder / "v.mp4", folder / "copy.mp4")
+    (folder / "videos.csv").write_text(
+        "id,url,title\n"
+        "first,v.mp4,A balloon\n"
+        "second,./v.mp4,A balloon again\n"
+        "sub/third.mp4,copy.mp4,A copied balloon\n"
+        "both.mp4,v.mp4,One more balloon\n"
+        "other,w.mp4,Another balloon\n"
+        "both.webm,./w.mp4,Another balloon again\n"
     )
-    typed = arguments(tmp_path)
-    typed[typed.index("--source") + 1] = f"catalogue:{tmp_path / 'videos.csv'}"
-    assert videonet(*typed, "--files-root", tmp_path).code == 0
-    ended = videonet("show", tmp_path / "out", "second")
+    typed = arguments(folder)
+    typed[typed.index("--source") + 1] = f"catalogue:{folder / 'videos.csv'}"
+    assert videonet(*typed, "--files-root", folder).code == 0
+    return folder
+
+
+@pytest.mark.parametrize("asked", ["second", "sub/third.mp4", "sub/third"])
+def test_of_rows_that_were_merged_it_is_said_under_which_id_they_are(merged, asked):
+    ended = videonet("show", merged / "out", asked, "--to", merged / "page.html")
     assert ended.code == 0
-    assert "second is here as first: both rows have the same address." in ended.stdout
-    assert "here as" not in videonet("show", tmp_path / "out", "first").stdout
+    said = f"{asked} is here as first: both rows name the same video."
+    assert said in ended.stdout
+    assert said in (merged / "page.html").read_text()
+    assert "here as" not in videonet("show", merged / "out", "first").stdout
+
+
+def test_an_id_of_merged_rows_that_name_several_videos_is_a_sentence_with_these(merged):
+    said = sentence(videonet("show", merged / "out", "both"))
+    assert "'both' may be any of 2 videos; give the id of one: " in said
+    for video_id in ("first", "other"):
+        assert f"{video_id} ({verdict_of(merged / 'out', video_id).video_key})" in said
+
+
+def test_what_a_store_knows_of_other_data_sets_is_not_taken_for_one_of_this(merged, tmp_path):
+    store = Store(Path(shutil.copytree(merged / "store", tmp_path / "store")))
+    rows = pq.ParquetDataset(store.root / "found").read().to_pylist()
+    (second,) = [Sighting.from_row(row) for row in rows if row["video_id"] == "second"]
+    # Its key comes first in the order of keys.
+    remember(store, [msgspec.structs.replace(second, video_key="other:video")])
+    view = shown(merged / "out", "second", store.root)
+    assert view.verdict.video.video_id == "first"
+
+
+def test_the_store_is_looked_through_for_an_id_that_is_not_here_alone(merged, tmp_path):
+    store = Path(shutil.copytree(merged / "store", tmp_path / "store"))
+    (store / "found" / "damaged.parquet").write_bytes(b"no table")
+    assert shown(merged / "out", "first", store).verdict.video.video_id == "first"
+    with pytest.raises(UsageError, match=r"What the store .* knows cannot be read"):
+        shown(merged / "out", "second", store)
 
 
 def test_nothing_is_pictured_of_a_withdrawn_video(copy):

@@ -23,9 +23,9 @@ FOUND = "found"
 def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Verdict]:
     """All verdicts on the video that is called `asked`; at least one.
 
-    The id of a file may lack its ending. A row that was merged with another one, which had the same
-    address, is known to the store of the run alone. Raises UsageError if there is no such video,
-    or several, or if no verdict can be read.
+    The id of a file may lack its ending. A row that was merged with another one, since both name
+    the same video, is known to the store of the run alone. Raises UsageError if there is no such
+    video, or several, or if no verdict can be read.
     """
     lookup = output.lookup()
     shards = lookup.shards if lookup else 0
@@ -35,13 +35,18 @@ def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Ve
             f"{output.root} has no verdicts yet; wait until its run has written some, "
             "or give the --out of another."
         )
+    whole, without_ending = ds.field("video_id") == asked, _without_ending(asked)
     try:
         found = (
             _with_key(files, asked, shards)
-            or _with_id(files, asked, ds.field("video_id") == asked, shards)
-            or _with_id(files, asked, _without_ending(asked), shards)
-            or (_merged(files, asked, shards, store) if store is not None else [])
+            or _with_id(files, asked, whole, shards)
+            or _with_id(files, asked, without_ending, shards)
         )
+        # What a store knows may be much: it is looked through only for an id that is not here.
+        if not found and store is not None:
+            found = _merged(files, asked, whole, shards, store) or _merged(
+                files, asked, without_ending, shards, store
+            )
     except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
         raise UsageError(f"The verdicts of {output.root} cannot be read: {error}.") from error
     if found:
@@ -74,25 +79,45 @@ def _with_id(files: list[Path], asked: str, is_it: pc.Expression, shards: int) -
     """The verdicts on the only video whose id is the one; none if there is none."""
     rows = ds.dataset(files).to_table(columns=["video_key", "video_id"], filter=is_it).to_pylist()
     ids = {row["video_key"]: row["video_id"] for row in rows}
-    if len(ids) > 1:
-        named = ", ".join(
-            key if video_id == asked else f"{video_id} ({key})"
-            for key, video_id in sorted(ids.items())
-        )
-        raise UsageError(
-            f"{len(ids)} videos have the id {asked!r}; give the video_key of one: {named}."
-        )
+    _require_one(asked, ids)
     return [verdict for key in ids for verdict in _with_key(files, key, shards)]
 
 
-def _merged(files: list[Path], asked: str, shards: int, store: Path) -> list[Verdict]:
-    """The verdicts on the video that a source also called `asked`, as its store remembers."""
+def _merged(
+    files: list[Path], asked: str, is_it: pc.Expression, shards: int, store: Path
+) -> list[Verdict]:
+    """The verdicts on the only video of this data set that a source called so, too."""
+    # A store serves several data sets: not all of its videos are in this one.
+    keys = _known_keys(store, is_it)
+    here = {key: found for key in keys if (found := _with_key(files, key, shards))}
+    _require_one(asked, {key: found[0].video.video_id for key, found in here.items()})
+    return [verdict for found in here.values() for verdict in found]
+
+
+def _known_keys(store: Path, is_it: pc.Expression) -> list[str]:
+    """The keys of all videos that a source called so, as its store remembers."""
     found = [str(file) for file in (store / FOUND).glob("*.parquet")]
     if not found:
         return []
-    rows = ds.dataset(found).to_table(columns=["video_key"], filter=ds.field("video_id") == asked)
-    keys = sorted(set(rows["video_key"].to_pylist()))
-    return [verdict for key in keys[:1] for verdict in _with_key(files, key, shards)]
+    try:
+        rows = ds.dataset(found).to_table(columns=["video_key"], filter=is_it)
+    except (OSError, pa.ArrowException) as error:
+        raise UsageError(f"What the store {store} knows cannot be read: {error}.") from error
+    return sorted(set(rows["video_key"].to_pylist()))
+
+
+def _require_one(asked: str, ids: dict[str, str]) -> None:
+    """Raise UsageError where several videos are called `asked`; `ids` are theirs, by key."""
+    if len(ids) < 2:
+        return
+    named = ", ".join(
+        key if video_id == asked else f"{video_id} ({key})" for key, video_id in sorted(ids.items())
+    )
+    if set(ids.values()) == {asked}:
+        raise UsageError(
+            f"{len(ids)} videos have the id {asked!r}; give the video_key of one: {named}."
+        )
+    raise UsageError(f"{asked!r} may be any of {len(ids)} videos; give the id of one: {named}.")
 
 
 def _nearest(files: list[Path], asked: str) -> list[str]:

@@ -62,7 +62,7 @@ def _other_name(verdict: Verdict, asked: str) -> list[str]:
     video_id = verdict.video.video_id
     if asked in (video_id, verdict.video_key) or video_id.startswith(f"{asked}."):
         return []
-    return [f"{asked} is here as {video_id}: both rows have the same address."]
+    return [f"{asked} is here as {video_id}: both rows name the same video."]
 
 
 def _targets(output: DatasetDir) -> tuple[Target, ...]:
