@@ -1,11 +1,22 @@
 """What is said of a run while it goes on: what matters comes first, the rest may be cut."""
 
+import io
+from pathlib import Path
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from videonet.cli.progress_line import cut_to_fit, line_of
+from tests.patience import wait_for
+from videonet.cli.progress_line import cut_to_fit, line_of, progress_line
+from videonet.cli.status import shown_rate
+from videonet.curation.progress import Progress
 from videonet.schemas.progress import ProcessProgress
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.store import Store
+from videonet.text import duration
 
 NOW = ProcessProgress(
     process="here-1",
@@ -21,6 +32,15 @@ NOW = ProcessProgress(
     stages={},
 )
 
+ERASE_LINE = "\x1b[2K"
+
+
+def on_terminal(now: ProcessProgress, width: int) -> str:
+    """The line as a terminal of so many columns has it."""
+    console = Console(width=width)
+    (segments,) = console.render_lines(cut_to_fit(line_of(now, width)))
+    return "".join(segment.text for segment in segments)
+
 
 def test_done_of_how_many_how_fast_and_how_long_still_come_first():
     said = line_of(NOW)
@@ -32,12 +52,52 @@ def test_done_of_how_many_how_fast_and_how_long_still_come_first():
 
 @pytest.mark.parametrize("width", [80, 60, 51])
 def test_a_narrow_terminal_cuts_the_rest_alone(width: int):
-    console = Console(width=width)
-    (segments,) = console.render_lines(cut_to_fit(line_of(NOW)))
-    line = "".join(segment.text for segment in segments)
+    line = on_terminal(NOW, width)
     assert len(line) == width
     assert line.startswith("1,234,567 of 5,000,000, 1,200/s, about 52 min left")
     assert line.endswith("…")
+
+
+# A run of 100 million pairs, which is no slower than three years.
+@given(
+    width=st.sampled_from([40, 80]),
+    pairs=st.integers(1, 100_000_000),
+    share=st.floats(0, 0.999),
+    seconds_left=st.floats(1, 999 * 86400),
+)
+def test_in_40_and_80_columns_count_rate_and_time_left_are_there(
+    width: int, pairs: int, share: float, seconds_left: float
+):
+    done = int(pairs * share)
+    rate = (pairs - done) / seconds_left
+    now = msgspec.structs.replace(
+        NOW,
+        pairs=pairs,
+        kept=done,
+        rejected={},
+        failed={},
+        recent_pairs=1,
+        recent_seconds=1 / rate,
+    )
+    line = on_terminal(now, width).replace(",", "")
+    assert f"{done} of {pairs} " in line or f"{done}/{pairs} " in line
+    assert shown_rate(rate).replace(",", "") in line
+    assert duration(seconds_left) in line
+
+
+def test_in_40_columns_only_what_matters_is_said_of_a_large_run():
+    assert on_terminal(NOW, 40).rstrip() == "1234567/5000000 1,200/s 52 min"
+
+
+def test_once_the_run_was_called_off_the_line_goes(tmp_path: Path):
+    counts = Progress(Store(tmp_path / "store"), DatasetDir(tmp_path / "out"), "run")
+    shown = io.StringIO()
+    with progress_line(Console(file=shown, force_terminal=True, width=80), counts):
+        counts.listed(5)
+        wait_for(lambda: "0 of 5: looking at videos" in shown.getvalue())
+        counts.called_off = True
+        wait_for(lambda: shown.getvalue().endswith(ERASE_LINE))
+    counts.end()
 
 
 def test_before_there_is_a_list_it_says_what_it_is_at():

@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -59,8 +60,15 @@ def command(folder: Path, server: VideoServer, videos: int = VIDEOS) -> list[str
     ]
 
 
-def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:
-    """Start the command, interrupt it as soon as `seen`, and return how long it took to end."""
+def interrupted(
+    typed: list[str],
+    seen: Callable[[], bool],
+    says: str = r"stopping: ([0-9]+ downloads? ends?, )?nothing is lost\n",
+) -> float:
+    """Start the command, interrupt it as soon as `seen`, and return how long it took to end.
+
+    `says` is a pattern of what it is to answer.
+    """
     process = subprocess.Popen(
         typed,
         stdout=subprocess.PIPE,
@@ -76,7 +84,7 @@ def interrupted(typed: list[str], seen: Callable[[], bool]) -> float:
         assert process.stderr is not None
         said = iter(process.stderr.readline, "")
         answer = next(line for line in said if line.startswith("stopping"))
-        assert re.fullmatch("stopping: ([0-9]+ downloads? ends?, )?nothing is lost\n", answer)
+        assert re.fullmatch(says, answer)
         # It answers before it has ended what it is at.
         assert time.monotonic() - begin < SOON
         stdout, stderr = process.communicate(timeout=PATIENCE)
@@ -94,7 +102,8 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
     silent = {f"{number}.mp4": hangs for number in range(2, FEW)}
     with VideoServer(asked / "files", silent) as server:
         typed = command(asked, server, FEW)
-        seconds = interrupted(typed, lambda: len(server.requests()) >= 8)
+        waiting = r"stopping: [0-9]+ downloads end, nothing is lost\n"
+        seconds = interrupted(typed, lambda: len(server.requests()) >= 8, waiting)
         assert seconds < SOON
         records = list((asked / "store").glob("fetch/*/*.json"))
         assert len(records) <= 2, "what was interrupted is no failure"
@@ -111,6 +120,35 @@ def test_a_run_that_is_scanning_ends(asked: Path):
     with VideoServer(asked / "files") as server:
         scans = (asked / "store").glob
         assert interrupted(command(asked, server), lambda: any(scans("scan/*/*/*.json"))) < SOON
+
+
+IN_A_LIBRARY = """
+import hashlib
+from rich.console import Console
+from videonet.cli.interrupt import ended_by_interrupt
+with ended_by_interrupt(Console(stderr=True)):
+    print("at work", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for half an hour
+"""
+
+
+def test_an_interrupt_is_answered_while_the_main_thread_is_within_a_library():
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_LIBRARY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert said == "\nstopping\nInterrupted; the same command goes on.\n"
 
 
 # What waits, one by one.

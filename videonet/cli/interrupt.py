@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -41,6 +42,11 @@ class Stopping:
         verb = "ends" if downloads == 1 else "end"
         return f"stopping: {number(downloads, 'download')} {verb}, nothing is lost"
 
+    def show_no_more(self) -> None:
+        """Let nothing more be shown of the run."""
+        if self.counts is not None:
+            self.counts.called_off = True
+
     def before_exit(self) -> None:
         """Say in the store that the run was stopped, and not killed."""
         if self.counts is not None:
@@ -68,24 +74,63 @@ def ended_by_interrupt(console: Console) -> Iterator[Stopping]:
         stopping.before_exit()
         os._exit(INTERRUPTED)
 
-    def interrupt(*_: object) -> None:
-        # By the file's number: what else prints may be in the middle of a line.
-        os.write(2, f"\n{stopping.sentence}\n".encode())
-        # Beam logs what comes through its stages as an error, with all of its traces.
-        logging.disable()
+    def answer() -> None:
         timer = threading.Timer(_GRACE, end)
         timer.daemon = True
         timer.start()
-        raise KeyboardInterrupt
+        # A terminal that was closed takes nothing more.
+        with suppress(OSError):
+            # By the file's number: what else prints may be in the middle of a line.
+            os.write(2, f"\n{stopping.sentence}\n".encode())
+        stopping.show_no_more()
+        # Beam logs what comes through its stages as an error, with all of its traces.
+        logging.disable()
 
     before = signal.getsignal(signal.SIGINT)
     # Not where who started us in the background wants it ignored.
-    if callable(before):
-        signal.signal(signal.SIGINT, interrupt)
-    try:
+    if not callable(before):
         yield stopping
-    except KeyboardInterrupt:
-        say()
-        raise typer.Exit(INTERRUPTED) from None
+        return
+    with _answered(answer) as answered:
+
+        def interrupt(*_: object) -> None:
+            answered.wait(_GRACE)
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield stopping
+        except KeyboardInterrupt:
+            say()
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _answered(answer: Callable[[], None]) -> Iterator[threading.Event]:
+    """While this lasts, have a thread answer the first SIGINT; the event says that it has done so.
+
+    Python handles signals in the main thread, and that may be within a library, such as one that
+    reads a large file, for minutes. A byte for each signal comes at once.
+    """
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    answered = threading.Event()
+
+    def wait() -> None:
+        while signals := ours.recv(64):
+            if signal.SIGINT in signals and not answered.is_set():
+                answer()
+                answered.set()
+
+    thread = threading.Thread(target=wait, name="videonet-interrupt", daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    try:
+        yield answered
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(before)
+        theirs.close()
+        thread.join()
+        ours.close()

@@ -35,9 +35,10 @@ def progress_line(console: Console, counts: Counts) -> Iterator[None]:
 
 def _kept_up(console: Console, counts: Counts, stop: threading.Event) -> None:
     with Live(console=console, transient=True, auto_refresh=False) as live:
-        while not stop.wait(_REFRESH):
+        while not stop.wait(_REFRESH) and not counts.called_off:
             if counts.is_active:
-                live.update(cut_to_fit(line_of(counts.now())), refresh=True)
+                line = line_of(counts.now(), console.width)
+                live.update(cut_to_fit(line), refresh=True)
 
 
 def cut_to_fit(line: str) -> Text:
@@ -49,7 +50,7 @@ def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
     """A line now and then, and one whenever another kind of work begins."""
     logged = time.monotonic()
     phase = None
-    while not stop.wait(_REFRESH):
+    while not stop.wait(_REFRESH) and not counts.called_off:
         if not counts.is_active:
             continue
         now, moment = counts.now(), time.monotonic()
@@ -59,22 +60,31 @@ def _logged(console: Console, counts: Counts, stop: threading.Event) -> None:
         console.print(line_of(now), highlight=False, soft_wrap=True)
 
 
-def line_of(counts: ProcessProgress) -> str:
-    """Done of how many, how fast, and how long the rest will take; then what is done, and more."""
+def line_of(counts: ProcessProgress, width: int | None = None) -> str:
+    """Done of how many, how fast, and how long the rest will take; then what is done, and more.
+
+    Where `width` columns are too few for the first three, they are all that is said, in short.
+    """
     phase, done = _phase(counts), run_progress.done_in(counts)
     if not counts.pairs:
         searched = f": {number(counts.searched, 'class', 'classes')} searched"
         return phase + (searched if counts.searched else "")
-    said = [f"{done:,} of {counts.pairs:,}"]
+    said, short = [f"{done:,} of {counts.pairs:,}"], [f"{done}/{counts.pairs}"]
     rate = run_progress.rate_of([counts])
     if rate is not None:
         said.append(shown_rate(rate))
+        short.append(shown_rate(rate))
     left = run_progress.seconds_left(done, counts.pairs, rate)
     if left is not None:
         said.append(f"about {duration(left)} left")
+        short.append(duration(left))
+    first = ", ".join(said)
+    # What is cut ends with a mark of its own.
+    if width is not None and len(first) >= width:
+        return " ".join(short)
     rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
     outcomes = f"{counts.kept:,} kept, {rejected:,} rejected, {failed:,} failed"
-    return f"{', '.join(said)}: {phase}; {outcomes}"
+    return f"{first}: {phase}; {outcomes}"
 
 
 def _phase(counts: ProcessProgress) -> run_progress.Phase:

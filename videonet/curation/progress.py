@@ -69,6 +69,8 @@ class Progress:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
+        # whether the run is to end before it is done
+        self.called_off = False
         self._zero()
 
     def begin(self) -> None:
