@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
 
 from demo.behaviours import Hold
 from demo.behaviours import Status as Answers
@@ -26,8 +27,15 @@ from demo.server import VideoServer
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.curating import curate
 from tests.patience import PATIENCE, wait_for
+from videonet.cli.status import shown
 from videonet.curation.progress import namespace_here
-from videonet.curation.run_progress import Phase, costs_of, processes_of
+from videonet.curation.run_progress import (
+    Phase,
+    costs_of,
+    hosts_of,
+    processes_of,
+    restart_counts,
+)
 from videonet.report.status import MISSED, SILENCE, End, HostOfLate, Status, status_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
@@ -166,7 +174,46 @@ def test_the_command_says_so(story: Story):
     assert "1 process at work" in said
     for cells in ("2 │ kept", "1 │ rejected │ no_top1_match", "1 │ failed │ unavailable"):
         assert cells in said
-    assert re.search(r"download 4 items in [0-9.]+ \w+, [0-9.]+ s each, ", said)
+    assert re.search(r" 4 downloads took [0-9.]+ \w+, [0-9.]+ s each, for [0-9.]+ kB\. ", said)
+
+
+def test_each_stage_is_a_sentence_also_of_one_and_of_none():
+    seen = Status(
+        phase=Phase.VIDEOS,
+        targets=1,
+        searched=0,
+        pairs=5,
+        done=0,
+        kept=0,
+        rejected={},
+        failed={},
+        rate=None,
+        seconds_left=None,
+        seconds=None,
+        processes=1,
+        silent=None,
+        end=None,
+        hosts={},
+        stages={
+            "search": StageCost(seconds=90.0, items=0, bytes=0),
+            "download": StageCost(seconds=214.78, items=1, bytes=0),
+            "measure": StageCost(seconds=0.3, items=10, bytes=0),
+            "write": StageCost(seconds=7.0, items=2, bytes=3_000_000),
+        },
+    )
+    console = Console(width=80, file=io.StringIO())
+    console.print(shown(seen))
+    assert console.file.getvalue().splitlines()[1:] == [
+        "So far, by all threads together:",
+        "  Searches took 90 s, and none is done yet.",
+        "  1 download took 4 min.",
+        "  10 measurements took 0.3 s, 0.03 s each.",
+        "  2 written shards took 7 s, 3.5 s each, for 3.0 MB.",
+    ]
+
+
+def test_a_killed_run_is_known_to_be_so_at_once(story: Story):
+    assert (story.killed.phase, story.killed.end) == (Phase.INTERRUPTED, End.KILLED)
 
 
 def test_a_killed_run_is_missed_after_a_while(story: Story):
@@ -423,6 +470,31 @@ def test_how_each_host_answered_in_the_last_hour_is_summed(unfinished: DatasetDi
     assert hosts == {"a.org": HostOfLate(fetched=3, failed=2, success=0.6)}
 
 
+def test_how_hosts_answered_of_late_outlives_another_attempt_and_the_next_run(
+    unfinished: DatasetDir,
+):
+    now = int(NOW.timestamp())
+    lately = HostCount(begun=now - 600, fetched=3, failed=1)
+    long_ago = HostCount(begun=now - 4000, fetched=50, failed=50)
+    says(unfinished, "a-1", 10, hosts={"a.org": (long_ago, lately), "b.org": (long_ago,)})
+    plan, store = unfinished.plan(), Store(unfinished.root.parent / "store")
+    assert plan is not None
+    restart_counts(store, plan.run_id)
+    says(unfinished, "a-2", 1, hosts={"a.org": (lately,)})
+    (earlier,) = (each for each in store.progress(plan.run_id) if each.process == "earlier")
+    assert earlier.hosts == {"a.org": (lately,)}
+    assert seen_in(unfinished).hosts == {"a.org": HostOfLate(fetched=6, failed=2, success=0.75)}
+    restart_counts(store, "next", before=plan.run_id)
+    assert hosts_of(store, "next", now).keys() == {"a.org"}
+    assert hosts_of(store, "next", now + 3600) == {}
+
+
+def test_the_hosts_of_a_run_are_those_that_it_asked(story: Story):
+    # Four answers and a refusal; what was held when it was killed was asked again.
+    (host,) = story.finished.hosts.values()
+    assert (host.fetched, host.failed, host.success) == (5, 1, round(5 / 6, 4))
+
+
 def test_a_run_of_which_nobody_has_heard_has_not_begun(unfinished: DatasetDir):
     seen = seen_in(unfinished)
     assert (seen.phase, seen.processes, seen.silent) == (Phase.NOT_BEGUN, 0, None)
@@ -506,3 +578,10 @@ def test_a_program_reads_it_as_json(curated: Curated):
     assert said["stages"]["scan"]["items"] == 4
     assert (said["end"], said["hosts"]) == (None, {})
     assert "one of them" in sentence(videonet("status", curated.out, "--json", "--watch"))
+
+
+def test_the_documentation_says_what_each_key_of_it_means():
+    documented = (Path(__file__).parents[2] / "docs" / "curating.md").read_text()
+    for kind in (Status, HostOfLate, StageCost):
+        for name in kind.__annotations__:
+            assert f"`{name}`" in documented, name

@@ -18,6 +18,7 @@ from videonet.text import duration, file_size, number
 
 if TYPE_CHECKING:
     from videonet.report.status import Status  # slow, and not needed for --help
+    from videonet.schemas.progress import StageCost
 
 _REFRESH = 2.0  # seconds
 
@@ -121,17 +122,27 @@ def _verdicts(seen: Status) -> Table:
     return table
 
 
+# What is counted of each stage, where it is not called as the stage is.
+_PIECES = {
+    "search": ("search", "searches"),
+    "measure": ("measurement", "measurements"),
+    "write": ("written shard", "written shards"),
+}
+
+
 def _stages(seen: Status) -> Text:
     """What each stage took. Threads work beside each other, so it is more than the clock shows."""
-    lines = ["Taken so far, by all threads together:"]
-    for name, cost in seen.stages.items():
-        if not cost.items:
-            lines.append(f"  {name:9} {duration(cost.seconds)}, and nothing is done yet")
-            continue
-        line = f"  {name:9} {number(cost.items, 'item')} in {duration(cost.seconds)}"
-        if cost.items > 1:
-            line += f", {cost.seconds / cost.items:.2f} s each"
-        if cost.bytes:
-            line += f", {file_size(cost.bytes)}"
-        lines.append(line)
+    lines = ["So far, by all threads together:"]
+    lines.extend(f"  {_cost(name, cost)}" for name, cost in seen.stages.items())
     return Text("\n".join(lines))
+
+
+def _cost(stage: str, cost: StageCost) -> str:
+    """A sentence such as "34 downloads took 49 s, 1.4 s each, for 3.5 MB."."""
+    one, many = _PIECES.get(stage, (stage, f"{stage}s"))
+    took = duration(cost.seconds)
+    if not cost.items:
+        return f"{many.capitalize()} took {took}, and none is done yet."
+    each = f", {duration(cost.seconds / cost.items)} each" if cost.items > 1 else ""
+    size = f", for {file_size(cost.bytes)}" if cost.bytes else ""
+    return f"{number(cost.items, one, many)} took {took}{each}{size}."

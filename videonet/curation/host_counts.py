@@ -2,13 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from videonet.schemas.progress import HostCount
+from videonet.schemas.progress import HostCount, ProcessProgress
+
+HOUR = 3600  # seconds
 
 # Counts are kept by spans of so many seconds, for so many of them: an hour, and what has begun.
 SPAN = 300
-SPANS = 13
+SPANS = HOUR // SPAN + 1
 
 # Hosts that a process tells of.
 MOST_HOSTS = 50
@@ -50,3 +52,24 @@ class HostCounts:
         oldest = int(self._clock()) // SPAN * SPAN - (SPANS - 1) * SPAN
         for begun in [each for each in self._spans if each < oldest]:
             del self._spans[begun]
+
+
+def summed(processes: Iterable[ProcessProgress], since: float) -> dict[str, tuple[HostCount, ...]]:
+    """What processes tell together of each host, in alphabetical order, of spans begun `since`.
+
+    `since`: seconds since 1970-01-01 UTC.
+    """
+    counts: dict[str, dict[int, Counter[str]]] = {}
+    for process in processes:
+        for host, spans in process.hosts.items():
+            for span in spans:
+                if span.begun > since and (span.fetched or span.failed):
+                    of_span = counts.setdefault(host, {}).setdefault(span.begun, Counter())
+                    of_span.update(fetched=span.fetched, failed=span.failed)
+    return {
+        host: tuple(
+            HostCount(begun=begun, fetched=counted["fetched"], failed=counted["failed"])
+            for begun, counted in sorted(by_span.items())
+        )
+        for host, by_span in sorted(counts.items())
+    }

@@ -1,7 +1,7 @@
 """How far a run is and what it costs: what its processes, which count for themselves, come to.
 
 STORE/progress/<run>/<host>-<pid>.json   what a process has done since the run was last begun
-STORE/progress/<run>/earlier.json        what the stages cost before: of interrupted attempts
+STORE/progress/<run>/earlier.json        what the stages cost before, and how hosts answered of late
 
 So every reader of the store can see how far a run is, on any runner. Nothing that a data set is
 made of depends on these counts.
@@ -10,10 +10,12 @@ made of depends on these counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.curation.host_counts import HOUR, summed
+from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
 
 if TYPE_CHECKING:
     from videonet.storage.store import Store  # slow, and not needed for --help
@@ -72,8 +74,18 @@ def costs_of(store: Store, run_id: str) -> dict[str, StageCost]:
     return _added(each.stages for each in store.progress(run_id))
 
 
+def hosts_of(store: Store, run_id: str, now: float) -> dict[str, tuple[HostCount, ...]]:
+    """How hosts have answered in the hour before `now`, also to attempts and runs before it.
+
+    `now`: seconds since 1970-01-01 UTC.
+    """
+    return summed(store.progress(run_id), now - HOUR)
+
+
 def restart_counts(store: Store, run_id: str, before: str | None = None) -> None:
-    """Keep only the costs of earlier attempts at a run: every pair is counted again.
+    """Keep only what earlier attempts at a run cost, and how hosts answered them of late.
+
+    Every pair is counted again.
 
     Likewise of `before`, the id of the run before over the same OUT.
     """
@@ -82,10 +94,11 @@ def restart_counts(store: Store, run_id: str, before: str | None = None) -> None
         records += store.progress(before)
     if not records:
         return
+    updated = max(each.updated for each in records)
     earlier = ProcessProgress(
         process=_EARLIER,
         begun=min(each.begun for each in records),
-        updated=max(each.updated for each in records),
+        updated=updated,
         searched=0,
         pairs=0,
         kept=0,
@@ -94,6 +107,7 @@ def restart_counts(store: Store, run_id: str, before: str | None = None) -> None
         recent_pairs=0,
         recent_seconds=0.0,
         stages=_added(each.stages for each in records),
+        hosts=summed(records, datetime.fromisoformat(updated).timestamp() - HOUR),
     )
     store.write(store.progress_name(run_id, _EARLIER), earlier.to_json())
     for each in processes_of(store, run_id):

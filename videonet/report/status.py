@@ -14,7 +14,7 @@ from videonet.curation.progress import SIGN_OF_LIFE, namespace_here
 from videonet.curation.run_progress import Phase
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Counts
-from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
 from videonet.schemas.run import Plan
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -23,8 +23,6 @@ from videonet.storage.store import Store
 # seconds; one of this machine that is not there any more is missed sooner.
 SILENCE = 30.0
 MISSED = 2 * SIGN_OF_LIFE
-
-_HOUR = 3600.0  # seconds
 
 
 class End(StrEnum):
@@ -94,7 +92,7 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
         plan = None
     if plan is not None and manifest is None:
         _require_store(plan, store)
-    processes, stages = _told(plan, store)
+    processes, stages, hosts = _told(plan, store, now)
     lookup = output.lookup()
     counts = manifest.totals.verdicts if manifest else _summed(processes)
     pairs = counts.pairs if manifest else lookup.pairs if lookup else None
@@ -132,28 +130,13 @@ def status_of(out: Path, store: Path | None = None, now: datetime | None = None)
         silent=silent,
         stages=stages,
         end=_end_of(processes) if phase is Phase.INTERRUPTED else None,
-        hosts=_hosts(processes, now),
+        hosts=hosts,
     )
 
 
-def _hosts(processes: Iterable[ProcessProgress], now: datetime) -> dict[str, HostOfLate]:
-    """What the processes of a run say together of each host, in alphabetical order."""
-    counts: dict[str, Counter[str]] = {}
-    for process in processes:
-        for host, spans in process.hosts.items():
-            counted = counts.setdefault(host, Counter())
-            for span in spans:
-                if now.timestamp() - span.begun < _HOUR:
-                    counted.update(fetched=span.fetched, failed=span.failed)
-    return {
-        host: HostOfLate(
-            fetched=counted["fetched"],
-            failed=counted["failed"],
-            success=round(counted["fetched"] / counted.total(), 4),
-        )
-        for host, counted in sorted(counts.items())
-        if counted.total()
-    }
+def _of_late(spans: Sequence[HostCount]) -> HostOfLate:
+    fetched, failed = sum(each.fetched for each in spans), sum(each.failed for each in spans)
+    return HostOfLate(fetched, failed, success=round(fetched / (fetched + failed), 4))
 
 
 def _require_store(plan: Plan, store: Path | None) -> None:
@@ -171,13 +154,18 @@ def _require_store(plan: Plan, store: Path | None) -> None:
 
 
 def _told(
-    plan: Plan | None, store: Path | None
-) -> tuple[list[ProcessProgress], dict[str, StageCost]]:
-    """What the processes of a run have told its store, and what its stages took."""
+    plan: Plan | None, store: Path | None, now: datetime
+) -> tuple[list[ProcessProgress], dict[str, StageCost], dict[str, HostOfLate]]:
+    """What the processes of a run have told its store, what its stages took, and of its hosts."""
     if plan is None:
-        return [], {}
+        return [], {}, {}
     kept = Store(store or Path(plan.store))
-    return run_progress.processes_of(kept, plan.run_id), run_progress.costs_of(kept, plan.run_id)
+    hosts = run_progress.hosts_of(kept, plan.run_id, now.timestamp())
+    return (
+        run_progress.processes_of(kept, plan.run_id),
+        run_progress.costs_of(kept, plan.run_id),
+        {host: _of_late(spans) for host, spans in hosts.items()},
+    )
 
 
 def _summed(processes: Iterable[ProcessProgress]) -> Counts:
