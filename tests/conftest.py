@@ -16,7 +16,7 @@ from tests.once import made_once
 LONGEST = (
     *("test_curate.py", "test_learning.py", "test_real_videos.py", "test_kill.py"),
     *("test_youtube.py", "test_rebuild.py", "test_refused.py", "test_graph.py"),
-    *("test_snippets.py", "test_interrupt.py", "test_status.py", "test_withdraw.py"),
+    *("test_snippets.py", "test_interrupt.py", "test_status_of_a_run.py", "test_withdraw.py"),
     *("test_facts.py", "test_in_parts.py", "test_resume.py", "test_train.py"),
     *("test_page.py", "test_provisional.py", "test_wordnet.py", "test_clips.py"),
 )
