@@ -124,11 +124,16 @@ def test_a_run_that_is_scanning_ends(asked: Path):
 
 IN_A_LIBRARY = """
 import hashlib
+import typer
 from rich.console import Console
 from videonet.cli.interrupt import ended_by_interrupt
-with ended_by_interrupt(Console(stderr=True)):
-    print("at work", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for half an hour
+try:
+    with ended_by_interrupt(Console(stderr=True)):
+        print("at work", flush=True)
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for half an hour
+except typer.Exit as end:
+    # The interrupt came before the library was called.
+    raise SystemExit(end.exit_code)
 """
 
 
