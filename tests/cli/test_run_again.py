@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from demo.drawing import draw_video
 from tests.cli.test_start_up import loaded
-from tests.curated import CLASSES, arguments, videonet
+from tests.curated import CLASSES, VIDEONET, arguments, sentence, videonet
 from tests.fetch.odd_server import odd_server
 from tests.once import made_once
 
@@ -118,6 +119,39 @@ def test_another_class_list_is_refused(folder: Path):
     assert "another class list" in videonet(*arguments(folder)).stderr
 
 
+def test_files_that_were_only_touched_are_known_by_their_content(folder: Path):
+    classes = folder / "classes.txt"
+    os.utime(classes, ns=(1, 1))
+    assert len(videonet(*arguments(folder)).stdout.splitlines()) == 1
+    classes.write_text(f"{CLASSES}# These are all.\n")
+    assert "Candidates by class" in videonet(*arguments(folder)).stdout
+
+
+def test_a_class_list_that_comes_through_a_pipe_is_read_each_time(folder: Path):
+    given = list(map(str, arguments(folder)))
+    given[given.index("--targets") + 1] = "/dev/stdin"
+    for _ in range(2):
+        command = [VIDEONET, *given]
+        ended = subprocess.run(command, input=CLASSES, capture_output=True, text=True, check=True)
+        assert "Candidates by class" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--targets", "none.txt"), ("--classifier", "none.onnx"), ("--source", "catalogue:none.csv")],
+)
+def test_what_is_not_there_is_missed_before_beam_is_imported(
+    tmp_path: Path, option: str, value: str
+):
+    (tmp_path / "classes.txt").write_text(CLASSES)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a balloon.mp4").touch()
+    given = arguments(tmp_path)
+    given[given.index(option) + 1] = value
+    assert value.rpartition(":")[2] in sentence(videonet(*given))
+    assert not {"apache_beam", "onnxruntime", "torch"} & loaded(*given, code=2)
+
+
 def test_a_page_that_was_asked_for_stays_and_is_said_to_be_older(folder: Path):
     page = (folder / "out" / "report" / "index.html").read_bytes()
     touch_video(folder)
@@ -149,12 +183,13 @@ def test_only_what_failed_is_tried_again_and_said(tmp_path: Path):
         asked.clear()
         again = videonet(*given)
         assert "1 failure may pass another time: trying again" in again.stderr
-        assert "0 kept and 0 rejected by now; 1 failure left (1 refused)" in again.stdout
+        said = "Tried 1 failure again: 0 kept and 0 rejected by now; 1 failure left (1 refused)."
+        assert said in again.stdout
         assert "Candidates by class" not in again.stdout
         assert set(asked) == {"/2.mp4"}
         there = True
         last = videonet(*given).stdout
-        assert "Tried again what had failed: 1 kept and 0 rejected by now; 0 failures left." in last
+        assert "Tried 1 failure again: 1 kept and 0 rejected by now; 0 failures left." in last
         assert len(videonet(*given).stdout.splitlines()) == 1
 
 

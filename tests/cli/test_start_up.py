@@ -74,7 +74,11 @@ def test_show_loads_nothing_of_a_run(out: Path, tmp_path: Path):
 
 def test_curate_loads_beam(tmp_path: Path):
     folders = ("--store", tmp_path / "store", "--out", tmp_path / "out")
-    packages = loaded("curate", "--targets", "no list", "--source", "store", *folders, code=2)
+    (tmp_path / "classes.txt").write_text("balloon\n")
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "a balloon.mp4").touch()
+    given = ("--targets", tmp_path / "classes.txt", "--source", f"folder:{tmp_path / 'videos'}")
+    packages = loaded("curate", *given, "--classifier", __file__, *folders, code=2)
     assert "apache_beam" in packages
 
 
@@ -82,6 +86,8 @@ def test_wrong_settings_of_a_training_are_refused_without_pytorch(out: Path, tmp
     given = ("train", "--data", out, "--out", tmp_path / "run", "--config", "vito_tiny", "--set")
     assert "torch" not in loaded(*given, "train.epoch=3", code=2)
     assert "torch" not in loaded(*given, "train.epochs=1", code=2)
+    nowhere = ("train", "--data", tmp_path / "none", "--out", tmp_path / "run")
+    assert "torch" not in loaded(*nowhere, code=2)
     # As a run that has begun leaves them.
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     (tmp_path / "run" / "checkpoints" / "step-00000025.pt").touch()

@@ -24,6 +24,9 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+# What it is called.
+DEFAULT = "resnet50"
+
 # Apache-2.0, from the ONNX model zoo
 RESNET50 = Asset(
     name="resnet50-v1-12.onnx",
@@ -37,6 +40,27 @@ _CONNECT_AND_READ_SECONDS = (10, 30)
 # what a broken connection loses at most
 _CHUNK_BYTES = 1 << 16
 _ATTEMPTS = 5
+
+
+def check_model_file(path_or_name: str) -> None:
+    """Raise UsageError where a classifier's file cannot be opened; what is in it is not looked at.
+
+    The default one is fetched when it is needed.
+    """
+    if path_or_name == DEFAULT:
+        return
+    try:
+        with Path(path_or_name).open("rb"):
+            pass
+    except OSError as error:
+        raise unreadable(Path(path_or_name), error) from error
+
+
+def unreadable(path: Path, error: OSError) -> UsageError:
+    """What is said of a classifier's file that cannot be read."""
+    return UsageError(
+        f"{path}: cannot be read ({error.strerror}); give the path of an ONNX file, or {DEFAULT!r}"
+    )
 
 
 def fetch_default() -> Path:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from videonet.classifier.download import fetch_default
+from videonet.classifier.download import DEFAULT, fetch_default, unreadable
 from videonet.classifier.onnx_session import (
     ORT_ERRORS,
     check_output,
@@ -29,8 +29,6 @@ from videonet.errors import UsageError
 from videonet.schemas.manifest import ClassifierCard
 from videonet.schemas.settings import Device
 from videonet.targets.imagenet1k import imagenet1k_labels
-
-DEFAULT = "resnet50"
 
 # Frames that a model gets at once. On a CPU, what a few frames need stays in its caches
 # (`benchmarks.scan` tries other numbers). A GPU wants more; none was at hand to find out how many.
@@ -54,10 +52,7 @@ class Classifier:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise UsageError(
-                f"{path}: cannot be read ({error.strerror}); "
-                f"give the path of an ONNX file, or {DEFAULT!r}"
-            ) from error
+            raise unreadable(path, error) from error
         self.sha256 = hashlib.sha256(content).hexdigest()
         model = parse_model(path, content)
         # As large as the model: opening it needs the room.

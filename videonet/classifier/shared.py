@@ -5,8 +5,8 @@ from pathlib import Path
 
 import cachetools
 
-from videonet.classifier.download import fetch_default
-from videonet.classifier.model import DEFAULT, Classifier
+from videonet.classifier.download import DEFAULT, fetch_default
+from videonet.classifier.model import Classifier
 from videonet.classifier.sidecar import sidecar_path
 from videonet.files import sha256_of
 from videonet.schemas.settings import Device

@@ -81,8 +81,7 @@ def curate(
         return
     closed = hosts_no_longer_asked(at_work)
     lookup = output.lookup()
-    earlier = None if before is None else before.manifest
-    show_outcome(Console(), plan, manifest, output.targets(), lookup, closed, earlier)
+    show_outcome(Console(), plan, manifest, output.targets(), lookup, closed, before)
     if output.has_report() and manifest != was:
         say(
             f"{output.root}/report shows what was: make it again with videonet report {output.root}"

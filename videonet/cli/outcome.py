@@ -15,10 +15,12 @@ from videonet.schemas.manifest import Counts, Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.target import Target
-from videonet.text import number, target_names
+from videonet.text import number, number_of, target_names
 
 if TYPE_CHECKING:
-    from videonet.fetch.rate_limit import ClosedHost  # slow, and not needed for --help
+    # slow, and not needed for --help
+    from videonet.execution.finished import Before
+    from videonet.fetch.rate_limit import ClosedHost
 
 # A thousand classes fill many screens; the rest stands in the manifest.
 CLASSES_SHOWN = 30
@@ -35,16 +37,16 @@ def show_outcome(
     targets: Sequence[Target],
     lookup: Lookup | None,
     closed: Sequence[ClosedHost],
-    before: Manifest | None = None,
+    before: Before | None = None,
 ) -> None:
     """Print what was found, kept, rejected and failed, and where it lies.
 
     `closed` are the hosts that the run has stopped asking. After a run that only tried again what
-    had failed `before`, print what became of that and no more.
+    had failed in the one `before`, print what became of that and no more.
     """
     totals = manifest.totals
     if before is not None:
-        _show_tried_again(console, before.totals.verdicts, totals.verdicts)
+        _show_tried_again(console, before, totals.verdicts)
     elif totals.titles:
         ids = [target.target_id for target in targets]
         names = dict(zip(ids, map(escape, target_names(targets)), strict=True))
@@ -93,14 +95,16 @@ def show_nothing_to_do(console: Console, out: Path, manifest: Manifest) -> None:
     )
 
 
-def _show_tried_again(console: Console, before: Counts, now: Counts) -> None:
+def _show_tried_again(console: Console, before: Before, now: Counts) -> None:
     """Print what became of the failures that were tried again."""
-    kept, rejected = now.kept - before.kept, sum(now.rejected.values())
-    rejected -= sum(before.rejected.values())
+    earlier = before.manifest.totals.verdicts
+    kept, rejected = now.kept - earlier.kept, sum(now.rejected.values())
+    rejected -= sum(earlier.rejected.values())
     failed = sum(now.failed.values())
+    tried = number_of(before.to_try_again, sum(earlier.failed.values()), "failure")
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in now.failed.items())
     console.print(
-        f"Tried again what had failed: {kept:,} kept and {rejected:,} rejected by now; "
+        f"Tried {tried} again: {kept:,} kept and {rejected:,} rejected by now; "
         f"{number(failed, 'failure')} left" + (f" ({reasons})." if failed else "."),
         soft_wrap=True,
         highlight=False,

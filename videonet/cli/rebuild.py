@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     # slow, and not needed for --help
     from videonet.dataset.lock_file import Lock
     from videonet.dataset.rebuild_diff import Missing, Rebuilt
+    from videonet.execution.finished import Inputs
     from videonet.fetch.credentials import Credentials
     from videonet.fetch.rate_limit import ClosedHost
 
@@ -86,7 +87,7 @@ def _made(
     options: RebuildOptions,
     run: RunOptions,
     credentials: Credentials,
-    inputs: Mapping[str, str],
+    inputs: Inputs,
 ) -> tuple[Manifest, Sequence[ClosedHost]]:
     """Make the data set; its manifest, and the hosts that were no longer asked."""
     # Beam is slow. What is finished needs none.

@@ -34,11 +34,13 @@ def train(
     """
     # PyTorch is slow. Wrong settings are refused without it.
     from videonet.training.config import check_begun, load
+    from videonet.training.data.clip_index import parquet_shards
 
     if "://" in data:
         raise UsageError(f"Only folders can be trained on as yet; copy {data} into one.")
     chosen = load(config, settings or ())
     check_begun(out, chosen)
+    parquet_shards(Path(data))
     with needed_for("videonet train"):
         from videonet.training.train import train as carry_out
 

@@ -58,8 +58,8 @@ def look_at_packages(package: str = "videonet") -> Finding:
 
 def look_at_classifier(path_or_name: str) -> Finding:
     """Whether the classifier is here, and is one. Raises UsageError for a file that is none."""
-    from videonet.classifier.download import RESNET50
-    from videonet.classifier.model import DEFAULT, load_classifier
+    from videonet.classifier.download import DEFAULT, RESNET50
+    from videonet.classifier.model import load_classifier
 
     if path_or_name == DEFAULT:
         return look_for_asset(RESNET50, cache_folder())

@@ -12,7 +12,7 @@ from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
 from videonet.execution.older_list import drop_list_with_secrets
-from videonet.execution.resume import data_settings, resume_or_start
+from videonet.execution.resume import data_settings, require_apart, resume_or_start
 from videonet.execution.runner import is_local
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
@@ -97,7 +97,7 @@ def prepared_store(
 
     `videos` is the folder of local files, if the run reads one.
     """
-    _require_apart(run, videos)
+    require_apart(run, videos)
     check_yt_dlp()
     _check_credentials(credentials, local)
     store = Store(Path(run.store))
@@ -148,19 +148,6 @@ def _check_credentials(credentials: Credentials, local: bool) -> None:
             f"carry; put them into a TOML file on the workers, and its path into {FILE_VARIABLE}."
         )
     credentials.check()
-
-
-def _require_apart(run: RunOptions, videos: Path | None) -> None:
-    """Raise UsageError where one folder would fill another one with its files."""
-    source = videos.resolve() if videos else None
-    store, out = Path(run.store).resolve(), Path(run.out).resolve()
-    if store == out:
-        raise UsageError(f"--store and --out are both {store}; give each a folder of its own.")
-    for option, folder in (("--store", store), ("--out", out)):
-        if source is not None and folder.is_relative_to(source):
-            raise UsageError(
-                f"{option} {folder} lies in the folder of videos {source}; choose one outside."
-            )
 
 
 def _budget(store: Store, asked: int | None) -> int:

@@ -10,13 +10,18 @@ from typing import Any
 
 import msgspec
 
+from videonet.classifier.download import check_model_file
 from videonet.errors import UsageError
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
-from videonet.schemas.settings import CurateOptions, DataOptions
+from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
 from videonet.shards.writer import FORMATS
+from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.store import Store
+from videonet.targets.class_list import read_class_list
+from videonet.targets.imagenet1k import IMAGENET_1K
 
 
 def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,6 +52,37 @@ def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:
     state = output.run_state()
     if state is not None:
         _must_be(output, state.settings, msgspec.structs.replace(state.settings, **data))
+
+
+def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> None:
+    """Raise UsageError where what the options name is not there, or can be seen not to be usable.
+
+    What needs the classifier to be open is checked later, by `prepare`.
+    """
+    check_model_file(options.classifier)
+    # A pipe can be read once.
+    if options.targets != IMAGENET_1K and not Path(options.targets).is_fifo():
+        read_class_list(Path(options.targets))
+    kind, _, place = options.source.partition(":")
+    require_apart(run, Path(place) if kind == "folder" else None)
+    root = options.files_root
+    check_source(options.source, Store(Path(run.store)), None if root is None else Path(root))
+
+
+def require_apart(run: RunOptions, videos: Path | None) -> None:
+    """Raise UsageError where one folder would fill another one with its files.
+
+    `videos` is the folder of local files, if the run reads one.
+    """
+    source = videos.resolve() if videos else None
+    store, out = Path(run.store).resolve(), Path(run.out).resolve()
+    if store == out:
+        raise UsageError(f"--store and --out are both {store}; give each a folder of its own.")
+    for option, folder in (("--store", store), ("--out", out)):
+        if source is not None and folder.is_relative_to(source):
+            raise UsageError(
+                f"{option} {folder} lies in the folder of videos {source}; choose one outside."
+            )
 
 
 def video_format(yt_dlp: Mapping[str, Any]) -> str | None:

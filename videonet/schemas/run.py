@@ -71,6 +71,8 @@ class Finished(Record, frozen=True, kw_only=True):
 
     # by name, in words that change whenever it may lead to another data set
     given: dict[str, str]
+    # hex sha256 of the files among it, by the same names: a file that was only touched has the same
+    contents: dict[str, str] = msgspec.field(default_factory=dict)
     # hex, of manifest.json
     manifest_sha256: str
 

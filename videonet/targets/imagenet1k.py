@@ -11,6 +11,9 @@ from types import MappingProxyType
 from videonet.schemas.label import Label
 from videonet.targets.synset import Sense
 
+# What stands for a class list of these.
+IMAGENET_1K = "imagenet1k"
+
 
 @functools.cache
 def imagenet1k_senses() -> Mapping[str, Sense]:

@@ -12,7 +12,7 @@ from videonet.schemas.target import Target
 from videonet.targets import wordnet
 from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
 from videonet.targets.classifier_labels import Outputs
-from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
+from videonet.targets.imagenet1k import IMAGENET_1K, imagenet1k_labels, imagenet1k_senses
 from videonet.targets.synset import Sense
 from videonet.targets.title_matcher import normalise
 
@@ -42,7 +42,7 @@ def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[T
     ('black swan', ('Cygnus atratus',), (100,))
     """
     entries: dict[int, Entry]
-    if spec == "imagenet1k":
+    if spec == IMAGENET_1K:
         entries = dict(enumerate(map(Wnid, imagenet1k_senses()), start=1))
     else:
         entries = read_class_list(Path(spec))

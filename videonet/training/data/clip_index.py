@@ -78,20 +78,7 @@ def open_clip_index(
     some milliseconds a shard, and 60 bytes of memory a clip for as long as the data set is used:
     for the published 1.18 M videos, 3 M clips in 20,000 shards, about a minute and 0.2 GB.
     """
-    if not out.is_dir():
-        raise UsageError(f"{out} is no folder; give the --out of a finished `videonet curate`.")
-    manifest, sha256 = _manifest(out)
-    shards = [shard for shard in manifest.shards if shard.path.startswith(_FOLDER)]
-    if not shards:
-        raise UsageError(
-            f"{out} has no Parquet shards, which training reads; run `videonet curate` again with "
-            "parquet among its --format."
-        )
-    if not any(shard.rows for shard in shards):
-        raise UsageError(f"{out} holds no clips: there is nothing to train on.")
-    # All sizes first: a shard that is missing is said at once, not after a minute.
-    for shard in shards:
-        _check_size(out, shard)
+    manifest, sha256, shards = parquet_shards(out)
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
         ids = pa.chunked_array(list(threads.map(lambda shard: _example_ids(out, shard), shards)))
     example_ids = ids.combine_chunks()
@@ -115,6 +102,27 @@ def open_clip_index(
             f"{fewest_videos} are needed to train on, as each is held against the others."
         )
     return dataset
+
+
+def parquet_shards(out: Path) -> tuple[Manifest, str, list[Shard]]:
+    """The manifest of OUT, its sha256, and its Parquet shards, which are there in full size.
+
+    That is known at once, before a shard is opened. Raises UsageError.
+    """
+    if not out.is_dir():
+        raise UsageError(f"{out} is no folder; give the --out of a finished `videonet curate`.")
+    manifest, sha256 = _manifest(out)
+    shards = [shard for shard in manifest.shards if shard.path.startswith(_FOLDER)]
+    if not shards:
+        raise UsageError(
+            f"{out} has no Parquet shards, which training reads; run `videonet curate` again with "
+            "parquet among its --format."
+        )
+    if not any(shard.rows for shard in shards):
+        raise UsageError(f"{out} holds no clips: there is nothing to train on.")
+    for shard in shards:
+        _check_size(out, shard)
+    return manifest, sha256, shards
 
 
 def is_held_out(video_keys: Iterable[str], share: float) -> NDArray[np.bool_]:
