@@ -114,6 +114,49 @@ def test_where_anything_may_differ_the_run_is_made_again(
     assert len(videonet(*arguments(folder)).stdout.splitlines()) == 1
 
 
+def interrupt_after_the_list_is_made(folder: Path) -> None:
+    """Leave OUT as a run does that is killed then."""
+    for name in ("manifest.json", "README.md", "videos.lock.parquet"):
+        (folder / "out" / name).unlink()
+
+
+def test_what_came_while_a_run_was_interrupted_is_not_taken_for_read(folder: Path):
+    interrupt_after_the_list_is_made(folder)
+    add_video(folder)
+    # It goes on from the list that is there.
+    assert "1 title looked at" in videonet(*arguments(folder)).stdout
+    assert "2 titles looked at" in videonet(*arguments(folder)).stdout
+    assert len(videonet(*arguments(folder)).stdout.splitlines()) == 1
+
+
+def local(folder: Path) -> list[str]:
+    """The command over a catalogue of local files."""
+    (folder / "videos.csv").write_text("id,url,title\n1,a balloon.mp4,A balloon\n")
+    typed = [*map(str, arguments(folder)), "--files-root", str(folder / "videos")]
+    typed[typed.index("--source") + 1] = f"catalogue:{folder / 'videos.csv'}"
+    typed[typed.index("--out") + 1] = str(folder / "local")
+    return typed
+
+
+def test_of_a_catalogue_its_own_local_files_count_and_no_others(folder: Path):
+    typed = local(folder)
+    assert videonet(*typed).code == 0
+    # It may be a whole disk, with links that lead round and round.
+    (folder / "videos" / "round").symlink_to("/")
+    add_video(folder)
+    assert len(videonet(*typed).stdout.splitlines()) == 1
+    touch_video(folder)
+    assert "Candidates by class" in videonet(*typed).stdout
+
+
+def test_a_local_file_that_changed_during_a_run_is_not_taken_for_read(folder: Path):
+    typed = local(folder)
+    # As if somebody wrote it after the run had begun.
+    os.utime(folder / "videos" / "a balloon.mp4", ns=(2**61, 2**61))
+    for _ in range(2):
+        assert "Candidates by class" in videonet(*typed).stdout
+
+
 def test_another_class_list_is_refused(folder: Path):
     (folder / "classes.txt").write_text(CLASSES + "lighthouse\n")
     assert "another class list" in videonet(*arguments(folder)).stderr

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curated import Ended, videonet
 from tests.curating import bytes_of, verdicts_of
-from videonet.storage.dataset_dir import LOCK_FILE
+from tests.execution.served import Served
 
 KEPT = 7
 # Those whose addresses say all that is needed to fetch them.
@@ -15,20 +14,10 @@ PLAIN = {"keyed a", "keyed b"}
 
 
 @dataclass(frozen=True)
-class Planted:
-    """A finished run over the guarded videos, to be read only, and the server that has them."""
+class Planted(Served):
+    """A finished run over the guarded videos, and how it ended."""
 
-    folder: Path
-    server: VideoServer
     ended: Ended
-
-    @property
-    def out(self) -> Path:
-        return self.folder / "out"
-
-    @property
-    def lock(self) -> Path:
-        return self.out / LOCK_FILE
 
 
 def curate(folder: Path, out: str = "out", source: str = "") -> Ended:

@@ -53,21 +53,11 @@ SHARDS = 2
 
 
 @dataclass(frozen=True)
-class Made:
-    """A finished run, to be read only, and the server that has its videos."""
+class Made(Served):
+    """A finished run, and what it was made of."""
 
-    folder: Path
     classes: Path
     source: str
-    server: VideoServer
-
-    @property
-    def out(self) -> Path:
-        return self.folder / "out"
-
-    @property
-    def lock(self) -> Path:
-        return self.out / LOCK_FILE
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +68,7 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mad
         (folder / "videos.csv").write_text("id,url,title,duration\n" + "".join(rows))
         source = f"catalogue:{folder / 'videos.csv'}"
         curate(source, world.classes, folder, shards=SHARDS)
-        yield Made(folder, world.classes, source, server)
+        yield Made(folder, server, world.classes, source)
 
 
 @dataclass(frozen=True)

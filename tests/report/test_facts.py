@@ -1,6 +1,5 @@
 """facts_of: every number on the page is what a plain count of the verdicts gives."""
 
-import re
 import shutil
 import tempfile
 from collections import Counter
@@ -18,7 +17,6 @@ from demo.world import World
 from tests.curated import Curated, curated_once
 from tests.curating import verdicts_of, whole_job_once
 from tests.report.written import target, verdict, write
-from videonet.dataset.finished_dataset import open_dataset
 from videonet.errors import UsageError
 from videonet.report.facts import facts_of
 from videonet.report.page.content import Funnel, PageFacts
@@ -137,19 +135,6 @@ def test_classes_and_names_stand_in_the_order_of_the_class_list(demo: Path):
     ]
 
 
-def test_the_summary_says_how_much_there_is(curated: Curated):
-    facts = facts_of(curated.out, None)
-    manifest = DatasetDir(curated.out).manifest()
-    assert manifest is not None
-    shards = [each for each in manifest.shards if each.path.startswith("clips/parquet")]
-    assert facts.sizes.bytes == sum(each.bytes for each in shards)
-    assert facts.summary.startswith(
-        f"3 of 4 videos found were kept. 3 videos in 2 of 3 classes give "
-        f"{manifest.totals.clips} clips, "
-    )
-    assert (facts.state, facts.sampled) == ("finished", False)
-
-
 def test_no_path_of_this_machine_is_on_the_page(curated: Curated, tmp_path: Path):
     out = tmp_path / "out"
     shutil.copytree(curated.out, out)
@@ -191,122 +176,6 @@ def test_without_its_store_a_data_set_has_numbers_and_no_pictures(curated: Curat
     assert "--store" in facts.pictures_note
     moved = facts_of(tmp_path / "out", curated.store)
     assert moved.kept_pictures
-
-
-def test_what_was_made_with_which_settings_is_said_without_paths(curated: Curated):
-    facts = facts_of(curated.out, None)
-    said = {each.name: each.value for each in facts.settings}
-    assert said["--per-class"] == "50 videos"
-    assert said["--min-seconds"] == "10 seconds"
-    assert said["--max-lost"] == "25 %"
-    assert said["--format"] == "parquet, tfrecord"
-    assert said["--classifier"] == "classifier: input of 64 x 64 pixels, 7 outputs"
-    assert "pyarrow " in said["versions"]
-    assert str(curated.folder) not in "".join(said.values())
-
-
-def test_settings_are_said_by_name_and_not_by_digest(curated: Curated, tmp_path: Path):
-    targets = [target(name) for name in ("kite", "crane", "hawk", "owl")]
-    rebuilt = write(tmp_path, targets, [verdict(0, "kite")], settings={"lock": "ab" * 32})
-    for out in (curated.out, rebuilt):
-        said = {each.name: each.value for each in facts_of(out, None).settings}
-        assert not re.search(r"[0-9a-f]{32}", "".join(said.values()))
-    assert said["--targets"] == "4 classes: kite, crane, hawk and 1 more"
-    assert said["made from"] == "the lock file of another copy"
-
-
-def test_when_and_with_which_command_it_was_made_is_said_as_the_run_noted_it(
-    curated: Curated, tmp_path: Path
-):
-    out = tmp_path / "out"
-    shutil.copytree(curated.out, out)
-    noted = msgspec.json.decode((out / "run.json").read_bytes())
-    command = [
-        *("/home/me/.venv/bin/videonet", "curate", "--targets", "imagenet1k"),
-        *("--source", "catalogue:/home/me/the videos/all.csv", "--out=/home/me/out"),
-        *("--proxy", "https://proxy.example/a/b", "--files-root", "file:///home/me/videos"),
-    ]
-    noted |= {"begun": "2026-05-09T09:12:31+02:00", "command": command}
-    (out / "run.json").write_bytes(msgspec.json.encode(noted))
-    said = facts_of(out, None).last_run
-    assert said is not None
-    assert said.begun == "2026-05-09 07:12 UTC"
-    assert said.command == (
-        "videonet curate --targets imagenet1k --source catalogue:all.csv --out=out "
-        "--proxy https://proxy.example/a/b --files-root videos"
-    )
-
-
-@pytest.mark.parametrize(
-    "noted", [{}, {"begun": "yesterday", "command": ["videonet"]}, {"command": [7]}, []]
-)
-def test_where_the_run_noted_no_date_and_command_none_is_said(noted: object, tmp_path: Path):
-    out = write(tmp_path, [target("kite")], [verdict(0, "kite")])
-    assert facts_of(out, None).last_run is None
-    (out / "run.json").write_bytes(msgspec.json.encode(noted))
-    assert facts_of(out, None).last_run is None
-
-
-def test_how_long_the_clips_are_and_how_many_frames_they_have_is_counted(curated: Curated):
-    facts = facts_of(curated.out, None)
-    clips = list(open_dataset(curated.out).clips())
-    assert facts.sizes.frames == sum(len(each.image_encoded) for each in clips)
-    spans = sum(each.clip_end_timestamp - each.clip_start_timestamp for each in clips)
-    assert facts.sizes.clip_seconds == spans / 1_000_000
-
-
-def test_frames_that_no_footer_counts_are_not_said(curated: Curated, tmp_path: Path):
-    out = tmp_path / "out"
-    shutil.copytree(curated.out, out)
-    for file in (out / "clips" / "parquet").iterdir():
-        file.write_bytes(b"PAR1 no more")
-    assert facts_of(out, None).sizes.frames is None
-    shutil.rmtree(out / "clips")
-    assert facts_of(out, None).sizes.frames is None
-
-
-def test_channels_and_licences_are_those_of_kept_videos_each_counted_once(tmp_path: Path):
-    targets = [target("kite"), target("crane")]
-    rows = [
-        verdict(0, "kite", channel="a", licence="CC BY 4.0", duration=4.5),
-        verdict(0, "crane", channel="a", licence="CC BY 4.0", duration=4.5),
-        verdict(1, "kite", channel="a", licence="all rights reserved"),
-        verdict(2, "kite"),
-        verdict(3, "kite", Reason.TOO_SHORT, channel="b", licence="CC0"),
-    ]
-    sizes = facts_of(write(tmp_path, targets, rows), None).sizes
-    assert (sizes.channels, sizes.without_channel) == (1, 1)
-    assert (sizes.licences, sizes.without_licence, sizes.creative_commons) == (2, 1, 1)
-    assert sizes.kept_seconds == 4.5
-
-
-def test_videos_that_are_too_short_for_a_clip_are_counted_and_said(tmp_path: Path):
-    targets = [target("kite"), target("crane"), target("hawk")]
-    rows = [
-        *(verdict(i, "kite", clips=2) for i in range(3)),
-        *(verdict(i, "crane", clips=0) for i in range(3, 5)),
-        verdict(5, "hawk", Reason.NO_TOP1_MATCH),
-    ]
-    facts = facts_of(write(tmp_path, targets, rows), None)
-    assert facts.summary == (
-        "5 of 6 videos found were kept, 2 of them too short for a clip. "
-        "3 videos in 1 of 3 classes give 6 clips."
-    )
-    assert (facts.sizes.kept, facts.sizes.with_clip) == (5, 3)
-    assert (facts.sizes.classes, facts.sizes.classes_with_clip) == (2, 1)
-    assert (facts.funnel.kept, facts.funnel.with_clip) == (5, 3)
-
-
-@pytest.mark.parametrize(
-    ("kept", "summary"),
-    [
-        (1, "1 of 1 video found was kept, but it is too short for a clip."),
-        (2, "2 of 2 videos found were kept, but all are too short for a clip."),
-    ],
-)
-def test_a_data_set_without_any_clip_says_so(kept: int, summary: str, tmp_path: Path):
-    rows = [verdict(i, "kite", clips=0) for i in range(kept)]
-    assert facts_of(write(tmp_path, [target("kite")], rows), None).summary == summary
 
 
 def test_a_run_that_goes_on_is_counted_as_far_as_it_is(curated: Curated, tmp_path: Path):

@@ -1,21 +1,17 @@
 """The report's page in a real browser, drawn from facts with the worst of titles."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.report.browser import (
     SCHEMES,
-    browsing,
     complaints,
     contrast,
     prefer,
@@ -23,39 +19,35 @@ from tests.report.browser import (
     show,
 )
 from tests.report.made_up import ADDRESSES, HOSTILE, made_up
-from videonet.report.page.content import Advice, ClassRow, Funnel, NameRow, PageFacts
+from tests.report.opened_page import (
+    LARGE,
+    SMALL,
+    Pages,
+    all_of,
+    cells_of,
+    class_named,
+    open_page,
+    opened_pages,
+    opened_small,
+    part_of,
+    texts_of,
+)
+from videonet.report.page.content import Funnel, PageFacts
 from videonet.report.page.render import render_page
 
 pytestmark = pytest.mark.slow
 
-SMALL = made_up()
-LARGE = made_up(classes=1000, per_class=5000)
-
-
-class Pages(NamedTuple):
-    """The browser, and files that it may open."""
-
-    chrome: Chrome
-    small: Path
-    large: Path
-
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
-    folder = tmp_path_factory.mktemp("pages")
-    with browsing() as chrome:
-        pages = Pages(chrome, folder / "small.html", folder / "large.html")
-        pages.small.write_text(render_page(SMALL), "utf-8")
-        pages.large.write_text(render_page(LARGE), "utf-8")
+    with opened_pages(tmp_path_factory.mktemp("pages")) as pages:
         yield pages
 
 
 @pytest.fixture
 def small(pages: Pages) -> Chrome:
     """The small page, just opened."""
-    prefer(pages.chrome, "light")
-    show(pages.chrome, pages.small)
-    return pages.chrome
+    return opened_small(pages)
 
 
 def test_equal_facts_are_equal_pages():
@@ -77,7 +69,7 @@ def test_it_opens_without_a_complaint_and_asks_for_nothing_else(pages: Pages, si
     page: Path = getattr(pages, size)
     complaints(pages.chrome), requests(pages.chrome)
     show(pages.chrome, page)
-    assert _texts(pages.chrome, "section > h2")[0] == "Funnel"
+    assert texts_of(pages.chrome, "section > h2")[0] == "Funnel"
     assert complaints(pages.chrome) == []
     asked = requests(pages.chrome)
     assert page.as_uri() in asked
@@ -98,7 +90,7 @@ def test_its_policy_refuses_what_is_not_its_own(small: Chrome):
 @pytest.mark.parametrize("size", ["small", "large"])
 def test_it_does_not_scroll_sideways(pages: Pages, size: str, width: int):
     show(pages.chrome, getattr(pages, size), width)
-    for button in _all(pages.chrome, ".fold")[:1]:
+    for button in all_of(pages.chrome, ".fold")[:1]:
         pages.chrome.execute_script("arguments[0].click()", button)
     wide = pages.chrome.execute_script("return document.documentElement.scrollWidth")
     assert wide == width
@@ -113,14 +105,14 @@ def test_the_three_answers_are_seen_without_scrolling(pages: Pages, size: str):
         block = pages.chrome.find_element(By.CSS_SELECTOR, f"[data-answer={kind}]")
         bottoms.add(block.rect["y"] + block.rect["height"])
         selector = f"[data-answer={kind}] li"
-        assert list(filter(None, _texts(pages.chrome, selector))) == [
+        assert list(filter(None, texts_of(pages.chrome, selector))) == [
             each.text for each in answers[:3]
         ]
-        for more in _all(pages.chrome, f"[data-answer={kind}] summary"):
+        for more in all_of(pages.chrome, f"[data-answer={kind}] summary"):
             assert more.text == f"{len(answers) - 3} more"
             more.send_keys(Keys.ENTER)
-        assert _texts(pages.chrome, selector) == [each.text for each in answers]
-        for more in _all(pages.chrome, f"[data-answer={kind}] summary"):
+        assert texts_of(pages.chrome, selector) == [each.text for each in answers]
+        for more in all_of(pages.chrome, f"[data-answer={kind}] summary"):
             more.send_keys(Keys.ENTER)
     assert len(bottoms) == 1
     assert max(bottoms) <= 800
@@ -129,7 +121,7 @@ def test_the_three_answers_are_seen_without_scrolling(pages: Pages, size: str):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_answer_is_cut_off(pages: Pages, width: int):
     show(pages.chrome, pages.large, width)
-    for more in _all(pages.chrome, ".answer summary"):
+    for more in all_of(pages.chrome, ".answer summary"):
         more.send_keys(Keys.ENTER)
     cut = pages.chrome.execute_script(
         "return [...document.querySelectorAll('.answer li, .answer li *')].filter((each) =>"
@@ -140,101 +132,52 @@ def test_no_answer_is_cut_off(pages: Pages, width: int):
 
 def test_the_first_answer_says_how_many_classes_are_thin_in_all(pages: Pages):
     show(pages.chrome, pages.large)
-    assert _texts(pages.chrome, "[data-answer=thin] h2") == [
+    assert texts_of(pages.chrome, "[data-answer=thin] h2") == [
         "Classes that are too thin 995 of 1,000; the most urgent:"
     ]
     # Where all are told of, there is nothing more to say.
     show(pages.chrome, pages.small)
     assert SMALL.thin_classes == len(SMALL.thin)
-    assert _texts(pages.chrome, "[data-answer=thin] h2") == ["Classes that are too thin"]
+    assert texts_of(pages.chrome, "[data-answer=thin] h2") == ["Classes that are too thin"]
 
 
 def test_an_answer_leads_to_its_row(pages: Pages):
     show(pages.chrome, pages.large)
     for kind, row in (
-        ("thin", f"#classes tr[data-class='{_class_named(LARGE.thin[1].about)}']"),
+        ("thin", f"#classes tr[data-class='{class_named(LARGE.thin[1].about)}']"),
         ("drop", f"#names tr[data-name='{LARGE.drop[1].about}']"),
         ("chase", f"#failures article[data-reason='{LARGE.chase[1].about}']"),
     ):
-        links = _all(pages.chrome, f"[data-answer={kind}] a")
+        links = all_of(pages.chrome, f"[data-answer={kind}] a")
         pages.chrome.execute_script("arguments[0].click()", links[1])
-        (found,) = _all(pages.chrome, ".pointed")
+        (found,) = all_of(pages.chrome, ".pointed")
         assert found == pages.chrome.find_element(By.CSS_SELECTOR, row)
 
 
 def test_numbers_stand_in_it_as_they_are(small: Chrome):
     for step in ("titles", "matched", "candidates", "downloaded", "long_enough", "kept", "clips"):
-        (row,) = _all(small, f"#funnel [data-funnel={step}]")
+        (row,) = all_of(small, f"#funnel [data-funnel={step}]")
         assert row.get_attribute("data-value") == str(getattr(SMALL.funnel, step))
         assert f"{getattr(SMALL.funnel, step):,}" in row.text
     for row in SMALL.classes:
-        cells = _cells(small, f"#classes tr[data-class='{row.target_id}']")
+        cells = cells_of(small, f"#classes tr[data-class='{row.target_id}']")
         assert cells["kept"] == str(row.funnel.kept)
         assert cells["matching"] == str(row.funnel.matching)
         assert cells["shortfall"] == str(row.quota - row.funnel.candidates)
     for histogram in SMALL.histograms:
-        bars = _all(small, f'[data-histogram="{histogram.title}"] [data-bin]')
+        bars = all_of(small, f'[data-histogram="{histogram.title}"] [data-bin]')
         drawn = [tuple(map(bar.get_attribute, ("data-bin", "data-kept"))) for bar in bars]
         assert drawn == [(each.label, str(each.kept)) for each in histogram.bins]
 
 
-def test_a_class_unfolds_to_its_reasons(small: Chrome):
-    row = SMALL.classes[0]
-    button = small.find_element(By.CSS_SELECTOR, f"tr[data-class='{row.target_id}'] .fold")
-    small.execute_script("arguments[0].click()", button)
-    assert button.get_attribute("aria-expanded") == "true"
-    for reason, pairs in {**row.rejected, **row.failed}.items():
-        drawn = _all(small, f"#classes .details [data-reason={reason}]")
-        assert [each.get_attribute("data-value") for each in drawn] == [str(pairs)] * bool(pairs)
-
-
-def test_a_table_sorts_by_the_head_that_is_clicked(small: Chrome):
-    expected = sorted(row.funnel.clips for row in SMALL.classes)
-    head = small.find_element(By.CSS_SELECTOR, "#classes th[data-column=clips]")
-    small.execute_script("arguments[0].click()", head.find_element(By.TAG_NAME, "button"))
-    assert head.get_attribute("aria-sort") == "descending"
-    assert _column(small, "#classes", "clips") == expected[::-1]
-    # With the keyboard it is the same.
-    head.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
-    assert head.get_attribute("aria-sort") == "ascending"
-    assert _column(small, "#classes", "clips") == expected
-    sorted_heads = _all(small, "#classes th:not([aria-sort=none])")
-    assert sorted_heads == [head]
-
-
-def test_a_search_narrows_a_table(small: Chrome):
-    field = small.find_element(By.CSS_SELECTOR, "#names input")
-    field.send_keys("SWALLÓW")
-    assert [row.get_attribute("data-name") for row in _all(small, "#names tr[data-name]")] == [
-        "swallowtail"
-    ]
-    assert _texts(small, "#names [role=status]") == [f"1 of {len(SMALL.names)} names"]
-
-
-def test_a_class_can_be_looked_at_alone(small: Chrome):
-    row = SMALL.classes[1]
-    button = small.find_element(By.CSS_SELECTOR, f"#classes [data-pick='{row.target_id}']")
-    small.execute_script("arguments[0].click()", button)
-    assert button.get_attribute("aria-pressed") == "true"
-    for each in ("#names tr[data-class]", "#confusions tr[data-class]", "#pictures figure"):
-        drawn = _all(small, each)
-        assert {found.get_attribute("data-class") for found in drawn} == {row.target_id}
-    chips = _all(small, "[data-chip] button")
-    assert all(row.name in chip.text for chip in chips)
-    small.execute_script("arguments[0].click()", chips[0])
-    assert not _all(small, "[data-chip] button")
-    shown = {each.get_attribute("data-class") for each in _all(small, "#pictures figure")}
-    assert shown == {each.target_id for each in SMALL.classes}
-
-
 def test_a_sheet_shows_what_was_seen_instead(small: Chrome):
     picture = SMALL.rejected_pictures[0]
-    (figure,) = _all(small, f"figure[data-video='{picture.video_id}']")
+    (figure,) = all_of(small, f"figure[data-video='{picture.video_id}']")
     assert picture.asked in figure.text
     assert picture.seen in figure.text
     # The probability is the highest of all frames, not that of the one that is shown.
     assert f"in {picture.seen_frames} of {picture.frames} frames, up to 30 %" in figure.text
-    assert _texts(small, f"figure[data-video='{picture.video_id}'] .frame") == ["frame 0"]
+    assert texts_of(small, f"figure[data-video='{picture.video_id}'] .frame") == ["frame 0"]
     assert "too_short" in figure.text
     image = figure.find_element(By.TAG_NAME, "img")
     assert small.execute_script("return arguments[0].decode().then(() => true)", image)
@@ -243,19 +186,19 @@ def test_a_sheet_shows_what_was_seen_instead(small: Chrome):
 
 def test_frames_are_counted_from_0_as_in_the_verdicts(small: Chrome):
     picture = SMALL.kept_pictures[1]
-    (figure,) = _all(small, f"figure[data-video='{picture.video_id}']")
+    (figure,) = all_of(small, f"figure[data-video='{picture.video_id}']")
     assert (picture.frame, picture.first_match) == (1, 1)
     assert "frame 1 · 37 %" in figure.text
     assert "40 match, first is frame 1" in figure.text
     assert "up to" not in figure.text
-    assert "Frames are counted from 0" in _texts(small, "#pictures .help")[0]
+    assert "Frames are counted from 0" in texts_of(small, "#pictures .help")[0]
 
 
 def test_a_kept_video_that_shows_another_frame_than_the_best_says_so(pages: Pages, tmp_path: Path):
     picture = msgspec.structs.replace(SMALL.kept_pictures[1], is_match=False, frame=50)
-    _open(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, kept_pictures=(picture,)))
-    (figure,) = _all(pages.chrome, f"figure[data-video='{picture.video_id}']")
-    assert _texts(pages.chrome, "figure[data-outcome=kept] .frame") == ["frame 50"]
+    open_page(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, kept_pictures=(picture,)))
+    (figure,) = all_of(pages.chrome, f"figure[data-video='{picture.video_id}']")
+    assert texts_of(pages.chrome, "figure[data-outcome=kept] .frame") == ["frame 50"]
     assert "40 match, up to 37 %, first is frame 1" in figure.text
 
 
@@ -265,9 +208,9 @@ def test_hostile_titles_stay_text(small: Chrome):
         ".map((each) => each.textContent)"
     )
     assert set(HOSTILE) <= set(titles)
-    assert _texts(small, "h1") == [HOSTILE[0]]
+    assert texts_of(small, "h1") == [HOSTILE[0]]
     # None has become an element: two scripts and no picture but those of the contact sheets.
-    assert len(_all(small, "script")) == 2
+    assert len(all_of(small, "script")) == 2
     sources = small.execute_script("return [...document.images].map((each) => each.src)")
     assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
     assert small.execute_script("return [...document.querySelectorAll('[onerror]')].length") == 0
@@ -298,7 +241,7 @@ def test_only_addresses_of_the_web_are_links(small: Chrome):
 
 def test_the_keyboard_goes_on_where_a_button_was(pages: Pages):
     show(pages.chrome, pages.large)
-    row = _all(pages.chrome, "#names tr[data-name]")[3]
+    row = all_of(pages.chrome, "#names tr[data-name]")[3]
     wanted, name = row.get_attribute("data-class"), row.get_attribute("data-name")
     row.find_element(By.CSS_SELECTOR, "[data-pick]").send_keys(Keys.ENTER)
     active = pages.chrome.switch_to.active_element
@@ -307,11 +250,11 @@ def test_the_keyboard_goes_on_where_a_button_was(pages: Pages):
     around = active.find_element(By.XPATH, "./ancestor::tr")
     assert around.get_attribute("data-name") == name
     # The filter goes with its own button: the head beside which it stood is next.
-    _all(pages.chrome, "#names [data-chip] button")[0].send_keys(Keys.ENTER)
+    all_of(pages.chrome, "#names [data-chip] button")[0].send_keys(Keys.ENTER)
     assert pages.chrome.switch_to.active_element.tag_name == "h2"
     assert pages.chrome.switch_to.active_element.text == "Names and synonyms"
-    _all(pages.chrome, "#classes [data-pick]")[0].send_keys(Keys.ENTER)
-    _all(pages.chrome, "nav [data-chip] button")[0].send_keys(Keys.ENTER)
+    all_of(pages.chrome, "#classes [data-pick]")[0].send_keys(Keys.ENTER)
+    all_of(pages.chrome, "nav [data-chip] button")[0].send_keys(Keys.ENTER)
     assert pages.chrome.switch_to.active_element.tag_name == "nav"
 
 
@@ -319,55 +262,22 @@ def test_the_keyboard_goes_on_at_the_first_of_what_more_brings(pages: Pages):
     show(pages.chrome, pages.large)
     for each, shown in (("#classes tr[data-class]", 25), ("#pictures figure", 14)):
         place = each.split()[0]
-        _all(pages.chrome, f"{place} .more button")[0].send_keys(Keys.ENTER)
-        assert pages.chrome.switch_to.active_element == _all(pages.chrome, each)[shown]
+        all_of(pages.chrome, f"{place} .more button")[0].send_keys(Keys.ENTER)
+        assert pages.chrome.switch_to.active_element == all_of(pages.chrome, each)[shown]
 
 
 def test_what_was_kept_is_seen_on_a_phone(pages: Pages):
     show(pages.chrome, pages.large, 390)
-    for cell in _all(pages.chrome, "#classes [data-column=kept]"):
+    for cell in all_of(pages.chrome, "#classes [data-column=kept]"):
         assert 0 < cell.rect["x"] < cell.rect["x"] + cell.rect["width"] < 390
     # What is not seen is in the details.
     row = LARGE.classes[0]
-    _all(pages.chrome, "#classes input")[0].send_keys(row.target_id)
-    _all(pages.chrome, "#classes .fold")[0].send_keys(Keys.ENTER)
-    (details,) = _all(pages.chrome, "#classes .details")
+    all_of(pages.chrome, "#classes input")[0].send_keys(row.target_id)
+    all_of(pages.chrome, "#classes .fold")[0].send_keys(Keys.ENTER)
+    (details,) = all_of(pages.chrome, "#classes .details")
     for step in ("matched", "downloaded", "matching", "long_enough"):
         assert f"{getattr(row.funnel, step):,}" in details.text
     assert f"{row.quota - row.funnel.candidates:,} short of the quota of 5,000" in details.text
-
-
-def test_every_head_of_a_table_says_what_is_below(small: Chrome):
-    heads = small.execute_script(
-        "return [...document.querySelectorAll('thead th')].map((each) => each.textContent)"
-    )
-    assert len(heads) > 20
-    assert all(each.strip() for each in heads)
-
-
-def test_a_thousand_classes_open_and_sort_while_one_waits(pages: Pages):
-    begun = time.monotonic()
-    show(pages.chrome, pages.large)
-    opened = time.monotonic() - begun
-    assert len(_all(pages.chrome, "#classes tr[data-class]")) == 25
-    pages.chrome.execute_script("document.querySelectorAll('#classes .more button')[1].click()")
-    assert len(_all(pages.chrome, "#classes tr[data-class]")) == 1000
-    took = pages.chrome.execute_script(
-        "const begun = performance.now();"
-        "document.querySelector('#classes th[data-column=candidates] button').click();"
-        "document.body.offsetHeight; return performance.now() - begun"
-    )
-    expected = sorted((row.funnel.candidates for row in LARGE.classes), reverse=True)
-    assert _column(pages.chrome, "#classes", "candidates") == expected
-    # It takes a tenth of these on an idle machine.
-    assert opened < 20
-    assert took < 5000
-
-
-def test_classes_of_one_name_are_told_apart(pages: Pages):
-    show(pages.chrome, pages.large)
-    pages.chrome.find_element(By.CSS_SELECTOR, "#classes input").send_keys("crane")
-    assert set(_texts(pages.chrome, "#classes .pick")) == {"crane (n00000007)", "crane (n00000008)"}
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -382,17 +292,17 @@ def test_candidates_without_a_verdict_are_shown_as_such(pages: Pages, tmp_path: 
     waiting = 7
     funnel = msgspec.structs.replace(SMALL.funnel, candidates=SMALL.funnel.candidates + waiting)
     state = "running: 165 of 172 pairs have a verdict"
-    _open(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel, state=state))
-    assert _texts(pages.chrome, ".state") == [state]
-    (row,) = _all(pages.chrome, "#funnel [data-outcome=waiting]")
+    open_page(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel, state=state))
+    assert texts_of(pages.chrome, ".state") == [state]
+    (row,) = all_of(pages.chrome, "#funnel [data-outcome=waiting]")
     assert row.get_attribute("data-value") == str(waiting)
 
 
 def test_a_run_without_candidates_is_a_page_too(pages: Pages, tmp_path: Path):
     complaints(pages.chrome)
-    _open(pages.chrome, tmp_path, made_up(classes=0))
+    open_page(pages.chrome, tmp_path, made_up(classes=0))
     assert complaints(pages.chrome) == []
-    assert _texts(pages.chrome, "#failures .help") == ["Nothing failed."]
+    assert texts_of(pages.chrome, "#failures .help") == ["Nothing failed."]
 
 
 @pytest.mark.parametrize("titles", [None, 0, 100])
@@ -402,19 +312,19 @@ def test_a_funnel_may_begin_without_titles_or_with_few(
     funnel = msgspec.structs.replace(SMALL.funnel, titles=titles)
     assert funnel.matched > 100
     complaints(pages.chrome)
-    _open(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel))
+    open_page(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel))
     assert complaints(pages.chrome) == []
-    rows = {each.get_attribute("data-funnel"): each for each in _all(pages.chrome, _FUNNEL)}
+    rows = {each.get_attribute("data-funnel"): each for each in all_of(pages.chrome, _FUNNEL)}
     assert ("titles" in rows) == (titles is not None)
     # Alone: pairs are no share of titles.
     assert rows["matched"].text.split() == ["named", "in", "a", "title", f"{funnel.matched:,}"]
     (bar,) = rows["matched"].find_elements(By.CSS_SELECTOR, ".fill")
-    assert float(_part(pages.chrome, bar)) == 1
+    assert float(part_of(pages.chrome, bar)) == 1
 
 
 def test_the_funnel_says_where_it_counts_something_else(small: Chrome):
     units: dict[str, list[str]] = {}
-    for body in _all(small, "#funnel .funnel tbody"):
+    for body in all_of(small, "#funnel .funnel tbody"):
         unit = body.find_element(By.CSS_SELECTOR, ".unit").text
         steps = body.find_elements(By.CSS_SELECTOR, "[data-funnel]")
         units[unit] = [each.get_attribute("data-funnel") or "" for each in steps]
@@ -427,7 +337,7 @@ def test_the_funnel_says_where_it_counts_something_else(small: Chrome):
     # Bars are compared, so they count the same.
     drawn = [
         each.find_element(By.XPATH, "./ancestor::tr").get_attribute("data-funnel")
-        for each in _all(small, "#funnel .funnel .fill")
+        for each in all_of(small, "#funnel .funnel .fill")
     ]
     assert drawn == pairs
 
@@ -435,7 +345,7 @@ def test_the_funnel_says_where_it_counts_something_else(small: Chrome):
 def test_how_much_there_is_and_how_it_was_made_stand_at_the_top(small: Chrome):
     shown = {
         each.get_attribute("data-size"): " ".join(each.text.split())
-        for each in _all(small, "#top .sizes [data-size]")
+        for each in all_of(small, "#top .sizes [data-size]")
     }
     sizes = SMALL.sizes
     short, without = sizes.kept - sizes.with_clip, sizes.kept - sizes.without_licence
@@ -448,74 +358,29 @@ def test_how_much_there_is_and_how_it_was_made_stand_at_the_top(small: Chrome):
     assert f"{sizes.creative_commons:,} Creative Commons" in shown["licences"]
     assert re.search(r"\d+ min \d+ s of \d+ min \d+ s kept", shown["clips"])
     assert SMALL.last_run is not None
-    assert _texts(small, "#top .run code") == [SMALL.last_run.command]
-    assert SMALL.last_run.begun in _texts(small, "#top .run")[0]
+    assert texts_of(small, "#top .run code") == [SMALL.last_run.command]
+    assert SMALL.last_run.begun in texts_of(small, "#top .run")[0]
 
 
 def test_a_data_set_of_which_little_is_known_says_no_more_than_that(pages: Pages, tmp_path: Path):
     sizes = msgspec.structs.replace(SMALL.sizes, frames=None, clip_seconds=None)
     facts = msgspec.structs.replace(SMALL, last_run=None, sizes=sizes)
     complaints(pages.chrome)
-    _open(pages.chrome, tmp_path, facts)
+    open_page(pages.chrome, tmp_path, facts)
     assert complaints(pages.chrome) == []
-    assert not _all(pages.chrome, "#top .run")
-    assert not _all(pages.chrome, "#top [data-size=frames]")
-
-
-def test_tables_open_with_what_has_data_worst_yield_first(pages: Pages, tmp_path: Path):
-    _open(pages.chrome, tmp_path, _mostly_empty(made_up(hostile=False)))
-    shown = [each.get_attribute("data-class") for each in _all(pages.chrome, "#classes tbody tr")]
-    worst_first = sorted(
-        made_up(hostile=False).classes,
-        key=lambda row: (row.funnel.kept / row.funnel.candidates, -row.funnel.candidates),
-    )
-    assert shown == [row.target_id for row in worst_first]
-    assert _texts(pages.chrome, "#classes [role=status]") == [
-        "6 of 106 classes; the others have no candidate"
-    ]
-    assert "0" not in _texts(pages.chrome, "#names td[data-column=candidates]")
-    # They are there for who looks for them.
-    search = pages.chrome.find_element(By.CSS_SELECTOR, "#classes input")
-    search.send_keys("empty no. 7")
-    assert len(_all(pages.chrome, "#classes tbody tr")) == 11
-    search.send_keys(Keys.CONTROL, "a")
-    search.send_keys(Keys.DELETE)
-    (button,) = _all(pages.chrome, "#classes .more button")
-    assert button.text == "Show 100 with no candidate"
-    button.send_keys(Keys.ENTER)
-    assert len(_all(pages.chrome, "#classes tbody tr")) == 106
-    active = pages.chrome.switch_to.active_element
-    assert active == _all(pages.chrome, "#classes tbody tr")[6]
-
-
-def test_an_answer_leads_to_a_class_without_a_candidate_too(pages: Pages, tmp_path: Path):
-    facts = _mostly_empty(made_up(hostile=False))
-    advice = Advice(about="empty no. 50", text="empty no. 50: no title names it.")
-    _open(pages.chrome, tmp_path, msgspec.structs.replace(facts, thin=(advice,)))
-    pages.chrome.find_element(By.CSS_SELECTOR, "[data-answer=thin] a").send_keys(Keys.ENTER)
-    (row,) = _all(pages.chrome, ".pointed")
-    assert row.get_attribute("data-class") == "empty50"
-
-
-def test_a_class_without_a_candidate_shows_its_names_when_it_is_picked(
-    pages: Pages, tmp_path: Path
-):
-    _open(pages.chrome, tmp_path, _mostly_empty(made_up(hostile=False)))
-    pages.chrome.find_element(By.CSS_SELECTOR, "#classes input").send_keys("empty no. 50")
-    pages.chrome.find_element(By.CSS_SELECTOR, "#classes [data-pick]").send_keys(Keys.ENTER)
-    (row,) = _all(pages.chrome, "#names tr[data-name]")
-    assert row.get_attribute("data-name") == "empty no. 50"
+    assert not all_of(pages.chrome, "#top .run")
+    assert not all_of(pages.chrome, "#top [data-size=frames]")
 
 
 def test_the_id_that_show_takes_stands_under_every_picture(small: Chrome):
-    figures = _all(small, "#pictures figure")
+    figures = all_of(small, "#pictures figure")
     assert figures
     for figure in figures:
         said = figure.find_element(By.CSS_SELECTOR, ".id")
         assert said.text == figure.get_attribute("data-video")
-    assert "videonet show OUT ID" in _texts(small, "#pictures .help")[0]
+    assert "videonet show OUT ID" in texts_of(small, "#pictures .help")[0]
     failed = [
-        each.find_element(By.CSS_SELECTOR, ".id").text for each in _all(small, "#failures li")
+        each.find_element(By.CSS_SELECTOR, ".id").text for each in all_of(small, "#failures li")
     ]
     assert failed == [e.video_id for each in SMALL.failures for e in each.examples]
 
@@ -525,7 +390,7 @@ def test_what_damage_took_stands_under_the_picture(small: Chrome):
         each.get_attribute("data-video"): [
             said.text for said in each.find_elements(By.CSS_SELECTOR, ".damage")
         ]
-        for each in _all(small, "#pictures figure")
+        for each in all_of(small, "#pictures figure")
     }
     pictures = SMALL.kept_pictures + SMALL.rejected_pictures
     expected = {each.video_id: [each.damage] if each.damage else [] for each in pictures}
@@ -533,89 +398,16 @@ def test_what_damage_took_stands_under_the_picture(small: Chrome):
     assert ["Damage took 3 of the first 100 frames."] in shown.values()
 
 
-def test_a_table_that_is_wider_than_a_phone_scrolls_and_says_so(pages: Pages):
-    show(pages.chrome, pages.large, 390)
-    for place in ("#classes", "#names"):
-        (scroller,) = _all(pages.chrome, f"{place} .scroller")
-        (hint,) = _all(pages.chrome, f"{place} .swipe")
-        assert (hint.is_displayed(), hint.text) == (True, "more columns to the right →")
-        pages.chrome.execute_script("arguments[0].scrollLeft = 9999", scroller)
-        WebDriverWait(pages.chrome, 60).until(lambda _, hint=hint: not hint.is_displayed())
-    # Where all columns are seen, there is nothing to say.
-    show(pages.chrome, pages.large, 1280)
-    assert not any(each.is_displayed() for each in _all(pages.chrome, ".swipe"))
-
-
 def test_a_probability_says_what_it_is_of(small: Chrome):
-    (head,) = _all(small, "#confusions th[data-column=probability]")
+    (head,) = all_of(small, "#confusions th[data-column=probability]")
     assert head.text.split("\xa0")[0] == "highest probability"
     assert (
         "the probability that it gave to it in the surest frame"
-        in _texts(small, "#confusions .help")[0]
+        in texts_of(small, "#confusions .help")[0]
     )
-    kept, rejected = _texts(small, "#pictures .tools + .help")
+    kept, rejected = texts_of(small, "#pictures .tools + .help")
     assert "the probability that the classifier gives there to its first choice" in kept
     assert "the probability that it gave to it in the surest of them" in rejected
 
 
 _FUNNEL = "#funnel [data-funnel]"
-
-
-def _mostly_empty(facts: PageFacts) -> PageFacts:
-    """The facts with a hundred classes before the others that no title names."""
-    nothing = dict.fromkeys(Funnel.__struct_fields__, 0) | {"titles": None}
-    names = [f"empty no. {index}" for index in range(100)]
-    rows = tuple(
-        ClassRow(
-            target_id=f"empty{index}",
-            name=name,
-            funnel=Funnel(**nothing),
-            quota=40,
-            rejected={},
-            failed={},
-        )
-        for index, name in enumerate(names)
-    )
-    counts = dict.fromkeys(("candidates", "kept", "no_match", "other", "only", "only_kept"), 0)
-    searched = dict.fromkeys(("queries", "results", "new"))
-    brought = tuple(
-        NameRow(target_id=row.target_id, name=row.name, **counts, **searched) for row in rows
-    )
-    return msgspec.structs.replace(facts, classes=rows + facts.classes, names=brought + facts.names)
-
-
-def _open(chrome: Chrome, folder: Path, facts: PageFacts) -> None:
-    page = folder / "page.html"
-    page.write_text(render_page(facts), "utf-8")
-    show(chrome, page)
-
-
-def _part(chrome: Chrome, bar: object) -> str:
-    return chrome.execute_script("return arguments[0].style.getPropertyValue('--part')", bar)
-
-
-def _all(chrome: Chrome, selector: str) -> list:
-    return chrome.find_elements(By.CSS_SELECTOR, selector)
-
-
-def _texts(chrome: Chrome, selector: str) -> list[str]:
-    return [each.text.strip() for each in _all(chrome, selector)]
-
-
-def _cells(chrome: Chrome, row: str) -> dict[str, str]:
-    script = (
-        "return Object.fromEntries([...document.querySelectorAll(arguments[0])]"
-        ".map((each) => [each.dataset.column, each.dataset.value]))"
-    )
-    return chrome.execute_script(script, f"{row} > td")
-
-
-def _column(chrome: Chrome, table: str, column: str) -> list[int]:
-    script = (
-        "return [...document.querySelectorAll(arguments[0])].map((e) => Number(e.dataset.value))"
-    )
-    return chrome.execute_script(script, f"{table} td[data-column={column}]")
-
-
-def _class_named(name: str) -> str:
-    return next(row.target_id for row in LARGE.classes if row.name == name)

@@ -17,7 +17,7 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
-from videonet.schemas.run import Finished, Lookup, RunState, ShardState
+from videonet.schemas.run import Finished, Given, Lookup, RunState, ShardState
 from videonet.schemas.settings import Keep
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
@@ -324,6 +324,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
         "lookup.json": Lookup,
         "manifest.json": Manifest,
         "_state/run.json": RunState,
+        "_state/given.json": Given,
         "_state/finished.json": Finished,
         "_state/shards/00000.json": ShardState,
         "_state/shards/00001.json": ShardState,
