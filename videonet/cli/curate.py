@@ -46,7 +46,7 @@ def curate(
     locked = exclusive_lock(Path(run.store), Path(run.out))
     with ended_by_interrupt(console) as stopping, locked:
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
-        from videonet.execution.finished import look_before, remember_finished
+        from videonet.execution.finished import look_before, remember_finished, remember_given
         from videonet.fetch.credentials import credentials_from
 
         credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
@@ -63,11 +63,14 @@ def curate(
         def say(sentence: str) -> None:
             console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
+        for note in inputs.notes:
+            say(note)
         same_list = before is not None
         if before is not None:
             say(f"{number(before.to_try_again, 'failure')} may pass another time: trying again")
         was = output.manifest()
-        plan = prepare(options, run, credentials, beam_options or (), say, same_list=same_list)
+        plan = prepare(options, run, credentials, beam_options or (), same_list=same_list)
+        remember_given(output, inputs)
         with (
             open_context(plan, credentials) as at_work,
             progress_line(console, at_work.progress),
@@ -75,7 +78,7 @@ def curate(
             stopping.counts = at_work.progress
             manifest = execute(at_work, graph, beam_options or ())
         if manifest is not None:
-            remember_finished(output, inputs, Path(run.store).absolute())
+            remember_finished(output, Path(run.store))
     if manifest is None:
         console.print("The job was handed to its runner.")
         return

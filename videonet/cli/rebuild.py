@@ -94,11 +94,13 @@ def _made(
     from videonet.curation.context import open_context
     from videonet.dataset.rebuild_diff import other_versions
     from videonet.execution.execute import execute, hosts_no_longer_asked
-    from videonet.execution.finished import remember_finished
+    from videonet.execution.finished import remember_finished, remember_given
     from videonet.execution.rebuild import prepare_rebuild
     from videonet.pipelines.curate import curate as graph
+    from videonet.storage.dataset_dir import DatasetDir
 
     plan, credentials = prepare_rebuild(lock, options, run, credentials)
+    remember_given(DatasetDir(Path(plan.out)), inputs)
     others = other_versions(lock)
     if others:
         console.print(
@@ -111,7 +113,7 @@ def _made(
         stopping.counts = context.progress
         manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
-    remember_finished(context.output, inputs, context.store.root)
+    remember_finished(context.output, context.store.root)
     return manifest, hosts_no_longer_asked(context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import threading
@@ -267,6 +268,7 @@ class Progress:
         return dict(sorted((reason, n) for (each, reason), n in counts if each is outcome and n))
 
 
+@functools.cache
 def namespace_here() -> str:
     """What tells whose process numbers are meant: the machine since it was started, a container."""
     try:

@@ -174,8 +174,10 @@ def _fetched(
     with context.progress.at_work("download") as work:
         fetched = fetch(candidate, store, context.budget, limits, context.web, run_id, frames)
         work.bytes += max(0, _bytes_here(context, fetched) - before)
-    if candidate.video.root is None and fetched.reason is not Reason.DISK_FULL:
-        failed = fetched.reason is not None and fetched.reason.outcome is Outcome.FAILED
+    failed = fetched.reason is not None and fetched.reason.outcome is Outcome.FAILED
+    # Where the rest of a video comes after its first frames, the host has answered for it already.
+    counts = failed or not before
+    if counts and candidate.video.root is None and fetched.reason is not Reason.DISK_FULL:
         context.progress.fetched(host_of(candidate.video.url), succeeded=not failed)
     return records._replace(fetch=fetched)
 

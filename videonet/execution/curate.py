@@ -1,6 +1,7 @@
 """One curation from Python: what `videonet curate` does, with its options as keywords."""
 
 import difflib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,17 @@ from videonet.curation.context import open_context
 from videonet.dataset.finished_dataset import FinishedDataset, open_dataset
 from videonet.errors import UsageError
 from videonet.execution.execute import execute
-from videonet.execution.finished import look_before, remember_finished
+from videonet.execution.finished import look_before, remember_finished, remember_given
 from videonet.execution.prepare import prepare
 from videonet.fetch.credentials import credentials_from
 from videonet.fetch.options import options_of
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.option import options_from
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
+
+_LOG = logging.getLogger(__name__)
 
 _GROUPS = (CurateOptions, RunOptions, AccessOptions)
 
@@ -60,8 +64,11 @@ def curate(
     with exclusive_lock(Path(run.store), Path(run.out)):
         inputs, before = look_before(data, run, credentials)
         if before is None or before.to_try_again:
+            for note in inputs.notes:
+                _LOG.info(note)
             plan = prepare(data, run, credentials, same_list=before is not None)
+            remember_given(DatasetDir(Path(plan.out)), inputs)
             with open_context(plan, credentials) as context:
                 execute(context, graph)
-            remember_finished(context.output, inputs, context.store.root)
+            remember_finished(context.output, context.store.root)
     return open_dataset(run.out)

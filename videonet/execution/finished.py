@@ -1,14 +1,16 @@
 """Whether a run that is finished could come to anything else, decided before anything slow is done.
 
-What a run was given is written down when it ends: options, and of each file and folder the sizes
-and times. A run that is given the same again can only try again what failed.
+What a run was given is written down before it makes its candidate list, and again when it ends:
+options, and of each file and folder the sizes and times. A run that is given the same can only try
+again what failed.
 """
 
 import hashlib
 import os
 import stat
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -23,24 +25,24 @@ from videonet.execution.resume import (
     video_format,
 )
 from videonet.fetch.credentials import Credentials
-from videonet.files import is_file, sha256_of
+from videonet.files import is_file, is_folder, sha256_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy, Reason
-from videonet.schemas.run import Finished, Lookup
+from videonet.schemas.run import Finished, Given, Lookup
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.store import Store
+from videonet.storage.store import FOUND, Store
 from videonet.versions import decoder_version, versions
-
-# Of the store, what `--source store` reads.
-_FOUND = "found"
 
 
 class Inputs(NamedTuple):
-    """What a run is given, as `videonet.schemas.run.Finished` keeps it."""
+    """What a run is given."""
 
-    given: dict[str, str]
-    contents: dict[str, str]
+    given: Given
+    # whether the run makes a candidate list of it, or takes one that was made of the same
+    is_of_list: bool
+    # what a user should read on how the source is read
+    notes: Sequence[str] = ()
 
 
 class Before(NamedTuple):
@@ -69,15 +71,13 @@ def look_before(
         "classifier": model,
         "card": sidecar_path(model),
         "source": Path(place) if kind in ("catalogue", "folder") else None,
-        "files_root": _path(options.files_root),
         # It grows by the run itself: see `remember_finished`.
-        "found": Path(run.store) / _FOUND if options.source == "store" else None,
+        "found": Path(run.store) / FOUND if options.source == "store" else None,
     }
     given = _given(options, run, credentials, files)
     before = None if run.refresh_search else _finished_before(output, given, files)
-    if before is None:
-        refuse_wrong_inputs(options, run)
-    return _inputs(given, files, before), before
+    notes = refuse_wrong_inputs(options, run) if before is None else ()
+    return _inputs(output, given, files, before, notes), before
 
 
 def look_before_rebuild(
@@ -86,20 +86,32 @@ def look_before_rebuild(
     """The same of a rebuild from a lock file. What a lock file asks for is compared with it."""
     output = DatasetDir(Path(run.out).absolute())
     source = options.source
-    catalogue = None if source is None else Path(source.partition(":")[2])
-    files = {"lock": lock, "source": catalogue, "files_root": _path(options.files_root)}
+    files = {"lock": lock, "source": None if source is None else Path(source.partition(":")[2])}
     given = _given(options, run, credentials, files)
     before = _finished_before(output, given, files)
-    return _inputs(given, files, before), before
+    return _inputs(output, given, files, before), before
 
 
-def remember_finished(output: DatasetDir, inputs: Inputs, store: Path) -> None:
-    """Write down what the run was given that is now finished, from what `look_before` said."""
-    given, contents = inputs
-    found = {"found": _state_of(store / _FOUND)} if given.get("found") else {}
-    output.write_finished(
-        Finished(given=given | found, contents=contents, manifest_sha256=_sha256(output))
-    )
+def remember_given(output: DatasetDir, inputs: Inputs) -> None:
+    """Write down what a run is given, before it makes its candidate list.
+
+    A run that goes on from the list of an interrupted one was perhaps given something else, which
+    the list does not know of.
+    """
+    if inputs.is_of_list:
+        output.write_given(inputs.given)
+
+
+def remember_finished(output: DatasetDir, store: Path) -> None:
+    """Write down that the run is finished, and what its candidate list was made of, if known."""
+    given, lookup = output.given(), output.lookup()
+    if given is None or lookup is None:
+        return
+    if given.given.get("found"):
+        grown = given.given | {"found": _state_of(store / FOUND)}
+        given = msgspec.structs.replace(given, given=grown)
+    local = _local(output, lookup, given.at)
+    output.write_finished(Finished(given=given, local=local, manifest_sha256=_sha256(output)))
 
 
 def _given(
@@ -124,19 +136,24 @@ def _given(
         "store": str(store),
         "withdrawn": _state_of(withdrawn),
         "withdrawn from the store": _digest(each.video_key for each in Store(store).withdrawals()),
+        # Of the local files there, those of candidates count: see `_local`.
+        "files_root": (options.files_root and str(Path(options.files_root).absolute())) or "",
     } | {name: "" if path is None else _state_of(path) for name, path in files.items()}
 
 
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
 def _inputs(
-    given: dict[str, str], files: Mapping[str, Path | None], before: Before | None
+    output: DatasetDir,
+    given: dict[str, str],
+    files: Mapping[str, Path | None],
+    before: Before | None,
+    notes: Sequence[str] = (),
 ) -> Inputs:
-    """What a run is given. Contents of files are read only where a run follows, which is slower."""
+    # Contents of files are read only where a run follows, which is slower.
     follows = before is None or before.to_try_again
-    return Inputs(given, _contents(files) if follows else {})
+    contents = _contents(files) if follows else {}
+    goes_on = output.manifest() is None and output.lookup() is not None
+    now = Given(given=given, contents=contents, at=time.time_ns())
+    return Inputs(now, not goes_on, notes)
 
 
 def _contents(files: Mapping[str, Path | None]) -> dict[str, str]:
@@ -155,12 +172,15 @@ def _finished_before(
     finished, manifest, lookup = output.finished(), output.manifest(), output.lookup()
     if finished is None or manifest is None or lookup is None:
         return None
-    if finished.given.keys() != given.keys():
+    earlier = finished.given
+    if earlier.given.keys() != given.keys():
         return None
     # Most files that have another time were only copied or touched.
-    changed = {name: files.get(name) for name in given if finished.given[name] != given[name]}
-    before = {name: finished.contents.get(name) for name in changed}
-    if any(each is None for each in before.values()) or before != _contents(changed):
+    changed = {name: files.get(name) for name in given if earlier.given[name] != given[name]}
+    contents = {name: earlier.contents.get(name) for name in changed}
+    if any(each is None for each in contents.values()) or contents != _contents(changed):
+        return None
+    if finished.local != _local(output, lookup):
         return None
     if finished.manifest_sha256 != _sha256(output) or not output.is_whole(manifest, lookup.shards):
         return None
@@ -181,32 +201,47 @@ def _sha256(output: DatasetDir) -> str:
     return hashlib.sha256((output.root / "manifest.json").read_bytes()).hexdigest()
 
 
+def _local(output: DatasetDir, lookup: Lookup, begun: int | None = None) -> str:
+    """Digest of the states of the candidates' local files; "" where there are none.
+
+    It is one that never comes again where a file has changed since a run has `begun`.
+    """
+    paths = sorted(set(output.local_files(lookup.shards)))
+    return _digest(_file(Path(path), begun) for path in paths) if paths else ""
+
+
 def _state_of(path: Path) -> str:
     """The absolute path, with size and time of a file, or with those of all files in a folder."""
     return f"{path.absolute()} {_digest(_files(path))}"
 
 
 def _files(path: Path) -> Iterator[str]:
-    """Each file at or below `path`: its path, size, time and mode. Nothing where there is none."""
+    """The state of each file at or below `path`."""
     folders, seen = [path], set[str]()
     while folders:
         folder = folders.pop()
-        try:
-            if not folder.is_dir():
-                state = folder.stat()
-                yield f"{folder} {state.st_size} {state.st_mtime_ns} {state.st_mode:o}"
-                if not stat.S_ISREG(state.st_mode):
-                    # What comes through a pipe is another thing each time.
-                    yield uuid.uuid4().hex
-                continue
-            real = os.path.realpath(folder)
-            if real not in seen:
-                seen.add(real)
-                folders += sorted(folder.iterdir(), reverse=True)
-        except FileNotFoundError:
+        if not is_folder(folder):
+            yield _file(folder)
             continue
-        except (OSError, ValueError) as error:
-            yield f"{folder} {error}"
+        real = os.path.realpath(folder)
+        if real not in seen:
+            seen.add(real)
+            try:
+                folders += sorted(folder.iterdir(), reverse=True)
+            except OSError as error:
+                yield f"{folder} {error}"
+
+
+def _file(path: Path, begun: int | None = None) -> str:
+    """A file's path, size, time and mode, or what is the matter with it."""
+    try:
+        state = path.stat()
+    except (OSError, ValueError) as error:
+        return f"{path} {error}"
+    said = f"{path} {state.st_size} {state.st_mtime_ns} {state.st_mode:o}"
+    is_new = begun is not None and max(state.st_mtime_ns, state.st_ctime_ns) >= begun
+    # What comes through a pipe, too, is another thing each time.
+    return said if stat.S_ISREG(state.st_mode) and not is_new else f"{said} {uuid.uuid4().hex}"
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -1,9 +1,8 @@
 """What was asked for becomes the plan of a run: all checks, before any work is done."""
 
 import hashlib
-import logging
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,12 +22,9 @@ from videonet.schemas.run import Plan, Settings
 from videonet.schemas.settings import DISK_BUDGET, CurateOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
-from videonet.sources.open_source import check_source
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
-
-_LOG = logging.getLogger(__name__)
 
 
 def prepare(
@@ -36,14 +32,13 @@ def prepare(
     run: RunOptions,
     credentials: Credentials = NO_CREDENTIALS,
     beam_options: Sequence[str] = (),
-    say: Callable[[str], None] = _LOG.info,
     *,
     same_list: bool = False,
 ) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
 
-    `say` is called with each sentence that a user should read on how the source is read. With
-    `same_list`, a run after a finished one takes its candidate list.
+    That the source can be read was checked before, by `videonet.execution.finished.look_before`.
+    With `same_list`, a run after a finished one takes its candidate list.
     """
     local = is_local(beam_options)
     data = data_settings(options, credentials.options)
@@ -51,9 +46,6 @@ def prepare(
     targets = resolve_targets(options.targets, classifier.labels)
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
-    files_root = data["files_root"]
-    for sentence in check_source(options.source, store, files_root and Path(files_root)):
-        say(sentence)
     settings = Settings(
         **data,
         targets=_digest(targets),

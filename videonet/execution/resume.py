@@ -4,7 +4,7 @@ It needs nothing that is slow to import, so that wrong settings are refused at o
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,11 @@ def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:
         _must_be(output, state.settings, msgspec.structs.replace(state.settings, **data))
 
 
-def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> None:
+def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> Sequence[str]:
     """Raise UsageError where what the options name is not there, or can be seen not to be usable.
 
-    What needs the classifier to be open is checked later, by `prepare`.
+    What needs the classifier to be open is checked later, by `prepare`. Sentences say what a user
+    should know of how the source is read.
     """
     check_model_file(options.classifier)
     # A pipe can be read once.
@@ -66,7 +67,7 @@ def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> None:
     kind, _, place = options.source.partition(":")
     require_apart(run, Path(place) if kind == "folder" else None)
     root = options.files_root
-    check_source(options.source, Store(Path(run.store)), None if root is None else Path(root))
+    return check_source(options.source, Store(Path(run.store)), (root and Path(root)) or None)
 
 
 def require_apart(run: RunOptions, videos: Path | None) -> None:

@@ -66,13 +66,23 @@ class Invocation(Record, frozen=True, kw_only=True):
     command: tuple[str, ...]
 
 
-class Finished(Record, frozen=True, kw_only=True):
-    """OUT/_state/finished.json: what the last finished run had been given, and what it came to."""
+class Given(Record, frozen=True, kw_only=True):
+    """OUT/_state/given.json: what the run was given that made the candidate list."""
 
     # by name, in words that change whenever it may lead to another data set
     given: dict[str, str]
-    # hex sha256 of the files among it, by the same names: a file that was only touched has the same
-    contents: dict[str, str] = msgspec.field(default_factory=dict)
+    # hex sha256 of each that is a file and could be read, by the same names
+    contents: dict[str, str]
+    # when that was looked at, nanoseconds since 1970-01-01 UTC
+    at: int
+
+
+class Finished(Record, frozen=True, kw_only=True):
+    """OUT/_state/finished.json: what the last finished run came to, and from what."""
+
+    given: Given
+    # digest of the states of the candidates' local files; "": there are none
+    local: str
     # hex, of manifest.json
     manifest_sha256: str
 

@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
-from videonet.sources.known_videos import FOLDER
 from videonet.sources.video_key import MAY_BE_SIGNED, present_key
-from videonet.storage.store import Store
+from videonet.storage.store import FOUND, Store
 
 
 def find_former_keys(store: Store) -> None:
@@ -40,7 +39,7 @@ def find_former_keys(store: Store) -> None:
 
 def _signed(store: Store) -> Iterator[tuple[str, str]]:
     """Key and address of what was found with an address that may be signed."""
-    for name in store.list(FOLDER):
+    for name in store.list(FOUND):
         file = store.root / name
         try:
             with pq.ParquetFile(file) as table:

@@ -19,9 +19,7 @@ from videonet.schemas.candidate import Sighting
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.sources.source import BATCH_ROWS, Batch, Row, in_batches
 from videonet.sources.video_key import present_key
-from videonet.storage.store import Store
-
-FOLDER = "found"
+from videonet.storage.store import FOUND, Store
 
 # What is sorted in memory; the rest is sorted on disk.
 _MEMORY = "250MB"
@@ -39,7 +37,7 @@ class KnownVideos:
 
     def check(self) -> list[str]:
         """Raise UsageError if nothing was ever found."""
-        if next(self.store.list(FOLDER), None) is None:
+        if next(self.store.list(FOUND), None) is None:
             raise UsageError(
                 f"The store {self.store.root} knows no videos yet; "
                 "fill it with a run from another source."
@@ -94,7 +92,7 @@ class KnownVideos:
 
         The database that reads these batches hands on no exceptions.
         """
-        for name in self.store.list(FOLDER):
+        for name in self.store.list(FOUND):
             file = self.store.root / name
             try:
                 with pq.ParquetFile(file) as table:
@@ -125,4 +123,4 @@ def remember(store: Store, sightings: Sequence[Sighting]) -> None:
     rows = to_batch(Sighting, [sighting for _, sighting in said])
     file: Path = store.temporary()
     pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
-    store.adopt(file, f"{FOLDER}/{content}.parquet")
+    store.adopt(file, f"{FOUND}/{content}.parquet")

@@ -33,7 +33,7 @@ from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
 from videonet.schemas.record import Record, from_json
-from videonet.schemas.run import Finished, Invocation, Lookup, Plan, RunState, ShardState
+from videonet.schemas.run import Finished, Given, Invocation, Lookup, Plan, RunState, ShardState
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -51,6 +51,9 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 # The lock file: see `videonet.dataset.lock_file`.
 LOCK_FILE = "videos.lock.parquet"
+
+# What to do about a list of candidates that cannot be read.
+_LIST_AGAIN = "delete lookup.json there, and the same command lists the candidates again"
 
 # How a read ends where a file, or its folder, is not there.
 _NOTHING = (FileNotFoundError, NotADirectoryError)
@@ -110,12 +113,20 @@ class DatasetDir:
         """Keep the run's targets."""
         self._write("targets.json", _readable(targets))
 
+    def given(self) -> Given | None:
+        """What the run was given that made the candidate list; None: not known."""
+        return self._read("_state/given.json", Given)
+
+    def write_given(self, given: Given) -> None:
+        """Keep what a run is given that will make a candidate list."""
+        self._write("_state/given.json", given.to_json())
+
     def finished(self) -> Finished | None:
-        """What the last run that was finished here had been given; None: not known."""
+        """What the last finished run came to, and from what; None: not known."""
         return self._read("_state/finished.json", Finished)
 
     def write_finished(self, finished: Finished) -> None:
-        """Keep what the run that is now finished had been given."""
+        """Keep what the run came to that is now finished."""
         self._write("_state/finished.json", finished.to_json())
 
     def labels(self) -> tuple[Label, ...]:
@@ -283,8 +294,21 @@ class DatasetDir:
 
         Raises UsageError for a table that is damaged, or not there.
         """
-        advice = "delete lookup.json there, and the same command lists the candidates again"
-        return _rows(self._table("candidates", index, shards), Candidate, advice)
+        return _rows(self._table("candidates", index, shards), Candidate, _LIST_AGAIN)
+
+    def local_files(self, shards: int) -> Iterator[str]:
+        """The paths of all candidates that are local files, in the order of the list.
+
+        Raises UsageError like `candidates`.
+        """
+        for index in range(shards):
+            file = self._table("candidates", index, shards)
+            try:
+                for row in pq.read_table(file, columns=["root", "url"]).to_pylist():
+                    if row["root"] is not None:
+                        yield f"{row['root']}/{row['url']}"
+            except (OSError, pa.ArrowException) as error:
+                raise _unreadable(file, error, _LIST_AGAIN) from error
 
     def write_candidates(self, index: int, shards: int, rows: Iterable[Candidate]) -> None:
         """Write one file of the candidate list."""
@@ -337,8 +361,12 @@ def _rows(file: Path, kind: type[R], advice: str) -> Iterator[R]:
             for batch in table.iter_batches(_ROWS_AT_ONCE):
                 yield from from_batch(kind, batch)
     except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
-        why = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UsageError(f"{file} cannot be read ({why}); {advice}.") from error
+        raise _unreadable(file, error, advice) from error
+
+
+def _unreadable(file: Path, error: Exception, advice: str) -> UsageError:
+    why = next(iter(str(error).splitlines()), type(error).__name__)
+    return UsageError(f"{file} cannot be read ({why}); {advice}.")
 
 
 def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:

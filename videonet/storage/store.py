@@ -41,6 +41,9 @@ from videonet.schemas.withdrawal import Withdrawal
 
 R = TypeVar("R", bound=Record)
 
+# Folder of what sources said of videos.
+FOUND = "found"
+
 _FORMER_KEYS = "former_keys.json"
 
 
@@ -189,7 +192,7 @@ class Store:
 
     def is_there(self) -> bool:
         """Whether a run has made anything in this folder that only a store has."""
-        return any((self.root / kind).is_dir() for kind in ("fetch", "found"))
+        return any((self.root / kind).is_dir() for kind in ("fetch", FOUND))
 
     # Keys that earlier versions gave to videos.
 

@@ -15,9 +15,7 @@ from videonet.errors import UsageError
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.storage.dataset_dir import DatasetDir
-
-# Of a store: what its sources said of videos.
-FOUND = "found"
+from videonet.storage.store import FOUND
 
 
 def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Verdict]:
