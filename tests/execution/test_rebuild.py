@@ -17,6 +17,7 @@ from demo.server import VideoServer
 from demo.world import World
 from tests.curated import Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
+from tests.execution.served import Served
 from tests.locking import rewritten
 from videonet.cli.rebuild import show
 from videonet.curation.context import open_context
