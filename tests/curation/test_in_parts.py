@@ -19,6 +19,7 @@ from tests.fetch.withholding import Withholding
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.sparse_file import digest_of
+from videonet.report.status import status_of
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.sources.video_key import canonical
@@ -85,6 +86,9 @@ def test_what_is_rejected_by_its_first_frames_is_not_fetched_whole(folder, tmp_p
             else:
                 assert sent(server, name) == size
     assert by_id(out) == {name: verdict for name, (*_, verdict) in VIDEOS.items()}
+    # A video counts once for its host, be it fetched in one part or in two.
+    (host,) = status_of(out).hosts.values()
+    assert (host.fetched, host.failed) == (len(VIDEOS), 0)
     store = Store(tmp_path / "store")
     assert not [each for part in store.list("part") for each in store.list(part)]
 
