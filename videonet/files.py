@@ -1,5 +1,6 @@
 """Files on a local disk: what their content is, and how one appears whole or not at all."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -18,6 +19,18 @@ def sha256_of(file: Path) -> str:
     """Hex sha256 of a file's content, read as a stream. Raises OSError."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_bounded(file: Path, most: int) -> bytes:
+    """The content of a stranger's file of at most `most` bytes. Raises OSError, also for a longer.
+
+    It is not asked how long the file is: a device or a pipe has no length, and no end.
+    """
+    with file.open("rb") as stream:
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(file))
+    return content
 
 
 def is_folder(path: Path) -> bool:

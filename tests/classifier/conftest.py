@@ -22,10 +22,19 @@ def shared() -> Path:
     return root / "data"
 
 
+@pytest.fixture(scope="session")
+def tried_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is remembered which models were tried: many tests open the same."""
+    return tmp_path_factory.mktemp("tried")
+
+
 @pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The cache folder, which no other test shares."""
+def cache(
+    tmp_path_factory: pytest.TempPathFactory, tried_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The cache folder, of which other tests share that alone."""
     folder = tmp_path_factory.mktemp("cache")
+    (folder / "tried-models").symlink_to(tried_models)
     monkeypatch.setenv("VIDEONET_CACHE", str(folder))
     return folder
 

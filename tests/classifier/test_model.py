@@ -19,7 +19,10 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from tests.classifier.conftest import MakeModel
+from videonet.classifier import onnx_session
 from videonet.classifier.model import Classifier, describe, load_classifier
+from videonet.classifier.opened import OpenModel
+from videonet.classifier.sidecar import Preparation
 from videonet.errors import UsageError
 from videonet.files import sha256_of
 from videonet.schemas.manifest import ClassifierCard
@@ -30,6 +33,7 @@ COLOURS = {
     "mean": [0, 0, 0],
     "std": [1, 1, 1],
 }
+PREPARATION = Preparation(input_size=(4, 6), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 LOGITS = ("GlobalAveragePool", "Flatten")
 MOBILENET_V2 = "models/mobilenetv2_1.0_224_in1k.onnx"
 MOBILENET_V1 = "models/mobilenetv1_0.25_128_in1k.onnx"
@@ -260,9 +264,9 @@ def test_a_damaged_model_is_refused_or_works(make_model: MakeModel, changes: lis
     content = bytearray(path.read_bytes())
     for place, value in changes:
         content[place % len(content)] = value
-    path.write_bytes(content)
+    # What is tried in another process is tried here: a crash would end the tests.
     with suppress(UsageError):
-        Classifier(path)
+        OpenModel(path, bytes(content), PREPARATION)
 
 
 def test_several_inputs_or_outputs_are_refused(make_model: MakeModel):
@@ -326,6 +330,13 @@ def test_weights_in_another_file_are_refused(make_model: MakeModel):
     onnx.save(onnx.load(path), path, save_as_external_data=True, location="w", size_threshold=0)
     with pytest.raises(UsageError, match=r"has weights in other files.*save it as one file"):
         Classifier(path)
+
+
+def test_a_file_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(onnx_session, "MOST_BYTES", 1_000_000)
+    (tmp_path / "model.onnx").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"model\.onnx: cannot be read \(it has more than 1,000,0"):
+        Classifier(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("content", [b"", b"<!doctype html>", bytes(1000)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from videonet.classifier.sidecar import read_sidecar
+from videonet.classifier.sidecar import Sidecar, parse_sidecar, sidecar_content
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
 
@@ -20,6 +20,11 @@ WHOLE = {
 def write(folder: Path, text: str) -> Path:
     (folder / "model.json").write_text(text)
     return folder / "model.onnx"
+
+
+def read_sidecar(model: Path) -> Sidecar | None:
+    content = sidecar_content(model)
+    return None if content is None else parse_sidecar(model, content)
 
 
 def test_it_says_labels_size_mean_and_std(tmp_path: Path):
@@ -50,6 +55,7 @@ def test_a_missing_field_is_named(tmp_path: Path, field: str):
         ({"mean": [0.5, 0.5, "0.5"]}, r"\$\.mean\[2\]"),
         ({"std": [0.25, 0, 0.25]}, r"\$\.std\[1\]"),
         ({"input_size": 224}, r"\$\.input_size"),
+        ({"input_size": [100_000, 224]}, r"\$\.input_size\[0\]"),
         ({"input_size": [224, 0]}, r"\$\.input_size\[1\]"),
         ({"labels": ["cat", "dog"]}, r"\$\.labels\[0\]"),
         ({"labels": [{"wnid": None, "name": "the only one"}]}, r"\$\.labels"),
@@ -60,7 +66,13 @@ def test_an_unknown_or_wrong_field_is_named(tmp_path: Path, change: dict[str, ob
         read_sidecar(write(tmp_path, json.dumps(WHOLE | change)))
 
 
-@pytest.mark.parametrize("text", ["", "labels: cat", '{"labels":'])
+@pytest.mark.parametrize("text", ["", "labels: cat", '{"labels":', "[" * 100_000])
 def test_what_is_no_json_is_refused(tmp_path: Path, text: str):
     with pytest.raises(UsageError, match=r"model\.json: .*it should read"):
         read_sidecar(write(tmp_path, text))
+
+
+def test_one_that_has_no_end_is_not_read_to_its_end(tmp_path: Path):
+    (tmp_path / "model.json").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"model\.json: it has more than 16,000,000 bytes"):
+        read_sidecar(tmp_path / "model.onnx")

@@ -47,7 +47,12 @@ def former_places(model: Path, cache: Path) -> list[Path]:
 
 def files(*folders: Path) -> dict[Path, bytes]:
     """All files in these folders, and what they hold."""
-    return {each: each.read_bytes() for folder in folders for each in folder.rglob("*")}
+    return {
+        each: each.read_bytes()
+        for folder in folders
+        for each in folder.rglob("*")
+        if each.is_file()
+    }
 
 
 def answers_of_the_model(

@@ -8,31 +8,21 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from videonet.classifier.download import DEFAULT, fetch_default, unreadable
-from videonet.classifier.onnx_session import (
-    ORT_ERRORS,
-    check_output,
-    first_line,
-    image_input,
-    open_session,
-    parse_model,
-)
+from videonet.classifier.download import DEFAULT, fetch_default
+from videonet.classifier.onnx_session import read_model
+from videonet.classifier.opened import OpenModel
 from videonet.classifier.sidecar import (
     EXAMPLE,
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    read_sidecar,
+    UNSAID,
+    parse_sidecar,
+    sidecar_content,
     sidecar_path,
 )
-from videonet.classifier.uint8_input import with_uint8_input
+from videonet.classifier.trial import try_first
 from videonet.errors import UsageError
 from videonet.schemas.manifest import ClassifierCard
 from videonet.schemas.settings import Device
 from videonet.targets.imagenet1k import imagenet1k_labels
-
-# Frames that a model gets at once. On a CPU, what a few frames need stays in its caches
-# (`benchmarks.scan` tries other numbers). A GPU wants more; none was at hand to find out how many.
-BATCH: dict[Device, int] = {"cpu": 2, "cuda": 50}
 
 
 class Classifier:
@@ -40,7 +30,8 @@ class Classifier:
 
     Without a JSON file beside it, a model with 1,000 outputs is taken for an ImageNet-1k classifier
     in torchvision's order, with ImageNet's mean and std, of the model's own input size. The file is
-    read once, and nothing is written: what is opened is what `sha256` is of.
+    read once: what is opened is what `sha256` is of. A model that was never opened here is first
+    tried in a process of its own, see `videonet.classifier.trial`.
 
     Raises `UsageError` when the file is not an image classifier or does not fit its JSON file, and
     when a GPU was asked for and cannot be used.
@@ -49,31 +40,25 @@ class Classifier:
     def __init__(self, path: Path, *, threads: int = 1, device: Device = "cpu") -> None:
         # all that another process needs to open the same
         self.path, self.threads, self.device = path, threads, device
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise unreadable(path, error) from error
+        content = read_model(path)
         self.sha256 = hashlib.sha256(content).hexdigest()
-        model = parse_model(path, content)
-        # As large as the model: opening it needs the room.
+        said = sidecar_content(path)
+        # of the JSON file, if there is one
+        self.sidecar_sha256 = None if said is None else hashlib.sha256(said).hexdigest()
+        sidecar = None if said is None else parse_sidecar(path, said)
+        preparation = sidecar.preparation if sidecar else UNSAID
+        self.mean, self.std = preparation.mean, preparation.std
+        try_first(path, content, preparation)
+        self._model = OpenModel(path, content, preparation, threads=threads, device=device)
+        # As large as the model.
         del content
-        self._input = image_input(path, model)
         # frames that the model gets at once
-        self.batch = self._input.batch or BATCH.get(device, 1)
-        sidecar = read_sidecar(path)
-        self._has_sidecar = sidecar is not None
+        self.batch = self._model.batch
         # height and width of a frame, pixels
-        self.crop = _crop(path, self._input.size, sidecar.input_size if sidecar else None)
-        self.mean = sidecar.mean if sidecar else IMAGENET_MEAN
-        self.std = sidecar.std if sidecar else IMAGENET_STD
+        self.crop = self._model.crop
         self._lock = threading.Lock()
         self._frames_classified = 0
-        graph = with_uint8_input(model, self._input, self.mean, self.std)
-        del model
-        self._session = open_session(path, graph, threads, device)
-        check_output(path, self._session)
-        self._images = self._session.get_inputs()[0].name
-        scores = self._trial()
+        scores = self._model.trial_scores
         self._scores_type = scores.dtype
         self.outputs = scores.shape[1]
         # A model that ends in a softmax gives probabilities: logits of noise do not sum to 1.
@@ -158,13 +143,13 @@ class Classifier:
 
     def describe(self) -> dict[str, str]:
         """What there is to know of it, in the order to be shown."""
-        given = sidecar_path(self.path).name if self._has_sidecar else None
-        (scores,) = self._session.get_outputs()
+        given = sidecar_path(self.path).name if self.sidecar_sha256 else None
+        (scores,) = self._model.session.get_outputs()
         names = ", ".join(label.name for label in self.labels[:3])
         return {
             "file": str(self.path),
             "sha256": self.sha256,
-            "input": f"{self._input.name}: {self._input.declared}",
+            "input": f"{self._model.input.name}: {self._model.input.declared}",
             "output": f"{scores.name}: {scores.type} {scores.shape}, "
             + ("probabilities" if self.gives_probabilities else "logits"),
             "labels": f"{self.outputs}: {names}, ... ({given or 'ImageNet-1k by default'})",
@@ -173,7 +158,7 @@ class Classifier:
             "mean": f"{_joined(self.mean)} ({given or 'ImageNet by default'})",
             "std": f"{_joined(self.std)} ({given or 'ImageNet by default'})",
             "batch": f"{self.batch} frames",
-            "provider": self._session.get_providers()[0],
+            "provider": self._model.session.get_providers()[0],
         }
 
     def __reduce__(self) -> NoReturn:
@@ -190,31 +175,7 @@ class Classifier:
             images = frames[first : last + 1]  # no copy
         else:
             images = frames[np.pad(places, (0, self.batch - count), "edge")]
-        return self._run(images)[:count]
-
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """The model's output for `batch` frames."""
-        scores: NDArray[Any] = self._session.run(None, {self._images: images})[0]
-        return scores
-
-    def _trial(self) -> NDArray[Any]:
-        """The output for a batch of noise: declared shapes may be missing or wrong."""
-        shape = (self.batch, *self.crop, 3)
-        try:
-            scores = self._run(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
-        except (*ORT_ERRORS, MemoryError) as error:
-            raise UsageError(
-                f"{self.path}: fails on float32 {[self.batch, 3, *self.crop]} "
-                f"({first_line(error)}); export it for such an input"
-            ) from error
-        if scores.ndim != 2 or len(scores) != self.batch:
-            raise UsageError(
-                f"{self.path}: its output is {list(scores.shape)} for {self.batch} images, "
-                f"expected [{self.batch}, classes]; export it with its classification head"
-            )
-        if not np.isfinite(scores).all():
-            raise UsageError(f"{self.path}: its output is not finite; export it in full precision")
-        return scores
+        return self._model.run(images)[:count]
 
 
 def load_classifier(path_or_name: str, *, threads: int = 1, device: Device = "cpu") -> Classifier:
@@ -234,26 +195,6 @@ def load_classifier(path_or_name: str, *, threads: int = 1, device: Device = "cp
 def describe(path_or_name: str, *, device: Device = "cpu") -> dict[str, str]:
     """What there is to know of a classifier, as lines to be shown. Raises `UsageError`."""
     return load_classifier(path_or_name, device=device).describe()
-
-
-def _crop(
-    path: Path, takes: tuple[int | None, int | None], given: tuple[int, int] | None
-) -> tuple[int, int]:
-    """Height and width of a frame: what the JSON file says, else what the model takes."""
-    match given or takes:
-        case (int(height), int(width)):
-            crop = height, width
-        case _:
-            raise UsageError(
-                f"{path}: takes images of any size; write {sidecar_path(path)} to say which: "
-                f"{EXAMPLE}"
-            )
-    if any(size not in (None, wanted) for size, wanted in zip(takes, crop, strict=True)):
-        raise UsageError(
-            f"{sidecar_path(path)}: input_size is {list(crop)}, but {path.name} takes "
-            f"{list(takes)}; write what the model takes"
-        )
-    return crop
 
 
 def _joined(values: tuple[float, ...]) -> str:

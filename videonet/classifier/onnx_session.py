@@ -6,10 +6,12 @@ from typing import get_args
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx.external_data_helper import uses_external_data
 
+from videonet.classifier.contents import check_contents, without_notes
+from videonet.classifier.download import unreadable
 from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.errors import UsageError
+from videonet.files import read_bounded
 from videonet.schemas.settings import Device
 
 _PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
@@ -25,8 +27,8 @@ _PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
 # Types of an output that NumPy computes a softmax of.
 _SCORES = frozenset({"tensor(float)", "tensor(float16)", "tensor(double)"})
 
-# The first whose operators broadcast as today's do.
-OLDEST_OPSET = 7
+# What protobuf writes at most; a longer model has its weights in other files.
+MOST_BYTES = 2**31 - 1
 
 _ort_errors = ort.capi.onnxruntime_pybind11_state
 
@@ -58,10 +60,18 @@ class ImageInput:
     size: tuple[int | None, int | None]
 
 
+def read_model(path: Path) -> bytes:
+    """The content of a model's file. Raises UsageError, also for one that is too long."""
+    try:
+        return read_bounded(path, MOST_BYTES)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def parse_model(path: Path, content: bytes) -> onnx.ModelProto:
     """The model in the content of the ONNX file at `path`.
 
-    Raises `UsageError` when the content is no such model, or its weights are elsewhere.
+    Raises `UsageError` when the content is no such model, or holds what `check_contents` refuses.
     """
     try:
         model = onnx.load_model_from_string(content)
@@ -69,19 +79,8 @@ def parse_model(path: Path, content: bytes) -> onnx.ModelProto:
         raise _not_a_model(path, error) from error
     if not model.graph.node:
         raise _not_a_model(path, ValueError("it computes nothing"))
-    version = next(
-        (each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 0
-    )
-    if version < OLDEST_OPSET:
-        raise UsageError(
-            f"{path}: is of ONNX's operator set {version}, expected {OLDEST_OPSET} or later; "
-            "convert it with onnx.version_converter"
-        )
-    if any(map(uses_external_data, model.graph.initializer)):
-        raise UsageError(
-            f"{path}: has weights in other files, so its sha256 does not tell what it is; "
-            "save it as one file: onnx.save(onnx.load(old), new)"
-        )
+    check_contents(path, model)
+    without_notes(model)
     return model
 
 
@@ -140,7 +139,7 @@ def open_session(path: Path, graph: bytes, threads: int, device: Device) -> ort.
             providers=_PROVIDERS[device],
             enable_fallback=False,
         )
-    except ORT_ERRORS as error:
+    except (*ORT_ERRORS, MemoryError) as error:
         raise _not_a_model(path, error) from error
     # ONNX Runtime goes on without the GPU when its libraries or its driver are missing.
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():

@@ -1,5 +1,6 @@
 """Open classifiers that the runs of one process share while their files stay the same."""
 
+import hashlib
 import threading
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import cachetools
 
 from videonet.classifier.download import DEFAULT, fetch_default
 from videonet.classifier.model import Classifier
-from videonet.classifier.sidecar import sidecar_path
+from videonet.classifier.sidecar import sidecar_content
 from videonet.files import sha256_of
 from videonet.schemas.settings import Device
 
@@ -30,10 +31,15 @@ def shared_classifier(path_or_name: str, device: Device) -> Classifier:
     """
     with _lock:
         path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
-        key = path.absolute(), device, _digest(path), _digest(sidecar_path(path))
+        said = sidecar_content(path)
+        sidecar = None if said is None else hashlib.sha256(said).hexdigest()
+        key = path.absolute(), device, _digest(path), sidecar
         classifier = _classifiers.get(key)
         if classifier is None:
-            classifier = _classifiers[key] = Classifier(path, threads=1, device=device)
+            classifier = Classifier(path, threads=1, device=device)
+            # Of what was opened: the files may have been replaced since they were looked at.
+            opened = path.absolute(), device, classifier.sha256, classifier.sidecar_sha256
+            _classifiers[opened] = classifier
         return classifier
 
 
