@@ -253,42 +253,45 @@ RECORD = Fetch(
 # Reasons that depend on what a run asks for: its verdict decides before anything is fetched.
 SETTINGS = (Reason.TOO_SHORT, Reason.LICENCE)
 
+# Reasons that are judged anew by what else is known.
+ANEW = {Reason.DISK_FULL, Reason.PAGE_TOO_LARGE, *SETTINGS}
+
 
 def test_what_was_never_tried_or_worked_before_is_worth_fetching():
-    assert worth_fetching(None, "first", 1000)
-    assert worth_fetching(RECORD, "first", 1000)
-    assert worth_fetching(RECORD, "second", 1000)
+    assert worth_fetching(None, "first", LIMITS)
+    assert worth_fetching(RECORD, "first", LIMITS)
+    assert worth_fetching(RECORD, "second", LIMITS)
 
 
-@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.DISK_FULL, *SETTINGS}))
+@pytest.mark.parametrize("reason", sorted(set(Reason) - ANEW))
 def test_a_permanent_failure_is_never_tried_again_and_a_passing_one_by_another_run(reason):
     failed = msgspec.structs.replace(RECORD, reason=reason, decoder=decoder_version())
-    assert not worth_fetching(failed, "first", 1000)
-    assert worth_fetching(failed, "second", 1000) == (reason.policy is not Policy.NEVER)
+    assert not worth_fetching(failed, "first", LIMITS)
+    assert worth_fetching(failed, "second", LIMITS) == (reason.policy is not Policy.NEVER)
 
 
 def test_what_another_decoder_could_not_decode_is_tried_again_by_another_run():
     for decoder in (None, "1 0.0.0"):
         failed = msgspec.structs.replace(RECORD, reason=Reason.UNDECODABLE, decoder=decoder)
-        assert not worth_fetching(failed, "first", 1000)
-        assert worth_fetching(failed, "second", 1000)
+        assert not worth_fetching(failed, "first", LIMITS)
+        assert worth_fetching(failed, "second", LIMITS)
 
 
 @pytest.mark.parametrize("reason", SETTINGS)
 def test_what_a_page_said_does_not_stop_a_run_with_other_settings(reason):
     refused = msgspec.structs.replace(RECORD, reason=reason)
-    assert worth_fetching(refused, "first", 1000)
-    assert worth_fetching(refused, "second", 1000)
+    assert worth_fetching(refused, "first", LIMITS)
+    assert worth_fetching(refused, "second", LIMITS)
 
 
 def test_what_the_disk_had_no_room_for_is_tried_again_until_it_has():
     failed = msgspec.structs.replace(RECORD, reason=Reason.DISK_FULL)
-    assert worth_fetching(failed, "first", 1000)
-    assert worth_fetching(failed, "second", 1000)
+    assert worth_fetching(failed, "first", LIMITS)
+    assert worth_fetching(failed, "second", LIMITS)
 
 
 def test_what_was_too_large_is_tried_again_under_a_limit_that_it_keeps_to(folder, store, video):
     tight = replace(LIMITS, max_bytes=len(video) - 1)
     record = Visit(folder, store, limits=tight).fetch
-    assert not worth_fetching(record, "second", len(video) - 1)
-    assert worth_fetching(record, "second", len(video))
+    assert not worth_fetching(record, "second", tight)
+    assert worth_fetching(record, "second", replace(LIMITS, max_bytes=len(video)))

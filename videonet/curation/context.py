@@ -100,6 +100,8 @@ class RunContext(ReadContext):
         self.stop = StopSignal()
         self.fetch_limits = FetchLimits(
             max_bytes=settings.max_bytes,
+            max_page_bytes=settings.max_page_bytes,
+            max_pages_bytes=settings.max_pages_bytes,
             deadline=plan.deadline,
             min_seconds=settings.min_seconds,
             licence=settings.licence,

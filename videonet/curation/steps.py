@@ -160,8 +160,8 @@ def _fetched(
     context: RunContext, candidate: Candidate, records: Records, seen: Evidence, frames: int | None
 ) -> Records:
     """Fetch the file, or what so many first frames need of it, if trying may help a verdict."""
-    run_id, max_bytes = context.plan.run_id, context.verdict_limits.max_bytes
-    if seen.whole or not worth_fetching(seen.fetch, run_id, max_bytes):
+    run_id = context.plan.run_id
+    if seen.whole or not worth_fetching(seen.fetch, run_id, context.plan.settings):
         return records
     # What went wrong the last time is to be tried again, and decides nothing yet; what the page
     # said then still holds.

@@ -91,7 +91,8 @@ def _check(settings: ManifestSettings) -> None:
     if not settings.scan_key.isalnum():
         raise UsageError(f"scan_key is {settings.scan_key!r}")
     # Nothing was searched for where patience is 0.
-    least = {"max_bytes": 1, "search_patience": 0}
+    sizes = dict.fromkeys(("max_bytes", "max_page_bytes", "max_pages_bytes"), 1)
+    least = sizes | {"search_patience": 0}
     for option in declared(DataOptions):
         name, bound = option.name, least.get(option.name, option.option.minimum)
         if bound is not None and getattr(settings, name) < bound:

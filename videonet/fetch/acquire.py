@@ -21,6 +21,7 @@ from videonet.files import below, sha256_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch, Part
 from videonet.schemas.reason import Policy, Reason
+from videonet.schemas.settings import DataOptions
 from videonet.storage.store import Store
 from videonet.versions import decoder_version
 from videonet.video.container import VideoError
@@ -80,10 +81,11 @@ def fetch(
     return record
 
 
-def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
+def worth_fetching(before: Fetch | None, run_id: str, limits: FetchLimits | DataOptions) -> bool:
     """Whether an attempt may help: never after a permanent failure, and once a run after others.
 
-    A file that was too large for an earlier limit is tried again under a limit that it keeps to.
+    A file or a page that was too large for an earlier limit is tried again under a limit that it
+    keeps to.
     """
     if before is None or before.reason is None or before.reason in _REFUSED_FOR_THE_RUN:
         return True
@@ -93,7 +95,10 @@ def worth_fetching(before: Fetch | None, run_id: str, max_bytes: int) -> bool:
     if before.reason is Reason.UNDECODABLE:
         return before.decoder != decoder_version() and before.run_id != run_id
     if before.reason is Reason.TOO_LARGE:
-        return before.bytes is not None and before.bytes <= max_bytes
+        return before.bytes is not None and before.bytes <= limits.max_bytes
+    if before.reason is Reason.PAGE_TOO_LARGE:
+        one, all_of_them = before.page_bytes or 0, before.pages_bytes or 0
+        return one <= limits.max_page_bytes and all_of_them <= limits.max_pages_bytes
     return before.reason.policy is not Policy.NEVER and before.run_id != run_id
 
 
@@ -309,7 +314,13 @@ def _failed(record: Fetch, error: FetchError, redaction: Redaction) -> Fetch:
     text = redaction.error_text(str(error))
     decoder = decoder_version() if error.reason is Reason.UNDECODABLE else None
     return msgspec.structs.replace(
-        record, reason=error.reason, error=text, bytes=size, decoder=decoder
+        record,
+        reason=error.reason,
+        error=text,
+        bytes=size,
+        decoder=decoder,
+        page_bytes=error.page_bytes,
+        pages_bytes=error.pages_bytes,
     )
 
 

@@ -10,6 +10,7 @@ from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
 from videonet.fetch.http_range import NotInPartsError, RemoteFile
 from videonet.fetch.limits import FetchLimits, is_too_short
+from videonet.fetch.page_limits import PageMeter
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import host_of
 from videonet.fetch.retry import Clock, repeatedly
@@ -83,6 +84,7 @@ class Download:
         self._limits = limits
         self._web = web
         self._clock: Clock | None = None
+        self._meter = PageMeter(limits)
 
     @property
     def partial_file(self) -> Path:
@@ -129,7 +131,9 @@ class Download:
         missing = () if self.part is None else next(self.part.holes(), ())
         probe = RangeProbe(*missing) if self._in_parts else None
         take = self._take if self._in_parts else None
-        session = Session(self._web, self._clock, self._limits, self._options(), probe, take)
+        session = Session(
+            self._web, self._clock, self._limits, self._options(), probe, take, self._meter
+        )
         try:
             with session, session.outcome():
                 session.extract_info(self._candidate.video.url, download=True)

@@ -33,6 +33,8 @@ class FetchError(DownloadCancelled):
         *,
         retry_after: float | None = None,
         size: int | None = None,
+        page_bytes: int | None = None,
+        pages_bytes: int | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -40,6 +42,8 @@ class FetchError(DownloadCancelled):
         self.retry_after = retry_after
         # bytes of a file that is too large, as far as they are known
         self.size = size
+        # likewise of a page, and of all pages together
+        self.page_bytes, self.pages_bytes = page_bytes, pages_bytes
 
 
 class NoConnectionError(FetchError):

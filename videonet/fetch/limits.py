@@ -14,6 +14,9 @@ class FetchLimits:
     """What one candidate may cost. Times in seconds."""
 
     max_bytes: int = default_of(DataOptions, "max_bytes")
+    # what is no video: one page, unpacked, and all pages of all attempts
+    max_page_bytes: int = default_of(DataOptions, "max_page_bytes")
+    max_pages_bytes: int = default_of(DataOptions, "max_pages_bytes")
     deadline: float = default_of(RunOptions, "deadline")
     attempts: int = 5
     # waits between attempts grow from `wait` to `longest_wait`, with jitter

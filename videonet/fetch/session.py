@@ -13,6 +13,7 @@ from yt_dlp.utils import DownloadError
 
 from videonet.fetch.failure import FetchError, NotAskedError, explain
 from videonet.fetch.limits import FetchLimits
+from videonet.fetch.page_limits import PageMeter
 from videonet.fetch.proxies import is_proxy_fault
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import Permit, host_of
@@ -45,8 +46,9 @@ class Session(YtDlp):
         options: Mapping[str, Any],
         probe: RangeProbe | None = None,
         take: Callable[[YtDlp, dict[str, Any]], bool] | None = None,
+        meter: PageMeter | None = None,
     ) -> None:
-        """`options` are yt-dlp's; `probe` and `take`: see `YtDlp`."""
+        """`options` are yt-dlp's; `probe` and `take`: see `YtDlp`. `meter`: else a new one."""
         self._web = web
         self._clock = clock
         # whether any host was asked
@@ -62,7 +64,8 @@ class Session(YtDlp):
         self._proxy = web.proxies.take()
         silence = {"socket_timeout": max(0.1, min(limits.silence, clock.left))}
         parameters = silence | dict(options) | web.credentials.parameters(self._proxy)
-        super().__init__(parameters, web.cookies, web.shared, probe, take)
+        meter = meter or PageMeter(limits)
+        super().__init__(parameters, web.cookies, web.shared, probe, take, meter)
 
     def __enter__(self) -> Self:
         """Begin to watch the clock."""

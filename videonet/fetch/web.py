@@ -7,6 +7,7 @@ from typing import Any
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
+from videonet.fetch.cookies import SitePolicy
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.host_state import Pace
 from videonet.fetch.proxies import ProxyPool
@@ -49,4 +50,6 @@ class Web:
 
         An extractor sets its cookies and logs in once in its life, which is longer than a session.
         """
-        return self.credentials.cookie_jar() or YoutubeDLCookieJar()
+        jar = self.credentials.cookie_jar() or YoutubeDLCookieJar()
+        jar.set_policy(SitePolicy(jar))
+        return jar

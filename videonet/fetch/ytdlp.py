@@ -20,11 +20,13 @@ from typing import Any, NoReturn
 import requests
 import yt_dlp
 from yt_dlp.networking import Request, Response
-from yt_dlp.networking.exceptions import RequestError, TransportError
+from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 
 from videonet.errors import UsageError
 from videonet.fetch.failure import FetchError
 from videonet.fetch.javascript import runtimes
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.page_limits import MeteredResponse, PageMeter
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
@@ -48,6 +50,7 @@ try:
     from yt_dlp.extractor.common import InfoExtractor
     from yt_dlp.extractor.generic import GenericIE
     from yt_dlp.networking import RequestDirector, RequestHandler
+    from yt_dlp.networking._requests import RequestsRH
     from yt_dlp.utils import KNOWN_EXTENSIONS
 except ImportError as error:
     _unfit(error.msg.partition(" (")[0])
@@ -71,6 +74,7 @@ _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
     (yt_dlp.YoutubeDL, "process_info", 2, ()),
     (yt_dlp.YoutubeDL, "urlopen", 2, ()),
     (RequestHandler, "_make_sslcontext", 1, ("legacy_ssl_support",)),
+    (RequestsRH, "_create_instance", 1, ("cookiejar", "legacy_ssl_support")),
     (InfoExtractor, "ie_key", 0, ()),
     (GenericIE, "_generic_id", 1, ()),
     (GenericIE, "_request_webpage", 3, ("headers",)),
@@ -139,13 +143,17 @@ class YtDlp(yt_dlp.YoutubeDL):
         shared: SharedParts,
         probe: RangeProbe | None = None,
         take: Callable[["YtDlp", dict[str, Any]], bool] | None = None,
+        meter: PageMeter | None = None,
     ) -> None:
         """`parameters` are yt-dlp's.
 
         `probe` asks in place of yt-dlp whether an address is a video. `take` is offered each
-        format before it is downloaded; True says that it was fetched.
+        format before it is downloaded; True says that it was fetched. `meter` counts what is read
+        of pages.
         """
         self.probe = probe
+        self._meter = meter or PageMeter(FetchLimits())
+        self._is_downloading = False
         self._steps = 0
         self._shared = shared
         self._take = take
@@ -197,7 +205,17 @@ class YtDlp(yt_dlp.YoutubeDL):
         director = super().build_request_director(*arguments, **named)
         for handler in director.handlers.values():
             handler._make_sslcontext = partial(self._shared.tls_context, handler._make_sslcontext)
+        requests_handler = director.handlers["Requests"]
+        requests_handler._create_instance = partial(
+            self._watched, requests_handler._create_instance
+        )
         return director
+
+    def _watched(self, make: Callable[..., requests.Session], **named: Any) -> requests.Session:
+        """A client of `requests` that counts what redirections say, too."""
+        client = make(**named)
+        client.hooks["response"].append(self._meter.on_answer)
+        return client
 
     def extract_info(self, url: str, *arguments: Any, **named: Any) -> Any:
         """What yt-dlp makes of an address. It calls this for each further one that a page names.
@@ -214,20 +232,32 @@ class YtDlp(yt_dlp.YoutubeDL):
             self._steps -= 1
 
     def urlopen(self, request: Any) -> Response:
-        """Send a request. Raises what yt-dlp raises; a length that is no number is left out."""
+        """Send a request. Raises what yt-dlp raises, and FetchError for pages above the limits.
+
+        A length that is no number is left out.
+        """
         try:
-            response: Response = super().urlopen(request)
+            response = self._metered(super().urlopen(request))
+        except HTTPError as error:
+            # Extractors read pages of errors, too.
+            error.response = self._metered(error.response)
+            raise
         except RequestError as error:
+            if isinstance(error.cause, FetchError):
+                raise error.cause from error
             if isinstance(error.cause, requests.exceptions.InvalidHeader):
                 raise TransportError(str(error), cause=error) from error
             raise
         except ValueError as error:
             # The address, or that of a redirection, cannot be encoded.
             raise RequestError(str(error), cause=error) from error
+        return response
+
+    def _metered(self, response: Response) -> Response:
         length = response.headers.get("Content-Length")
         if length is not None and not _NUMBER.fullmatch(length):
             del response.headers["Content-Length"]
-        return response
+        return MeteredResponse(response, self._meter, of_video=self._is_downloading)
 
     def process_info(self, info: dict[str, Any]) -> None:
         """Download a format. What a file is, its bytes say, and no ending of its address.
@@ -243,11 +273,15 @@ class YtDlp(yt_dlp.YoutubeDL):
         self, name: str, info: dict[str, Any], subtitle: bool = False, test: bool = False
     ) -> tuple[bool, bool]:
         """Download a format, unless `take` has fetched it."""
-        if self._take is not None and not (subtitle or test) and self._take(self, info):
-            # No file is there that yt-dlp would have to work on.
-            return False, False
-        done: tuple[bool, bool] = super().dl(name, info, subtitle, test)
-        return done
+        self._is_downloading = True
+        try:
+            if self._take is not None and not (subtitle or test) and self._take(self, info):
+                # No file is there that yt-dlp would have to work on.
+                return False, False
+            done: tuple[bool, bool] = super().dl(name, info, subtitle, test)
+            return done
+        finally:
+            self._is_downloading = False
 
     def _forceprint(self, *_: object) -> None:
         """Print nothing. yt-dlp would first make tables of all formats, which are never shown."""
@@ -272,6 +306,9 @@ class _ProbingIE(GenericIE):  # type: ignore[misc]
         ask = super()._request_webpage
         # The one request that does not want the answer compressed, for it may be a video.
         if (headers or {}).get("Accept-Encoding") != "identity":
+            return ask(url, *args, headers=headers, **others)
+        if not others.get("fatal", True):
+            # Only a second look at a manifest: there may be no answer.
             return ask(url, *args, headers=headers, **others)
         if probe is None:
             answer = ask(url, *args, headers=headers, **others)

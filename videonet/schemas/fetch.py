@@ -50,6 +50,9 @@ class Fetch(Record, frozen=True, kw_only=True):
     part: Part | None = None
     # the decoder that could not decode it; another one tries again
     decoder: str | None = None
+    # of a page that was too large, and of all pages where these were: at least so many bytes
+    page_bytes: int | None = None
+    pages_bytes: int | None = None
 
 
 class Cut(Record, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     NETWORK = "network"
     TIMEOUT = "timeout"
     TOO_LARGE = "too_large"
+    PAGE_TOO_LARGE = "page_too_large"
     DISK_FULL = "disk_full"
     REFUSED = "refused"
     BAD_ADDRESS = "bad_address"
@@ -192,6 +193,13 @@ _DECLARED: dict[Reason, _Declaration] = {
         Policy.NEVER,
         "larger than the limit",
         "If it is worth it, curate into another OUT with a higher --max-bytes.",
+    ),
+    Reason.PAGE_TOO_LARGE: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "the pages or playlists that lead to it are larger than the limit",
+        "Few honest pages are. If it is worth it, curate into another OUT with a higher "
+        "--max-page-bytes or --max-pages-bytes.",
     ),
     Reason.DISK_FULL: _Declaration(
         Outcome.FAILED,

@@ -85,6 +85,24 @@ class DataOptions(Record, frozen=True, kw_only=True):
     max_bytes: Annotated[
         int, Option(help="Largest video, bytes.", unit="bytes", metavar="SIZE", form=Form.SIZE)
     ] = 2_000_000_000
+    max_page_bytes: Annotated[
+        int,
+        Option(
+            help="Largest page, playlist or manifest that leads to a video, unpacked, bytes.",
+            unit="bytes",
+            metavar="SIZE",
+            form=Form.SIZE,
+        ),
+    ] = 16_000_000
+    max_pages_bytes: Annotated[
+        int,
+        Option(
+            help="Most bytes of all pages, playlists and manifests of one video, unpacked.",
+            unit="bytes",
+            metavar="SIZE",
+            form=Form.SIZE,
+        ),
+    ] = 64_000_000
     max_hole: Annotated[
         float,
         Option(

@@ -8,10 +8,11 @@ needs more than an earlier one looked at. Nothing is asked twice until that is a
 
 import hashlib
 import math
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from weakref import WeakValueDictionary
@@ -225,7 +226,9 @@ class LiveQuery:
     def _open(self) -> Session:
         # Without this, YouTube's answers without results in them would be the end of a search.
         options = {"extractor_args": {"youtube": {"raise_incomplete_data": ["true"]}}}
-        session = Session(self._context.web, self._clock, self._context.limits, options)
+        # A search has as many pages as it has results; none of them lies in memory for long.
+        limits = replace(self._context.limits, max_pages_bytes=sys.maxsize)
+        session = Session(self._context.web, self._clock, limits, options)
         session.__enter__()
         self._session = session
         self._entries = self._found(session)
