@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 import yt_dlp
 from yt_dlp.globals import supported_js_runtimes, supported_remote_components
-from yt_dlp.networking.impersonate import ImpersonateTarget
 
 from videonet.errors import UsageError
 from videonet.fetch.option_table import (
@@ -94,7 +93,6 @@ def test_a_value_is_json_or_the_text_itself(text, key, value):
         ('js_runtimes={"node": null}', "objects by runtime"),
         ('js_runtimes={"nodejs": {}}', "of deno, node, bun, quickjs"),
         ('remote_components=["npm"]', "ejs:github, ejs:npm"),
-        ("impersonate=a-b-c-d", "such as chrome"),
         ("source_address=eth0", "an IP address"),
         ("cachedir=true", "a folder"),
         ("cachedir=false", "a folder"),
@@ -119,20 +117,12 @@ def test_a_value_that_does_not_fit_is_refused_with_what_would(text, expected):
     ("text", "said"),
     [
         ("format=best[height<", "Invalid format specification"),
-        ("impersonate=nosuch", '"nosuch" is not available'),
         ('allowed_extractors=["("]', "Wrong regex"),
     ],
 )
 def test_what_yt_dlp_would_refuse_later_is_refused_before_the_run(text, said, capfd):
     assert said in refusal(text)
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_browser_to_impersonate_is_named_in_any_case(monkeypatch):
-    # Whether one is available depends on what is installed.
-    monkeypatch.setattr(yt_dlp.YoutubeDL, "_impersonate_target_available", lambda *_: True)
-    target = ImpersonateTarget("chrome", "124", "windows")
-    assert options_of(["impersonate=Chrome-124:Windows"]) == {"impersonate": target}
 
 
 # Keys.

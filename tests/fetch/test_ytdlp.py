@@ -8,7 +8,6 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,19 +21,22 @@ from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils import ExtractorError
 
 from demo.server import VideoServer
+from tests.patience import PATIENCE
 from videonet.errors import UsageError
+from videonet.fetch.connections import Connections, Lookups
 from videonet.fetch.range_probe import RangeProbe
+from videonet.fetch.retry import Clock
 from videonet.fetch.web import Web
 from videonet.fetch.ytdlp import (
     TRIED,
     FileRequests,
     SharedParts,
     YtDlp,
-    break_off,
     check_yt_dlp,
     is_one_plain_file,
     may_lack_fragments,
 )
+from videonet.stop_signal import StopSignal
 
 PAGE = {"protocol": "http", "url": "http://127.0.0.1:9/video", "http_headers": {"A": "b"}}
 
@@ -52,12 +54,16 @@ def served(tmp_path: Path) -> Path:
     return folder
 
 
+def connections() -> Connections:
+    return Connections(Clock(PATIENCE), StopSignal(), Lookups())
+
+
 def session(
     probe: RangeProbe | None = None,
     take: Callable[[YtDlp, dict], bool] | None = None,
     **parameters: object,
 ) -> YtDlp:
-    return YtDlp(parameters, YoutubeDLCookieJar(), SharedParts(), probe, take)
+    return YtDlp(parameters, YoutubeDLCookieJar(), SharedParts(), connections(), probe, take)
 
 
 # Versions.
@@ -141,11 +147,11 @@ def test_a_version_without_a_name_that_is_imported_is_told_in_one_sentence(modul
 def test_extractors_are_those_of_yt_dlp_in_their_order_and_serve_the_next_session():
     usual = [each for each in yt_dlp.YoutubeDL({"quiet": True})._ies if each != "UnsupportedURL"]
     shared = SharedParts()
-    with YtDlp({}, YoutubeDLCookieJar(), shared) as first:
+    with YtDlp({}, YoutubeDLCookieJar(), shared, connections()) as first:
         assert list(first._ies) == usual
         youtube = first.get_info_extractor("Youtube")
         assert first._ies_instances["Youtube"] is youtube
-    with YtDlp({}, YoutubeDLCookieJar(), shared) as second:
+    with YtDlp({}, YoutubeDLCookieJar(), shared, connections()) as second:
         assert list(second._ies) == usual
         assert second.get_info_extractor("Youtube") is youtube
         assert youtube._downloader is second
@@ -162,7 +168,7 @@ def test_extractors_that_are_not_enabled_are_left_out():
 
 def test_a_session_uses_the_cookies_that_it_is_given():
     jar = YoutubeDLCookieJar()
-    with YtDlp({}, jar, SharedParts()) as ours:
+    with YtDlp({}, jar, SharedParts(), connections()) as ours:
         assert ours.cookiejar is jar
 
 
@@ -170,8 +176,8 @@ def test_sessions_share_one_tls_context_for_each_set_of_options():
     shared = SharedParts()
     contexts = []
     for _ in range(2):
-        with YtDlp({}, YoutubeDLCookieJar(), shared) as ours:
-            handler = ours._request_director.handlers["Urllib"]
+        with YtDlp({}, YoutubeDLCookieJar(), shared, connections()) as ours:
+            handler = ours._request_director.handlers["Requests"]
             contexts.append([handler._make_sslcontext(legacy_ssl_support=x) for x in (None, True)])
     assert contexts[0] == contexts[1]
     assert contexts[0][0] is not contexts[0][1]
@@ -230,7 +236,9 @@ class Recorder(YtDlp):
 
 
 def test_a_range_is_asked_for_with_the_headers_of_its_format():
-    with Recorder({"http_headers": {"X": "y"}}, YoutubeDLCookieJar(), SharedParts()) as ours:
+    with Recorder(
+        {"http_headers": {"X": "y"}}, YoutubeDLCookieJar(), SharedParts(), connections()
+    ) as ours:
         for info, value in [
             ({"url": PAGE["url"]}, "y"),
             (PAGE | {"http_headers": {"X": "z"}}, "z"),
@@ -245,7 +253,7 @@ def test_a_range_is_asked_for_with_the_headers_of_its_format():
 def test_a_format_that_is_for_one_browser_is_asked_for_in_its_name(monkeypatch):
     # Whether one is available depends on what is installed.
     monkeypatch.setattr(yt_dlp.YoutubeDL, "_impersonate_target_available", lambda *_: True)
-    with Recorder({}, YoutubeDLCookieJar(), SharedParts()) as ours:
+    with Recorder({}, YoutubeDLCookieJar(), SharedParts(), connections()) as ours:
         FileRequests(ours, PAGE | {"impersonate": "chrome"}).ask(0, 10)
     assert ours.request.extensions == {"impersonate": ImpersonateTarget("chrome")}
 
@@ -277,22 +285,6 @@ def test_a_file_is_asked_for_in_ranges_only_behind_one_plain_get():
         {"requested_formats": [PAGE]},
     ):
         assert not is_one_plain_file(PAGE | other, {})
-
-
-def test_a_response_that_is_being_read_is_broken_off(served: Path):
-    with VideoServer(served) as server, session() as ours:
-        response = ours.urlopen(server.url("video.mp4"))
-        response.read(1)
-        break_off(response)
-        read = b""
-        with suppress(Exception):
-            read = response.read()
-        # Some of it lies in the buffers of this process.
-        assert len(read) < len((served / "video.mp4").read_bytes()) - 1
-
-
-def test_a_response_without_a_connection_is_left_alone():
-    break_off(Response(io.BytesIO(b"data"), "http://host/", {}))
 
 
 def test_an_error_of_an_extractor_tells_its_words_its_cause_and_whether_it_was_expected():

@@ -74,7 +74,6 @@ ALLOWED: Mapping[str, Taken] = {
         dict[_HeaderName, _HeaderValue],
         'texts of one line by name, {"Referer": "https://example.org/"}; for cookies use --cookies',
     ),
-    "impersonate": (str, "CLIENT[-VERSION][:OS[-VERSION]], such as chrome"),
     "js_runtimes": (
         dict[Annotated[str, _one_of(*JS_RUNTIMES)], dict[str, Any]],
         f'objects by runtime, {{"node": {{}}}}, of {", ".join(JS_RUNTIMES)}',
@@ -119,8 +118,8 @@ HARMLESS = frozenset(
         *("allowed_extractors", "cachedir", "check_formats", "compat_opts"),
         *("concurrent_fragment_downloads", "ffmpeg_location", "format", "format_sort"),
         *("format_sort_force", "geo_bypass", "geo_bypass_country", "http_chunk_size"),
-        *("impersonate", "js_runtimes", "legacyserverconnect", "max_sleep_interval"),
-        *("nocheckcertificate", "prefer_free_formats", "remote_components", "sleep_interval"),
+        *("js_runtimes", "legacyserverconnect", "max_sleep_interval", "nocheckcertificate"),
+        *("prefer_free_formats", "remote_components", "sleep_interval"),
         *("sleep_interval_requests", "throttledratelimit", "usenetrc"),
     }
 )
@@ -170,6 +169,7 @@ _REFUSED: Mapping[str, tuple[str, ...]] = {
         *("max_views", "min_filesize", "min_views", "rejecttitle", "wait_for_video"),
     ),
     "a page could have files of this machine read; use --source folder:DIR": ("enable_file_urls",),
+    "requests would go through curl, which no --deadline ends": ("impersonate",),
     "no program is run on a video": ("exec", "exec_before_dl_cmd", "exec_cmd"),
     "plugins are those that are installed": ("plugin_dirs",),
     "yt-dlp is silent here, for what it prints may hold secrets": (

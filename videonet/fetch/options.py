@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import yt_dlp
-from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils import FormatSorter, YoutubeDLError
 
 from videonet.errors import UsageError
@@ -42,7 +41,7 @@ def options_of(texts: Iterable[str], *, from_command_line: bool = False) -> dict
         # yt-dlp takes its own defaults, and takes a while to say so.
         return options
     try:
-        # What a format or a target for `impersonate` may be, yt-dlp alone knows.
+        # What a format may be, yt-dlp alone knows.
         silent_yt_dlp(options)
     except (YoutubeDLError, SyntaxError, ValueError) as error:
         said = Redaction(secrets_in(options)).error_text(str(error))
@@ -65,8 +64,6 @@ def _option(text: str) -> tuple[str, Any]:
         value = typed
     try:
         msgspec.convert(value, kind)
-        if key == "impersonate":
-            value = ImpersonateTarget.from_str(value.lower())
         if key == "format_sort" and not all(re.match(FormatSorter.regex, each) for each in value):
             raise ValueError
     except ValueError:

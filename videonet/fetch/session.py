@@ -3,7 +3,6 @@
 Every request of yt-dlp's extractors and downloaders goes through `Session.urlopen`.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
@@ -11,6 +10,7 @@ from typing import Any, Self
 from yt_dlp.networking import Response
 from yt_dlp.utils import DownloadError
 
+from videonet.fetch.connections import Connections
 from videonet.fetch.failure import FetchError, NotAskedError, explain
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.page_limits import PageMeter
@@ -19,10 +19,8 @@ from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import Permit, host_of
 from videonet.fetch.retry import PASSING, Clock
 from videonet.fetch.web import Web
-from videonet.fetch.ytdlp import YtDlp, break_off
+from videonet.fetch.ytdlp import YtDlp
 from videonet.schemas.reason import Reason
-
-_LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
 
 # An extractor could not read a page, or gave a text that is not known.
 _UNEXPLAINED = frozenset({Reason.EXTRACTION, Reason.INTERNAL})
@@ -32,11 +30,7 @@ _NO_ANSWER = frozenset({Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT, Rea
 
 
 class Session(YtDlp):
-    """yt-dlp for one attempt: waits for a permit of each host, and breaks off what takes too long.
-
-    A server that sends one byte now and then keeps a read alive for ever, and yt-dlp checks
-    nothing until the read returns.
-    """
+    """yt-dlp for one attempt: waits for a permit of each host, and ends when its time is up."""
 
     def __init__(
         self,
@@ -58,27 +52,23 @@ class Session(YtDlp):
         self.setback: FetchError | None = None
         # by host, the latest last
         self._permits: dict[str, Permit] = {}
-        self._responses: list[Response] = []
-        self._done = threading.Event()
-        self._over = threading.Event()
+        self._connections = Connections(clock, web.stop, web.lookups)
         self._proxy = web.proxies.take()
         silence = {"socket_timeout": max(0.1, min(limits.silence, clock.left))}
         parameters = silence | dict(options) | web.credentials.parameters(self._proxy)
         meter = meter or PageMeter(limits)
-        super().__init__(parameters, web.cookies, web.shared, probe, take, meter)
+        super().__init__(parameters, web.cookies, web.shared, self._connections, probe, take, meter)
 
     def __enter__(self) -> Self:
         """Begin to watch the clock."""
-        threading.Thread(target=self._guard, daemon=True).start()
+        self._connections.begin()
         super().__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
         """Close the connections."""
-        self._done.set()
+        self._connections.end()
         super().__exit__(*error)
-        # Extractors refer to this session for long, and would keep its connections alive.
-        self._responses.clear()
 
     def urlopen(self, request: Any) -> Response:
         """Send a request, once its host may be asked. Raises what yt-dlp raises, and FetchError."""
@@ -100,9 +90,6 @@ class Session(YtDlp):
             if failure.reason in PASSING:
                 self.setback = failure
             raise
-        self._responses.append(response)
-        if self._over.is_set():
-            self._interrupt()
         return response
 
     @contextmanager
@@ -117,14 +104,18 @@ class Session(YtDlp):
             raise self._failed(error) from error
         except Exception as error:
             raise self._failed(error) from error
-        # To yt-dlp, a connection that `_guard` broke off may look like the end of the file.
+        # To yt-dlp, a connection that was broken off may look like the end of the file.
         self._web.stop.check()
+        if self._connections.are_broken_off:
+            raise self._late()
         self._went_well()
 
     def _failed(self, error: BaseException) -> FetchError:
         self._web.stop.check()
-        if self._clock.left <= 0 and not isinstance(error, FetchError):
-            return FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")
+        late = self._clock.left <= 0 and not isinstance(error, FetchError)
+        if late or self._connections.are_broken_off:
+            # What came may have been cut off: a playlist without its end is that of a live stream.
+            return self._late()
         failure = explain(error)
         if isinstance(failure, NotAskedError):
             return failure
@@ -156,13 +147,5 @@ class Session(YtDlp):
         if self._proxy is not None:
             self._web.proxies.worked(self._proxy)
 
-    def _guard(self) -> None:
-        while not self._web.stop.is_set() and self._clock.left > 0:
-            if self._done.wait(min(_LOOK_UP, max(0.0, self._clock.left))):
-                return
-        self._over.set()
-        self._interrupt()
-
-    def _interrupt(self) -> None:
-        for response in self._responses:
-            break_off(response)
+    def _late(self) -> FetchError:
+        return FetchError(Reason.TIMEOUT, f"not done within {self._clock.seconds:g} s")

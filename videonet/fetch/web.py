@@ -7,6 +7,7 @@ from typing import Any
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
+from videonet.fetch.connections import Lookups
 from videonet.fetch.cookies import SitePolicy
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.host_state import Pace
@@ -26,10 +27,12 @@ class Web:
         downloads: int | None = None,
         *,
         stop: StopSignal | None = None,
+        lookups: Lookups | None = None,
     ) -> None:
         """`downloads`: the most at once from all hosts; None: no limit.
 
-        `stop` ends every wait and every answer that takes long.
+        `stop` ends every wait and every answer that takes long. `lookups`: what looks up names;
+        None: this system.
 
         Raises UsageError for a yt-dlp that does not fit, and for cookies that cannot be read.
         """
@@ -43,6 +46,7 @@ class Web:
         self.redaction = credentials.redaction
         self.proxies = ProxyPool(credentials.proxies)
         self.shared = SharedParts()
+        self.lookups = lookups or Lookups()
 
     @cached_property
     def cookies(self) -> YoutubeDLCookieJar:

@@ -1,18 +1,16 @@
-"""The adapter to yt-dlp: no other file uses one of its private names.
+"""The adapter to yt-dlp: no file but this one and `handlers` uses one of its private names.
 
 `check_yt_dlp` says at the start of a run whether the installed yt-dlp still has these names.
 """
 
 import inspect
-import io
-import os
 import re
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from http.cookiejar import CookieJar
 from typing import Any, NoReturn
@@ -23,6 +21,7 @@ from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import HTTPError, RequestError, TransportError
 
 from videonet.errors import UsageError
+from videonet.fetch.connections import Connections
 from videonet.fetch.failure import FetchError
 from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
@@ -50,10 +49,21 @@ try:
     from yt_dlp.extractor.common import InfoExtractor
     from yt_dlp.extractor.generic import GenericIE
     from yt_dlp.networking import RequestDirector, RequestHandler
-    from yt_dlp.networking._requests import RequestsRH
+    from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
     from yt_dlp.utils import KNOWN_EXTENSIONS
+
+    from videonet.fetch import handlers
 except ImportError as error:
     _unfit(error.msg.partition(" (")[0])
+
+# The downloaders of yt-dlp that ask through `YtDlp.urlopen`. Others start a program that has a
+# network of its own (ffmpeg, rtmpdump), or open a WebSocket.
+_DOWNLOADERS = frozenset(
+    {
+        *("HttpFD", "HlsFD", "DashSegmentsFD", "IsmFD", "F4mFD", "MhtmlFD"),
+        *("BunnyCdnFD", "SoopVodFD"),
+    }
+)
 
 # Pages that lead one to the next, as browsers follow redirections (the Fetch standard's limit).
 _MOST_STEPS = 20
@@ -64,6 +74,7 @@ _NUMBER = re.compile(r"\s*[0-9]{1,18}\s*", re.ASCII)
 # Functions of yt-dlp that are private, or that yt-dlp calls and does not document. Of the arguments
 # that they must take: the number of those by position, with the object, and the names of others.
 _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
+    *handlers.FUNCTIONS,
     (yt_dlp.YoutubeDL, "_calc_headers", 2, ()),
     (yt_dlp.YoutubeDL, "_forceprint", 3, ()),
     (yt_dlp.YoutubeDL, "add_default_info_extractors", 1, ()),
@@ -74,7 +85,6 @@ _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
     (yt_dlp.YoutubeDL, "process_info", 2, ()),
     (yt_dlp.YoutubeDL, "urlopen", 2, ()),
     (RequestHandler, "_make_sslcontext", 1, ("legacy_ssl_support",)),
-    (RequestsRH, "_create_instance", 1, ("cookiejar", "legacy_ssl_support")),
     (InfoExtractor, "ie_key", 0, ()),
     (GenericIE, "_generic_id", 1, ()),
     (GenericIE, "_request_webpage", 3, ("headers",)),
@@ -88,11 +98,12 @@ _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
 
 # Attributes of the same kinds: what has them, and their types.
 _ATTRIBUTES: tuple[tuple[Callable[[], Any], str, type], ...] = (
+    *handlers.ATTRIBUTES,
     (lambda: yt_dlp.YoutubeDL, "cookiejar", object),
     (lambda: yt_dlp.YoutubeDL({"logger": SILENCE}, auto_init=False), "_ies", dict),
     (lambda: yt_dlp.YoutubeDL({"logger": SILENCE}, auto_init=False), "_ies_instances", dict),
     (lambda: RequestDirector(logger=SILENCE), "handlers", dict),
-    (lambda: Response(io.BytesIO(), "", {}), "fp", object),
+    (lambda: FFmpegPostProcessor, "_ffmpeg_location", ContextVar),
     (lambda: InfoExtractor, "_ENABLED", bool),
     (InfoExtractor, "_downloader", object),
 )
@@ -141,11 +152,12 @@ class YtDlp(yt_dlp.YoutubeDL):
         parameters: Mapping[str, Any],
         cookies: CookieJar,
         shared: SharedParts,
+        connections: Connections,
         probe: RangeProbe | None = None,
         take: Callable[["YtDlp", dict[str, Any]], bool] | None = None,
         meter: PageMeter | None = None,
     ) -> None:
-        """`parameters` are yt-dlp's.
+        """`parameters` are yt-dlp's. All that it asks for comes over `connections`.
 
         `probe` asks in place of yt-dlp whether an address is a video. `take` is offered each
         format before it is downloaded; True says that it was fetched. `meter` counts what is read
@@ -156,6 +168,7 @@ class YtDlp(yt_dlp.YoutubeDL):
         self._is_downloading = False
         self._steps = 0
         self._shared = shared
+        self._connections = connections
         self._take = take
         # Given as a parameter, yt-dlp would write cookies back into the user's file.
         self.cookiejar = cookies
@@ -200,9 +213,10 @@ class YtDlp(yt_dlp.YoutubeDL):
             for known in self._shared.extractors.pop().values():
                 self.add_info_extractor(known)
 
-    def build_request_director(self, *arguments: Any, **named: Any) -> Any:
-        """The object that sends requests, with the one TLS context of all sessions."""
-        director = super().build_request_director(*arguments, **named)
+    def build_request_director(self, _: object, *arguments: Any, **named: Any) -> Any:
+        """What sends requests: our handlers, with the one TLS context of all sessions."""
+        ours = (partial(handlers.RequestsRH, self._connections), handlers.DataRH)
+        director = super().build_request_director(ours, *arguments, **named)
         for handler in director.handlers.values():
             handler._make_sslcontext = partial(self._shared.tls_context, handler._make_sslcontext)
         requests_handler = director.handlers["Requests"]
@@ -236,6 +250,8 @@ class YtDlp(yt_dlp.YoutubeDL):
 
         A length that is no number is left out.
         """
+        if re.match("wss?:", request if isinstance(request, str) else request.url, re.IGNORECASE):
+            raise RequestError("nothing is asked for through a WebSocket")
         try:
             response = self._metered(super().urlopen(request))
         except HTTPError as error:
@@ -278,10 +294,32 @@ class YtDlp(yt_dlp.YoutubeDL):
             if self._take is not None and not (subtitle or test) and self._take(self, info):
                 # No file is there that yt-dlp would have to work on.
                 return False, False
-            done: tuple[bool, bool] = super().dl(name, info, subtitle, test)
+            downloader = get_suitable_downloader(info, self.params)
+            if downloader is None or downloader.__name__ not in _DOWNLOADERS:
+                if test:
+                    return False, False
+                said = f"a stream that only another program can fetch ({info.get('protocol')})"
+                raise FetchError(Reason.EXTRACTION, said)
+            with self._without_ffmpeg():
+                done: tuple[bool, bool] = super().dl(name, info, subtitle, test)
             return done
         finally:
             self._is_downloading = False
+
+    @contextmanager
+    def _without_ffmpeg(self) -> Iterator[None]:
+        """Let yt-dlp find no ffmpeg: for some streams it would have that download them.
+
+        What ffmpeg asks for, a playlist says, and no deadline ends it.
+        """
+        given = self.params.pop("ffmpeg_location", None)
+        before = FFmpegPostProcessor._ffmpeg_location.set("")
+        try:
+            yield
+        finally:
+            FFmpegPostProcessor._ffmpeg_location.reset(before)
+            if given is not None:
+                self.params["ffmpeg_location"] = given
 
     def _forceprint(self, *_: object) -> None:
         """Print nothing. yt-dlp would first make tables of all formats, which are never shown."""
@@ -398,12 +436,3 @@ class FileRequests:
         """Sleep, after so many more bytes, as long as the user's rate limit asks for."""
         self._received += received
         self._downloader.slow_down(self._begin, time.time(), self._received)
-
-
-def break_off(response: Response) -> None:
-    """Close the connection of a response in which another thread may be reading."""
-    with (
-        suppress(OSError, ValueError, AttributeError),
-        socket.socket(fileno=os.dup(response.fp.fileno())) as connection,
-    ):
-        connection.shutdown(socket.SHUT_RDWR)
