@@ -119,6 +119,24 @@ class DataOptions(Record, frozen=True, kw_only=True):
             minimum=0,
         ),
     ] = 0.25
+    decode_memory: Annotated[
+        int,
+        Option(
+            help="Most memory to decode a video in, bytes; one that needs more is undecodable.",
+            unit="bytes",
+            metavar="SIZE",
+            form=Form.SIZE,
+            minimum=64_000_000,
+        ),
+    ] = 4_000_000_000
+    decode_seconds: Annotated[
+        int,
+        Option(
+            help="Most processor time for each step of decoding a video, seconds; likewise.",
+            unit="seconds",
+            minimum=1,
+        ),
+    ] = 1800
     licence: Annotated[
         Licence, Option(help="Videos to take: any, or only those stated to be Creative Commons.")
     ] = Licence.ANY

@@ -17,7 +17,7 @@ from videonet.schemas.option import default_of
 from videonet.schemas.reason import Reason
 from videonet.schemas.settings import DataOptions
 from videonet.versions import clip_versions
-from videonet.video.container import VideoError
+from videonet.video.container import Source, VideoError
 from videonet.video.decode import (
     ShownFrame,
     ShownFrames,
@@ -140,7 +140,7 @@ def clip_spans(lengths: Sequence[Fraction], max_clips: int) -> list[ClipSpan]:
 
 
 def cut_clips(
-    file: Path,
+    file: Source,
     length: Fraction,
     origin: ClipOrigin,
     settings: ClipSettings,

@@ -1,10 +1,11 @@
 """Opens a file with PyAV and reads the packets of its best video stream; names what is wrong."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -16,6 +17,15 @@ from videonet.schemas.reason import Reason
 
 # Times in a row that reading may fail before the rest of a file is given up.
 _PATIENCE = 8
+
+# What people publish videos in, by FFmpeg's names of its demuxers. No format stands here that reads
+# other files or addresses than the one it is in (playlists, SDP, concat), that is made of pictures
+# or subtitles, that draws text (tty), or that is a device.
+FORMATS = (
+    *("asf", "avi", "dv", "flv", "gif", "h264", "hevc", "ivf", "live_flv", "m4v", "matroska,webm"),
+    *("mov,mp4,m4a,3gp,3g2,mj2", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm"),
+    *("wtv", "yuv4mpegpipe"),
+)
 
 # The container whose index names every packet, also those that are cut off.
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -30,16 +40,41 @@ class VideoError(Exception):
         self.reason = reason
 
 
+class OpenFile(NamedTuple):
+    """A file that is open already, to be read from its beginning; one reader at a time."""
+
+    descriptor: int
+
+
+# Where a video is read from. A file object must be seekable, and stays open.
+Source = Path | OpenFile | BinaryIO
+
+
 @contextmanager
-def opened(source: str | Path | BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The container and its best video stream, one decoding thread: callers run in parallel."""
-    source = Path(source) if isinstance(source, str) else source
-    if isinstance(source, Path):
-        # FFmpeg's errors do not tell a missing file from one that refers to a missing one.
-        source.open("rb").close()
-    file = str(source) if isinstance(source, Path) else source
+def opened(source: str | Source) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its best video stream, one decoding thread: callers run in parallel.
+
+    What a file is, its content says, not its name. Raises VideoError, and OSError for a path that
+    cannot be read.
+    """
+    if isinstance(source, str | Path):
+        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with opened(OpenFile(descriptor)) as found:
+                yield found
+        finally:
+            os.close(descriptor)
+        return
+    # A file may name others; none but this one is ever opened.
+    options = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "fd"}
+    file: str | BinaryIO
+    if isinstance(source, OpenFile):
+        os.lseek(source.descriptor, 0, os.SEEK_SET)
+        file, options["fd"] = "fd:", str(source.descriptor)
+    else:
+        file = source
     try:
-        container = av.open(file, mode="r", metadata_errors="ignore")
+        container = av.open(file, mode="r", metadata_errors="ignore", options=options)
     except (av.FFmpegError, ValueError, OSError) as error:
         if _is_ours(error):
             raise

@@ -4,6 +4,7 @@ Lost is a frame that the decoder cannot make or marks as corrupt, and every one 
 next keyframe: those are made of it.
 """
 
+import errno
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, cast
@@ -117,6 +118,8 @@ class WholeFrames:
         try:
             return packet.decode()
         except av.FFmpegError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError(text_of(error)) from error
             self._error = self._error or text_of(error)
             self._broken = self._packets - 1
             if is_shown(packet):

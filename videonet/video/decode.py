@@ -1,8 +1,9 @@
 """Decoding, with PyAV: what a file holds, its first frames, its frames over time, its length.
 
 A file goes in, frames and numbers come out; nothing is shared between calls, so any number of
-threads may decode at once. `source` is a path or a readable, seekable binary file object. What is
-wrong with a video becomes a VideoError; a path that cannot be read raises OSError.
+threads may decode at once. What is wrong with a video becomes a VideoError; a path that cannot be
+read raises OSError. All runs in the present process: a run has it done in others, which are shut in
+(`videonet.video.decoder`).
 """
 
 import itertools
@@ -12,8 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -29,6 +28,7 @@ from videonet.schemas.scan import Probe
 from videonet.video.container import (
     MATROSKA,
     MP4,
+    Source,
     VideoError,
     is_shown,
     opened,
@@ -111,7 +111,7 @@ class ShownFrame:
             )
 
 
-def probe(source: Path | BinaryIO) -> Probe:
+def probe(source: Source) -> Probe:
     """What the container says of the best video stream. Raises VideoError if it shows nothing."""
     with opened(source) as (container, stream):
         whole = WholeFrames(container, stream)
@@ -119,29 +119,36 @@ def probe(source: Path | BinaryIO) -> Probe:
 
 
 def first_frames(
-    source: Path | BinaryIO, count: int, resize: int, crop: tuple[int, int]
+    source: str | Source,
+    count: int,
+    resize: int,
+    crop: tuple[int, int],
+    into: Image | None = None,
 ) -> FirstFrames:
     """Decode the first `count` frames in presentation order, or all if there are fewer.
 
     Each is turned upright, resized to square pixels of which its short side has `resize`, and
     cropped in the centre to `crop` (height, width). A frame that damage has taken counts as one of
-    them, and is not there. Raises VideoError.
+    them, and is not there. `into`, uint8 [count, height, width, 3], is where the frames are put; None:
+    it is made. Raises VideoError.
     """
+    into = np.empty((count, *crop, 3), np.uint8) if into is None else into
     with opened(source) as (container, stream):
         reformatter = VideoReformatter()
         whole = WholeFrames(container, stream, count)
         frames = iter(whole)
         first = whole.first(frames)
         aspect = PixelAspect(stream)
-        images = [
-            _cropped(frame, aspect.now(), resize, crop, reformatter)
-            for frame in itertools.chain([first], frames)
-        ]
-        return FirstFrames(np.stack(images), _probe(container, stream, first), len(whole.lost))
+        whole_ones = 0
+        for frame in itertools.chain([first], frames):
+            into[whole_ones] = _cropped(frame, aspect.now(), resize, crop, reformatter)
+            whole_ones += 1
+        probe = _probe(container, stream, first)
+        return FirstFrames(into[:whole_ones], probe, len(whole.lost))
 
 
 def read_first_frames(
-    source: Path | BinaryIO, count: int, foresee: Callable[[int], None] = lambda _: None
+    source: Source, count: int, foresee: Callable[[int], None] = lambda _: None
 ) -> None:
     """Read what decoding the first `count` frames reads, and decode the first. Raises VideoError.
 
@@ -157,7 +164,7 @@ def read_first_frames(
         shown = filter(is_shown, packets(container, stream))
         for _ in itertools.islice(shown, wanted):
             pass
-    if not isinstance(source, Path):
+    if hasattr(source, "seek"):
         source.seek(0)
     probe(source)
 
@@ -166,7 +173,7 @@ class ShownFrames(Iterator[ShownFrame]):
     """The frames of a video that can be shown, in presentation order; see `shown_frames`."""
 
     def __init__(
-        self, source: Path | BinaryIO, start: Fraction | None, recordings: Sequence[Recording]
+        self, source: Source, start: Fraction | None, recordings: Sequence[Recording]
     ) -> None:
         self._recordings = recordings if len(recordings) > 1 else ()
         # What is added to the container's clock within each of the recordings, seconds.
@@ -218,7 +225,7 @@ class ShownFrames(Iterator[ShownFrame]):
             return 0
         return bisect_right(self._recordings, packet, key=lambda each: each.packet) - 1
 
-    def _read(self, source: Path | BinaryIO, start: Fraction | None) -> Iterator[ShownFrame]:
+    def _read(self, source: Source, start: Fraction | None) -> Iterator[ShownFrame]:
         with opened(source) as (container, stream):
             if start is not None and container.format.name in _SEEKABLE and stream.time_base:
                 # The first frame may say what the decoder must know of all: which encoder made
@@ -248,7 +255,7 @@ class ShownFrames(Iterator[ShownFrame]):
 
 
 def shown_frames(
-    source: Path | BinaryIO,
+    source: Source,
     start: Fraction | None = None,
     recordings: Sequence[Recording] = (),
 ) -> ShownFrames:
@@ -267,7 +274,7 @@ def shown_frames(
     return ShownFrames(source, None, recordings)
 
 
-def recordings_in(source: str | Path | BinaryIO) -> list[Recording]:
+def recordings_in(source: str | Source) -> list[Recording]:
     """The recordings of the best video stream, nearly always one. Raises VideoError.
 
     Packets that an edit list discards are never shown and do not count.
@@ -294,7 +301,7 @@ def recordings_in(source: str | Path | BinaryIO) -> list[Recording]:
         return recordings_of(stamps, clock)
 
 
-def video_length(source: str | Path | BinaryIO) -> Fraction:
+def video_length(source: str | Source) -> Fraction:
     """Length of the best video stream in seconds: max(pts + duration) - min(pts) over its packets.
 
     A packet without a duration counts as the median gap between packets. Where the clock starts

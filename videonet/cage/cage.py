@@ -1,0 +1,209 @@
+"""Has tasks carried out in processes that are shut in, and says why one of them ended."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, Signals
+
+from videonet.cage.channel import BadMessageError, Channel
+from videonet.cage.server import (
+    BY_ITSELF,
+    BY_THE_CLOCK,
+    DONE,
+    FAULT,
+    NO_MEMORY,
+    QUESTION,
+    READY,
+    REQUEST,
+    STATUS,
+    VALUE,
+)
+from videonet.schemas.decode_limits import DecodeLimits
+
+# A task that takes this many times its processor time by the clock, and so many seconds, is hung,
+# or the machine is. Steps wait for a network, too, which has a deadline of its own.
+_CLOCK_SHARE, _CLOCK_SECONDS = 4, 1200
+
+# Characters of what is kept of a fault in our own code.
+_FAULT_LENGTH = 300
+
+_NONSENSE = "its decoder said what no decoder says"
+
+# Signals by which a process ends through its own doing.
+_OWN_DOING = frozenset({SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP})
+
+# What a child needs of the environment. It has no business with the rest, where secrets may be.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "DYLD_LIBRARY_PATH")
+
+
+class TaskEnded(Exception):
+    """A process ended before its task was done; the message says how."""
+
+
+class BrokeLimits(TaskEnded):
+    """It did so through what it worked on: it crashed, or took more than it may."""
+
+
+class Interrupted(TaskEnded):
+    """It did so through something else: a signal from outside, or a machine that is short."""
+
+
+class Cage:
+    """Processes for the tasks of one module. Any number of threads may use it at once.
+
+    `with` it, or `close` it. The server that the processes are forked from starts with the first
+    task.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        limits: DecodeLimits,
+        *,
+        clock: float | None = None,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`module`: the name of the module with the tasks, see `videonet.cage.server`.
+
+        `clock`: seconds after which a task is ended whatever it does; None: some hours at most.
+        `look` is called now and then while a task is waited for; it raises to end the task.
+        """
+        self.limits = limits
+        self._module = module
+        self._clock = _CLOCK_SECONDS + _CLOCK_SHARE * limits.seconds if clock is None else clock
+        self._look = look
+        self._lock = threading.Lock()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def __enter__(self) -> "Cage":
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """End the server, and all tasks."""
+        with self._lock:
+            if self._control is not None and self._server is not None:
+                self._control.close()
+                self._server.wait()
+            self._control = self._server = None
+
+    def run(
+        self,
+        task: str,
+        arguments: bytes,
+        files: Sequence[int] = (),
+        answer: Callable[[bytes], bytes] | None = None,
+    ) -> Iterator[bytes]:
+        """What the task yields. Of `files` it gets copies, in this order; `answer` is asked.
+
+        Raises BrokeLimits and Interrupted, and what `answer` raises.
+        """
+        with ExitStack() as stack:
+            parent, status = self._start(task, files, stack)
+            try:
+                parent.send(arguments)
+            except OSError as error:
+                raise self._ended(status) from error
+            while True:
+                try:
+                    message = parent.receive(self.limits.memory)
+                except (EOFError, OSError) as error:
+                    raise self._ended(status) from error
+                except BadMessageError as error:
+                    raise BrokeLimits(_NONSENSE) from error
+                kind, said = message[:1], message[1:]
+                if kind == VALUE:
+                    yield said
+                elif kind == QUESTION and answer is not None:
+                    told = answer(said)
+                    try:
+                        parent.send(told)
+                    except OSError as error:
+                        raise self._ended(status) from error
+                elif kind == DONE:
+                    return
+                elif kind == NO_MEMORY:
+                    raise BrokeLimits(
+                        f"its decoder needed more than {self.limits.memory:,} bytes of memory"
+                    )
+                elif kind == FAULT:
+                    raise RuntimeError(said[:_FAULT_LENGTH].decode(errors="replace"))
+                else:
+                    raise BrokeLimits(_NONSENSE)
+
+    def _start(
+        self, task: str, files: Sequence[int], stack: ExitStack
+    ) -> tuple[Channel, socket.socket]:
+        """A new process for a task: the way to talk to it, and where its end is told."""
+        ours, theirs = socket.socketpair()
+        status, their_status = socket.socketpair()
+        stack.enter_context(ours)
+        stack.enter_context(status)
+        request = REQUEST.pack(task.encode(), self.limits.memory, self.limits.seconds, self._clock)
+        with theirs, their_status:
+            given = [theirs.fileno(), their_status.fileno(), *files]
+            with self._lock:
+                try:
+                    socket.send_fds(self._open(), [request], given)
+                except OSError:
+                    # Somebody has ended the server.
+                    self._control = None
+                    socket.send_fds(self._open(), [request], given)
+        return Channel(ours.fileno(), self._look), status
+
+    def _open(self) -> socket.socket:
+        """The socket of the server, which is started if there is none."""
+        if self._control is not None:
+            return self._control
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._server = subprocess.Popen(
+                [sys.executable, "-P", "-m", "videonet.cage.server", str(theirs.fileno())]
+                + [self._module],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=_environment(),
+                start_new_session=True,
+            )
+        if ours.recv(len(READY)) != READY:
+            ours.close()
+            raise Interrupted("the process that decoders are forked from could not be started")
+        self._control = ours
+        return ours
+
+    def _ended(self, status: socket.socket) -> TaskEnded:
+        """Why a process ended."""
+        told = status.recv(STATUS.size)
+        if len(told) < STATUS.size:
+            return Interrupted("its decoder was ended, or could not be started: is memory short?")
+        by, code = STATUS.unpack(told)
+        if by == BY_THE_CLOCK:
+            return Interrupted(f"its decoder was not done within {self._clock:g} s by the clock")
+        if by != BY_ITSELF or not os.WIFSIGNALED(code):
+            return BrokeLimits(f"its decoder ended with exit status {os.waitstatus_to_exitcode(code)}")
+        number = os.WTERMSIG(code)
+        if number == SIGXCPU:
+            return BrokeLimits(f"its decoder needed more than {self.limits.seconds} s of a processor")
+        name = number
+        with suppress(ValueError):
+            name = Signals(number).name
+        if number in _OWN_DOING:
+            return BrokeLimits(f"its decoder crashed ({name})")
+        return Interrupted(f"its decoder was ended from outside ({name}): is memory short?")
+
+
+def _environment() -> dict[str, str]:
+    """The environment of the server: where modules are, and one thread for each library."""
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    modules = os.pathsep.join(each or os.getcwd() for each in sys.path)
+    one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {**kept, **one, "PYTHONPATH": modules, "PYTHONDONTWRITEBYTECODE": "1"}

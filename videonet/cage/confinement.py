@@ -1,0 +1,206 @@
+"""Takes from the present process all that work on a stranger's bytes does not need.
+
+What is left: its own memory and processor time up to a limit, the files that it has open, and the
+end. On Linux a filter of system calls (seccomp) sees to that, which needs no privileges. Elsewhere
+only memory and processor time are limited.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import resource
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+# Options of prctl(2).
+_DIE_WITH_PARENT, _DUMPABLE, _SECCOMP, _NO_NEW_PRIVILEGES = 1, 4, 22, 38
+_FILTER = 2
+
+# Instructions of the filter (linux/bpf_common.h), and its answers (linux/seccomp.h).
+_LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+_ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
+
+# Where the filter finds things (struct seccomp_data); of an argument the lower half.
+_NUMBER, _MACHINE, _ARGUMENTS = 0, 4, 16
+
+_SIGKILL = 9
+_EXECUTABLE = 4  # PROT_EXEC
+_EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: of an open file, and not of a path
+
+
+class _Calls(NamedTuple):
+    """The system calls of a kind of machine, by number."""
+
+    # as the filter sees the machine (linux/audit.h)
+    machine: int
+    allowed: tuple[int, ...]
+    # allowed if the memory is not to be executable
+    mmap: int
+    mprotect: int
+    # allowed of an open file
+    newfstatat: int
+    # allowed to read limits, not to set them
+    prlimit64: int
+    # allowed to signal the process itself, as abort(3) does
+    tgkill: int
+
+
+# read, write, readv, writev, pread64, lseek, close, fstat, dup, fcntl; munmap, mremap, madvise,
+# brk; futex, membarrier, set_robust_list, set_tid_address, rseq, sched_yield; clock_gettime,
+# clock_getres, clock_nanosleep, nanosleep, gettimeofday, times; exit, exit_group,
+# restart_syscall; rt_sigaction, rt_sigprocmask, rt_sigreturn, sigaltstack; getpid, gettid,
+# getppid, getuid, geteuid, getgid, getegid; poll, select, ppoll, pselect6; getrandom,
+# sched_getaffinity, sysinfo, uname, getrlimit, getrusage.
+_CALLS = {
+    "x86_64": _Calls(
+        machine=0xC000003E,
+        allowed=(
+            *(0, 1, 19, 20, 17, 8, 3, 5, 32, 72, 11, 25, 28, 12, 202, 324, 273, 218, 334, 24),
+            *(228, 229, 230, 35, 96, 100, 60, 231, 219, 13, 14, 15, 131, 39, 186, 110),
+            *(102, 107, 104, 108, 7, 23, 271, 270, 318, 204, 99, 63, 97, 98),
+        ),
+        mmap=9,
+        mprotect=10,
+        newfstatat=262,
+        prlimit64=302,
+        tgkill=234,
+    ),
+    "aarch64": _Calls(
+        machine=0xC00000B7,
+        allowed=(
+            *(63, 64, 65, 66, 67, 62, 57, 80, 23, 25, 215, 216, 233, 214, 98, 283, 99, 96, 293, 124),
+            *(113, 114, 115, 101, 169, 153, 93, 94, 128, 134, 135, 139, 132, 172, 178, 173),
+            *(174, 175, 176, 177, 73, 72, 278, 123, 179, 160, 163, 165),
+        ),
+        mmap=222,
+        mprotect=226,
+        newfstatat=79,
+        prlimit64=261,
+        tgkill=131,
+    ),
+}
+
+
+class _Program(ctypes.Structure):
+    """A filter, as the system takes it (struct sock_fprog)."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
+
+
+_c_library = ctypes.CDLL(None, use_errno=True)
+
+
+def limit(memory: int, seconds: int) -> None:
+    """Limit what this process may take from now on: bytes of memory, seconds of the processor.
+
+    More memory is refused, which Python says with a MemoryError. At the end of its time a process
+    is ended with SIGXCPU. It leaves no core dump.
+    """
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_CPU, seconds, seconds + 2)
+    _lower(resource.RLIMIT_FSIZE, 0)
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_AS, _mapped() + memory)
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this process ended when `parent`, which started it, ends; where the system can."""
+    if sys.platform == "linux":
+        _prctl(_DIE_WITH_PARENT, _SIGKILL)
+        if os.getppid() != parent:
+            # It ended before.
+            os._exit(1)
+
+
+def shut_in() -> bool:
+    """Refuse this process all further files, sockets, processes and signals; whether that worked.
+
+    The files that it has open stay. Each call that is refused fails with EPERM. There is no way
+    back.
+    """
+    calls = _CALLS.get(platform.machine()) if sys.platform == "linux" else None
+    if calls is None:
+        return False
+    instructions = b"".join(_filter(calls, os.getpid()))
+    code = ctypes.create_string_buffer(instructions, len(instructions))
+    program = _Program(len(instructions) // 8, ctypes.addressof(code))
+    try:
+        _prctl(_DUMPABLE, 0)
+        _prctl(_NO_NEW_PRIVILEGES, 1)
+        _prctl(_SECCOMP, _FILTER, ctypes.addressof(program))
+    except OSError:
+        return False
+    return True
+
+
+def can_shut_in() -> bool:
+    """Whether processes can be shut in here: tried in a process of its own."""
+    child = os.fork()
+    if not child:
+        try:
+            os._exit(0 if shut_in() else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _filter(calls: _Calls, process: int) -> Iterator[bytes]:
+    """The instructions of the filter."""
+    yield _instruction(_LOAD, _MACHINE)
+    yield _instruction(_IF_EQUAL, calls.machine, 1, 0)
+    yield _instruction(_RETURN, _KILL)
+    yield _instruction(_LOAD, _NUMBER)
+    for call in calls.allowed:
+        yield _instruction(_IF_EQUAL, call, 0, 1)
+        yield _instruction(_RETURN, _ALLOW)
+    not_executable = (_instruction(_IF_ANY_BIT, _EXECUTABLE, 1, 0),)
+    yield from _if(calls.mmap, 2, not_executable)
+    yield from _if(calls.mprotect, 2, not_executable)
+    yield from _if(calls.newfstatat, 3, (_instruction(_IF_EQUAL, _EMPTY_PATH, 0, 1),))
+    yield from _if(calls.tgkill, 0, (_instruction(_IF_EQUAL, process, 0, 1),))
+    no_new_limit = (
+        _instruction(_IF_EQUAL, 0, 0, 3),
+        _instruction(_LOAD, _ARGUMENTS + 8 * 2 + 4),
+        _instruction(_IF_EQUAL, 0, 0, 1),
+    )
+    yield from _if(calls.prlimit64, 2, no_new_limit)
+    yield _instruction(_RETURN, _REFUSE)
+
+
+def _if(call: int, argument: int, test: Sequence[bytes]) -> Iterator[bytes]:
+    """Allow a call if `test` of one of its arguments goes on to the next instruction."""
+    yield _instruction(_IF_EQUAL, call, 0, len(test) + 3)
+    yield _instruction(_LOAD, _ARGUMENTS + 8 * argument)
+    yield from test
+    yield _instruction(_RETURN, _ALLOW)
+    yield _instruction(_RETURN, _REFUSE)
+
+
+def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, if_true, if_false, value)
+
+
+def _prctl(option: int, value: int, more: int = 0) -> None:
+    values = (ctypes.c_ulong(each) for each in (value, more, 0, 0))
+    if _c_library.prctl(ctypes.c_int(option), *values):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def _lower(kind: int, soft: int, hard: int | None = None) -> None:
+    """Lower a limit; one that is lower already stays."""
+    wanted = soft, soft if hard is None else hard
+    now = resource.getrlimit(kind)
+    kept = [
+        new if old == resource.RLIM_INFINITY else min(old, new)
+        for old, new in zip(now, wanted, strict=True)
+    ]
+    resource.setrlimit(kind, (kept[0], kept[1]))
+
+
+def _mapped() -> int:
+    """Bytes of memory that this process has mapped, whether or not they are in use."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()

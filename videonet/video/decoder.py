@@ -1,0 +1,267 @@
+"""Decoding in processes that are shut in: the functions of `decode` and `clips`, for a run.
+
+A video that makes its process crash, or take more than it may, is undecodable. It is tried twice.
+"""
+
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+
+from videonet.cage.cage import BrokeLimits, Cage
+from videonet.schemas.clip import Clip
+from videonet.schemas.decode_limits import DecodeLimits
+from videonet.schemas.reason import Reason
+from videonet.schemas.scan import Probe
+from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
+from videonet.video.container import VideoError
+from videonet.video.decode import FirstFrames
+from videonet.video.messages import (
+    Answer,
+    CutClip,
+    CutDone,
+    CutTask,
+    Failed,
+    File,
+    Fill,
+    Filled,
+    FirstFramesRead,
+    FirstFramesTask,
+    Measured,
+    Probed,
+    Question,
+    ReadFirstFramesTask,
+    Span,
+    decoded,
+    encoded,
+)
+from videonet.video.recordings import Recording
+
+T = TypeVar("T")
+
+# The tasks; tests plant others.
+TASKS = "videonet.video.tasks"
+
+
+class LimitError(VideoError):
+    """A video that broke the limits of decoding, or its decoder: other limits may do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Reason.UNDECODABLE, message)
+
+
+class Part(Protocol):
+    """A file of which bytes may be missing."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, with those that are missing."""
+
+    @property
+    def spans(self) -> Sequence[Span]:
+        """Begin and end of what is there, ascending, with gaps between them."""
+
+    def bring(self, begin: int, end: int) -> bool:
+        """Get these bytes; False: they cannot be had."""
+
+
+class Decoder:
+    """Decodes in processes that are shut in. Any number of threads may use it at once.
+
+    Where a video is a `Part`, bytes that are missing are asked of it. All functions raise
+    VideoError as those do that they are named after; LimitError, which is one, for a video that
+    broke the limits; and Interrupted where the machine or somebody ended the process.
+    """
+
+    def __init__(
+        self, limits: DecodeLimits, look: Callable[[], None] = lambda: None, tasks: str = TASKS
+    ) -> None:
+        """`look` is called now and then while a video is decoded; it raises to give that up."""
+        self._cage = Cage(tasks, limits, look=look)
+
+    @property
+    def limits(self) -> DecodeLimits:
+        """What one step may take."""
+        return self._cage.limits
+
+    def close(self) -> None:
+        """End all processes."""
+        self._cage.close()
+
+    def probe(self, source: Path | Part) -> Probe:
+        """See `videonet.video.decode.probe`."""
+
+        def attempt() -> Probe:
+            with _opened(source) as (file, descriptor):
+                (answer,) = self._answers("probe", file, [descriptor], source, Probed)
+                return answer.probe
+
+        return self.twice(attempt)
+
+    def first_frames(
+        self, source: Path | Part, count: int, resize: int, crop: tuple[int, int]
+    ) -> FirstFrames:
+        """See `videonet.video.decode.first_frames`."""
+
+        def attempt() -> FirstFrames:
+            with _opened(source) as (file, descriptor), _shared(count, crop) as frames:
+                task = FirstFramesTask(file, count, resize, crop)
+                files = [descriptor, frames.descriptor]
+                (answer,) = self._answers("first_frames", task, files, source, FirstFramesRead)
+                if not 0 < answer.frames <= count:
+                    raise BrokeLimits("its decoder counts frames that cannot be")
+                return FirstFrames(frames.images[: answer.frames], answer.probe, answer.lost)
+
+        return self.twice(attempt)
+
+    def read_first_frames(
+        self, part: Part, count: int, foresee: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """See `videonet.video.decode.read_first_frames`."""
+
+        def attempt() -> None:
+            with _opened(part) as (file, descriptor):
+                task = ReadFirstFramesTask(file, count)
+                list(self._answers("read_first_frames", task, [descriptor], part, Failed, foresee))
+
+        self.twice(attempt)
+
+    def recordings_in(self, source: Path) -> list[Recording]:
+        """See `videonet.video.decode.recordings_in`."""
+
+        def attempt() -> list[Recording]:
+            with _opened(source) as (file, descriptor):
+                (answer,) = self._answers("recordings_in", file, [descriptor], source, Measured)
+                return list(answer.recordings)
+
+        return self.twice(attempt)
+
+    def cut_clips(
+        self,
+        source: Path,
+        length: Fraction,
+        origin: ClipOrigin,
+        settings: ClipSettings,
+        recordings: Sequence[Recording] | None,
+        report: CutReport,
+    ) -> Iterator[Clip]:
+        """See `videonet.video.clips.cut_clips`. Raises BrokeLimits; ask `twice`."""
+        with _opened(source) as (file, descriptor):
+            known = None if recordings is None else tuple(recordings)
+            task = CutTask(file, length, origin, settings, known)
+            number = 0
+            for answer in self._answers(
+                "cut_clips", task, [descriptor], source, CutClip | CutDone
+            ):
+                if isinstance(answer, CutDone):
+                    for name in ("frames", "lost", "left_out", "first_durations"):
+                        setattr(report, name, getattr(answer.report, name))
+                    continue
+                number += 1
+                if number > settings.max_clips:
+                    raise BrokeLimits("its decoder makes clips without end")
+                yield answer.clip
+
+    def twice(self, attempt: Callable[[], T]) -> T:
+        """What `attempt` returns; where it raises BrokeLimits, it is called once again.
+
+        Raises LimitError if it does so again.
+        """
+        try:
+            return attempt()
+        except BrokeLimits:
+            pass
+        try:
+            return attempt()
+        except BrokeLimits as error:
+            raise LimitError(str(error)) from error
+
+    def _answers(
+        self,
+        name: str,
+        task: msgspec.Struct,
+        files: Sequence[int],
+        source: Path | Part,
+        kind: Any,
+        foresee: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[Any]:
+        """What a task answers, each of this kind. Raises VideoError where it says so."""
+
+        def answer(data: bytes) -> bytes:
+            question = _understood(data, Question)
+            if not isinstance(question, Fill):
+                foresee(question.end)
+                return b""
+            assert not isinstance(source, Path)
+            if not 0 <= question.begin < question.end <= source.size:
+                raise BrokeLimits("its decoder asks for bytes that cannot be")
+            is_there = source.bring(question.begin, question.end)
+            return encoded(Filled(tuple(source.spans) if is_there else None))
+
+        for said in self._cage.run(name, encoded(task), files, answer):
+            found = _understood(said, Answer)
+            if isinstance(found, Failed):
+                raise VideoError(found.reason, found.message)
+            if not isinstance(found, kind):
+                raise BrokeLimits("its decoder answers what was not asked")
+            yield found
+
+
+@dataclass
+class _SharedFrames:
+    """Memory for frames that another process fills: uint8 [N, height, width, 3]."""
+
+    descriptor: int
+    images: Any
+
+
+@contextmanager
+def _opened(source: Path | Part) -> Iterator[tuple[File, int]]:
+    """A file for another process to read. Raises OSError."""
+    path = source if isinstance(source, Path) else source.path
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if isinstance(source, Path):
+            yield File(os.fstat(descriptor).st_size, None), descriptor
+        else:
+            yield File(source.size, tuple(source.spans)), descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _shared(count: int, crop: tuple[int, int]) -> Iterator[_SharedFrames]:
+    """Memory for frames, which goes when the last view of it does. Raises OSError."""
+    shape = (count, *crop, 3)
+    size = int(np.prod(shape))
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("frames", os.MFD_CLOEXEC)
+    else:
+        descriptor, name = tempfile.mkstemp()
+        os.unlink(name)
+    try:
+        os.truncate(descriptor, size)
+        memory = mmap.mmap(descriptor, size)
+        yield _SharedFrames(descriptor, np.frombuffer(memory, np.uint8).reshape(shape))
+    finally:
+        os.close(descriptor)
+
+
+def _understood(data: bytes, kind: Any) -> Any:
+    """The message in `data`. Raises BrokeLimits if there is none: somebody else is speaking."""
+    try:
+        return decoded(data, kind)
+    except (msgspec.MsgspecError, ValueError, ZeroDivisionError, RecursionError) as error:
+        raise BrokeLimits("its decoder said what no decoder says") from error

@@ -1,0 +1,185 @@
+"""What a process that decodes does: it is shut in, and has no other file than the video."""
+
+import io
+import mmap
+import os
+import tempfile
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, cast
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+
+from videonet.cage.server import Ask
+from videonet.video import clips, decode
+from videonet.video.container import OpenFile, Source, VideoError
+from videonet.video.messages import (
+    CutClip,
+    CutDone,
+    CutTask,
+    Failed,
+    File,
+    Fill,
+    Filled,
+    FirstFramesRead,
+    FirstFramesTask,
+    Foreseen,
+    Measured,
+    Probed,
+    ReadFirstFramesTask,
+    Span,
+    decoded,
+    encoded,
+)
+
+
+def probe(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """`videonet.video.decode.probe` of a `File`."""
+    try:
+        yield encoded(Probed(decode.probe(_source(decoded(arguments, File), files[0], ask))))
+    except VideoError as error:
+        yield _failed(error)
+
+
+def first_frames(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """`videonet.video.decode.first_frames`: the frames go into the second file."""
+    task = decoded(arguments, FirstFramesTask)
+    shape = (task.count, *task.crop, 3)
+    memory = mmap.mmap(files[1], int(np.prod(shape)))
+    into = np.frombuffer(memory, np.uint8).reshape(shape)
+    try:
+        source = _source(task.file, files[0], ask)
+        found = decode.first_frames(source, task.count, task.resize, task.crop, into)
+        yield encoded(FirstFramesRead(len(found.images), found.probe, found.lost))
+    except VideoError as error:
+        yield _failed(error)
+
+
+def read_first_frames(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """`videonet.video.decode.read_first_frames`: its parent brings the bytes."""
+    task = decoded(arguments, ReadFirstFramesTask)
+
+    def foresee(end: int) -> None:
+        ask(encoded(Foreseen(end)))
+
+    try:
+        decode.read_first_frames(_source(task.file, files[0], ask), task.count, foresee)
+    except VideoError as error:
+        yield _failed(error)
+
+
+def recordings_in(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """`videonet.video.decode.recordings_in` of a `File`."""
+    try:
+        found = decode.recordings_in(_source(decoded(arguments, File), files[0], ask))
+        yield encoded(Measured(tuple(found)))
+    except VideoError as error:
+        yield _failed(error)
+
+
+def cut_clips(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """`videonet.video.clips.cut_clips`."""
+    task = decoded(arguments, CutTask)
+    report = clips.CutReport()
+    source = _source(task.file, files[0], ask)
+    failure = None
+    try:
+        for clip in clips.cut_clips(
+            source, task.length, task.origin, task.settings, task.recordings, report
+        ):
+            yield encoded(CutClip(clip))
+    except VideoError as error:
+        failure = error
+    yield encoded(CutDone(report))
+    if failure is not None:
+        yield _failed(failure)
+
+
+def _failed(error: VideoError) -> bytes:
+    return encoded(Failed(error.reason, str(error)))
+
+
+def _source(file: File, descriptor: int, ask: Ask) -> Source:
+    """What to read: the file itself, or a reader that asks for what is missing of it."""
+    if file.spans is None:
+        return OpenFile(descriptor)
+    return cast("BinaryIO", _AskingReader(file.size, file.spans, descriptor, ask))
+
+
+class _AskingReader(io.RawIOBase):
+    """Reads a file with holes. Where a hole is and stays, the file seems to end.
+
+    Nothing is raised there, because FFmpeg would go on as if nothing had happened, and ask again
+    and again.
+    """
+
+    def __init__(self, size: int, spans: Sequence[Span], descriptor: int, ask: Ask) -> None:
+        super().__init__()
+        self._size, self._spans, self._ask = size, spans, ask
+        self._descriptor = descriptor
+        self._position = 0
+        self._has_ended = False
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Place of the next byte."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place of the file."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}
+        self._position = max(0, base[whence] + offset)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; none at the end of the file, and where none can be had."""
+        begin = self._position
+        end = self._size if size < 0 else min(begin + size, self._size)
+        if begin >= end or self._has_ended:
+            return b""
+        if not self._has(begin, end):
+            filled = decoded(self._ask(encoded(Fill(begin, end))), Filled)
+            if filled.spans is None:
+                self._has_ended = True
+                return b""
+            self._spans = filled.spans
+        data = os.pread(self._descriptor, end - begin, begin)
+        self._position += len(data)
+        return data
+
+    def _has(self, begin: int, end: int) -> bool:
+        """Whether these bytes are there. Spans neither touch each other nor overlap."""
+        place = bisect_right(self._spans, begin, key=lambda span: span[0]) - 1
+        return place >= 0 and end <= self._spans[place][1]
+
+
+def _warm_up() -> None:
+    """Do all of this once, with a video of our own: a process that is shut in can load no code."""
+    with tempfile.TemporaryFile() as drawn:
+        with av.open(drawn, "w", format="matroska") as container:
+            stream = container.add_stream("mpeg4", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+            for _ in range(75):
+                container.mux(stream.encode(VideoFrame(16, 16, "yuv420p")))
+            container.mux(stream.encode())
+        drawn.flush()
+        size, source = drawn.tell(), OpenFile(drawn.fileno())
+        decode.first_frames(source, 3, 16, (16, 16))
+        everything = File(size, ((0, size),))
+        decode.read_first_frames(_source(everything, drawn.fileno(), lambda _: b""), 3)
+        length = decode.video_length(source)
+        origin, settings = clips.ClipOrigin("", "", "", ""), clips.ClipSettings(1)
+        for clip in clips.cut_clips(source, length, origin, settings, None, clips.CutReport()):
+            encoded(CutClip(clip))
+
+
+_warm_up()
