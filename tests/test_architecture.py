@@ -13,7 +13,17 @@ ROOT = Path(videonet.__file__).parent
 # From the ground up: a room imports rooms that stand before it alone.
 ROOMS = (
     *("schemas", "errors", "files", "licence", "stop_signal", "text", "versions"),
-    *("shards", "storage", "targets", "video", "classifier", "fetch", "sources", "curation"),
+    *(
+        "shards",
+        "storage",
+        "targets",
+        "cage",
+        "video",
+        "classifier",
+        "fetch",
+        "sources",
+        "curation",
+    ),
     *("dataset", "stages", "pipelines", "execution", "training", "report", "doctor", "cli"),
     "vito",
 )

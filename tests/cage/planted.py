@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from videonet.cage.server import Ask
 
@@ -103,9 +104,9 @@ def write_everywhere(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterat
 def _tries() -> Iterator[tuple[str, object]]:
     yield "read a file", lambda: os.open("/etc/passwd", os.O_RDONLY)
     yield "write a file", lambda: os.open("/tmp/planted", os.O_WRONLY | os.O_CREAT)
-    yield "list a folder", lambda: os.listdir("/")
-    yield "look at a file", lambda: os.stat("/etc/passwd")
-    yield "delete a file", lambda: os.unlink("/tmp/planted")
+    yield "list a folder", lambda: list(Path("/").iterdir())
+    yield "look at a file", lambda: Path("/etc/passwd").stat()
+    yield "delete a file", lambda: Path("/tmp/planted").unlink()
     yield "connect", lambda: socket.socket().connect(("127.0.0.1", 1))
     yield "open a socket", lambda: socket.socket(socket.AF_UNIX)
     yield "open a datagram socket", lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -116,7 +117,10 @@ def _tries() -> Iterator[tuple[str, object]]:
     yield "signal its parent", lambda: os.kill(os.getppid(), signal.SIGTERM)
     yield "signal everybody", lambda: os.kill(-1, 0)
     yield "raise its limits", _raise_limits
-    yield "make memory executable", lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
+    yield (
+        "make memory executable",
+        lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC),
+    )
     yield "make a file in memory", lambda: os.memfd_create("planted")
     yield "change its user", lambda: os.setuid(1)
     yield "mount", lambda: _system_call(165)
@@ -141,8 +145,10 @@ def escape(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
             attempt()
         except PermissionError:
             continue
-        except ValueError as error:
-            assert "not allowed" in str(error), error
+        except ValueError:
+            # So Python says that a limit may not be raised.
+            if name != "raise its limits":
+                raise
             continue
         yield name.encode()
 

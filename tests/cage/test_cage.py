@@ -5,14 +5,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
-from videonet.cage.cage import BrokeLimits, Cage, Interrupted
+from videonet.cage.cage import Cage, InterruptionError, LimitError
 from videonet.cage.confinement import can_shut_in
 from videonet.schemas.decode_limits import DecodeLimits
 
@@ -54,7 +53,7 @@ def test_a_task_gets_arguments_and_files_and_may_ask(cage: Cage, tmp_path: Path)
     ],
 )
 def test_what_breaks_its_limits_counts_against_the_task(cage: Cage, task: str, says: str):
-    with pytest.raises(BrokeLimits, match=says):
+    with pytest.raises(LimitError, match=says):
         alone(cage, task)
     assert alone_after(cage) == [b"", b"!"]
 
@@ -70,11 +69,11 @@ def test_a_fault_of_our_own_counts_against_nobody(cage: Cage):
 
 def test_a_task_that_hangs_is_ended_by_the_clock_and_counts_against_nobody():
     with Cage(PLANTED, DecodeLimits(seconds=10), clock=0.5) as cage:
-        with pytest.raises(Interrupted, match=r"not done within 0\.5 s"):
+        with pytest.raises(InterruptionError, match=r"not done within 0\.5 s"):
             alone(cage, "sleep")
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             alone(cage, "stall")
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             alone(cage, "spin")
 
 
@@ -82,7 +81,7 @@ def test_a_task_that_hangs_is_ended_by_the_clock_and_counts_against_nobody():
 def test_a_task_that_is_killed_from_outside_counts_against_nobody(cage: Cage, number: int):
     said = cage.run("wait_to_be_killed", b"")
     os.kill(int(next(said)), number)
-    with pytest.raises(Interrupted, match="from outside"):
+    with pytest.raises(InterruptionError, match="from outside"):
         next(said)
 
 
@@ -92,7 +91,7 @@ def test_a_server_that_is_killed_is_started_again(cage: Cage):
     server = task.parent()
     assert server is not None
     server.kill()
-    with pytest.raises(Interrupted):
+    with pytest.raises(InterruptionError):
         next(said)
     assert alone_after(cage) == [b"", b"!"]
     assert gone(task)
@@ -198,6 +197,6 @@ def test_secrets_of_the_environment_stay_outside(monkeypatch: pytest.MonkeyPatch
 def test_a_crash_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]):
     with Cage(PLANTED, DecodeLimits()) as cage:
         for task in ("abort", "segfault"):
-            with pytest.raises(BrokeLimits):
+            with pytest.raises(LimitError):
                 alone(cage, task)
     assert capfd.readouterr() == ("", "")

@@ -22,13 +22,14 @@ from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
 from videonet.fetch.range_probe import FIRST_BYTES
-from videonet.fetch.sparse_file import PartReader
+from videonet.fetch.sparse_file import PartSource
 from videonet.fetch.web import Web
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Reason
 from videonet.stop_signal import Stopped, StopSignal
 from videonet.storage.store import Store
 from videonet.video.decode import first_frames
+from videonet.video.decoder import shared_decoder
 
 FRAMES = 100
 SIZE = 3_000_000
@@ -78,9 +79,9 @@ def same_frames(record: Fetch, store: Store, file: Path) -> bool:
     """Whether the part that is here shows what the file shows."""
     part = local_part(record, store)
     assert part is not None
-    with PartReader(part) as reader:
-        seen = first_frames(reader, FRAMES, 64, (56, 56))
-        assert reader.failure is None
+    source = PartSource(part)
+    seen = shared_decoder().first_frames(source, FRAMES, 64, (56, 56))
+    assert source.failure is None
     whole = first_frames(file, FRAMES, 64, (56, 56))
     return np.array_equal(seen.images, whole.images) and seen.probe == whole.probe
 

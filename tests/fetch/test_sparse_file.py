@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.fetch.sparse_file import MissingBytesError, PartFile, PartReader, digest_of
+from videonet.fetch.sparse_file import MissingBytesError, PartFile, PartSource, digest_of
 from videonet.stop_signal import Stopped
+from videonet.video.part_reader import PartReader
 
 SIZE = 60
 WHOLE = bytes(range(1, SIZE + 1))
@@ -58,6 +61,13 @@ def test_its_record_names_each_stretch_once_and_opens_it_again(place, written):
     assert digest_of(place, record.spans) == record.sha256
 
 
+@contextmanager
+def reading(source: PartSource) -> Iterator[PartReader]:
+    """A reader as a decoder has it, in this process."""
+    with source.path.open("rb") as file:
+        yield PartReader(file.fileno(), source.size, tuple(source.spans), source.bring)
+
+
 @given(stretches, st.lists(st.tuples(st.integers(0, SIZE + 5), st.integers(0, SIZE)), max_size=6))
 def test_a_reader_that_can_fill_reads_what_the_whole_file_says(place, written, reads):
     part = with_stretches(place, written)
@@ -66,13 +76,14 @@ def test_a_reader_that_can_fill_reads_what_the_whole_file_says(place, written, r
         for start, stop in list(part.holes(begin, end)):
             part.write(start, WHOLE[start:stop])
 
-    with PartReader(part, fill) as reader:
+    source = PartSource(part, fill)
+    with reading(source) as reader:
         for at, size in reads:
             assert reader.seek(at) == reader.tell() == at
             assert reader.read(size) == WHOLE[at : at + size]
         assert reader.seek(0, os.SEEK_END) == SIZE
         assert reader.read(1) == b""
-        assert reader.failure is None
+        assert source.failure is None
 
 
 @given(stretches, st.integers(0, SIZE - 1), st.integers(1, SIZE))
@@ -81,14 +92,15 @@ def test_a_reader_that_cannot_fill_reads_what_is_here_and_remembers_what_is_not(
 ):
     part = with_stretches(place, written)
     is_local = not list(part.holes(at, at + size))
-    with PartReader(part) as reader:
+    source = PartSource(part)
+    with reading(source) as reader:
         reader.seek(at)
         if is_local:
             assert reader.read(size) == WHOLE[at : at + size]
-            assert reader.failure is None
+            assert source.failure is None
         else:
             assert reader.read(size) == b""
-            assert isinstance(reader.failure, MissingBytesError)
+            assert isinstance(source.failure, MissingBytesError)
 
 
 def test_after_a_failure_nothing_more_is_asked_for(place):
@@ -98,12 +110,14 @@ def test_after_a_failure_nothing_more_is_asked_for(place):
         asked.append((begin, end))
         raise Stopped
 
-    with PartReader(with_stretches(place, [(0, 10)]), fill) as reader:
+    source = PartSource(with_stretches(place, [(0, 10)]), fill)
+    with reading(source) as reader:
         assert reader.read(10) == WHOLE[:10]
         for _ in range(3):
             assert reader.read(10) == b""
             reader.seek(0)
-        assert isinstance(reader.failure, Stopped)
+        assert isinstance(source.failure, Stopped)
+    assert source.bring(10, 20) is None
     assert asked == [(10, 20)]
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, Signals
 
 from videonet.cage.channel import BadMessageError, Channel
@@ -40,15 +41,15 @@ _OWN_DOING = frozenset({SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRA
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "HOME", "TMPDIR", "DYLD_LIBRARY_PATH")
 
 
-class TaskEnded(Exception):
+class TaskError(Exception):
     """A process ended before its task was done; the message says how."""
 
 
-class BrokeLimits(TaskEnded):
+class LimitError(TaskError):
     """It did so through what it worked on: it crashed, or took more than it may."""
 
 
-class Interrupted(TaskEnded):
+class InterruptionError(TaskError):
     """It did so through something else: a signal from outside, or a machine that is short."""
 
 
@@ -105,7 +106,7 @@ class Cage:
     ) -> Iterator[bytes]:
         """What the task yields. Of `files` it gets copies, in this order; `answer` is asked.
 
-        Raises BrokeLimits and Interrupted, and what `answer` raises.
+        Raises LimitError and InterruptionError, and what `answer` raises.
         """
         with ExitStack() as stack:
             parent, status = self._start(task, files, stack)
@@ -119,7 +120,7 @@ class Cage:
                 except (EOFError, OSError) as error:
                     raise self._ended(status) from error
                 except BadMessageError as error:
-                    raise BrokeLimits(_NONSENSE) from error
+                    raise LimitError(_NONSENSE) from error
                 kind, said = message[:1], message[1:]
                 if kind == VALUE:
                     yield said
@@ -132,13 +133,13 @@ class Cage:
                 elif kind == DONE:
                     return
                 elif kind == NO_MEMORY:
-                    raise BrokeLimits(
+                    raise LimitError(
                         f"its decoder needed more than {self.limits.memory:,} bytes of memory"
                     )
                 elif kind == FAULT:
                     raise RuntimeError(said[:_FAULT_LENGTH].decode(errors="replace"))
                 else:
-                    raise BrokeLimits(_NONSENSE)
+                    raise LimitError(_NONSENSE)
 
     def _start(
         self, task: str, files: Sequence[int], stack: ExitStack
@@ -167,8 +168,10 @@ class Cage:
         ours, theirs = socket.socketpair()
         with theirs:
             self._server = subprocess.Popen(
-                [sys.executable, "-P", "-m", "videonet.cage.server", str(theirs.fileno())]
-                + [self._module],
+                [
+                    *(sys.executable, "-P", "-m", "videonet.cage.server"),
+                    *(str(theirs.fileno()), self._module),
+                ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
                 env=_environment(),
@@ -176,34 +179,38 @@ class Cage:
             )
         if ours.recv(len(READY)) != READY:
             ours.close()
-            raise Interrupted("the process that decoders are forked from could not be started")
+            raise InterruptionError("decoders cannot be started here")
         self._control = ours
         return ours
 
-    def _ended(self, status: socket.socket) -> TaskEnded:
+    def _ended(self, status: socket.socket) -> TaskError:
         """Why a process ended."""
         told = status.recv(STATUS.size)
         if len(told) < STATUS.size:
-            return Interrupted("its decoder was ended, or could not be started: is memory short?")
+            return InterruptionError("its decoder was ended, or not begun: is memory short?")
         by, code = STATUS.unpack(told)
         if by == BY_THE_CLOCK:
-            return Interrupted(f"its decoder was not done within {self._clock:g} s by the clock")
+            return InterruptionError(f"its decoder was not done within {self._clock:g} s")
         if by != BY_ITSELF or not os.WIFSIGNALED(code):
-            return BrokeLimits(f"its decoder ended with exit status {os.waitstatus_to_exitcode(code)}")
+            return LimitError(
+                f"its decoder ended with exit status {os.waitstatus_to_exitcode(code)}"
+            )
         number = os.WTERMSIG(code)
         if number == SIGXCPU:
-            return BrokeLimits(f"its decoder needed more than {self.limits.seconds} s of a processor")
-        name = number
+            return LimitError(
+                f"its decoder needed more than {self.limits.seconds} s of a processor"
+            )
+        name = str(number)
         with suppress(ValueError):
             name = Signals(number).name
         if number in _OWN_DOING:
-            return BrokeLimits(f"its decoder crashed ({name})")
-        return Interrupted(f"its decoder was ended from outside ({name}): is memory short?")
+            return LimitError(f"its decoder crashed ({name})")
+        return InterruptionError(f"its decoder was ended from outside ({name}): is memory short?")
 
 
 def _environment() -> dict[str, str]:
     """The environment of the server: where modules are, and one thread for each library."""
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    modules = os.pathsep.join(each or os.getcwd() for each in sys.path)
+    modules = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return {**kept, **one, "PYTHONPATH": modules, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -16,6 +16,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from videonet.cage.channel import Channel
@@ -146,9 +147,7 @@ def _start(
     return True
 
 
-def _work(
-    task: Task, connection: int, given: Sequence[int], memory: int, seconds: int
-) -> NoReturn:
+def _work(task: Task, connection: int, given: Sequence[int], memory: int, seconds: int) -> NoReturn:
     """Be the child: shut in, carry out the task, and end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
@@ -201,15 +200,10 @@ def _reap(children: dict[int, _Child], selector: selectors.BaseSelector) -> None
         if child is None:
             continue
         by = child.ended_by[0] if child.ended_by else BY_ITSELF
-        try:
+        with suppress(OSError):  # nobody waits for it
             child.status.send(STATUS.pack(by, status))
-        except OSError:
-            # Nobody waits for it.
-            pass
-        try:
+        with suppress(KeyError):
             selector.unregister(child.status)
-        except KeyError:
-            pass
         child.status.close()
 
 

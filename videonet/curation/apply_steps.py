@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from videonet.cage.cage import InterruptionError
 from videonet.curation.context import RunContext
 from videonet.curation.evidence import load_records, weighed
 from videonet.curation.steps import Step, without_failure
@@ -111,6 +112,8 @@ def _verdicts(
 
 def _fault(context: RunContext, error: Exception) -> Decision:
     """What an exception means for the video that a step was at."""
+    if isinstance(error, InterruptionError):
+        return decision_for(Reason.INTERRUPTED, str(error))
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     reason = Reason.DISK_FULL if full else Reason.INTERNAL
     return decision_for(

@@ -19,6 +19,7 @@ from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.run import Lookup, Plan
 from videonet.shards.layout import shard_of
 from videonet.sources.outage import Outage
@@ -27,6 +28,7 @@ from videonet.stop_signal import StopSignal
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
+from videonet.video.decoder import Decoder
 
 # Of the runs that go on in this process, by plan: two of them share nothing. Stages find their
 # run's here, since Beam hands them copies of the plan and nothing else.
@@ -45,6 +47,9 @@ class ReadContext:
         self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
         self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)
         self.cut_key = self.clip_settings.key
+        self.decode_limits = DecodeLimits(
+            memory=settings.decode_memory, seconds=settings.decode_seconds
+        )
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}
         # keys of videos that were withdrawn from this store or this data set
@@ -102,6 +107,8 @@ class RunContext(ReadContext):
             max_bytes=settings.max_bytes,
             max_page_bytes=settings.max_page_bytes,
             max_pages_bytes=settings.max_pages_bytes,
+            decode_memory=settings.decode_memory,
+            decode_seconds=settings.decode_seconds,
             deadline=plan.deadline,
             min_seconds=settings.min_seconds,
             licence=settings.licence,
@@ -111,6 +118,7 @@ class RunContext(ReadContext):
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
         self.web = Web(pace, credentials_here(credentials), plan.downloads, stop=self.stop)
+        self.decoder = Decoder(self.decode_limits, look=self.stop.check)
         # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)
         limit = plan.disk_budget
@@ -119,6 +127,11 @@ class RunContext(ReadContext):
         self.search_outage = Outage()
         self.progress = Progress(self.store, self.output, plan.run_id)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
+
+    def close(self) -> None:
+        """End what goes on in other threads and processes."""
+        self.progress.end()
+        self.decoder.close()
 
     @property
     def is_over(self) -> bool:
@@ -154,7 +167,7 @@ def open_context(plan: Plan, credentials: Credentials = NO_CREDENTIALS) -> Itera
     try:
         yield context
     finally:
-        context.progress.end()
+        context.close()
         with _lock:
             _contexts.pop(plan, None)
 
@@ -171,7 +184,7 @@ def run_context(plan: Plan) -> RunContext:
                 raise RuntimeError("the run is not open in this process: see open_context")
             for other in [each for each in _contexts.values() if not each.plan.local]:
                 if other.is_over:
-                    other.progress.end()
+                    other.close()
                     del _contexts[other.plan]
             _contexts[plan] = RunContext(plan)
         return _contexts[plan]

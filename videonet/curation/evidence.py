@@ -51,18 +51,22 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
     content = fetched.sha256 if fetched else None
     # A scan needs no more than a part: the part counts as the content.
     seen_content = {content, fetched.part.sha256} if fetched and fetched.part else {content}
-    if scanned is not None and (scanned.sha256 not in seen_content or _may_be_decoded_now(scanned)):
+    if scanned is not None and (
+        scanned.sha256 not in seen_content or _may_be_decoded_now(known, scanned)
+    ):
         scanned = None
     # What was measured by another rule is not believed.
     if length is not None and (length.sha256 != content or length.version != LENGTH_VERSION):
         length = None
-    if length is not None and _may_be_decoded_now(length):
+    if length is not None and _may_be_decoded_now(known, length):
         length = None
     # Clips alone are not enough where the first frames have to be seen.
     is_known = scanned is not None or candidate.sha256 is not None
     if clips is not None and (
         clips.sha256 != content or not _has_clips(known, candidate.video_key, clips)
     ):
+        clips = None
+    if clips is not None and _broke_other_limits(known, clips):
         clips = None
     if candidate.sha256 not in (None, content):
         # What a lock file asks for is something else.
@@ -82,9 +86,16 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
     )
 
 
-def _may_be_decoded_now(record: Scan | Length) -> bool:
-    """Whether another decoder could not decode what this record is of."""
-    return record.reason is Reason.UNDECODABLE and record.decoder != decoder_version()
+def _may_be_decoded_now(known: ReadContext, record: Scan | Length) -> bool:
+    """Whether another decoder could not decode what this record is of, or under other limits."""
+    if record.reason is not Reason.UNDECODABLE:
+        return False
+    return record.decoder != decoder_version() or _broke_other_limits(known, record)
+
+
+def _broke_other_limits(known: ReadContext, record: Scan | Length | Cut) -> bool:
+    """Whether decoding broke limits that are not those of this run."""
+    return record.limits not in (None, known.decode_limits)
 
 
 def _is_whole(known: ReadContext, candidate: Candidate, fetched: Fetch | None) -> bool:

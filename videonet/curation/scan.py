@@ -6,7 +6,6 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import imagehash
 import msgspec
@@ -18,7 +17,7 @@ from videonet.text import shortened
 from videonet.versions import decoder_version
 from videonet.video import thumbnails
 from videonet.video.container import VideoError
-from videonet.video.decode import first_frames
+from videonet.video.decoder import Decoder, Part, shared_decoder
 
 # Probabilities are stored rounded: the last digits differ between machines.
 PROBABILITY_DIGITS = 4
@@ -55,20 +54,22 @@ def scan_key(classifier: Classifier, frames: int, version: int = SCAN_VERSION) -
 
 
 def scan_video(
-    source: str | Path | BinaryIO,
+    source: str | Path | Part,
     classifier: Classifier,
     frames: int = 100,
     looked_for: Iterable[Collection[int]] = (),
     *,
     video_key: str = "",
     sha256: str = "",
+    decoder: Decoder | None = None,
 ) -> Scanned:
     """Classify the first `frames` frames of `source`, in presentation order.
 
-    `source` is a path, or a readable, seekable binary file object, which stays open. The scan is
-    the same whatever the video was looked up for. The thumbnail shows besides, for each of the sets
-    of outputs `looked_for`, the frame that confirms it best. `video_key` and `sha256` name the
-    video and its content in the record. A video that cannot be decoded has a `reason` there.
+    The scan is the same whatever the video was looked up for. The thumbnail shows besides, for each
+    of the sets of outputs `looked_for`, the frame that confirms it best. `video_key` and `sha256`
+    name the video and its content in the record. A video that cannot be decoded has a `reason`
+    there. It is decoded in a process of its own, by `decoder`; None: by one with the usual limits.
+    Raises InterruptionError if that process was ended by something else than the video.
 
     >>> scanned = scan_video("swan.mp4", load_classifier("classifier.onnx"))
     >>> scanned.scan.reason, len(scanned.scan.top1), scanned.scan.probe.codec
@@ -89,9 +90,12 @@ def scan_video(
         decoder=decoder_version(),
     )
     try:
-        first = first_frames(source, frames, classifier.resize, classifier.crop)
+        decoder = decoder or shared_decoder()
+        first = decoder.first_frames(source, frames, classifier.resize, classifier.crop)
     except VideoError as error:
-        failed = msgspec.structs.replace(empty, reason=error.reason, error=shortened(str(error)))
+        failed = msgspec.structs.replace(
+            empty, reason=error.reason, error=shortened(str(error)), limits=error.limits
+        )
         return Scanned(failed, None)
     top1, probability = classifier.classify(first.images)
     shown = thumbnails.spread(len(first.images))

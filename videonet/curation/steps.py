@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import msgspec
 
@@ -21,7 +20,7 @@ from videonet.curation.verdict import Evidence, decide, seconds
 from videonet.fetch.acquire import fetch, local_part, verified_part, worth_fetching
 from videonet.fetch.published_address import published_video
 from videonet.fetch.rate_limit import host_of
-from videonet.fetch.sparse_file import PartReader
+from videonet.fetch.sparse_file import PartSource
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
@@ -29,9 +28,9 @@ from videonet.schemas.settings import Keep
 from videonet.shards.writer import WAITING
 from videonet.text import shortened
 from videonet.versions import decoder_version
-from videonet.video.clips import DATASET, ClipOrigin, CutReport, cut_clips
+from videonet.video.clips import DATASET, ClipOrigin, CutReport
 from videonet.video.container import VideoError
-from videonet.video.decode import recordings_in
+from videonet.video.decoder import Part
 
 # What a step is given: what the store holds of the video, and what that says of the candidate. It
 # returns what the store holds afterwards: the same records, if there was nothing to do.
@@ -80,15 +79,15 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
     if seen.length is not None:
         return records
     fetched, content = _content(seen)
-    reason = error = None
+    reason = error = limits = None
     length, recordings = Fraction(0), 1
     try:
         with _at_work(context, "measure") as work:
             work.bytes += fetched.bytes or 0
-            found = recordings_in(context.store.file(fetched))
+            found = context.decoder.recordings_in(context.store.file(fetched))
             length, recordings = sum((each.length for each in found), length), len(found)
     except VideoError as failure:
-        reason, error = failure.reason, shortened(str(failure))
+        reason, error, limits = failure.reason, shortened(str(failure)), failure.limits
     measured = Length(
         video_key=candidate.video_key,
         sha256=content,
@@ -99,6 +98,7 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
         recordings=recordings,
         version=LENGTH_VERSION,
         decoder=decoder_version(),
+        limits=limits,
     )
     context.store.write_length(measured)
     return records._replace(length=measured)
@@ -113,23 +113,30 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     video = published_video(candidate.video)
     origin = ClipOrigin(DATASET, candidate.video_key, video.video_id, video.url)
     file = context.store.temporary()
-    reason = error = None
+    reason = error = limits = None
     clips, report = 0, CutReport()
+    source, length = context.store.file(fetched), seconds(seen.length)
     # A single recording needs no second look at the whole file.
     recordings = () if seen.length.recordings == 1 else None
+
+    def written() -> int:
+        """Write all clips into the file, from its beginning on; how many."""
+        with WAITING.open_writer(file) as write:
+            number = 0
+            for clip in context.decoder.cut_clips(
+                source, length, origin, context.clip_settings, recordings, report
+            ):
+                write(clip)
+                number += 1
+            return number
+
     try:
         with _at_work(context, "cut") as work:
-            with WAITING.open_writer(file) as write:
-                source, length = context.store.file(fetched), seconds(seen.length)
-                for clip in cut_clips(
-                    source, length, origin, context.clip_settings, recordings, report
-                ):
-                    write(clip)
-                    clips += 1
+            clips = context.decoder.twice(written)
             work.bytes += file.stat().st_size
         context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))
     except VideoError as failure:
-        reason, error, clips = failure.reason, shortened(str(failure)), 0
+        reason, error, limits = failure.reason, shortened(str(failure)), failure.limits
     finally:
         file.unlink(missing_ok=True)
     was_cut = Cut(
@@ -142,6 +149,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
         lost=report.lost,
         left_out=report.left_out,
         first_durations=tuple(report.first_durations[:clips]),
+        limits=limits,
     )
     context.store.write_cut(was_cut, context.cut_key)
     return records._replace(cut=was_cut)
@@ -172,7 +180,9 @@ def _fetched(
     store, limits = context.store, context.fetch_limits
     before = _bytes_here(context, seen.fetch)
     with context.progress.at_work("download") as work:
-        fetched = fetch(candidate, store, context.budget, limits, context.web, run_id, frames)
+        fetched = fetch(
+            candidate, store, context.budget, limits, context.web, run_id, frames, context.decoder
+        )
         work.bytes += max(0, _bytes_here(context, fetched) - before)
     failed = fetched.reason is not None and fetched.reason.outcome is Outcome.FAILED
     # Where the rest of a video comes after its first frames, the host has answered for it already.
@@ -198,11 +208,11 @@ def _scanned_in_part(context: RunContext, candidate: Candidate, records: Records
     if fetched is None or fetched.part is None:
         raise FileNotFoundError("a part of the file was here and is gone")
     if part is not None:
-        with PartReader(part) as reader, _at_work(context, "scan") as work:
+        source = PartSource(part)
+        with _at_work(context, "scan") as work:
             work.bytes += part.local_bytes
-            source = cast("BinaryIO", reader)
             scanned = _scanned(context, candidate, source, fetched.part.sha256)
-        if reader.failure is None:
+        if source.failure is None:
             return _with_scan(context, records, scanned)
     too_little = msgspec.structs.replace(fetched.part, enough=False)
     noted = msgspec.structs.replace(fetched, part=too_little)
@@ -219,7 +229,7 @@ def _with_scan(context: RunContext, records: Records, scanned: Scanned) -> Recor
 
 
 def _scanned(
-    context: RunContext, candidate: Candidate, source: Path | BinaryIO, content: str
+    context: RunContext, candidate: Candidate, source: Path | Part, content: str
 ) -> Scanned:
     return scan_video(
         source,
@@ -228,6 +238,7 @@ def _scanned(
         [context.targets[match.target_id].outputs for match in candidate.matches],
         video_key=candidate.video_key,
         sha256=content,
+        decoder=context.decoder,
     )
 
 

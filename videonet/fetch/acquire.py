@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from videonet.fetch.attempt import Download
+from videonet.fetch.attempt import Download, decoding
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, too_large
 from videonet.fetch.limits import FetchLimits
@@ -19,13 +19,13 @@ from videonet.fetch.sparse_file import PartFile, digest_of
 from videonet.fetch.web import Web
 from videonet.files import below, sha256_of
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.fetch import Fetch, Part
 from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.settings import DataOptions
 from videonet.storage.store import Store
 from videonet.versions import decoder_version
-from videonet.video.container import VideoError
-from videonet.video.decode import probe
+from videonet.video.decoder import Decoder, shared_decoder
 
 # Characters of a name in the domain name system (RFC 1035, section 2.3.4), as it is written.
 _LONGEST_HOST = 253
@@ -47,12 +47,15 @@ def fetch(
     web: Web,
     run_id: str,
     frames: int | None = None,
+    decoder: Decoder | None = None,
 ) -> Fetch:
     """Make the file of `candidate` readable, and record in the store how that went.
 
     With `frames`, fetch as much of the file as so many first frames need, if the server gives
     parts; the next call without `frames` fetches the rest. Without `frames`, fetch all of it.
+    What comes is looked at by `decoder`; None: by one with the usual limits.
     """
+    decoder = decoder or shared_decoder()
     before = store.fetch(candidate.video_key)
     record = Fetch(
         video_key=candidate.video_key,
@@ -71,12 +74,12 @@ def fetch(
     )
     url = candidate.video.url
     if candidate.video.root is not None:
-        record = _in_place(record, candidate.video.root, url, limits, web.redaction)
+        record = _in_place(record, candidate.video.root, url, limits, web.redaction, decoder)
     elif (fault := _fault_of(url)) is not None:
         refused = FetchError(Reason.BAD_ADDRESS, f"{fault}: {published(url)}")
         record = _failed(record, refused, web.redaction)
     else:
-        record = _downloaded(record, candidate, store, budget, limits, web, frames)
+        record = _downloaded(record, candidate, store, budget, limits, web, frames, decoder)
     store.write_fetch(record)
     return record
 
@@ -93,7 +96,9 @@ def worth_fetching(before: Fetch | None, run_id: str, limits: FetchLimits | Data
         # A run is not finished without these files.
         return True
     if before.reason is Reason.UNDECODABLE:
-        return before.decoder != decoder_version() and before.run_id != run_id
+        now = DecodeLimits(memory=limits.decode_memory, seconds=limits.decode_seconds)
+        is_other = before.decoder != decoder_version() or before.limits not in (None, now)
+        return is_other and before.run_id != run_id
     if before.reason is Reason.TOO_LARGE:
         return before.bytes is not None and before.bytes <= limits.max_bytes
     if before.reason is Reason.PAGE_TOO_LARGE:
@@ -167,7 +172,12 @@ def _fault_of(url: str) -> str | None:
 
 
 def _in_place(
-    record: Fetch, root: str, path: str, limits: FetchLimits, redaction: Redaction
+    record: Fetch,
+    root: str,
+    path: str,
+    limits: FetchLimits,
+    redaction: Redaction,
+    decoder: Decoder,
 ) -> Fetch:
     """The record of a local file, which stays where it is: `path` below `root`."""
     try:
@@ -183,7 +193,7 @@ def _in_place(
         kind, _, content = record.video_key.partition(":")
         if kind == "sha256" and content != sha256:
             raise FetchError(Reason.MISSING, f"{path} has another content than when it was found")
-        _must_be_a_video(file)
+        _must_be_a_video(file, decoder)
     except OSError as error:
         missing = FetchError(Reason.MISSING, error.strerror or str(error))
         return _failed(record, missing, redaction)
@@ -211,6 +221,7 @@ def _downloaded(
     limits: FetchLimits,
     web: Web,
     frames: int | None,
+    decoder: Decoder,
 ) -> Fetch:
     """The record of a file that was downloaded into the store, whole or in part."""
     folder = store.temporary()
@@ -218,7 +229,7 @@ def _downloaded(
     before = verified_part(record, store)
     if before is None:
         budget.give_back(_without_part(record.video_key, store))
-    download = Download(candidate, folder, budget, limits, web, before, frames)
+    download = Download(candidate, folder, budget, limits, web, decoder, before, frames)
     kept = 0
     try:
         try:
@@ -231,7 +242,7 @@ def _downloaded(
             record, kept = _kept_in_part(record, download.part, store)
         else:
             continued = before is not None and download.part is before
-            record = _kept_whole(record, download, store, continued=continued)
+            record = _kept_whole(record, download, store, decoder, continued=continued)
             kept = record.bytes or 0
     except FetchError as error:
         record = _failed(record, error, web.redaction.and_of(secrets_of(candidate.video.url)))
@@ -272,11 +283,13 @@ def _kept_in_part(record: Fetch, part: PartFile, store: Store) -> tuple[Fetch, i
     return record, part.size
 
 
-def _kept_whole(record: Fetch, download: Download, store: Store, *, continued: bool) -> Fetch:
+def _kept_whole(
+    record: Fetch, download: Download, store: Store, decoder: Decoder, *, continued: bool
+) -> Fetch:
     """The record of a file that is now complete. Raises FetchError if it is no video."""
     file = download.file if download.part is None else download.part.path
     if download.part is None:
-        _must_be_a_video(file)
+        _must_be_a_video(file, decoder)
     size, sha256 = file.stat().st_size, sha256_of(file)
     part = record.part
     if part is not None and not continued and not _has(file, part):
@@ -321,11 +334,10 @@ def _failed(record: Fetch, error: FetchError, redaction: Redaction) -> Fetch:
         decoder=decoder,
         page_bytes=error.page_bytes,
         pages_bytes=error.pages_bytes,
+        limits=error.limits,
     )
 
 
-def _must_be_a_video(file: Path) -> None:
-    try:
-        probe(file)
-    except VideoError as error:
-        raise FetchError(error.reason, str(error)) from error
+def _must_be_a_video(file: Path, decoder: Decoder) -> None:
+    with decoding():
+        decoder.probe(file)

@@ -1,10 +1,12 @@
 """Attempts at one url, through yt-dlp, repeated within one deadline."""
 
 import math
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
+from videonet.cage.cage import InterruptionError
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
@@ -15,7 +17,7 @@ from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import host_of
 from videonet.fetch.retry import Clock, repeatedly
 from videonet.fetch.session import Session
-from videonet.fetch.sparse_file import PartFile, PartReader
+from videonet.fetch.sparse_file import PartFile, PartSource
 from videonet.fetch.web import Web
 from videonet.fetch.ytdlp import FileRequests, YtDlp, is_one_plain_file
 from videonet.licence import is_creative_commons
@@ -24,7 +26,7 @@ from videonet.schemas.reason import Reason
 from videonet.schemas.settings import Licence
 from videonet.text import encodable
 from videonet.video.container import VideoError
-from videonet.video.decode import read_first_frames
+from videonet.video.decoder import Decoder
 
 # Longest wait for one of a host's connections, seconds. Other downloads of this run hold them, and
 # each has its own deadline.
@@ -45,6 +47,17 @@ class _NoRoomError(FetchError):
         self.needed, self.likely = needed, likely
 
 
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Turns what a decoder says of a file into a FetchError."""
+    try:
+        yield
+    except VideoError as error:
+        raise FetchError(error.reason, str(error), limits=error.limits) from error
+    except InterruptionError as error:
+        raise FetchError(Reason.INTERRUPTED, str(error)) from error
+
+
 class Download:
     """The attempts at one url, and what they share: a partial file, a deadline, room on disk."""
 
@@ -55,6 +68,7 @@ class Download:
         budget: DiskBudget,
         limits: FetchLimits,
         web: Web,
+        decoder: Decoder,
         part: PartFile | None = None,
         frames: int | None = None,
     ) -> None:
@@ -83,6 +97,7 @@ class Download:
         self._budget = budget
         self._limits = limits
         self._web = web
+        self._decoder = decoder
         self._clock: Clock | None = None
         self._meter = PageMeter(limits)
 
@@ -174,14 +189,13 @@ class Download:
 
     def _read(self, remote: RemoteFile, frames: int) -> None:
         """Decode the first frames, so that all bytes that they need are fetched."""
-        with PartReader(remote.part, remote.fill) as reader:
-            try:
-                read_first_frames(cast("BinaryIO", reader), frames, remote.prefetch_until)
-            except VideoError as error:
-                raise FetchError(error.reason, str(error)) from error
-            finally:
-                if reader.failure is not None:
-                    raise reader.failure
+        source = PartSource(remote.part, remote.fill)
+        try:
+            with decoding():
+                self._decoder.read_first_frames(source, frames, remote.prefetch_until)
+        finally:
+            if source.failure is not None:
+                raise source.failure
 
     def _begun(self, size: int, validator: str | None) -> PartFile:
         self.part = PartFile.begun(self._folder / "part", size, validator)

@@ -20,6 +20,7 @@ from yt_dlp.utils import (
     UserNotLive,
 )
 
+from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 
 
@@ -35,6 +36,7 @@ class FetchError(DownloadCancelled):
         size: int | None = None,
         page_bytes: int | None = None,
         pages_bytes: int | None = None,
+        limits: DecodeLimits | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -44,6 +46,8 @@ class FetchError(DownloadCancelled):
         self.size = size
         # likewise of a page, and of all pages together
         self.page_bytes, self.pages_bytes = page_bytes, pages_bytes
+        # those that decoding it broke
+        self.limits = limits
 
 
 class NoConnectionError(FetchError):

@@ -17,6 +17,9 @@ class FetchLimits:
     # what is no video: one page, unpacked, and all pages of all attempts
     max_page_bytes: int = default_of(DataOptions, "max_page_bytes")
     max_pages_bytes: int = default_of(DataOptions, "max_pages_bytes")
+    # what decoding one video may take: bytes, and seconds of the processor
+    decode_memory: int = default_of(DataOptions, "decode_memory")
+    decode_seconds: int = default_of(DataOptions, "decode_seconds")
     deadline: float = default_of(RunOptions, "deadline")
     attempts: int = 5
     # waits between attempts grow from `wait` to `longest_wait`, with jitter

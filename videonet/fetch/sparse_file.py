@@ -5,17 +5,15 @@ the hole is filled, or the reader is told that too few bytes are local.
 """
 
 import hashlib
-import io
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from videonet.schemas.fetch import Part
+from videonet.video.part_reader import Span
 
 _BLOCK = 1 << 20  # bytes that are read at a time, to be hashed
-
-Span = tuple[int, int]
 
 
 class MissingBytesError(Exception):
@@ -107,50 +105,38 @@ def digest_of(path: Path, spans: Iterable[Span]) -> str:
     return digest.hexdigest()
 
 
-class PartReader(io.RawIOBase):
-    """Reads a file with holes, as a decoder does. It must be closed.
+class PartSource:
+    """What a decoder reads a file with holes from; see `videonet.video.decoder.Part`.
 
-    `fill` is called with the bytes that are to be read, to bring those that are missing. Where
-    `fill` fails or there is none, the file seems to end, and `failure` says why: look at `failure`
-    after decoding. Nothing is raised, because FFmpeg would go on as if nothing had happened, and
-    ask again and again.
+    Where `fill` fails or there is none, the decoder is told that the file ends, and `failure` says
+    why: look at `failure` after decoding.
     """
 
     def __init__(self, part: PartFile, fill: Callable[[int, int], None] | None = None) -> None:
-        super().__init__()
+        """`fill` is called with the bytes that are to be read, to get those that are missing."""
         self._part, self._fill = part, fill
-        # Bytes that are written to the file meanwhile must be seen.
-        self._file = part.path.open("rb", buffering=0)
-        self._position = 0
         # the exception that was raised when bytes could not be read
         self.failure: BaseException | None = None
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._part.path
 
-    def seekable(self) -> bool:
-        """It is."""
-        return True
+    @property
+    def size(self) -> int:
+        """Of the whole file, bytes."""
+        return self._part.size
 
-    def tell(self) -> int:
-        """Place of the next byte."""
-        return self._position
+    @property
+    def spans(self) -> Sequence[Span]:
+        """The bytes that are local."""
+        return self._part.spans
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place of the file."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._part.size}
-        self._position = max(0, base[whence] + offset)
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; none at the end of the file, and after a failure."""
+    def bring(self, begin: int, end: int) -> Sequence[Span] | None:
+        """Get these bytes; the bytes that are local then. None after a failure."""
         if self.failure is not None:
-            return b""
-        begin = self._position
-        end = self._part.size if size < 0 else min(begin + size, self._part.size)
-        if begin >= end:
-            return b""
+            return None
         if next(self._part.holes(begin, end), None) is not None:
             try:
                 if self._fill is None:
@@ -158,16 +144,8 @@ class PartReader(io.RawIOBase):
                 self._fill(begin, end)
             except BaseException as failure:  # noqa: BLE001  # also that the run is to end
                 self.failure = failure
-                return b""
-        self._file.seek(begin)
-        data = self._file.read(end - begin)
-        self._position += len(data)
-        return data
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        super().close()
+                return None
+        return self._part.spans
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

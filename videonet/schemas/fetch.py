@@ -1,5 +1,6 @@
 """What happened when a video was fetched, measured and cut: records of the whole file."""
 
+from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 from videonet.schemas.record import Record
 
@@ -53,6 +54,8 @@ class Fetch(Record, frozen=True, kw_only=True):
     # of a page that was too large, and of all pages where these were: at least so many bytes
     page_bytes: int | None = None
     pages_bytes: int | None = None
+    # the limits that it broke, or under which its decoder crashed; under others it is tried again
+    limits: DecodeLimits | None = None
 
 
 class Cut(Record, frozen=True, kw_only=True):
@@ -73,6 +76,8 @@ class Cut(Record, frozen=True, kw_only=True):
     left_out: int = 0
     # how long the first frame of each clip is shown, microseconds
     first_durations: tuple[int, ...] = ()
+    # the limits that it broke, as of `Fetch`
+    limits: DecodeLimits | None = None
 
 
 class Length(Record, frozen=True, kw_only=True):
@@ -95,3 +100,5 @@ class Length(Record, frozen=True, kw_only=True):
     version: int = 1
     # the decoder that read it
     decoder: str | None = None
+    # the limits that it broke, as of `Fetch`
+    limits: DecodeLimits | None = None

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     CHANGED = "changed"
     NOT_A_VIDEO = "not_a_video"
     UNDECODABLE = "undecodable"
+    INTERRUPTED = "interrupted"
     INTERNAL = "internal"
 
     @property
@@ -261,6 +262,12 @@ _DECLARED: dict[Reason, _Declaration] = {
         "The file was cut off or damaged at its source. A few are usual; if there are many, look "
         "at one of them with ffprobe. Another version of the decoder looks at it again.",
         is_hopeless=True,
+    ),
+    Reason.INTERRUPTED: _Declaration(
+        Outcome.FAILED,
+        Policy.NEXT_RUN,
+        "its decoding was ended by somebody else, or by a machine that was short of memory",
+        "The next run tries again; give it fewer --workers where memory is short.",
     ),
     Reason.INTERNAL: _Declaration(
         Outcome.FAILED,

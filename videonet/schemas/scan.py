@@ -1,5 +1,6 @@
 """What the classifier saw in the first frames of a video."""
 
+from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 from videonet.schemas.record import Record
 
@@ -49,3 +50,5 @@ class Scan(Record, frozen=True, kw_only=True):
     lost: int = 0
     # the decoder that read it
     decoder: str | None = None
+    # the limits that it broke, or under which its decoder crashed; under others it is tried again
+    limits: DecodeLimits | None = None

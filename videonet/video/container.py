@@ -13,6 +13,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 
 # Times in a row that reading may fail before the rest of a file is given up.
@@ -35,9 +36,11 @@ MATROSKA = "matroska,webm"
 class VideoError(Exception):
     """A file that cannot be used as a video: `reason` says which way, the message how."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, limits: DecodeLimits | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        # those that it broke, or under which its decoder crashed: with others it may do
+        self.limits = limits
 
 
 class OpenFile(NamedTuple):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -28,6 +29,7 @@ from videonet.schemas.scan import Probe
 from videonet.video.container import (
     MATROSKA,
     MP4,
+    OpenFile,
     Source,
     VideoError,
     is_shown,
@@ -129,8 +131,8 @@ def first_frames(
 
     Each is turned upright, resized to square pixels of which its short side has `resize`, and
     cropped in the centre to `crop` (height, width). A frame that damage has taken counts as one of
-    them, and is not there. `into`, uint8 [count, height, width, 3], is where the frames are put; None:
-    it is made. Raises VideoError.
+    them, and is not there. `into`, uint8 [count, height, width, 3], is where the frames are put;
+    None: it is made. Raises VideoError.
     """
     into = np.empty((count, *crop, 3), np.uint8) if into is None else into
     with opened(source) as (container, stream):
@@ -164,7 +166,7 @@ def read_first_frames(
         shown = filter(is_shown, packets(container, stream))
         for _ in itertools.islice(shown, wanted):
             pass
-    if hasattr(source, "seek"):
+    if not isinstance(source, Path | OpenFile):
         source.seek(0)
     probe(source)
 

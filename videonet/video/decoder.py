@@ -3,6 +3,8 @@
 A video that makes its process crash, or take more than it may, is undecodable. It is tried twice.
 """
 
+import atexit
+import functools
 import mmap
 import os
 import tempfile
@@ -16,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from videonet.cage.cage import BrokeLimits, Cage
+from videonet.cage.cage import Cage, LimitError
 from videonet.schemas.clip import Clip
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
@@ -39,23 +41,16 @@ from videonet.video.messages import (
     Probed,
     Question,
     ReadFirstFramesTask,
-    Span,
     decoded,
     encoded,
 )
+from videonet.video.part_reader import Span
 from videonet.video.recordings import Recording
 
 T = TypeVar("T")
 
 # The tasks; tests plant others.
 TASKS = "videonet.video.tasks"
-
-
-class LimitError(VideoError):
-    """A video that broke the limits of decoding, or its decoder: other limits may do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(Reason.UNDECODABLE, message)
 
 
 class Part(Protocol):
@@ -73,16 +68,16 @@ class Part(Protocol):
     def spans(self) -> Sequence[Span]:
         """Begin and end of what is there, ascending, with gaps between them."""
 
-    def bring(self, begin: int, end: int) -> bool:
-        """Get these bytes; False: they cannot be had."""
+    def bring(self, begin: int, end: int) -> Sequence[Span] | None:
+        """Get these bytes; what is there then, or None: they cannot be had."""
 
 
 class Decoder:
     """Decodes in processes that are shut in. Any number of threads may use it at once.
 
     Where a video is a `Part`, bytes that are missing are asked of it. All functions raise
-    VideoError as those do that they are named after; LimitError, which is one, for a video that
-    broke the limits; and Interrupted where the machine or somebody ended the process.
+    VideoError as those do that they are named after, with the limits where a video broke them, and
+    InterruptionError where the machine or somebody ended the process.
     """
 
     def __init__(
@@ -106,7 +101,8 @@ class Decoder:
         def attempt() -> Probe:
             with _opened(source) as (file, descriptor):
                 (answer,) = self._answers("probe", file, [descriptor], source, Probed)
-                return answer.probe
+                found: Probe = answer.probe
+                return found
 
         return self.twice(attempt)
 
@@ -121,7 +117,7 @@ class Decoder:
                 files = [descriptor, frames.descriptor]
                 (answer,) = self._answers("first_frames", task, files, source, FirstFramesRead)
                 if not 0 < answer.frames <= count:
-                    raise BrokeLimits("its decoder counts frames that cannot be")
+                    raise LimitError("its decoder counts frames that cannot be")
                 return FirstFrames(frames.images[: answer.frames], answer.probe, answer.lost)
 
         return self.twice(attempt)
@@ -157,36 +153,34 @@ class Decoder:
         recordings: Sequence[Recording] | None,
         report: CutReport,
     ) -> Iterator[Clip]:
-        """See `videonet.video.clips.cut_clips`. Raises BrokeLimits; ask `twice`."""
+        """See `videonet.video.clips.cut_clips`. Raises LimitError; ask `twice`."""
         with _opened(source) as (file, descriptor):
             known = None if recordings is None else tuple(recordings)
             task = CutTask(file, length, origin, settings, known)
             number = 0
-            for answer in self._answers(
-                "cut_clips", task, [descriptor], source, CutClip | CutDone
-            ):
+            for answer in self._answers("cut_clips", task, [descriptor], source, CutClip | CutDone):
                 if isinstance(answer, CutDone):
                     for name in ("frames", "lost", "left_out", "first_durations"):
                         setattr(report, name, getattr(answer.report, name))
                     continue
                 number += 1
                 if number > settings.max_clips:
-                    raise BrokeLimits("its decoder makes clips without end")
+                    raise LimitError("its decoder makes clips without end")
                 yield answer.clip
 
     def twice(self, attempt: Callable[[], T]) -> T:
-        """What `attempt` returns; where it raises BrokeLimits, it is called once again.
+        """What `attempt` returns; where it raises LimitError, it is called once again.
 
-        Raises LimitError if it does so again.
+        Raises VideoError if it does so again.
         """
         try:
             return attempt()
-        except BrokeLimits:
+        except LimitError:
             pass
         try:
             return attempt()
-        except BrokeLimits as error:
-            raise LimitError(str(error)) from error
+        except LimitError as error:
+            raise VideoError(Reason.UNDECODABLE, str(error), self.limits) from error
 
     def _answers(
         self,
@@ -206,17 +200,25 @@ class Decoder:
                 return b""
             assert not isinstance(source, Path)
             if not 0 <= question.begin < question.end <= source.size:
-                raise BrokeLimits("its decoder asks for bytes that cannot be")
-            is_there = source.bring(question.begin, question.end)
-            return encoded(Filled(tuple(source.spans) if is_there else None))
+                raise LimitError("its decoder asks for bytes that cannot be")
+            spans = source.bring(question.begin, question.end)
+            return encoded(Filled(None if spans is None else tuple(spans)))
 
         for said in self._cage.run(name, encoded(task), files, answer):
             found = _understood(said, Answer)
             if isinstance(found, Failed):
                 raise VideoError(found.reason, found.message)
             if not isinstance(found, kind):
-                raise BrokeLimits("its decoder answers what was not asked")
+                raise LimitError("its decoder answers what was not asked")
             yield found
+
+
+@functools.cache
+def shared_decoder() -> Decoder:
+    """The decoder of all in this process that is not a part of a run, with the usual limits."""
+    decoder = Decoder(DecodeLimits())
+    atexit.register(decoder.close)
+    return decoder
 
 
 @dataclass
@@ -250,7 +252,7 @@ def _shared(count: int, crop: tuple[int, int]) -> Iterator[_SharedFrames]:
         descriptor = os.memfd_create("frames", os.MFD_CLOEXEC)
     else:
         descriptor, name = tempfile.mkstemp()
-        os.unlink(name)
+        Path(name).unlink()
     try:
         os.truncate(descriptor, size)
         memory = mmap.mmap(descriptor, size)
@@ -260,8 +262,8 @@ def _shared(count: int, crop: tuple[int, int]) -> Iterator[_SharedFrames]:
 
 
 def _understood(data: bytes, kind: Any) -> Any:
-    """The message in `data`. Raises BrokeLimits if there is none: somebody else is speaking."""
+    """The message in `data`. Raises LimitError if there is none: somebody else is speaking."""
     try:
         return decoded(data, kind)
     except (msgspec.MsgspecError, ValueError, ZeroDivisionError, RecursionError) as error:
-        raise BrokeLimits("its decoder said what no decoder says") from error
+        raise LimitError("its decoder said what no decoder says") from error

@@ -9,9 +9,8 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe
 from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
+from videonet.video.part_reader import Span
 from videonet.video.recordings import Recording
-
-Span = tuple[int, int]
 
 
 class File(msgspec.Struct, frozen=True, array_like=True):

@@ -1,10 +1,7 @@
 """What a process that decodes does: it is shut in, and has no other file than the video."""
 
-import io
 import mmap
-import os
 import tempfile
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
@@ -29,10 +26,10 @@ from videonet.video.messages import (
     Measured,
     Probed,
     ReadFirstFramesTask,
-    Span,
     decoded,
     encoded,
 )
+from videonet.video.part_reader import PartReader, Span
 
 
 def probe(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
@@ -105,61 +102,12 @@ def _source(file: File, descriptor: int, ask: Ask) -> Source:
     """What to read: the file itself, or a reader that asks for what is missing of it."""
     if file.spans is None:
         return OpenFile(descriptor)
-    return cast("BinaryIO", _AskingReader(file.size, file.spans, descriptor, ask))
 
+    def bring(begin: int, end: int) -> Sequence[Span] | None:
+        spans: Sequence[Span] | None = decoded(ask(encoded(Fill(begin, end))), Filled).spans
+        return spans
 
-class _AskingReader(io.RawIOBase):
-    """Reads a file with holes. Where a hole is and stays, the file seems to end.
-
-    Nothing is raised there, because FFmpeg would go on as if nothing had happened, and ask again
-    and again.
-    """
-
-    def __init__(self, size: int, spans: Sequence[Span], descriptor: int, ask: Ask) -> None:
-        super().__init__()
-        self._size, self._spans, self._ask = size, spans, ask
-        self._descriptor = descriptor
-        self._position = 0
-        self._has_ended = False
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Place of the next byte."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place of the file."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}
-        self._position = max(0, base[whence] + offset)
-        return self._position
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; none at the end of the file, and where none can be had."""
-        begin = self._position
-        end = self._size if size < 0 else min(begin + size, self._size)
-        if begin >= end or self._has_ended:
-            return b""
-        if not self._has(begin, end):
-            filled = decoded(self._ask(encoded(Fill(begin, end))), Filled)
-            if filled.spans is None:
-                self._has_ended = True
-                return b""
-            self._spans = filled.spans
-        data = os.pread(self._descriptor, end - begin, begin)
-        self._position += len(data)
-        return data
-
-    def _has(self, begin: int, end: int) -> bool:
-        """Whether these bytes are there. Spans neither touch each other nor overlap."""
-        place = bisect_right(self._spans, begin, key=lambda span: span[0]) - 1
-        return place >= 0 and end <= self._spans[place][1]
+    return cast("BinaryIO", PartReader(descriptor, file.size, file.spans, bring))
 
 
 def _warm_up() -> None:
