@@ -19,6 +19,7 @@ from demo.odd_files import truncate, write_page, write_sound
 from demo.train_classifier import MODEL
 from videonet.classifier.model import Classifier, load_classifier
 from videonet.curation.scan import scan_key, scan_video
+from videonet.fetch.sparse_file import PartFile, PartSource
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
 from videonet.text import ERROR_LENGTH
@@ -108,11 +109,12 @@ def test_two_scans_of_a_video_are_equal_but_for_the_time_they_took(tmp_path, cla
     assert one.thumbnail == other.thumbnail
 
 
-def test_a_file_object_is_scanned_like_its_file_and_stays_open(tmp_path, classifier):
+def test_a_part_with_all_that_is_needed_is_scanned_like_its_file(tmp_path, classifier):
     path = draw(tmp_path / "v.mp4")
-    with path.open("rb") as file:
-        scanned = scan_video(file, classifier, video_key="youtube:x", sha256="ab")
-        assert not file.closed
+    size = path.stat().st_size
+    part = PartSource(PartFile(path, size, None, [(0, size)]))
+    scanned = scan_video(part, classifier, video_key="youtube:x", sha256="ab")
+    assert part.failure is None
     assert timeless(scanned.scan) == timeless(scan(path, classifier))
 
 
