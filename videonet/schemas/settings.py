@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from videonet.schemas import decode_limits
 from videonet.schemas.option import Form, Option
 from videonet.schemas.record import Compiled, Record
 
@@ -128,7 +129,7 @@ class DataOptions(Record, frozen=True, kw_only=True):
             form=Form.SIZE,
             minimum=64_000_000,
         ),
-    ] = 4_000_000_000
+    ] = decode_limits.MEMORY
     decode_seconds: Annotated[
         int,
         Option(
@@ -136,7 +137,7 @@ class DataOptions(Record, frozen=True, kw_only=True):
             unit="seconds",
             minimum=1,
         ),
-    ] = 1800
+    ] = decode_limits.SECONDS
     licence: Annotated[
         Licence, Option(help="Videos to take: any, or only those stated to be Creative Commons.")
     ] = Licence.ANY
