@@ -14,11 +14,11 @@ from tests.fetch.stalling import Stalling, sends
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.patience import PATIENCE
 from videonet.fetch.acquire import fetch
+from videonet.fetch.clock import Clock
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.retry import Clock
 from videonet.fetch.session import Session
 from videonet.fetch.web import Web
 from videonet.schemas.fetch import Fetch

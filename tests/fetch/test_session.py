@@ -12,12 +12,12 @@ from demo.server import VideoServer
 from tests.fetch.forwarding import ForwardProxy
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
+from videonet.fetch.clock import Clock
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.failure import FetchError
 from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.rate_limit import host_of
-from videonet.fetch.retry import Clock
 from videonet.fetch.session import Session
 from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason

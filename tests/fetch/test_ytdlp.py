@@ -23,9 +23,9 @@ from yt_dlp.utils import ExtractorError
 from demo.server import VideoServer
 from tests.patience import PATIENCE
 from videonet.errors import UsageError
+from videonet.fetch.clock import Clock
 from videonet.fetch.connections import Connections, Lookups
 from videonet.fetch.range_probe import RangeProbe
-from videonet.fetch.retry import Clock
 from videonet.fetch.web import Web
 from videonet.fetch.ytdlp import (
     TRIED,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from videonet.cage.cage import InterruptionError
+from videonet.fetch.clock import Clock
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
@@ -15,7 +16,7 @@ from videonet.fetch.limits import FetchLimits, is_too_short
 from videonet.fetch.page_limits import PageMeter
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import host_of
-from videonet.fetch.retry import Clock, repeatedly
+from videonet.fetch.retry import repeatedly
 from videonet.fetch.session import Session
 from videonet.fetch.sparse_file import PartFile, PartSource
 from videonet.fetch.web import Web

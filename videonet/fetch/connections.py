@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
-from videonet.fetch.retry import Clock
+from videonet.fetch.clock import Clock
 from videonet.stop_signal import StopSignal
 
 _LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end

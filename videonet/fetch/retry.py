@@ -1,7 +1,5 @@
 """How often a request is repeated, and for how long."""
 
-import time
-
 import tenacity
 
 from videonet.fetch.failure import FetchError, NoConnectionError, NotAskedError
@@ -11,23 +9,6 @@ from videonet.stop_signal import StopSignal
 
 # Failures for which another attempt within the same run is worth while.
 PASSING = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.NETWORK, Reason.TIMEOUT})
-
-
-class Clock:
-    """A deadline that can be set again."""
-
-    def __init__(self, seconds: float) -> None:
-        self.begin(seconds)
-
-    def begin(self, seconds: float) -> None:
-        """From now on, `seconds` are left."""
-        self.seconds = seconds
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds until the deadline; below zero after it."""
-        return self._end - time.monotonic()
 
 
 def repeatedly(limits: FetchLimits, stop: StopSignal) -> tenacity.Retrying:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from yt_dlp.networking import Response
 from yt_dlp.utils import DownloadError
 
+from videonet.fetch.clock import Clock
 from videonet.fetch.connections import Connections
 from videonet.fetch.failure import FetchError, NotAskedError, explain
 from videonet.fetch.limits import FetchLimits
@@ -17,7 +18,7 @@ from videonet.fetch.page_limits import PageMeter
 from videonet.fetch.proxies import is_proxy_fault
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import Permit, host_of
-from videonet.fetch.retry import PASSING, Clock
+from videonet.fetch.retry import PASSING
 from videonet.fetch.web import Web
 from videonet.fetch.ytdlp import YtDlp
 from videonet.schemas.reason import Reason

@@ -22,9 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
+from videonet.fetch.clock import Clock
 from videonet.fetch.failure import FetchError, NoConnectionError
 from videonet.fetch.limits import FetchLimits
-from videonet.fetch.retry import Clock, repeatedly
+from videonet.fetch.retry import repeatedly
 from videonet.fetch.session import Session
 from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
