@@ -9,6 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import av
 import numpy as np
 import onnx
 import PIL.Image
+import psutil
 import timm
 import torch
 
@@ -25,6 +27,7 @@ from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.curation.scan import scan_video
 from videonet.video.container import VideoError
 from videonet.video.decode import first_frames, scaled
+from videonet.video.decoder import Decoder
 
 FRAMES = 100
 
@@ -38,7 +41,7 @@ def rate(steps: Sequence[Step], seconds: float) -> tuple[float, float]:
     ends.
     """
     counted: list[tuple[int, float]] = []
-    processor, begin = time.process_time(), time.perf_counter()
+    processor, begin = _processor_seconds(), time.perf_counter()
 
     def work(step: Step) -> None:
         frames = step()
@@ -52,8 +55,16 @@ def rate(steps: Sequence[Step], seconds: float) -> tuple[float, float]:
     for thread in threads:
         thread.join()
     total = sum(frames for frames, _ in counted)
-    milliseconds = 1000 * (time.process_time() - processor) / total
+    milliseconds = 1000 * (_processor_seconds() - processor) / total
     return sum(frames / each for frames, each in counted), milliseconds
+
+
+def _processor_seconds() -> float:
+    """Processor time of this process, and of those that it started, also those that ended."""
+    children = (each.cpu_times() for each in psutil.Process().children())
+    return time.process_time() + sum(
+        each.user + each.system + each.children_user + each.children_system for each in children
+    )
 
 
 # The ways.
@@ -92,13 +103,26 @@ def bare(
             yield f"{callers} x {threads} threads, batches of {batch}", [step] * callers
 
 
-def scanning(videos: Sequence[Path], classifier: Classifier, threads: int) -> list[Step]:
-    """What the scan stage does."""
-    return each_video(
-        videos,
-        threads,
-        lambda video: len(scan_video(video, classifier, FRAMES).scan.top1),
-    )
+def scanning(
+    videos: Sequence[Path], classifier: Classifier, cores: int, decoder: Decoder | None = None
+) -> list[Step]:
+    """What the scan stage does: as many decode as there are cores, and as many wait for a GPU."""
+    on_gpu = classifier.device != "cpu"
+    processor = threading.Semaphore(cores)
+
+    @contextmanager
+    def while_gpu_works() -> Iterator[None]:
+        processor.release()
+        yield
+        processor.acquire()
+
+    def scan(video: Path) -> int:
+        with processor:
+            aside = while_gpu_works() if on_gpu else nullcontext()
+            scanned = scan_video(video, classifier, FRAMES, decoder=decoder, while_gpu_works=aside)
+            return len(scanned.scan.top1)
+
+    return each_video(videos, 2 * cores if on_gpu else cores, scan)
 
 
 def each_video(videos: Sequence[Path], threads: int, work: Callable[[Path], int]) -> list[Step]:

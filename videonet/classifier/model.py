@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from videonet.classifier.batches import Batches
+from videonet.classifier.device import device_here
 from videonet.classifier.download import DEFAULT, fetch_default
 from videonet.classifier.onnx_session import read_model
 from videonet.classifier.opened import OpenModel
@@ -39,7 +41,7 @@ class Classifier:
 
     def __init__(self, path: Path, *, threads: int = 1, device: Device = "cpu") -> None:
         # all that another process needs to open the same
-        self.path, self.threads, self.device = path, threads, device
+        self.path, self.threads, self.device = path, threads, device_here(device)
         content = read_model(path)
         self.sha256 = hashlib.sha256(content).hexdigest()
         said = sidecar_content(path)
@@ -49,13 +51,17 @@ class Classifier:
         preparation = sidecar.preparation if sidecar else UNSAID
         self.mean, self.std = preparation.mean, preparation.std
         try_first(path, content, preparation)
-        self._model = OpenModel(path, content, preparation, threads=threads, device=device)
+        self._model = OpenModel(path, content, preparation, threads=threads, device=self.device)
         # As large as the model.
         del content
         # frames that the model gets at once
         self.batch = self._model.batch
         # height and width of a frame, pixels
         self.crop = self._model.crop
+        # A core takes what one video gives; a GPU waits for those of several.
+        self._batches = (
+            Batches(self._model.run, self.batch, self.crop) if self.device == "cuda" else None
+        )
         self._lock = threading.Lock()
         self._frames_classified = 0
         scores = self._model.trial_scores
@@ -127,9 +133,12 @@ class Classifier:
         changed = _changed(frames)
         places = np.flatnonzero(changed)
         scores = np.empty((len(places), self.outputs), self._scores_type)
-        for start in range(0, len(places), self.batch):
-            chunk = slice(start, start + self.batch)
-            scores[chunk] = self._scores(frames, places[chunk])
+        if self._batches is not None and len(places):
+            scores[:] = self._batches.scores(frames, places)
+        else:
+            for start in range(0, len(places), self.batch):
+                chunk = slice(start, start + self.batch)
+                scores[chunk] = self._scores(frames, places[chunk])
         top1 = scores.argmax(axis=1)
         best = scores.max(axis=1, keepdims=True)
         if self.gives_probabilities:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Literal
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -12,9 +12,8 @@ from videonet.classifier.download import unreadable
 from videonet.classifier.onnx_runtime import onnxruntime as ort
 from videonet.errors import UsageError
 from videonet.files import read_bounded
-from videonet.schemas.settings import Device
 
-_PROVIDERS: dict[Device, list[str | tuple[str, dict[str, str]]]] = {
+_PROVIDERS: dict[str, list[str | tuple[str, dict[str, str]]]] = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": [
         # The default search times all algorithms in every process again: the choice is chance.
@@ -49,7 +48,7 @@ ORT_ERRORS = (
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The input of an image classifier: float32 [batch, 3, *size]."""
+    """The input of an image classifier: floats [batch, 3, *size], of 32 bits or of 16."""
 
     name: str
     # its type and shape, as they are written for people
@@ -58,6 +57,8 @@ class ImageInput:
     batch: int | None
     # height and width, pixels; None: any
     size: tuple[int | None, int | None]
+    # whether it takes floats of 16 bits
+    is_half: bool = False
 
 
 def read_model(path: Path) -> bytes:
@@ -108,23 +109,30 @@ def image_input(path: Path, model: onnx.ModelProto) -> ImageInput:
         for each in tensor.shape.dim
     ]
     shape = [size if isinstance(size, int) else None for size in named]
-    if kind != "tensor(float)" or len(shape) != 4 or shape[1] not in (3, None):
+    is_float = kind in ("tensor(float)", "tensor(float16)")
+    if not is_float or len(shape) != 4 or shape[1] not in (3, None):
         hint = " (channels last)" if len(shape) == 4 and shape[3] == 3 else ""
         raise UsageError(
             f"{path}: its input is {kind} {named}{hint}, expected tensor(float) [N, 3, H, W]; "
             "export it with such an input"
         )
-    return ImageInput(images.name, f"{kind} {named}", batch=shape[0], size=(shape[2], shape[3]))
+    return ImageInput(
+        images.name,
+        f"{kind} {named}",
+        batch=shape[0],
+        size=(shape[2], shape[3]),
+        is_half=kind == "tensor(float16)",
+    )
 
 
-def open_session(path: Path, graph: bytes, threads: int, device: Device) -> ort.InferenceSession:
+def open_session(
+    path: Path, graph: bytes, threads: int, device: Literal["cpu", "cuda"]
+) -> ort.InferenceSession:
     """A session of `graph`, made of the file at `path`. Each batch runs on `threads` threads.
 
     Any number of threads may run the session. It keeps `graph` in memory. Raises `UsageError` when
     `graph` is no ONNX model, and when a GPU was asked for and cannot be used.
     """
-    if device not in get_args(Device):
-        raise UsageError(f"device {device!r}: expected one of {', '.join(get_args(Device))}")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

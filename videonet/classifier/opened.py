@@ -1,7 +1,7 @@
 """An ONNX classifier that was opened and has looked at a batch of noise."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,10 @@ from videonet.classifier.onnx_session import (
 from videonet.classifier.sidecar import EXAMPLE, Preparation, sidecar_path
 from videonet.classifier.uint8_input import with_uint8_input
 from videonet.errors import UsageError
-from videonet.schemas.settings import Device
 
 # Frames that a model gets at once. On a CPU, what a few frames need stays in its caches
 # (`benchmarks.scan` tries other numbers). A GPU wants more; none was at hand to find out how many.
-BATCH: dict[Device, int] = {"cpu": 2, "cuda": 50}
+BATCH: dict[str, int] = {"cpu": 2, "cuda": 50}
 
 
 class OpenModel:
@@ -38,7 +37,7 @@ class OpenModel:
         preparation: Preparation,
         *,
         threads: int = 1,
-        device: Device = "cpu",
+        device: Literal["cpu", "cuda"] = "cpu",
     ) -> None:
         self._path = path
         model = parse_model(path, content)

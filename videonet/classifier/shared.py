@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cachetools
 
+from videonet.classifier.device import device_here
 from videonet.classifier.download import DEFAULT, fetch_default
 from videonet.classifier.model import Classifier
 from videonet.classifier.sidecar import sidecar_content
@@ -33,6 +34,7 @@ def shared_classifier(path_or_name: str, device: Device) -> Classifier:
         path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
         said = sidecar_content(path)
         sidecar = None if said is None else hashlib.sha256(said).hexdigest()
+        device = device_here(device)
         key = path.absolute(), device, _digest(path), sidecar
         classifier = _classifiers.get(key)
         if classifier is None:

@@ -1,8 +1,9 @@
 """A classifier's graph with the normalisation inside: it takes frames as they are decoded.
 
 In front of the model's own nodes it computes `frame * (1 / (255 * std)) - mean / std` in float32,
-first the product, then the sum. It is made in memory each time a model is opened (what that costs:
-`benchmarks.open_model`), so that nothing answers for a model but the file whose sha256 is recorded.
+first the product, then the sum. A model that takes floats of 16 bits gets them rounded after that.
+It is made in memory each time a model is opened (what that costs: `benchmarks.open_model`), so that
+nothing answers for a model but the file whose sha256 is recorded.
 """
 
 import numpy as np
@@ -30,6 +31,7 @@ def with_uint8_input(
     shift, spread = (np.reshape(each, (3, 1, 1)) for each in (mean, std))
     scale, bias = (1 / (255 * spread)).astype(np.float32), (-shift / spread).astype(np.float32)
     frames, planes, values, scaled = (f"{_PREFIX}{part}" for part in ("in", "nchw", "float", "mul"))
+    sums = f"{_PREFIX}add" if images.is_half else images.name
     nodes = [
         # Bytes are moved, not floats.
         helper.make_node("Transpose", [frames], [planes], perm=[0, 3, 1, 2]),
@@ -38,8 +40,10 @@ def with_uint8_input(
         _constant("scale", scale),
         helper.make_node("Mul", [values, f"{_PREFIX}scale"], [scaled]),
         _constant("bias", bias),
-        helper.make_node("Add", [scaled, f"{_PREFIX}bias"], [images.name]),
+        helper.make_node("Add", [scaled, f"{_PREFIX}bias"], [sums]),
     ]
+    if images.is_half:
+        nodes.append(helper.make_node("Cast", [sums], [images.name], to=TensorProto.FLOAT16))
     graph = model.graph
     taken = next(each for each in graph.input if each.name == images.name)
     count, _, height, width = taken.type.tensor_type.shape.dim

@@ -34,7 +34,7 @@ def doctor(
     store: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for videos and results.")
     ] = Path(),
-    device: Annotated[Device, typer.Option(help="Where the classifier is to run.")] = "cpu",
+    device: Annotated[Device, typer.Option(help="Where the classifier is to run.")] = "auto",
     proxy: Annotated[
         list[str] | None,
         typer.Option(metavar="URL", help="Proxy to ask the source through; may be repeated."),

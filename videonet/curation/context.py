@@ -140,6 +140,18 @@ class RunContext(ReadContext):
         belongs_to_it = state is not None and state.run_id == self.plan.run_id
         return not belongs_to_it or self.output.manifest() is not None
 
+    @contextmanager
+    def while_gpu_works(self) -> Iterator[None]:
+        """Let others have the processor while frames are at a classifier on a GPU."""
+        if self.classifier.device == "cpu":
+            yield
+            return
+        self.computing.release()
+        try:
+            yield
+        finally:
+            self.computing.acquire()
+
     def position(self, target_id: str) -> int:
         """Where a target stands in the run's list, 0-based."""
         return self._positions[target_id]

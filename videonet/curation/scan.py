@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from videonet.video.decoder import Decoder, Part, shared_decoder
 
 # Probabilities are stored rounded: the last digits differ between machines.
 PROBABILITY_DIGITS = 4
+
+NOTHING_ELSE: AbstractContextManager[object] = nullcontext()
 
 # To be raised with every change to this code, or to the decoder's, that changes what is seen.
 # (2: the whole display matrix, the pixels' aspect, damage)
@@ -62,6 +65,7 @@ def scan_video(
     video_key: str = "",
     sha256: str = "",
     decoder: Decoder | None = None,
+    while_gpu_works: AbstractContextManager[object] = NOTHING_ELSE,
 ) -> Scanned:
     """Classify the first `frames` frames of `source`, in presentation order.
 
@@ -69,6 +73,7 @@ def scan_video(
     of the sets of outputs `looked_for`, the frame that confirms it best. `video_key` and `sha256`
     name the video and its content in the record. A video that cannot be decoded has a `reason`
     there. It is decoded in a process of its own, by `decoder`; None: by one with the usual limits.
+    `while_gpu_works` is entered where frames are at the classifier, so that others may decode.
     Raises InterruptionError if that process was ended by something else than the video.
 
     >>> scanned = scan_video("swan.mp4", load_classifier("classifier.onnx"))
@@ -97,7 +102,8 @@ def scan_video(
             empty, reason=error.reason, error=shortened(str(error)), limits=error.limits
         )
         return Scanned(failed, None)
-    top1, probability = classifier.classify(first.images)
+    with while_gpu_works:
+        top1, probability = classifier.classify(first.images)
     shown = thumbnails.spread(len(first.images))
     scan = msgspec.structs.replace(
         empty,

@@ -239,6 +239,7 @@ def _scanned(
         video_key=candidate.video_key,
         sha256=content,
         decoder=context.decoder,
+        while_gpu_works=context.while_gpu_works(),
     )
 
 

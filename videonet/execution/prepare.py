@@ -55,7 +55,8 @@ def prepare(
     output = DatasetDir(Path(run.out).absolute())
     _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
     plan = make_plan(
-        run,
+        # Other machines of the run are to decide as this one does.
+        msgspec.structs.replace(run, device=classifier.device),
         settings,
         store,
         classifier=str(classifier.path.absolute()),
@@ -128,7 +129,7 @@ def make_plan(
         listed=lookup is not None,
         local=local,
         # Scans take turns with downloads, unless they need machines that are too dear to wait.
-        form="together" if local or run.device == "cpu" else "apart",
+        form="together" if local or run.device != "cuda" else "apart",
     )
 
 

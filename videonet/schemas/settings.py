@@ -18,8 +18,8 @@ from videonet.schemas import decode_limits
 from videonet.schemas.option import Form, Option
 from videonet.schemas.record import Compiled, Record
 
-# Where the classifier runs.
-Device = Literal["cpu", "cuda"]
+# Where the classifier runs; "auto": on a GPU if there is one that it can use.
+Device = Literal["auto", "cpu", "cuda"]
 
 # Most bytes of downloaded videos in the store at once, where nothing else is asked for.
 DISK_BUDGET = 50_000_000_000
@@ -267,7 +267,10 @@ class RunOptions(Record, frozen=True, kw_only=True):
             minimum=0.1,
         ),
     ] = 600.0
-    device: Annotated[Device, Option(help="Where the classifier runs.", in_rebuild=False)] = "cpu"
+    device: Annotated[
+        Device,
+        Option(help="Where the classifier runs; auto: on a GPU if it can.", in_rebuild=False),
+    ] = "auto"
     refresh_search: Annotated[
         bool,
         Option(

@@ -46,7 +46,8 @@ class Top1Filter(Stage):
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadScans")
-        return apply_step(spread, self.plan, [scan], self.plan.workers)
+        # So many decode, and as many again wait for a GPU.
+        return apply_step(spread, self.plan, [scan], 2 * self.plan.workers)
 
 
 class DownloadRest(Stage):
