@@ -222,7 +222,7 @@ def test_a_frame_of_another_size_is_found(out: Path):
         return [other, *clips[1:]]
 
     rewrite_clips(out, full_shard(out), lying)
-    problem(out, r"frame 0 is \(\d+, \d+\), not \(")
+    problem(out, r"frame 0 cannot be decoded \(a frame of \(\d+, \d+\) pixels in a clip of \(")
 
 
 def test_times_that_do_not_increase_are_found(out: Path):

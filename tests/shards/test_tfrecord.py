@@ -1,6 +1,7 @@
 """tfrecord: the bytes, decoded here by hand from the published descriptions of the formats."""
 
 import struct
+import tracemalloc
 
 import google_crc32c
 import pytest
@@ -145,3 +146,59 @@ def test_a_record_that_is_no_clip_is_named(clips, tmp_path):
     (tmp_path / "clips").write_bytes(write(tmp_path / "clips", clips) + foreign)
     with pytest.raises(UsageError, match="clip 3 is damaged: it is not a clip"):
         list(tfrecord.read(tmp_path / "clips"))
+
+
+def record(data):
+    length = struct.pack("<Q", len(data))
+    return b"".join(
+        [
+            length,
+            struct.pack("<I", masked(google_crc32c.value(length))),
+            data,
+            struct.pack("<I", masked(google_crc32c.value(data))),
+        ]
+    )
+
+
+def part(number, content):
+    """A field that holds a message."""
+    size, length = len(content), b""
+    while True:
+        length += bytes([size & 127 | (128 if size > 127 else 0)])
+        size >>= 7
+        if not size:
+            return bytes([number << 3 | LENGTH_DELIMITED]) + length + content
+
+
+BOMBS = {
+    "steps": part(2, part(1, part(2, b"\x0a\x00" * 2_000_000))),
+    "entries": part(1, b"\x0a\x00" * 2_000_000),
+    "lists": b"\x12\x00" * 2_000_000,
+    "texts": part(1, part(1, part(2, part(1, b"\x0a\x00" * 2_000_000)))),
+    "numbers": part(1, part(1, part(2, part(3, part(1, b"\x01" * 4_000_000))))),
+    "a length without an end": b"\x12" + b"\x80" * 4_000_000,
+    "a number": b"\x08\x01",
+}
+
+
+@pytest.mark.parametrize("data", BOMBS.values(), ids=BOMBS)
+def test_a_record_that_is_large_only_as_objects_is_refused(tmp_path, data):
+    path = tmp_path / "c.tfrecord"
+    path.write_bytes(record(data))
+    tracemalloc.start()
+    with pytest.raises(
+        UsageError, match=r"clip 0 is damaged: it is not a clip \(.*it (has|ends)|its"
+    ):
+        list(tfrecord.read(path))
+    assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    tracemalloc.stop()
+
+
+def test_a_length_beyond_any_clip_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "c.tfrecord"
+    length = struct.pack("<Q", 1 << 40)
+    path.write_bytes(length + struct.pack("<I", masked(google_crc32c.value(length))))
+    with path.open("r+b") as file:
+        file.truncate((1 << 40) + 100)  # a hole
+    with pytest.raises(UsageError, match="clip 0 is damaged: it is said to have 1,099,511,627,776"):
+        list(tfrecord.read(path))

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import pyarrow as pa
@@ -20,11 +19,12 @@ from videonet.errors import UsageError
 from videonet.fetch.published_address import is_redacted
 from videonet.files import drafted, sha256_of
 from videonet.schemas.lock_file import LockedVideo, LockHeader
-from videonet.schemas.manifest import Manifest, ManifestSettings
+from videonet.schemas.manifest import MOST_SHARDS, Manifest, ManifestSettings, ShardCount
 from videonet.schemas.record import from_json
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.shards.layout import shard_of, shard_path
+from videonet.shards.page_headers import rows_at_once
 from videonet.sources.video_key import keys_of
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.text import as_shown
@@ -35,9 +35,6 @@ VERSION = 1
 _PREFIX = "videonet."
 
 _ROWS_AT_ONCE = 5_000
-
-# More than any data set has: the published one's would be 20,000.
-MOST_SHARDS = 1_000_000
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _OF_URL = re.compile("url:[0-9a-f]{64}")
@@ -73,7 +70,8 @@ class Lock:
             with pq.ParquetFile(
                 self.file, page_checksum_verification=True, pre_buffer=False
             ) as table:
-                for batch in table.iter_batches(_ROWS_AT_ONCE):
+                rows = rows_at_once(self.file, table.metadata, _ROWS_AT_ONCE)
+                for batch in table.iter_batches(rows):
                     for video in from_batch(LockedVideo, batch):
                         place = (shard_of(video.video_key, shards), video.video_key)
                         if place <= last:
@@ -204,7 +202,7 @@ def _header_in(path: Path, metadata: dict[bytes, bytes], names: Sequence[str]) -
 class _Sharded(msgspec.Struct):
     """Settings of which one alone is looked at."""
 
-    shards: Annotated[int, msgspec.Meta(ge=1, le=MOST_SHARDS)]
+    shards: ShardCount
 
 
 def _check_settings(path: Path, settings: msgspec.Raw) -> None:

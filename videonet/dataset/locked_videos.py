@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
@@ -21,6 +22,7 @@ from videonet.schemas.table import arrow_schema, from_batch
 from videonet.schemas.target import Target
 from videonet.schemas.video_info import PublishedVideo
 from videonet.shards.layout import shard_path
+from videonet.shards.page_headers import rows_at_once
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -68,10 +70,15 @@ def locked_videos(
 def _kept(output: DatasetDir, index: int, shards: int) -> list[_Kept]:
     """The verdicts of a shard that keep a video: by video_key, then in the order of the targets."""
     file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
-    kept = [("outcome", "=", Outcome.KEPT.value)]
+    names = arrow_schema(_Kept).names
+    found: list[_Kept] = []
     try:
-        table = pq.read_table(file, columns=arrow_schema(_Kept).names, filters=kept)
-        return from_batch(_Kept, table)
+        with pq.ParquetFile(file) as table:
+            rows = rows_at_once(file, table.metadata, _ROWS_AT_ONCE)
+            for batch in table.iter_batches(rows, columns=[*names, "outcome"]):
+                kept = batch.filter(pc.field("outcome") == Outcome.KEPT.value)
+                found += from_batch(_Kept, kept.select(names))
+        return found
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(file, error) from error
 
@@ -135,7 +142,8 @@ def _columns(file: Path) -> Iterator[tuple[str, int, int]]:
     """What each clip is called, and its begin and end in microseconds."""
     columns = ["example_id", "clip_start_timestamp", "clip_end_timestamp"]
     with pq.ParquetFile(file, page_checksum_verification=True) as table:
-        for batch in table.iter_batches(_ROWS_AT_ONCE, columns=columns):
+        rows = rows_at_once(file, table.metadata, _ROWS_AT_ONCE, columns)
+        for batch in table.iter_batches(rows, columns=columns):
             yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
 
 

@@ -19,7 +19,8 @@ from videonet.errors import UsageError
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.database import open_database
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 
 # More is put on disk. Of more threads, each would have so little that it is slow.
 MEMORY = "500MB"
@@ -91,6 +92,8 @@ class VerdictDB:
     files: tuple[str, ...]
     # the classes, in the order of the list
     targets: tuple[Target, ...]
+    # the lock file of the data set, if there is one, by a path without patterns
+    lock: Path
 
     def rows(self, query: str, parameters: object = None) -> list[Any]:
         """All rows that a query gives."""
@@ -136,16 +139,15 @@ def open_verdicts(
     """
     targets = output.targets()
     with tempfile.TemporaryDirectory(prefix="videonet-verdicts-") as place:
-        # A path in which "*" and "[" are not taken for a pattern.
-        link = Path(place) / "verdicts"
+        # Paths in which "*" and "[" are not taken for a pattern.
+        link, lock = Path(place) / "verdicts", Path(place) / "lock"
         link.symlink_to((folder or output.verdict_folder).absolute(), target_is_directory=True)
-        with duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": MEMORY,
-                "threads": min(THREADS, os.cpu_count() or 1),
-                "temp_directory": f"{place}/spilled",
-            },
+        lock.symlink_to(output.root.absolute(), target_is_directory=True)
+        with open_database(
+            Path(place) / "spilled",
+            memory=MEMORY,
+            threads=min(THREADS, os.cpu_count() or 1),
+            folders=[link, lock],
         ) as db:
             try:
                 files = _read(db, f"{link}/*.parquet", targets, columns, min_seconds)
@@ -155,7 +157,7 @@ def open_verdicts(
                     f"({str(error).splitlines()[0]}); `videonet verify` says what is damaged, and "
                     "running the same curation again writes them again."
                 ) from error
-            yield VerdictDB(db, files, targets)
+            yield VerdictDB(db, files, targets, lock / LOCK_FILE)
 
 
 def _read(

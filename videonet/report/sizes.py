@@ -10,7 +10,6 @@ from videonet.report.histograms import shard_sizes
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import ClassRow, Sizes
 from videonet.shards.parquet import frames_in
-from videonet.storage.dataset_dir import LOCK_FILE
 from videonet.text import file_size, number, number_of
 
 
@@ -28,7 +27,7 @@ def sizes_of(given: ReportInput, rows: Sequence[ClassRow]) -> Sizes:
         classes_with_clip=sum(row.funnel.with_clip > 0 for row in rows),
         clips=counted.clips,
         frames=_frames(given),
-        clip_seconds=clip_seconds(given.db, given.output.root / LOCK_FILE) if is_finished else None,
+        clip_seconds=clip_seconds(given.db, given.output.root) if is_finished else None,
         kept_seconds=milliseconds / 1000,
         bytes=sum(shard_sizes(given)),
         channels=channels,

@@ -1,11 +1,16 @@
 """OUT/manifest.json: what the data set is, to the byte. Nothing of the clock or the machine."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from videonet.schemas.record import Record
 from videonet.schemas.settings import DataOptions
+
+# More than any data set has: the published one's would be 20,000.
+MOST_SHARDS = 1_000_000
+
+ShardCount = Annotated[int, msgspec.Meta(ge=1, le=MOST_SHARDS)]
 
 
 class Shard(Record, frozen=True, kw_only=True):
@@ -77,7 +82,7 @@ class ManifestSettings(DataSettings, frozen=True, kw_only=True):
     """The settings of a finished data set."""
 
     # number of shards, each in all formats
-    shards: int
+    shards: ShardCount
 
 
 class Manifest(Record, frozen=True, kw_only=True):

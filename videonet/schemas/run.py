@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from videonet.schemas.lock_file import Span
-from videonet.schemas.manifest import ClassifierCard, DataSettings, Shard
+from videonet.schemas.manifest import ClassifierCard, DataSettings, Shard, ShardCount
 from videonet.schemas.record import Record
 from videonet.schemas.search import Search
 from videonet.schemas.settings import RunOptions
@@ -96,7 +96,7 @@ class Lookup(Record, frozen=True, kw_only=True):
     candidates: int
     pairs: int
     # number of shards, and of files of the candidate list
-    shards: int
+    shards: ShardCount
     # distinct videos with a matching title by target_id, also beyond the quota
     matched: dict[str, int]
     # one a target, in the order of the run's target list; empty where nothing was searched

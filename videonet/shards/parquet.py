@@ -5,8 +5,10 @@ a shard of 244 clips of 1 MB the footer is then 0.28 MB and a clip costs one rea
 with eight clips a group it would be 0.04 MB and 8.2 MB.
 """
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,8 +17,41 @@ import pyarrow.parquet as pq
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.table import arrow_schema
+from videonet.shards.page_headers import Read, pages
 
 SCHEMA = arrow_schema(Clip)
+
+
+# What a column of one clip may take when it is read, bytes: that of the frames, and each other. And
+# how many items a list has at most: frames, or labels.
+_MOST_FRAME_BYTES = 1 << 30
+_MOST_BYTES = 16_000_000
+_MOST_ITEMS = 100_000
+
+
+def check_claims(
+    read: Read, group: pq.RowGroupMetaData, columns: Collection[str] | None = None
+) -> None:
+    """Raise ValueError for a row group that is not one clip, or is larger when it is read.
+
+    Looked at are these columns; None: all.
+    """
+    if group.num_rows != 1:
+        raise ValueError(f"it is {group.num_rows:,} rows, where one clip is expected")
+    for column in map(group.column, range(group.num_columns)):
+        # Every column of a clip is one column of the file, also where it is a list.
+        name = column.path_in_schema.partition(".")[0]
+        if columns is not None and name not in columns:
+            continue
+        values, unpacked, dictionary = 0, 0, 0
+        for page in pages(read, column):
+            values += page.values
+            unpacked += page.unpacked
+            dictionary = max(dictionary, page.unpacked if page.is_dictionary else 0)
+            most = _MOST_FRAME_BYTES if name == "image_encoded" else _MOST_BYTES
+            # A value of a dictionary may stand for each item.
+            if values > _MOST_ITEMS or max(unpacked, dictionary * values) > most:
+                raise ValueError(f"its {name[:80]} would take more memory than that of any clip")
 
 
 def frames_in(path: Path) -> int:
@@ -59,6 +94,7 @@ def read(path: Path) -> Iterator[Clip]:
             file = pq.ParquetFile(source, page_checksum_verification=True)
             for group in range(file.num_row_groups):
                 where = f"clip {group}"
+                check_claims(partial(os.pread, source.fileno()), file.metadata.row_group(group))
                 for row in file.read_row_group(group).to_pylist():
                     yield Clip.from_row(row)
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -10,6 +10,11 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
+from videonet.shards.page_headers import varint
+
+# How a field is written that says how long it is: all but numbers are.
+_DELIMITED = 2
+
 # Each message's fields, numbered from 1 in this order, as in TensorFlow's
 # core/example/feature.proto and example.proto; "*" marks a repeated field. The two maps are
 # given as what they are on the wire, lists of entries, so that we decide their order.
@@ -25,6 +30,39 @@ _MESSAGES = {
     "FeatureLists": {"feature_list*": "FeatureListEntry"},
     "SequenceExample": {"context": "Features", "feature_lists": "FeatureLists"},
 }
+
+# A clip has a part for each frame and list, and some for what is said once. As an object, a part
+# takes some hundred times the two bytes that an empty one has in a file.
+_MOST_PARTS = 100_000
+
+# Of numbers that belong together: a clip has one for each label, or one for each frame.
+_MOST_NUMBERS_BYTES = 1_000_000
+_NUMBERS = frozenset({"FloatList", "Int64List"})
+
+
+def check_parts(data: bytes) -> None:
+    """Raise ValueError for a SequenceExample that would be far larger as objects than in `data`."""
+    waiting, parts = [("SequenceExample", 0, len(data))], 0
+    try:
+        while waiting:
+            message, at, end = waiting.pop()
+            if message in _NUMBERS:
+                if end - at > _MOST_NUMBERS_BYTES:
+                    raise ValueError("it has a list of too many numbers")
+                continue
+            kinds = list(_MESSAGES[message].values())
+            while at < end:
+                parts += 1
+                tag, at = varint(data, at)
+                length, at = varint(data, at)
+                if parts > _MOST_PARTS or tag & 7 != _DELIMITED or at + length > end:
+                    raise ValueError("its parts are too many, or none of a clip")
+                number = tag >> 3
+                if 0 < number <= len(kinds) and kinds[number - 1] in _MESSAGES:
+                    waiting.append((kinds[number - 1], at, at + length))
+                at += length
+    except IndexError as error:
+        raise ValueError("it ends within a part") from error
 
 
 def _field(number: int, name: str, kind: str) -> FieldDescriptorProto:

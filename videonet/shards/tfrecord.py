@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
-from videonet.shards.sequence_example import SequenceExample
+from videonet.shards.sequence_example import SequenceExample, check_parts
 
 # What is said once a clip.
 CONTEXT = {
@@ -48,6 +48,9 @@ _HINTS = typing.get_type_hints(Clip)
 _IS_LIST = {field: bool(typing.get_args(hint)) for field, hint in _HINTS.items()}
 _SCALARS = {field: (*typing.get_args(hint), hint)[0] for field, hint in _HINTS.items()}
 _KINDS = {str: "bytes_list", bytes: "bytes_list", int: "int64_list", float: "float_list"}
+
+# A clip of 128 frames of MOST_PIXELS of `videonet.shards.jpeg` has fewer bytes.
+_LONGEST = 1 << 30
 
 # A record is its length and that length's checksum, its data, and their checksum.
 _HEADER = struct.Struct("<QI")
@@ -96,6 +99,7 @@ def _encode(clip: Clip) -> bytes:
 
 def _decode(data: bytes) -> Clip:
     """The clip in a SequenceExample. Raises what `read` catches if there is none."""
+    check_parts(data)
     example = SequenceExample.FromString(data)
     context = {entry.key: entry.value for entry in example.context.feature}
     lists = {entry.key: entry.value.feature for entry in example.feature_lists.feature_list}
@@ -142,6 +146,8 @@ def _read_records(file: BinaryIO, path: Path) -> Iterator[bytes]:
         length, checksum = _HEADER.unpack(header)
         if _masked_crc(header[: _LENGTH.size]) != checksum:
             raise _corrupt(path, index, "its length has another checksum")
+        if length > _LONGEST:
+            raise _corrupt(path, index, f"it is said to have {length:,} bytes")
         left -= length
         # Before reading: a wrong length must not become an allocation.
         if left < 0:

@@ -19,6 +19,7 @@ from videonet.schemas.candidate import Sighting
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.sources.source import BATCH_ROWS, Batch, Row, in_batches
 from videonet.sources.video_key import present_key
+from videonet.storage.database import open_database
 from videonet.storage.store import FOUND, Store
 
 # What is sorted in memory; the rest is sorted on disk.
@@ -72,9 +73,7 @@ class KnownVideos:
         spilled = self.store.temporary()
         damaged: list[UsageError] = []
         try:
-            with duckdb.connect(
-                ":memory:", config={"memory_limit": _MEMORY, "temp_directory": str(spilled)}
-            ) as db:
+            with open_database(spilled, memory=_MEMORY) as db:
                 read = pa.RecordBatchReader.from_batches(schema, self._read(schema, damaged))
                 for batch in db.from_arrow(read).order(order).to_arrow_reader(BATCH_ROWS):
                     yield from from_batch(Sighting, batch)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.files import is_folder
+from videonet.shards.page_headers import rows_at_once
 from videonet.sources.columns import columns_of, is_known, missing
 from videonet.sources.source import BATCH_ROWS
 from videonet.sources.text_files import form_of, open_text
@@ -287,15 +288,16 @@ def _parquet(file: Path) -> Iterator[Part]:
                     kind = schema.field(place).type
                     if not _can_be_read(kind, ours):
                         raise no_text(file, column, f"is of the type {kind}")
+            rows = rows_at_once(file, table.metadata, BATCH_ROWS, set(taken.values()))
             # Threads cost more than they bring for so few rows.
-            for batch in table.iter_batches(
-                BATCH_ROWS, columns=list(taken.values()), use_threads=False
-            ):
+            for batch in table.iter_batches(rows, columns=list(taken.values()), use_threads=False):
                 records = _decoded(batch, taken)
                 _check_text(file, records)
                 yield Part(Columns(records), taken, schema.names)
     except pa.ArrowException as error:
         raise UsageError(f"The catalogue {file} is no Parquet file: {error}.") from error
+    except ValueError as error:
+        raise UsageError(f"The catalogue {file} cannot be read ({error}).") from error
 
 
 def _can_be_read(kind: pa.DataType, ours: str) -> bool:

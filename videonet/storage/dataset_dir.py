@@ -15,6 +15,7 @@ OUT/withdrawn.json                  videos that were taken out, if any were
 OUT/_state/                         what a run needs to go on after an interruption
 """
 
+import errno
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
-from videonet.files import drafted
+from videonet.files import drafted, read_bounded
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
@@ -39,12 +40,19 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_path
+from videonet.shards.page_headers import rows_at_once
 from videonet.shards.writer import FORMATS
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 
 _ROWS_AT_ONCE = 1_000
+
+# A shard has some 250 candidates, and a row for each of their classes.
+_MOST_ROWS = 1_000_000
+
+# The manifest of the published data set, of 20,000 shards, would have 7 MB.
+_MOST_BYTES = 256_000_000
 
 # As a run is given one: names in the store are made of it, and run.json may be a stranger's.
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -140,7 +148,7 @@ class DatasetDir:
     def withdrawals(self) -> tuple[Withdrawal, ...]:
         """The videos that were taken out, in the order of their keys. Raises UsageError."""
         try:
-            data = (self.root / "withdrawn.json").read_bytes()
+            data = self._content("withdrawn.json")
         except _NOTHING:
             return ()
         try:
@@ -172,7 +180,7 @@ class DatasetDir:
     def plan(self) -> Plan | None:
         """The run that is at work here, or was the last one; None: none was yet."""
         try:
-            facts = from_json((self.root / "run.json").read_bytes(), dict)
+            facts = from_json(self._content("run.json"), dict)
             plan = msgspec.convert(facts["plan"], type=Plan)
         except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
             return None
@@ -181,7 +189,7 @@ class DatasetDir:
     def invocation(self) -> Invocation | None:
         """When and with which command the last run was begun; None: not known."""
         try:
-            facts = from_json((self.root / "run.json").read_bytes(), dict)
+            facts = from_json(self._content("run.json"), dict)
             said = {name: facts[name] for name in ("begun", "command")}
             return msgspec.convert(said, type=Invocation)
         except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
@@ -190,7 +198,7 @@ class DatasetDir:
     def stages(self) -> dict[str, StageCost]:
         """What the stages took by the end of the last run; empty while one goes on."""
         try:
-            facts = from_json((self.root / "run.json").read_bytes(), dict)
+            facts = from_json(self._content("run.json"), dict)
             return msgspec.convert(facts.get("stages", {}), type=dict[str, StageCost])
         except (OSError, msgspec.MsgspecError, AttributeError):
             return {}
@@ -329,14 +337,23 @@ class DatasetDir:
 
     def _read(self, name: str, kind: type[R]) -> R | None:
         try:
-            return kind.from_json((self.root / name).read_bytes())
+            return kind.from_json(self._content(name))
         except (*_NOTHING, msgspec.DecodeError):
             return None
+
+    def _content(self, name: str) -> bytes:
+        """What a file holds. Raises OSError, and `msgspec.DecodeError` for one that is too long."""
+        try:
+            return read_bounded(self.root / name, _MOST_BYTES)
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            raise msgspec.DecodeError(str(error.strerror)) from error
 
     def _required(self, name: str, kind: type[T]) -> T:
         """What a file of every run holds. Raises UsageError."""
         try:
-            return from_json((self.root / name).read_bytes(), kind)
+            return from_json(self._content(name), kind)
         except (OSError, msgspec.DecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise UsageError(
@@ -358,9 +375,12 @@ class DatasetDir:
 def _rows(file: Path, kind: type[R], advice: str) -> Iterator[R]:
     try:
         with pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(_ROWS_AT_ONCE):
+            if table.metadata.num_rows > _MOST_ROWS:
+                raise ValueError(f"it has more than {_MOST_ROWS:,} rows")
+            rows = rows_at_once(file, table.metadata, _ROWS_AT_ONCE)
+            for batch in table.iter_batches(rows):
                 yield from from_batch(kind, batch)
-    except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
+    except (OSError, pa.ArrowException, msgspec.MsgspecError, ValueError) as error:
         raise _unreadable(file, error, advice) from error
 
 

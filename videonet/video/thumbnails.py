@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from videonet.shards.jpeg import size_of
+
 # Frames that are evenly spread over the scanned ones, first and last included; and the height of
 # the strip, pixels.
 SPREAD = 4
@@ -45,12 +47,16 @@ def strip(images: NDArray[np.uint8], shown: Sequence[int]) -> bytes:
 def frames_of(jpeg: bytes) -> dict[int, Image.Image]:
     """The frames of a strip, by their index among the scanned ones; none if it is no such JPEG."""
     try:
-        picture = Image.open(io.BytesIO(jpeg))
+        if size_of(jpeg)[0] > HEIGHT:
+            return {}
+        picture = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
         picture.load()
         positions = [int(each) for each in picture.info.get("comment", b"").split()]
     except (UnidentifiedImageError, OSError, ValueError):
         return {}
     width = picture.width // max(len(positions), 1)
+    if not width:
+        return {}
     return {
         position: picture.crop((place * width, 0, (place + 1) * width, picture.height))
         for place, position in enumerate(positions)

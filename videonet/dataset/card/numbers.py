@@ -159,22 +159,22 @@ def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
             hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=clip_seconds(db, output.root / LOCK_FILE),
+            clip_seconds=clip_seconds(db, output.root),
             longer=longer,
             copies=copies,
         )
 
 
-def clip_seconds(db: VerdictDB, lock: Path) -> float | None:
-    """How long all clips are together, by a lock file; None: there is no such file."""
-    if not lock.is_file():
+def clip_seconds(db: VerdictDB, out: Path) -> float | None:
+    """How long all clips of OUT are together, by its lock file; None: there is no such file."""
+    if not db.lock.is_file():
         return None
     try:
-        ((microseconds,),) = db.rows(_SPANS, [str(lock)])
+        ((microseconds,),) = db.rows(_SPANS, [str(db.lock)])
     except duckdb.Error as error:
         raise UsageError(
-            f"{lock} cannot be read ({str(error).splitlines()[0]}); run the same curation again, "
-            "which writes it."
+            f"{out / LOCK_FILE} cannot be read ({str(error).splitlines()[0]}); run the same "
+            "curation again, which writes it."
         ) from error
     return int(microseconds) / MICROSECONDS
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +18,12 @@ from videonet.report.video_sheet.view import ClipView, FrameView
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
+from videonet.shards.jpeg import check_size
 from videonet.shards.layout import shard_of, shard_path
+from videonet.shards.parquet import check_claims
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.text import as_shown
 from videonet.training.torch_extra import needed_for
 
 if TYPE_CHECKING:
@@ -84,19 +89,34 @@ def _read(output: DatasetDir, video_key: str, numbers: list[int]) -> Iterator[tu
 def _from_parquet(file: Path, wanted: dict[str, int]) -> Iterator[Clip]:
     """The clips of these ids. A row group is a clip, and its statistics say which."""
     try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as shard:
+        with (
+            file.open("rb") as source,
+            pq.ParquetFile(source, page_checksum_verification=True) as shard,
+        ):
+            read = partial(os.pread, source.fileno())
             column = shard.schema_arrow.get_field_index("example_id")
             for group in range(shard.num_row_groups):
-                statistics = shard.metadata.row_group(group).column(column).statistics
-                if statistics.min in wanted:
+                row_group = shard.metadata.row_group(group)
+                statistics = row_group.column(column).statistics
+                if statistics is not None and statistics.min in wanted:
+                    check_claims(read, row_group)
                     for row in shard.read_row_group(group).to_pylist():
                         yield Clip.from_row(row)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise UsageError(f"{file} is damaged ({error}). Write it again.") from error
 
 
 def _view_of(clip: Clip, number: int, training_views: bool) -> ClipView:
     stored = len(clip.image_encoded)
+    try:
+        # A browser will decode them.
+        for jpeg in clip.image_encoded:
+            check_size(jpeg, (clip.image_height, clip.image_width))
+    except ValueError as error:
+        raise UsageError(
+            f"The clip {as_shown(clip.example_id)} is damaged ({error}); `videonet verify` says "
+            "what else is."
+        ) from error
     return ClipView(
         number=number,
         begin=clip.clip_start_timestamp,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 
-import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from videonet.dataset.verdict_db import MEMORY
 from videonet.errors import UsageError
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
+from videonet.storage.database import open_database
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import FOUND
 
@@ -120,7 +122,10 @@ def _require_one(asked: str, ids: dict[str, str]) -> None:
 
 def _nearest(files: list[Path], asked: str) -> list[str]:
     """The three ids that are most like `asked`."""
-    with duckdb.connect() as database:
+    with (
+        tempfile.TemporaryDirectory(prefix="videonet-names-") as place,
+        open_database(Path(place) / "spilled", memory=MEMORY) as database,
+    ):
         database.register("verdicts", ds.dataset(files))
         rows = database.execute(
             "SELECT DISTINCT video_id, jaro_winkler_similarity(video_id, ?) AS likeness "

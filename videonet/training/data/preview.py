@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import simplejpeg
 import torch
 from PIL import Image
 
 from videonet.schemas.clip import Clip
+from videonet.shards.jpeg import decode
 from videonet.training.augment.augmentation import RECIPES, apply, draw
 from videonet.training.config import Config
 from videonet.training.data.temporal_sampling import (
@@ -48,7 +48,8 @@ def views_of(clip: Clip, seed: int) -> Views:
         config.views.sampling, seen, generator, len(recipes), config.views.delta_seconds
     )
     jpegs = [clip.image_encoded[index] for index in frames_at(clip.image_timestamp, drawn_at)]
-    frames = np.stack([simplejpeg.decode_jpeg(jpeg, colorspace="RGB") for jpeg in jpegs])
+    size = clip.image_height, clip.image_width
+    frames = np.stack([decode(jpeg, size) for jpeg in jpegs])
     images = torch.from_numpy(frames).permute(0, 3, 1, 2)
     sizes = torch.tensor([images.shape[2:]])
     torch_generator = torch.Generator().manual_seed(seed)

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import simplejpeg
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from videonet.errors import UsageError
-from videonet.shards.parquet import SCHEMA
+from videonet.shards.jpeg import MOST_PIXELS, decode
+from videonet.shards.parquet import SCHEMA, check_claims
 from videonet.training.data.clip_index import ClipIndex, example_id
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.parquet_pages import OtherLayoutError, places_of
@@ -27,9 +27,6 @@ from videonet.training.data.temporal_sampling import Interval, frames_at, interv
 # pixels would make it thirty times as large. A crop of at most 4:3 that has at least 0.4 of the
 # area fits into no frame longer than 10:3 anyway.
 LONGEST = 4
-
-# Height and width of a JPEG are numbers of 16 bits.
-_LARGEST_JPEG = 2**16 - 1
 
 _COLUMNS = ["clip_end_timestamp", "image_height", "image_width", "image_timestamp"]
 
@@ -69,7 +66,7 @@ class Reader:
         with self._damage_named(row):
             shard, group = self._place(row)
             end, height, width, times = shard.columns(group, _COLUMNS)
-            if not 0 < min(height, width) <= max(height, width) <= _LARGEST_JPEG:
+            if min(height, width) <= 0 or height * width > MOST_PIXELS:
                 raise ValueError(f"its frames are said to be of {height, width} pixels")
             wanted = frames_at(times, draw(interval_between(times[0], end)))
             return [
@@ -161,6 +158,7 @@ class _Shard:
 
     def columns(self, group: int, names: list[str]) -> list[Any]:
         """The values of these columns, in this order."""
+        check_claims(self._read, self.footer.row_group(group), names)
         table = self._parquet.read_row_group(group, columns=names, use_threads=False)
         return [table[name][0].as_py() for name in names]
 
@@ -174,12 +172,7 @@ def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> Non
     """Decode a frame into `pixels`, [H, W, 3]; of one that is larger than `size` the middle."""
     # Where it is as wide as the batch, its rows follow each other there without a gap.
     straight = frame.width == size[1] == pixels.shape[1] and frame.height == size[0]
-    image = simplejpeg.decode_jpeg(
-        frame.read(), colorspace="RGB", buffer=pixels if straight else None
-    )
-    found = image.shape[:2]
-    if found != (frame.height, frame.width):
-        raise ValueError(f"a frame of {found} pixels in a clip of {frame.height, frame.width}")
+    image = decode(frame.read(), (frame.height, frame.width), pixels if straight else None)
     if not straight:
         height, width = size
         top, left = (frame.height - height) // 2, (frame.width - width) // 2
