@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from demo.train_classifier import MODEL
 from demo.world import World
 from tests.once import made_once
@@ -78,7 +80,10 @@ def whole_job_once(temporary: Path, world: World) -> WholeJob:
 
 
 def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Manifest:
-    """Run `videonet curate` with OUT `folder/out`, the store beside it, and the demo's model."""
+    """Run `videonet curate` with OUT `folder/out`, the store beside it, and the demo's model.
+
+    `form` is the graph's: see `Plan.form`.
+    """
     given = {
         "store": folder / "store",
         "out": folder / "out",
@@ -90,12 +95,12 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
     }
     values = {**given, **options, "source": source, "targets": targets}
     credentials = values.pop("credentials", NO_CREDENTIALS)
+    form = values.pop("form", "together")
     asked, run = options_of(values)
-    with (
-        exclusive_lock(Path(run.store), Path(run.out)),
-        open_context(prepare(asked, run, credentials), credentials) as context,
-    ):
-        manifest = execute(context, graph)
+    with exclusive_lock(Path(run.store), Path(run.out)):
+        plan = msgspec.structs.replace(prepare(asked, run, credentials), form=form)
+        with open_context(plan, credentials) as context:
+            manifest = execute(context, graph)
     assert manifest is not None
     return manifest
 

@@ -5,6 +5,7 @@ same, and does not depend on which of them was decided first. An exception becom
 """
 
 import errno
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,14 +13,18 @@ from typing import NamedTuple
 from videonet.cage.cage import InterruptionError
 from videonet.curation.context import RunContext
 from videonet.curation.evidence import load_records, weighed
-from videonet.curation.steps import Step, without_failure
+from videonet.curation.steps import STEPS, Step, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
 from videonet.fetch.acquire import release
+from videonet.fetch.verified_file import AlteredError, forget_file
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
+
+# A file that is not what was fetched so many times lies on a disk that does not keep it.
+_MOST_ALTERED = 3
 
 
 class StepResult(NamedTuple):
@@ -73,8 +78,20 @@ def _applied(
     try:
         records = load_records(context, candidate.video_key)
         seen = weighed(context, candidate, records)
-        for step in steps:
-            after = step(context, candidate, records, seen)
+        waiting = deque(steps)
+        altered = 0
+        while waiting:
+            step = waiting.popleft()
+            try:
+                after = step(context, candidate, records, seen)
+            except AlteredError:
+                altered += 1
+                if altered >= _MOST_ALTERED or records.fetch is None:
+                    raise
+                context.budget.give_back(forget_file(records.fetch, context.store))
+                after = load_records(context, candidate.video_key)
+                # It is fetched again, whichever stage this is.
+                waiting.extendleft(reversed(STEPS[: STEPS.index(step) + 1]))
             if after is not records:
                 records, seen = after, weighed(context, candidate, after)
             decisions = _decisions(context, candidate, seen)

@@ -21,6 +21,7 @@ from videonet.fetch.acquire import fetch, local_part, verified_part, worth_fetch
 from videonet.fetch.published_address import published_video
 from videonet.fetch.rate_limit import host_of
 from videonet.fetch.sparse_file import PartSource
+from videonet.fetch.verified_file import verified_file
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
@@ -57,9 +58,9 @@ def scan(context: RunContext, candidate: Candidate, records: Records, seen: Evid
         return records
     if seen.whole:
         fetched, content = _content(seen)
-        with _at_work(context, "scan") as work:
+        with _at_work(context, "scan") as work, verified_file(fetched, context.store) as source:
             work.bytes += fetched.bytes or 0
-            scanned = _scanned(context, candidate, context.store.file(fetched), content)
+            scanned = _scanned(context, candidate, source, content)
         return _with_scan(context, records, scanned)
     return _scanned_in_part(context, candidate, records) if seen.part else records
 
@@ -82,9 +83,9 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
     reason = error = limits = None
     length, recordings = Fraction(0), 1
     try:
-        with _at_work(context, "measure") as work:
+        with _at_work(context, "measure") as work, verified_file(fetched, context.store) as source:
             work.bytes += fetched.bytes or 0
-            found = context.decoder.recordings_in(context.store.file(fetched))
+            found = context.decoder.recordings_in(source)
             length, recordings = sum((each.length for each in found), length), len(found)
     except VideoError as failure:
         reason, error, limits = failure.reason, shortened(str(failure)), failure.limits
@@ -132,7 +133,8 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
 
     try:
         with _at_work(context, "cut") as work:
-            clips = context.decoder.twice(written)
+            with verified_file(fetched, context.store):
+                clips = context.decoder.twice(written)
             work.bytes += file.stat().st_size
         context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))
     except VideoError as failure:
