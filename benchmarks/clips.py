@@ -4,6 +4,7 @@
 
 Every way does the same job: decode a video, take the frames of 12.5 ticks a second over the spans
 that clips cover, make their short side 256 pixels, encode JPEGs, write them to one file a video.
+Beside them, what it takes to see that a file is the one that was fetched, as curation does before.
 All ways use all cores, in turns, several rounds, the median by the clock counts; processor time is
 given beside it, as other work on the machine matters less to it. A process of ffmpeg is started
 for each video, and that counts.
@@ -47,6 +48,7 @@ from rich.table import Table
 
 from demo.drawing import draw_video
 from videonet.errors import UsageError
+from videonet.files import sha256_of
 from videonet.schemas.clip import Clip
 from videonet.shards.writer import FORMATS
 from videonet.video.clips import (
@@ -77,6 +79,7 @@ SETTINGS = ClipSettings(max_clips=10**6)
 """Spans without gaps, as ffmpeg is given one."""
 
 DECODING, OURS, FORMER = "decoding alone", "cut_clips", "by RGB and Pillow"
+CHECKING = "sha256 of the files"
 ONE, MANY = "ffmpeg, its threads", "ffmpeg, processes"
 
 # Files are named by position, as videos may have equal names.
@@ -161,6 +164,8 @@ class Report(msgspec.Struct, frozen=True):
     source_frames: int
     jpegs: int
     ways: tuple[Measured, ...]
+    # processor time to check that the files are as they were fetched, as a share of `cut_clips`'
+    checked: float
     # how many times as fast as the faster ffmpeg: medians of the rounds
     by_clock: float
     by_processor: float
@@ -216,6 +221,7 @@ def measure(folder: Path, out: Path) -> Report:
 
     ways: dict[str, tuple[Cut, int]] = {
         DECODING: (decode, CORES),
+        CHECKING: (check, CORES),
         OURS: (ours, CORES),
         FORMER: (former, CORES),
         ONE: (by_ffmpeg(program, quality, None), 1),
@@ -226,7 +232,7 @@ def measure(folder: Path, out: Path) -> Report:
     for number in range(ROUNDS):
         for name, (cut, at_once) in ways.items():
             times[name].append(timed(videos, cut, at_once, out))
-            if number == 0 and name != DECODING:
+            if number == 0 and name not in (DECODING, CHECKING):
                 made[name] = Made.of(videos, references, out)
 
     clock, processor = (
@@ -250,6 +256,12 @@ def measure(folder: Path, out: Path) -> Report:
                 made=made.get(name),
             )
             for name in ways
+        ),
+        checked=round(
+            statistics.median(
+                one / other for one, other in zip(processor[CHECKING], processor[OURS], strict=True)
+            ),
+            4,
         ),
         by_clock=faster(clock),
         by_processor=faster(processor),
@@ -319,6 +331,11 @@ def counted(video: Video) -> tuple[int, int]:
 
 
 # The ways. Each cuts one video, and writes what it makes to one file.
+
+
+def check(video: Video, _: Path) -> None:
+    """What curation does before: whether the file is the one that was fetched."""
+    sha256_of(video.path)
 
 
 def ours(video: Video, file: Path) -> None:

@@ -20,7 +20,7 @@ from videonet.fetch.limits import FetchLimits
 from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.decode_limits import DecodeLimits
-from videonet.schemas.run import Lookup, Plan
+from videonet.schemas.run import Lookup, Plan, ShardState
 from videonet.shards.layout import shard_of
 from videonet.sources.outage import Outage
 from videonet.sources.video_key import keys_of
@@ -57,6 +57,8 @@ class ReadContext:
             each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
         )
         self._lookup: Lookup | None = None
+        # by path of a shard's first file, whether one of its files can be read
+        self._readable: dict[str, bool] = {}
 
     @property
     def lookup(self) -> Lookup | None:
@@ -92,7 +94,14 @@ class ReadContext:
         shard = self.output.shard_state(shard_of(video_key, lookup.shards))
         if shard is None or shard.cut_key != self.cut_key:
             return False
-        return shard.videos.get(video_key) == sha256 and self.output.has_any(shard.files)
+        return shard.videos.get(video_key) == sha256 and self._is_readable(shard)
+
+    def _is_readable(self, shard: ShardState) -> bool:
+        """Whether a file of a shard is as it was written. It is looked at once a run."""
+        name = shard.files[0].path
+        if name not in self._readable:
+            self._readable[name] = self.output.has_any(shard)
+        return self._readable[name]
 
 
 class RunContext(ReadContext):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from videonet.curation.context import ReadContext
 from videonet.curation.verdict import Evidence
 from videonet.fetch.acquire import is_local, local_part
+from videonet.fetch.verified_file import has_content
 from videonet.files import below
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
@@ -118,4 +119,6 @@ def _has_clips(known: ReadContext, video_key: str, clips: Cut) -> bool:
     if not clips.clips:
         return True
     waiting = known.store.root / known.store.clips(video_key, known.cut_key)
-    return waiting.exists() or known.is_in_shard(video_key, clips.sha256)
+    if waiting.exists():
+        return clips.waiting_sha256 is None or has_content(waiting, clips.waiting_sha256)
+    return known.is_in_shard(video_key, clips.sha256)

@@ -22,6 +22,7 @@ from videonet.fetch.published_address import published_video
 from videonet.fetch.rate_limit import host_of
 from videonet.fetch.sparse_file import PartSource
 from videonet.fetch.verified_file import verified_file
+from videonet.files import sha256_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
@@ -117,6 +118,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     reason = error = limits = None
     clips, report = 0, CutReport()
     source, length = context.store.file(fetched), seconds(seen.length)
+    waiting_sha256 = None
     # A single recording needs no second look at the whole file.
     recordings = () if seen.length.recordings == 1 else None
 
@@ -136,6 +138,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
             with verified_file(fetched, context.store):
                 clips = context.decoder.twice(written)
             work.bytes += file.stat().st_size
+        waiting_sha256 = sha256_of(file)
         context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))
     except VideoError as failure:
         reason, error, limits = failure.reason, shortened(str(failure)), failure.limits
@@ -152,6 +155,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
         left_out=report.left_out,
         first_durations=tuple(report.first_durations[:clips]),
         limits=limits,
+        waiting_sha256=waiting_sha256,
     )
     context.store.write_cut(was_cut, context.cut_key)
     return records._replace(cut=was_cut)

@@ -149,7 +149,7 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
     output, formats, cut_key = assembly.output, assembly.formats, assembly.cut_key
     digest = digest_of(cut_key, formats, assembly.shards, members)
     before = output.shard_state(index)
-    if before and before.digest == digest and output.are_there(before.files):
+    if before and before.digest == digest and output.is_whole(before):
         return before.files
     written = _Written(output, before if before and before.cut_key == cut_key else None)
     spans = Spans()
@@ -162,6 +162,7 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
         videos={member.origin.video_key: member.sha256 for member in members},
         spans=spans.noted(),
         first_durations=_first_durations(assembly, members, before),
+        notes=output.notes(files),
     )
     output.write_shard_state(index, state)
     return state.files
@@ -189,6 +190,14 @@ def _clips(assembly: Assembly, member: Member, written: "_Written") -> Iterator[
     key = member.origin.video_key
     store = assembly.store
     waiting = store.root / store.clips(key, assembly.cut_key)
+    if waiting.exists():
+        cut = store.cut(key, assembly.cut_key)
+        if cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
+            waiting.unlink()
+            raise AccountError(
+                f"The clips of {key} that waited in the store are not as they were cut; run again "
+                "to cut them again."
+            )
     clips = WAITING.read(waiting) if waiting.exists() else written.clips(member)
     number = 0
     for clip in clips:

@@ -251,7 +251,7 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
 
     clips = intact_clips(output, files)
     others = {key: sha256 for key, sha256 in state.videos.items() if key not in gone}
-    whole = output.has_any(files)
+    whole = output.has_any(state)
     if whole:
         formats = [file.path.rpartition(".")[2] for file in files]
         kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)

@@ -28,7 +28,7 @@ from videonet.fetch.credentials import Credentials
 from videonet.files import is_file, is_folder, sha256_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy, Reason
-from videonet.schemas.run import Finished, Given, Lookup
+from videonet.schemas.run import FileNote, Finished, Given, Lookup
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import FOUND, Store
@@ -75,9 +75,13 @@ def look_before(
         "found": Path(run.store) / FOUND if options.source == "store" else None,
     }
     given = _given(options, run, credentials, files)
-    before = None if run.refresh_search else _finished_before(output, given, files)
-    notes = refuse_wrong_inputs(options, run) if before is None else ()
-    return _inputs(output, given, files, before, notes), before
+    before: Before | None = None
+    said: list[str] = []
+    if not run.refresh_search:
+        before, said = _finished_before(output, given, files)
+    if before is None:
+        said += refuse_wrong_inputs(options, run)
+    return _inputs(output, given, files, before, said), before
 
 
 def look_before_rebuild(
@@ -88,8 +92,8 @@ def look_before_rebuild(
     source = options.source
     files = {"lock": lock, "source": None if source is None else Path(source.partition(":")[2])}
     given = _given(options, run, credentials, files)
-    before = _finished_before(output, given, files)
-    return _inputs(output, given, files, before), before
+    before, said = _finished_before(output, given, files)
+    return _inputs(output, given, files, before, said), before
 
 
 def remember_given(output: DatasetDir, inputs: Inputs) -> None:
@@ -104,14 +108,23 @@ def remember_given(output: DatasetDir, inputs: Inputs) -> None:
 
 def remember_finished(output: DatasetDir, store: Path) -> None:
     """Write down that the run is finished, and what its candidate list was made of, if known."""
-    given, lookup = output.given(), output.lookup()
-    if given is None or lookup is None:
+    given, lookup, manifest = output.given(), output.lookup(), output.manifest()
+    if given is None or lookup is None or manifest is None:
         return
     if given.given.get("found"):
         grown = given.given | {"found": _state_of(store / FOUND)}
         given = msgspec.structs.replace(given, given=grown)
     local = _local(output, lookup, given.at)
-    output.write_finished(Finished(given=given, local=local, manifest_sha256=_sha256(output)))
+    notes: dict[str, FileNote] = {}
+    for index in range(lookup.shards):
+        shard = output.shard_state(index)
+        notes |= shard.notes if shard else {}
+    files = output.notes_of_all(manifest, lookup.shards, notes)
+    if any(files[each.path].sha256 != each.sha256 for each in manifest.shards):
+        # Somebody was quicker: nothing is noted, and the next run looks at all of it.
+        return
+    sha256 = _sha256(output)
+    output.write_finished(Finished(given=given, local=local, manifest_sha256=sha256, files=files))
 
 
 def _given(
@@ -168,28 +181,50 @@ def _contents(files: Mapping[str, Path | None]) -> dict[str, str]:
 
 def _finished_before(
     output: DatasetDir, given: Mapping[str, str], files: Mapping[str, Path | None]
-) -> Before | None:
+) -> tuple[Before | None, list[str]]:
+    """The finished run that was given the same; and what to say of files that were altered."""
     finished, manifest, lookup = output.finished(), output.manifest(), output.lookup()
     if finished is None or manifest is None or lookup is None:
-        return None
-    earlier = finished.given
-    if earlier.given.keys() != given.keys():
-        return None
-    # Most files that have another time were only copied or touched.
-    changed = {name: files.get(name) for name in given if earlier.given[name] != given[name]}
-    contents = {name: earlier.contents.get(name) for name in changed}
-    if any(each is None for each in contents.values()) or contents != _contents(changed):
-        return None
-    if finished.local != _local(output, lookup):
-        return None
-    if finished.manifest_sha256 != _sha256(output) or not output.is_whole(manifest, lookup.shards):
-        return None
+        return None, []
+    if not _was_given(finished, given, files) or finished.manifest_sha256 != _sha256(output):
+        return None, []
+    altered = list(output.altered(manifest, lookup.shards, finished.files))
+    if altered:
+        more = f" and {len(altered) - 1:,} more" if len(altered) > 1 else ""
+        said = f"{output.root / altered[0]}{more}: not as it was written; it is made again"
+        return None, [said]
     searched = [name for search in lookup.searches for name in search.names]
     if not manifest.totals.clips or any(name.failed for name in searched):
         # What was not found may be there by now.
-        return None
+        return None, []
+    if finished.local != _local(output, lookup):
+        return None, []
+    _note_again(output, finished, manifest, lookup)
     failed = manifest.totals.verdicts.failed
-    return Before(manifest, lookup, sum(failed[name] for name in filter(_may_pass, failed)))
+    try_again = sum(failed[name] for name in filter(_may_pass, failed))
+    return Before(manifest, lookup, try_again), []
+
+
+def _was_given(
+    finished: Finished, given: Mapping[str, str], files: Mapping[str, Path | None]
+) -> bool:
+    """Whether a finished run was given the same, local files of candidates aside."""
+    earlier = finished.given
+    if earlier.given.keys() != given.keys():
+        return False
+    # Most files that have another time were only copied or touched.
+    changed = {name: files.get(name) for name in given if earlier.given[name] != given[name]}
+    contents = {name: earlier.contents.get(name) for name in changed}
+    known = all(each is not None for each in contents.values())
+    return known and contents == _contents(changed)
+
+
+def _note_again(output: DatasetDir, finished: Finished, manifest: Manifest, lookup: Lookup) -> None:
+    """Note files whose states did not tell, or were others, and that are as they were written."""
+    with suppress(OSError):
+        files = output.notes_of_all(manifest, lookup.shards, finished.files)
+        if files != finished.files:
+            output.write_finished(msgspec.structs.replace(finished, files=files))
 
 
 def _may_pass(reason: str) -> bool:

@@ -38,6 +38,15 @@ def verified_file(fetched: Fetch, store: Store) -> Iterator[Path]:
             raise AlteredError(f"the file of {fetched.video_key} was changed while it was read")
 
 
+def has_content(path: Path, sha256: str) -> bool:
+    """Whether a file has this content. Files that were looked at just now are not read again."""
+    state = _state(path)
+    try:
+        return state is not None and _digest(path, state) == sha256
+    except AlteredError:
+        return False
+
+
 def forget_file(fetched: Fetch, store: Store) -> int:
     """Note that the file of a record cannot be used; the bytes that became free.
 

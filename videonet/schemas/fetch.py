@@ -78,6 +78,8 @@ class Cut(Record, frozen=True, kw_only=True):
     first_durations: tuple[int, ...] = ()
     # the limits that it broke, as of `Fetch`
     limits: DecodeLimits | None = None
+    # hex, of the file in which the clips wait for their shard; None: not known
+    waiting_sha256: str | None = None
 
 
 class Length(Record, frozen=True, kw_only=True):

@@ -77,6 +77,16 @@ class Given(Record, frozen=True, kw_only=True):
     at: int
 
 
+class FileNote(Record, frozen=True, kw_only=True):
+    """A file as it was written. See `videonet.storage.file_notes`."""
+
+    # hex, of its content
+    sha256: str
+    # inode, bytes, and when content and inode were last changed, nanoseconds since 1970-01-01 UTC;
+    # None: that does not tell yet
+    state: tuple[int, int, int, int] | None
+
+
 class Finished(Record, frozen=True, kw_only=True):
     """OUT/_state/finished.json: what the last finished run came to, and from what."""
 
@@ -85,6 +95,8 @@ class Finished(Record, frozen=True, kw_only=True):
     local: str
     # hex, of manifest.json
     manifest_sha256: str
+    # of shards, tables and lists, by path below OUT; empty: written by a version without notes
+    files: dict[str, FileNote] = msgspec.field(default_factory=dict)
 
 
 class Lookup(Record, frozen=True, kw_only=True):
@@ -119,3 +131,5 @@ class ShardState(Record, frozen=True, kw_only=True):
     # how long the first frame of each of its clips is shown, by video_key, microseconds; a video
     # that was cut by a version that did not note it is not there
     first_durations: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
+    # of its files, by path below OUT; where there is none, a file is read to see what it is
+    notes: dict[str, FileNote] = msgspec.field(default_factory=dict)

@@ -18,7 +18,7 @@ OUT/_state/                         what a run needs to go on after an interrupt
 import errno
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -34,7 +34,16 @@ from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
 from videonet.schemas.record import Record, from_json
-from videonet.schemas.run import Finished, Given, Invocation, Lookup, Plan, RunState, ShardState
+from videonet.schemas.run import (
+    FileNote,
+    Finished,
+    Given,
+    Invocation,
+    Lookup,
+    Plan,
+    RunState,
+    ShardState,
+)
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -42,6 +51,7 @@ from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_path
 from videonet.shards.page_headers import rows_at_once
 from videonet.shards.writer import FORMATS
+from videonet.storage.file_notes import is_as_noted, noted, noted_now
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -207,20 +217,49 @@ class DatasetDir:
         """Whether all these files are there, with their sizes."""
         return all(map(self._is_there, files))
 
-    def is_whole(self, manifest: Manifest, shards: int) -> bool:
-        """Whether all that a finished run writes is there, shards with their sizes."""
-        tables = [
-            self._table(kind, index, shards)
-            for kind in ("candidates", "verdicts")
-            for index in range(shards)
-        ]
-        names = ("targets.json", "labels.json", "lookup.json", "README.md", LOCK_FILE)
-        others = [*tables, *(self.root / name for name in names)]
-        return self.are_there(manifest.shards) and all(map(Path.is_file, others))
+    def is_whole(self, state: ShardState) -> bool:
+        """Whether all files of a shard are as they were written."""
+        return all(self._is_as_written(state, file) for file in state.files)
 
-    def has_any(self, files: Iterable[Shard]) -> bool:
-        """Whether at least one of these files, which hold the same clips, is there."""
-        return any(map(self._is_there, files))
+    def has_any(self, state: ShardState) -> bool:
+        """Whether at least one file of a shard, which all hold the same clips, is as written."""
+        return any(self._is_as_written(state, file) for file in state.files)
+
+    def _is_as_written(self, state: ShardState, file: Shard) -> bool:
+        return is_as_noted(self.root / file.path, _note_of(file, state.notes))
+
+    def notes(self, files: Iterable[Shard]) -> dict[str, FileNote]:
+        """Notes of files that were written just now. Raises OSError."""
+        return {file.path: noted(self.root / file.path, file.sha256) for file in files}
+
+    def altered(
+        self, manifest: Manifest, shards: int, notes: Mapping[str, FileNote]
+    ) -> Iterator[str]:
+        """Those files of a finished run that are not as they were written, by paths below OUT.
+
+        The data card is for people: it may be changed.
+        """
+        due = {**notes, **{file.path: _note_of(file, notes) for file in manifest.shards}}
+        for path in sorted(self._written(manifest, shards)):
+            file, note = self.root / path, due.get(path)
+            if not (file.is_file() if note is None else is_as_noted(file, note)):
+                yield path
+        if not (self.root / "README.md").is_file():
+            yield "README.md"
+
+    def notes_of_all(
+        self, manifest: Manifest, shards: int, before: Mapping[str, FileNote]
+    ) -> dict[str, FileNote]:
+        """Notes of all files of a finished run as they are now. Raises OSError."""
+        paths = sorted(self._written(manifest, shards))
+        return {path: noted_now(self.root / path, before.get(path)) for path in paths}
+
+    def _written(self, manifest: Manifest, shards: int) -> Iterator[str]:
+        for kind in ("candidates", "verdicts"):
+            for index in range(shards):
+                yield self._table(kind, index, shards).relative_to(self.root).as_posix()
+        yield from ("targets.json", "labels.json", "lookup.json", LOCK_FILE)
+        yield from (file.path for file in manifest.shards)
 
     def _is_there(self, file: Shard) -> bool:
         path = self.root / file.path
@@ -370,6 +409,14 @@ class DatasetDir:
         with drafted(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
             for start in range(0, len(rows), _ROWS_AT_ONCE):
                 table.write_batch(to_batch(kind, rows[start : start + _ROWS_AT_ONCE]))
+
+
+def _note_of(file: Shard, notes: Mapping[str, FileNote]) -> FileNote:
+    """The note of a shard's file; one of another content is of an earlier file there."""
+    note = notes.get(file.path)
+    if note is None or note.sha256 != file.sha256:
+        return FileNote(sha256=file.sha256, state=None)
+    return note
 
 
 def _rows(file: Path, kind: type[R], advice: str) -> Iterator[R]:
