@@ -162,3 +162,26 @@ def fault(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
 def overfill(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
     """Say more than there may be."""
     yield bytes(300 << 20)
+
+
+def claim(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """Ask for more memory at once than there may be, use none of it, and say that all is well."""
+    mmap.mmap(-1, 1 << 30).close()
+    yield b"alive"
+
+
+def claim_in_vain(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """Ask for memory until there is none, and say that all is well, as FFmpeg may."""
+    taken = []
+    try:
+        while True:
+            taken.append(mmap.mmap(-1, 1 << 30))
+    except OSError:
+        yield b"alive"
+
+
+def fill(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """Use more memory than there may be, and wait."""
+    taken = b"x" * (1 << 30)
+    time.sleep(100)
+    yield taken[:5]

@@ -50,6 +50,9 @@ def test_a_task_gets_arguments_and_files_and_may_ask(cage: Cage, tmp_path: Path)
         ("babble", r"said what no decoder says"),
         ("promise", r"said what no decoder says"),
         ("overfill", r"more than 134,217,728 bytes of memory"),
+        ("claim", r"more than 134,217,728 bytes of memory"),
+        ("claim_in_vain", r"more than 134,217,728 bytes of memory"),
+        ("fill", r"more than 134,217,728 bytes of memory"),
     ],
 )
 def test_what_breaks_its_limits_counts_against_the_task(cage: Cage, task: str, says: str):

@@ -16,6 +16,7 @@ from videonet.cage.server import (
     BY_THE_CLOCK,
     DONE,
     FAULT,
+    FOR_MEMORY,
     NO_MEMORY,
     QUESTION,
     READY,
@@ -32,7 +33,11 @@ _CLOCK_SHARE, _CLOCK_SECONDS = 4, 1200
 # Characters of what is kept of a fault in our own code.
 _FAULT_LENGTH = 300
 
-_NONSENSE = "its decoder said what no decoder says"
+# What is said of a process that does not keep to what a task may say.
+NONSENSE = "its decoder said what no decoder says"
+
+# Most bytes of one message, however much memory a task may take.
+_LONGEST = 512 << 20
 
 # Signals by which a process ends through its own doing.
 _OWN_DOING = frozenset({SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP})
@@ -116,11 +121,11 @@ class Cage:
                 raise self._ended(status) from error
             while True:
                 try:
-                    message = parent.receive(self.limits.memory)
+                    message = parent.receive(min(self.limits.memory, _LONGEST))
                 except (EOFError, OSError) as error:
                     raise self._ended(status) from error
                 except BadMessageError as error:
-                    raise LimitError(_NONSENSE) from error
+                    raise LimitError(NONSENSE) from error
                 kind, said = message[:1], message[1:]
                 if kind == VALUE:
                     yield said
@@ -133,13 +138,11 @@ class Cage:
                 elif kind == DONE:
                     return
                 elif kind == NO_MEMORY:
-                    raise LimitError(
-                        f"its decoder needed more than {self.limits.memory:,} bytes of memory"
-                    )
+                    raise self._over_memory()
                 elif kind == FAULT:
                     raise RuntimeError(said[:_FAULT_LENGTH].decode(errors="replace"))
                 else:
-                    raise LimitError(_NONSENSE)
+                    raise LimitError(NONSENSE)
 
     def _start(
         self, task: str, files: Sequence[int], stack: ExitStack
@@ -183,6 +186,9 @@ class Cage:
         self._control = ours
         return ours
 
+    def _over_memory(self) -> LimitError:
+        return LimitError(f"its decoder needed more than {self.limits.memory:,} bytes of memory")
+
     def _ended(self, status: socket.socket) -> TaskError:
         """Why a process ended."""
         told = status.recv(STATUS.size)
@@ -191,6 +197,8 @@ class Cage:
         by, code = STATUS.unpack(told)
         if by == BY_THE_CLOCK:
             return InterruptionError(f"its decoder was not done within {self._clock:g} s")
+        if by == FOR_MEMORY:
+            return self._over_memory()
         if by != BY_ITSELF or not os.WIFSIGNALED(code):
             return LimitError(
                 f"its decoder ended with exit status {os.waitstatus_to_exitcode(code)}"

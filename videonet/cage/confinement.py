@@ -9,10 +9,11 @@ import ctypes
 import errno
 import os
 import platform
+import re
 import resource
 import struct
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,11 @@ _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
 _NUMBER, _MACHINE, _ARGUMENTS = 0, 4, 16
 
 _SIGKILL = 9
+
+# Most bytes that FFmpeg asks for at once (av_max_alloc). It may go on without what is refused, as
+# if the file had less in it: so much more than the limit is there to be had, and who has had it is
+# told from what it took.
+_AT_ONCE = 1 << 31
 _EXECUTABLE = 4  # PROT_EXEC
 _EMPTY_PATH = 0x1000  # AT_EMPTY_PATH: of an open file, and not of a path
 
@@ -116,20 +122,42 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
 
+# The most that a process has had mapped (proc_pid_status(5)), kB.
+_PEAK = re.compile(rb"^VmPeak:\s+(\d+) kB$", re.MULTILINE)
+
 _c_library = ctypes.CDLL(None, use_errno=True)
 
 
-def limit(memory: int, seconds: int) -> None:
+def limit(memory: int, seconds: int) -> Callable[[], bool]:
     """Limit what this process may take from now on: bytes of memory, seconds of the processor.
 
-    More memory is refused, which Python says with a MemoryError. At the end of its time a process
-    is ended with SIGXCPU. It leaves no core dump.
+    What is returned says whether it has taken more memory since. Far more is refused, which Python
+    says with a MemoryError. At the end of its time a process is ended with SIGXCPU. It leaves no
+    core dump.
     """
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_CPU, seconds, seconds + 2)
     _lower(resource.RLIMIT_FSIZE, 0)
-    if sys.platform == "linux":
-        _lower(resource.RLIMIT_AS, _mapped() + memory)
+    if sys.platform != "linux":
+        return lambda: False
+    before = _mapped()
+    _lower(resource.RLIMIT_AS, before + memory + _AT_ONCE)
+    status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+
+    def took_more() -> bool:
+        (peak,) = _PEAK.findall(os.pread(status, 1 << 14, 0))
+        return 1024 * int(peak) > before + memory
+
+    return took_more
+
+
+def resident(process: int) -> int:
+    """Bytes of memory that a process has in use; 0: it has ended, or that cannot be known here."""
+    try:
+        pages = Path(f"/proc/{process}/statm").read_bytes().split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def end_with_parent(parent: int) -> None:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from videonet.cage.channel import Channel
-from videonet.cage.confinement import end_with_parent, limit, shut_in
+from videonet.cage.confinement import end_with_parent, limit, resident, shut_in
 
 # What a task is: a function of its arguments, of the files that it was given, and of a way to ask
 # its parent something. It yields answers.
@@ -34,12 +34,15 @@ MOST_FILES = 6
 
 # How a task ended: by whom, and its exit status as of waitpid(2).
 STATUS = struct.Struct("!Bi")
-BY_ITSELF, ON_DEMAND, BY_THE_CLOCK = range(3)
+BY_ITSELF, ON_DEMAND, BY_THE_CLOCK, FOR_MEMORY = range(4)
 
 # The first byte of what a child says.
 VALUE, QUESTION, NO_MEMORY, FAULT, DONE = b"v", b"q", b"m", b"f", b"d"
 
 READY = b"ready"
+
+# Seconds between two looks at how much memory each process has in use.
+_WATCH = 0.05
 
 # M_MMAP_THRESHOLD (32 MiB is the most), M_TRIM_THRESHOLD and M_TOP_PAD of mallopt(3), bytes.
 _MALLOC = {-3: 32 << 20, -1: 1 << 30, -2: 16 << 20}
@@ -51,6 +54,8 @@ class _Child(NamedTuple):
     status: socket.socket
     # by the monotonic clock, seconds
     end: float
+    # most that it may have in use, bytes
+    memory: int
     ended_by: list[int]
 
 
@@ -80,7 +85,7 @@ def serve(control: socket.socket, module: str) -> None:
         selector.register(woken, selectors.EVENT_READ)
         while True:
             ends = [child.end for child in children.values()]
-            wait = max(0.0, min(ends) - time.monotonic()) if ends else None
+            wait = max(0.0, min(_WATCH, min(ends) - time.monotonic())) if ends else None
             for key, _ in selector.select(wait):
                 if key.fileobj is control:
                     if not _start(control, tasks, children, selector):
@@ -94,6 +99,8 @@ def serve(control: socket.socket, module: str) -> None:
             for process, child in children.items():
                 if child.end <= time.monotonic():
                     _kill(children, process, BY_THE_CLOCK)
+                elif resident(process) > child.memory:
+                    _kill(children, process, FOR_MEMORY)
             _reap(children, selector)
 
 
@@ -141,7 +148,9 @@ def _start(
             os._exit(1)
     for file in (connection, *given):
         os.close(file)
-    child = _Child(socket.socket(fileno=status), time.monotonic() + wall, [])
+    # It shares with this process what that has in use now.
+    most = resident(parent) + memory
+    child = _Child(socket.socket(fileno=status), time.monotonic() + wall, most, [])
     children[process] = child
     selector.register(child.status, selectors.EVENT_READ, process)
     return True
@@ -157,7 +166,7 @@ def _work(task: Task, connection: int, given: Sequence[int], memory: int, second
     for place, file in enumerate(moved, 3):
         os.dup2(file, place)
     os.closerange(spare, os.sysconf("SC_OPEN_MAX"))
-    limit(memory, seconds)
+    took_more = limit(memory, seconds)
     shut_in()
     parent = Channel(3)
 
@@ -167,8 +176,10 @@ def _work(task: Task, connection: int, given: Sequence[int], memory: int, second
 
     try:
         for value in task(parent.receive(memory), range(4, spare), ask):
+            if took_more():
+                raise MemoryError
             parent.send(VALUE + value)
-        parent.send(DONE)
+        parent.send(NO_MEMORY if took_more() else DONE)
     except MemoryError:
         parent.send(NO_MEMORY)
     except Exception as error:  # noqa: BLE001  # what our own code did not foresee

@@ -331,7 +331,8 @@ def _clip(
             duration = max(0, round((ticker.shown_until(last) - frame.time) * MICROSECONDS))
         image = frame.image(height, width)
         jpegs.append(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
-        times.append(round(frame.time * MICROSECONDS))
+        time = round(frame.time * MICROSECONDS)
+        times.append(max(time, times[-1] + 1) if times else time)
     if not times:
         return None, duration
     clip = Clip(

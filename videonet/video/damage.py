@@ -4,7 +4,6 @@ Lost is a frame that the decoder cannot make or marks as corrupt, and every one 
 next keyframe: those are made of it.
 """
 
-import errno
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple, cast
@@ -89,7 +88,8 @@ class WholeFrames:
                     whole += 1
                 if whole + len(self.lost) == self._most:
                     return
-            if self._most is not None and not whole and len(self.lost) >= self._most:
+            # Some are lost before a frame comes of them.
+            if whole + len(self.lost) == self._most:
                 return
         if self._is_cut_off():
             raise VideoError(Reason.UNDECODABLE, "the file ends before its last frame")
@@ -118,8 +118,6 @@ class WholeFrames:
         try:
             return packet.decode()
         except av.FFmpegError as error:
-            if error.errno == errno.ENOMEM:
-                raise MemoryError(text_of(error)) from error
             self._error = self._error or text_of(error)
             self._broken = self._packets - 1
             if is_shown(packet):

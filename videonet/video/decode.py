@@ -45,7 +45,14 @@ from videonet.video.orientation import (
     orientation_of,
     shown_size,
 )
-from videonet.video.recordings import REORDERED, Clock, Recording, Stamp, recordings_of
+from videonet.video.recordings import (
+    REORDERED,
+    Clock,
+    Recording,
+    Stamp,
+    are_possible,
+    recordings_of,
+)
 from videonet.video.rescale import small_rgb
 
 Image = NDArray[np.uint8]
@@ -300,7 +307,10 @@ def recordings_in(source: str | Source) -> list[Recording]:
             may_jump=bool(container.format.flags & _TS_DISCONT),
             has_dts=container.format.name != MATROSKA,
         )
-        return recordings_of(stamps, clock)
+        found = recordings_of(stamps, clock)
+        if not are_possible(found):
+            raise VideoError(Reason.UNDECODABLE, "the video's clock shows times that cannot be")
+        return found
 
 
 def video_length(source: str | Source) -> Fraction:

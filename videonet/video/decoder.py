@@ -5,6 +5,7 @@ A video that makes its process crash, or take more than it may, is undecodable. 
 
 import atexit
 import functools
+import itertools
 import mmap
 import os
 import tempfile
@@ -18,11 +19,12 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import numpy as np
 
-from videonet.cage.cage import Cage, LimitError
+from videonet.cage.cage import NONSENSE, Cage, LimitError
 from videonet.schemas.clip import Clip
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe
+from videonet.video.believed import believed_clip, believed_probe, believed_report
 from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decode import FirstFrames
@@ -45,12 +47,15 @@ from videonet.video.messages import (
     encoded,
 )
 from videonet.video.part_reader import Span
-from videonet.video.recordings import Recording
+from videonet.video.recordings import Recording, are_possible
 
 T = TypeVar("T")
 
 # The tasks; tests plant others.
 TASKS = "videonet.video.tasks"
+
+# What may be wrong with a video.
+_OF_A_VIDEO = frozenset({Reason.NOT_A_VIDEO, Reason.UNDECODABLE})
 
 
 class Part(Protocol):
@@ -100,9 +105,8 @@ class Decoder:
 
         def attempt() -> Probe:
             with _opened(source) as (file, descriptor):
-                (answer,) = self._answers("probe", file, [descriptor], source, Probed)
-                found: Probe = answer.probe
-                return found
+                answer = self._answer("probe", file, [descriptor], source, Probed)
+                return believed_probe(answer.probe)
 
         return self.twice(attempt)
 
@@ -115,10 +119,11 @@ class Decoder:
             with _opened(source) as (file, descriptor), _shared(count, crop) as frames:
                 task = FirstFramesTask(file, count, resize, crop)
                 files = [descriptor, frames.descriptor]
-                (answer,) = self._answers("first_frames", task, files, source, FirstFramesRead)
-                if not 0 < answer.frames <= count:
+                answer = self._answer("first_frames", task, files, source, FirstFramesRead)
+                if not 0 < answer.frames <= answer.frames + answer.lost <= count:
                     raise LimitError("its decoder counts frames that cannot be")
-                return FirstFrames(frames.images[: answer.frames], answer.probe, answer.lost)
+                probe = believed_probe(answer.probe)
+                return FirstFrames(frames.images[: answer.frames], probe, answer.lost)
 
         return self.twice(attempt)
 
@@ -139,7 +144,9 @@ class Decoder:
 
         def attempt() -> list[Recording]:
             with _opened(source) as (file, descriptor):
-                (answer,) = self._answers("recordings_in", file, [descriptor], source, Measured)
+                answer = self._answer("recordings_in", file, [descriptor], source, Measured)
+                if not are_possible(answer.recordings):
+                    raise LimitError("its decoder measures what cannot be")
                 return list(answer.recordings)
 
         return self.twice(attempt)
@@ -157,16 +164,20 @@ class Decoder:
         with _opened(source) as (file, descriptor):
             known = None if recordings is None else tuple(recordings)
             task = CutTask(file, length, origin, settings, known)
-            number = 0
+            number, is_done = 0, False
             for answer in self._answers("cut_clips", task, [descriptor], source, CutClip | CutDone):
                 if isinstance(answer, CutDone):
+                    told = believed_report(answer.report, number)
                     for name in ("frames", "lost", "left_out", "first_durations"):
-                        setattr(report, name, getattr(answer.report, name))
+                        setattr(report, name, getattr(told, name))
+                    is_done = True
                     continue
-                number += 1
-                if number > settings.max_clips:
+                if number == settings.max_clips:
                     raise LimitError("its decoder makes clips without end")
-                yield answer.clip
+                yield believed_clip(answer.clip, origin, number)
+                number += 1
+            if not is_done:
+                raise LimitError(NONSENSE)
 
     def twice(self, attempt: Callable[[], T]) -> T:
         """What `attempt` returns; where it raises LimitError, it is called once again.
@@ -182,6 +193,20 @@ class Decoder:
         except LimitError as error:
             raise VideoError(Reason.UNDECODABLE, str(error), self.limits) from error
 
+    def _answer(
+        self,
+        name: str,
+        task: msgspec.Struct,
+        files: Sequence[int],
+        source: Path | Part,
+        kind: Any,
+    ) -> Any:
+        """The one answer of a task. Raises as `_answers`."""
+        found = list(itertools.islice(self._answers(name, task, files, source, kind), 2))
+        if len(found) != 1:
+            raise LimitError(NONSENSE)
+        return found[0]
+
     def _answers(
         self,
         name: str,
@@ -195,10 +220,11 @@ class Decoder:
 
         def answer(data: bytes) -> bytes:
             question = _understood(data, Question)
+            if isinstance(source, Path):
+                raise LimitError("its decoder asks for bytes that it has")
             if not isinstance(question, Fill):
-                foresee(question.end)
+                foresee(max(0, min(question.end, source.size)))
                 return b""
-            assert not isinstance(source, Path)
             if not 0 <= question.begin < question.end <= source.size:
                 raise LimitError("its decoder asks for bytes that cannot be")
             spans = source.bring(question.begin, question.end)
@@ -207,6 +233,8 @@ class Decoder:
         for said in self._cage.run(name, encoded(task), files, answer):
             found = _understood(said, Answer)
             if isinstance(found, Failed):
+                if found.reason not in _OF_A_VIDEO:
+                    raise LimitError(NONSENSE)
                 raise VideoError(found.reason, found.message)
             if not isinstance(found, kind):
                 raise LimitError("its decoder answers what was not asked")
@@ -266,4 +294,4 @@ def _understood(data: bytes, kind: Any) -> Any:
     try:
         return decoded(data, kind)
     except (msgspec.MsgspecError, ValueError, ZeroDivisionError, RecursionError) as error:
-        raise LimitError("its decoder said what no decoder says") from error
+        raise LimitError(NONSENSE) from error

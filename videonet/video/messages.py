@@ -1,5 +1,6 @@
 """What is said between a process that decodes and the one that asked it to."""
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,10 @@ from videonet.schemas.scan import Probe
 from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
 from videonet.video.part_reader import Span
 from videonet.video.recordings import Recording
+
+
+# A fraction as it is sent. Others that Python reads, such as 1e999999999, take all memory.
+_FRACTION = re.compile(r"-?[0-9]{1,60}(/[0-9]{1,60})?")
 
 
 class File(msgspec.Struct, frozen=True, array_like=True):
@@ -129,6 +134,8 @@ def _plain(value: object) -> object:
 
 
 def _fraction(kind: type, value: object) -> Fraction:
-    if kind is Fraction and isinstance(value, str):
-        return Fraction(value)
-    raise NotImplementedError(kind)
+    if kind is not Fraction:
+        raise NotImplementedError(kind)
+    if not isinstance(value, str) or not _FRACTION.fullmatch(value):
+        raise ValueError("no fraction")
+    return Fraction(value)

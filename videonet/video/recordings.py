@@ -15,6 +15,10 @@ from typing import NamedTuple
 # How far a clock may step forward without being doubted, seconds: FFmpeg's `-dts_delta_threshold`.
 LARGEST_STEP = Fraction(10)
 
+# What no clock shows, seconds. Some begin to count in 1970, none so that microseconds since then
+# are more than a number of 64 bits.
+LATEST = 10**12
+
 # Most frames that a decoder keeps back for their order (in H.264 and HEVC), and one.
 REORDERED = 17
 
@@ -57,6 +61,14 @@ class Recording:
     start: Fraction
     # seconds
     length: Fraction
+
+
+def are_possible(recordings: Sequence[Recording]) -> bool:
+    """Whether a video can consist of these: there are some, at times that a clock can show."""
+    return bool(recordings) and all(
+        each.packet >= 0 and each.length >= 0 and abs(each.start) + each.length <= LATEST
+        for each in recordings
+    )
 
 
 def recordings_of(stamps: Sequence[Stamp], clock: Clock) -> list[Recording]:

@@ -1,0 +1,102 @@
+"""What is believed of a process that decodes: it has read a stranger's bytes, and may be theirs.
+
+A crash is told from its end. A process that was taken over says what its new owner likes; it is
+held to what can be, so that a record of one video never breaks what is made of all. All raise
+LimitError.
+"""
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from videonet.cage.cage import NONSENSE, LimitError
+from videonet.schemas.clip import Clip
+from videonet.schemas.scan import Probe
+from videonet.video.clips import (
+    CLIP_SECONDS,
+    FRAME_RATE,
+    LARGEST_JPEG,
+    MICROSECONDS,
+    SHORT_SIDE,
+    ClipOrigin,
+    CutReport,
+)
+from videonet.video.recordings import LATEST
+
+# How FFmpeg names codecs, formats and containers.
+_NAME = re.compile(r"[A-Za-z0-9_,.() -]{0,100}")
+
+# No number of these is larger: pixels, streams, frames.
+_MOST = 1 << 31
+
+_MOST_FRAMES = math.ceil(CLIP_SECONDS * FRAME_RATE)
+_FIRST_OF_A_JPEG = b"\xff\xd8"
+
+
+def believed_probe(probe: Probe) -> Probe:
+    """What a file holds."""
+    names = (probe.codec, probe.pixel_format, probe.container)
+    numbers = (probe.width, probe.height, probe.video_streams, probe.audio_streams + 1)
+    shares = (probe.pixel_aspect, 1.0 if probe.fps is None else probe.fps)
+    if (
+        not all(_NAME.fullmatch(name) for name in names)
+        or not all(0 < number < _MOST for number in numbers)
+        or not all(math.isfinite(share) and share >= 0 for share in shares)
+        or probe.rotation not in {0, 90, 180, 270}
+    ):
+        raise LimitError(NONSENSE)
+    return probe
+
+
+def believed_clip(clip: Clip, origin: ClipOrigin, number: int) -> Clip:
+    """The clip of this number, of the video of `origin`."""
+    expected = msgspec.structs.replace(
+        clip,
+        example_id=f"{origin.video_key}#{number}",
+        example_dataset_name=origin.dataset,
+        clip_data_path=origin.url,
+        clip_media_id=origin.video_id,
+        clip_label_index=origin.labels,
+        clip_label_string=origin.names,
+        clip_label_text=origin.names,
+        image_format="jpeg",
+        image_channels=3,
+        image_colorspace="RGB",
+        image_frame_rate=float(FRAME_RATE),
+    )
+    sides = sorted((clip.image_height, clip.image_width))
+    if (
+        clip != expected
+        or sides[0] != SHORT_SIDE
+        or sides[1] > LARGEST_JPEG
+        or not 0 < len(clip.image_encoded) == len(clip.image_timestamp) <= _MOST_FRAMES
+        or not all(each.startswith(_FIRST_OF_A_JPEG) for each in clip.image_encoded)
+        or not _are_times(clip.image_timestamp)
+        or clip.clip_start_timestamp != clip.image_timestamp[0]
+        or not clip.image_timestamp[-1] <= clip.clip_end_timestamp < 2 * LATEST * MICROSECONDS
+    ):
+        raise LimitError(NONSENSE)
+    return clip
+
+
+def believed_report(report: CutReport, clips: int) -> CutReport:
+    """What is to be known of so many clips."""
+    numbers = (report.lost, report.frames - report.lost, report.left_out)
+    durations = report.first_durations
+    if (
+        not all(0 <= number < _MOST for number in numbers)
+        or len(durations) != clips
+        or not all(0 <= each <= LATEST * MICROSECONDS for each in durations)
+    ):
+        raise LimitError(NONSENSE)
+    return report
+
+
+def _are_times(times: Sequence[int]) -> bool:
+    """Whether these rise, in microseconds."""
+    return all(abs(time) <= 2 * LATEST * MICROSECONDS for time in times) and all(
+        earlier < later for earlier, later in itertools.pairwise(times)
+    )
