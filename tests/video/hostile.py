@@ -14,17 +14,25 @@ WIDE = 16128
 
 Bytes = bytes | bytearray
 
+# Sizes that an encoder wants.
+_SIZES = {
+    "dvvideo": (720, 576),
+    "h263": (176, 144),
+    "mpeg1video": (352, 288),
+    "mpeg2video": (352, 288),
+}
+
 
 def encoded(codec: str, container: str, frames: int = 1, size: int = 16, **options: str) -> bytes:
     """A video of black frames, as FFmpeg writes it."""
     file = BytesIO()
     with av.open(file, "w", format=container) as output:
         stream = output.add_stream(codec, rate=25, options=options)
-        stream.width = stream.height = size
+        stream.width, stream.height = _SIZES.get(codec, (size, size))
         kinds = stream.codec_context.codec.video_formats
         stream.pix_fmt = (kinds[0] if kinds else av.VideoFormat("yuv420p")).name
         for number in range(frames):
-            frame = VideoFrame(size, size, stream.pix_fmt)
+            frame = VideoFrame(stream.width, stream.height, stream.pix_fmt)
             for plane in frame.planes:
                 plane.update(bytes(plane.buffer_size))
             frame.pts = number
@@ -57,7 +65,9 @@ def entry(kind: bytes, width: int, height: int, *more: Bytes) -> bytes:
     return box(kind, fields, *more)
 
 
-def track(number: int, description: bytes, *tables: Bytes, edits: bytes = b"") -> bytes:
+def track(
+    number: int, description: bytes, *tables: Bytes, edits: bytes = b"", refers: bytes = b""
+) -> bytes:
     """A video track with these tables of samples."""
     return box(
         b"trak",
@@ -76,6 +86,7 @@ def track(number: int, description: bytes, *tables: Bytes, edits: bytes = b"") -
             box(
                 b"minf",
                 full(b"vmhd", bytes(8), flags=1),
+                refers,
                 box(b"stbl", full(b"stsd", struct.pack(">I", 1), description), *tables),
             ),
         ),

@@ -1,4 +1,4 @@
-"""A decoder that does what no decoder should: what, the video's first line says."""
+"""A decoder that does what no decoder should: what, the video says."""
 
 import os
 import time
@@ -119,8 +119,7 @@ def said(how: str) -> Iterator[bytes]:
 
 
 def _work(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
-    first, *rest = os.pread(files[0], 1000, 0).decode().splitlines()
-    kind, _, how = first.partition(": ")
+    kind, _, how = os.pread(files[0], 1000, 0).decode().partition(": ")
     if kind == "asks":
         question = {
             "before the file": lambda: encoded(Fill(-5, 5)),

@@ -63,10 +63,12 @@ def failure(decoder: Decoder, path: Path, operation: str) -> VideoError | None:
                     )
                 )
     except VideoError as error:
-        assert error.reason in {Reason.NOT_A_VIDEO, Reason.UNDECODABLE}
-        assert error.limits in (None, LIMITS)
-        return error
-    return None
+        found = error
+    else:
+        return None
+    assert found.reason in {Reason.NOT_A_VIDEO, Reason.UNDECODABLE}
+    assert found.limits in (None, LIMITS)
+    return found
 
 
 @pytest.mark.parametrize(

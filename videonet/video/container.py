@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import BinaryIO, NamedTuple
 
 import av
@@ -19,9 +20,10 @@ from videonet.schemas.reason import Reason
 # Times in a row that reading may fail before the rest of a file is given up.
 _PATIENCE = 8
 
-# What people publish videos in, by FFmpeg's names of its demuxers. No format stands here that reads
-# other files or addresses than the one it is in (playlists, SDP, concat), that is made of pictures
-# or subtitles, that draws text (tty), or that is a device.
+# What people publish videos in, by FFmpeg's names of its demuxers: web, phones, cameras, discs,
+# broadcasts, what encoders write without a container, and GIF for those that move. No format stands
+# here that reads other files or addresses than the one it is in (playlists, SDP, concat), that is
+# made of pictures or subtitles, that draws text (tty), or that is a device.
 FORMATS = (
     *("asf", "avi", "dv", "flv", "gif", "h264", "hevc", "ivf", "live_flv", "m4v", "matroska,webm"),
     *("mov,mp4,m4a,3gp,3g2,mj2", "mpeg", "mpegts", "mpegvideo", "mxf", "nut", "obu", "ogg", "rm"),
@@ -70,18 +72,22 @@ def opened(source: str | Source) -> Iterator[tuple[InputContainer, VideoStream]]
         return
     # A file may name others; none but this one is ever opened.
     options = {"format_whitelist": ",".join(FORMATS), "protocol_whitelist": "fd"}
-    file: str | BinaryIO
+    file: str | SimpleNamespace
     if isinstance(source, OpenFile):
         os.lseek(source.descriptor, 0, os.SEEK_SET)
         file, options["fd"] = "fd:", str(source.descriptor)
     else:
-        file = source
+        # Of the name of a file, FFmpeg would take its ending for a hint.
+        file = SimpleNamespace(read=source.read, seek=source.seek, tell=source.tell)
     try:
         container = av.open(file, mode="r", metadata_errors="ignore", options=options)
     except (av.FFmpegError, ValueError, OSError) as error:
         if _is_ours(error):
             raise
-        raise VideoError(Reason.NOT_A_VIDEO, f"no media file: {text_of(error)}") from error
+        # So FFmpeg says that a format is not on the list.
+        is_other = getattr(error, "errno", None) == errno.EINVAL
+        text = "its format is none of those that are read" if is_other else text_of(error)
+        raise VideoError(Reason.NOT_A_VIDEO, f"no media file: {text}") from error
     with container:
         stream = container.streams.best("video")
         if not isinstance(stream, VideoStream) or stream.disposition & Disposition.attached_pic:

@@ -13,7 +13,6 @@ from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
 from videonet.video.part_reader import Span
 from videonet.video.recordings import Recording
 
-
 # A fraction as it is sent. Others that Python reads, such as 1e999999999, take all memory.
 _FRACTION = re.compile(r"-?[0-9]{1,60}(/[0-9]{1,60})?")
 
