@@ -50,6 +50,7 @@ def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]
             released = release_bytes(context, fetched, kept=kept)
         return result
     finally:
+        context.in_hand.put_down(candidate.video_key)
         context.budget.settle(released)
 
 

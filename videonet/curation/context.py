@@ -9,6 +9,7 @@ from pathlib import Path
 from videonet.classifier.model import Classifier
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.addresses import with_address
+from videonet.curation.in_hand import InHand
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
 from videonet.errors import UsageError
@@ -127,6 +128,7 @@ class RunContext(ReadContext):
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
         self.web = Web(pace, credentials_here(credentials), plan.downloads, stop=self.stop)
+        self.in_hand = InHand(self.output.in_hand)
         self.decoder = Decoder(self.decode_limits, look=self.stop.check)
         # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)
@@ -141,6 +143,7 @@ class RunContext(ReadContext):
         """End what goes on in other threads and processes."""
         self.progress.end()
         self.decoder.close()
+        self.in_hand.close(is_over=self.output.manifest() is not None)
 
     @property
     def is_over(self) -> bool:

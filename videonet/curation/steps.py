@@ -59,7 +59,10 @@ def scan(context: RunContext, candidate: Candidate, records: Records, seen: Evid
         return records
     if seen.whole:
         fetched, content = _content(seen)
-        with _at_work(context, "scan") as work, verified_file(fetched, context.store) as source:
+        with (
+            _at_work(context, candidate, "scan") as work,
+            verified_file(fetched, context.store) as source,
+        ):
             work.bytes += fetched.bytes or 0
             scanned = _scanned(context, candidate, source, content)
         return _with_scan(context, records, scanned)
@@ -84,7 +87,10 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
     reason = error = limits = None
     length, recordings = Fraction(0), 1
     try:
-        with _at_work(context, "measure") as work, verified_file(fetched, context.store) as source:
+        with (
+            _at_work(context, candidate, "measure") as work,
+            verified_file(fetched, context.store) as source,
+        ):
             work.bytes += fetched.bytes or 0
             found = context.decoder.recordings_in(source)
             length, recordings = sum((each.length for each in found), length), len(found)
@@ -134,7 +140,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
             return number
 
     try:
-        with _at_work(context, "cut") as work:
+        with _at_work(context, candidate, "cut") as work:
             with verified_file(fetched, context.store):
                 clips = context.decoder.twice(written)
             work.bytes += file.stat().st_size
@@ -185,6 +191,7 @@ def _fetched(
         return records
     store, limits = context.store, context.fetch_limits
     before = _bytes_here(context, seen.fetch)
+    context.in_hand.take(candidate.video_key)
     with context.progress.at_work("download") as work:
         fetched = fetch(
             candidate, store, context.budget, limits, context.web, run_id, frames, context.decoder
@@ -215,7 +222,7 @@ def _scanned_in_part(context: RunContext, candidate: Candidate, records: Records
         raise FileNotFoundError("a part of the file was here and is gone")
     if part is not None:
         source = PartSource(part)
-        with _at_work(context, "scan") as work:
+        with _at_work(context, candidate, "scan") as work:
             work.bytes += part.local_bytes
             scanned = _scanned(context, candidate, source, fetched.part.sha256)
         if source.failure is None:
@@ -250,10 +257,11 @@ def _scanned(
 
 
 @contextmanager
-def _at_work(context: RunContext, stage: str) -> Iterator[Work]:
+def _at_work(context: RunContext, candidate: Candidate, stage: str) -> Iterator[Work]:
     """Take up the processor, when it is this one's turn, and count what that costs."""
     with context.computing:
         context.stop.check()
+        context.in_hand.take(candidate.video_key)
         with context.progress.at_work(stage) as work:
             yield work
 

@@ -9,6 +9,7 @@ from concurrent.futures import wait
 from functools import partial
 from pathlib import Path
 
+from videonet.doctor.decoding import look_at_decoding
 from videonet.doctor.finding import Finding, State, begun, outcome
 from videonet.doctor.gpu import look_at_gpu
 from videonet.doctor.machine import (
@@ -49,6 +50,7 @@ def examine(
         look("WordNet", look_at_wordnet),
         look("JavaScript", partial(look_at_javascript, needed=needs.javascript)),
         look("ffmpeg", look_at_codecs),
+        look("decoding", look_at_decoding),
     ]
     if needs.page is None:
         return [*findings, Finding("network", State.NOT_NEEDED, needs.why_no_page)]

@@ -78,7 +78,7 @@ def apply_step(
 ) -> tuple[PCollection, PCollection]:
     """The candidates that steps leave open, and the verdicts that they bring."""
     outputs = candidates | beam.ParDo(
-        ThreadedDoFn(plan, partial(_outputs, steps=steps), threads)
+        ThreadedDoFn(plan, partial(_outputs, steps=steps), threads, _was_left)
     ).with_outputs(VERDICTS, main=MAIN)
     verdicts = outputs[VERDICTS] | "Count" >> beam.Map(_counted)
     return outputs[MAIN], verdicts
@@ -89,6 +89,11 @@ def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -
     verdicts, pending = apply_steps(context, candidate, steps)
     going_on = [] if pending is None else [pending]
     return [*(TaggedOutput(VERDICTS, verdict) for verdict in verdicts), *going_on]
+
+
+def _was_left(context: RunContext, candidate: Candidate) -> bool:
+    """Whether a process was killed while it worked on a candidate: others go first."""
+    return context.in_hand.was_left(candidate.video_key)
 
 
 def _counted(verdict: Verdict) -> Verdict:

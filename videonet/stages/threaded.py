@@ -41,22 +41,37 @@ class ThreadedDoFn(beam.DoFn):
     """
 
     def __init__(
-        self, plan: Plan, work: Callable[[RunContext, Any], Iterable[Any]], threads: int
+        self,
+        plan: Plan,
+        work: Callable[[RunContext, Any], Iterable[Any]],
+        threads: int,
+        is_late: Callable[[RunContext, Any], bool] = lambda *_: False,
     ) -> None:
+        """Elements that are `is_late` are worked on after the others, one after the other."""
         self._plan, self._work, self._threads = plan, work, threads
+        self._is_late = is_late
 
     def setup(self) -> None:
         self._pool = ThreadPoolExecutor(self._threads)
         self._running: set[Future[Iterable[Any]]] = set()
+        self._late: list[Any] = []
 
     def process(self, element: Any) -> Iterator[Any]:
+        context = run_context(self._plan)
+        if self._is_late(context, element):
+            self._late.append(element)
+            return
         # Two for each thread: one that it works on, one that it finds when it is done.
         while len(self._running) >= 2 * self._threads:
             yield from self._finished()
-        self._running.add(self._pool.submit(self._work, run_context(self._plan), element))
+        self._running.add(self._pool.submit(self._work, context, element))
 
     def finish_bundle(self) -> Iterator[Any]:
-        while self._running:
+        late, self._late = self._late, []
+        while self._running or late:
+            if not self._running:
+                work = self._pool.submit(self._work, run_context(self._plan), late.pop(0))
+                self._running.add(work)
             for result in self._finished():
                 if isinstance(result, TaggedOutput):
                     windowed = GlobalWindows.windowed_value(result.value)

@@ -93,6 +93,11 @@ class DatasetDir:
         """Folder of the verdict tables."""
         return self.root / "verdicts"
 
+    @property
+    def in_hand(self) -> Path:
+        """Folder of the notes which videos are being worked on."""
+        return self.root / "_state" / "in_hand"
+
     # Single records.
 
     def run_state(self) -> RunState | None:

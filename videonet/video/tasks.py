@@ -3,6 +3,7 @@
 import mmap
 import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import av
@@ -92,6 +93,16 @@ def cut_clips(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[byte
     yield encoded(CutDone(report))
     if failure is not None:
         yield _failed(failure)
+
+
+def is_shut_in(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:  # noqa: ARG001
+    """Whether this process is refused what a decoder has no business with."""
+    try:
+        Path("/").open("rb").close()
+    except PermissionError:
+        yield b"yes"
+    except OSError:
+        yield b"no"
 
 
 def _failed(error: VideoError) -> bytes:
