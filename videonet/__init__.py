@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from videonet.targets.resolve import resolve_targets
     from videonet.targets.title_matcher import TitleMatcher, match_titles
     from videonet.training.data.clip_dataset import ClipDataset
-    from videonet.video.clips import iter_clips
     from videonet.video.container import VideoError
-    from videonet.video.decode import video_length
+    from videonet.video.decoder import iter_clips, video_length
 
 __version__ = "0.1.0"
 
@@ -35,13 +34,13 @@ _HOMES = {
     "VideoError": "videonet.video.container",
     "curate": "videonet.execution.curate",
     "decide": "videonet.curation.verdict",
-    "iter_clips": "videonet.video.clips",
+    "iter_clips": "videonet.video.decoder",
     "load_classifier": "videonet.classifier.model",
     "match_titles": "videonet.targets.title_matcher",
     "open_dataset": "videonet.dataset.finished_dataset",
     "resolve_targets": "videonet.targets.resolve",
     "scan_video": "videonet.curation.scan",
-    "video_length": "videonet.video.decode",
+    "video_length": "videonet.video.decoder",
 }
 
 __all__ = [

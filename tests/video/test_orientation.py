@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.video.files import CROP, SIZE, difference, draw
-from videonet.video.clips import iter_clips
 from videonet.video.decode import first_frames, probe, shown_frames
+from videonet.video.decoder import iter_clips
 from videonet.video.orientation import AS_STORED, Orientation, orientation_from
 
 ODD = Path(__file__).parents[1] / "fixtures" / "odd_videos"

@@ -6,7 +6,6 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -188,23 +187,6 @@ def cut_clips(
     ):
         text = f"{report.lost} of the {report.frames} frames of its clips are damaged"
         raise VideoError(Reason.UNDECODABLE, text)
-
-
-def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
-    """The clips that a curation would make of a video file, without labels, in order.
-
-    A clip holds up to 10.24 s: JPEG frames at 12.5 ticks a second, their short side 256 pixels.
-    Raises VideoError for a file that is no video, or that cannot be decoded.
-
-    >>> for clip in iter_clips("swan.mp4"):
-    ...     clip.example_id, clip.image_width, clip.image_height, len(clip.image_encoded)
-    ('swan.mp4#0', 455, 256, 128)
-    """
-    file = Path(file)
-    origin = ClipOrigin(DATASET, file.name, file.stem, file.name)
-    recordings = recordings_in(file)
-    length = sum((each.length for each in recordings), Fraction(0))
-    return cut_clips(file, length, origin, ClipSettings(max_clips), recordings)
 
 
 def labelled(clip: Clip, origin: ClipOrigin) -> Clip:

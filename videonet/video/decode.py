@@ -314,15 +314,7 @@ def recordings_in(source: str | Source) -> list[Recording]:
 
 
 def video_length(source: str | Source) -> Fraction:
-    """Length of the best video stream in seconds: max(pts + duration) - min(pts) over its packets.
-
-    A packet without a duration counts as the median gap between packets. Where the clock starts
-    again or jumps, another recording begins, and the length is the sum of theirs. Raises
-    VideoError.
-
-    >>> video_length("swan.mp4")
-    Fraction(11, 1)
-    """
+    """See `videonet.video.decoder.video_length`."""
     return sum((each.length for each in recordings_in(source)), Fraction(0))
 
 

@@ -25,7 +25,7 @@ from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe
 from videonet.video.believed import believed_clip, believed_probe, believed_report
-from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
+from videonet.video.clips import DATASET, ClipOrigin, ClipSettings, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decode import FirstFrames
 from videonet.video.messages import (
@@ -247,6 +247,42 @@ def shared_decoder() -> Decoder:
     decoder = Decoder(DecodeLimits())
     atexit.register(decoder.close)
     return decoder
+
+
+def video_length(source: str | Path) -> Fraction:
+    """Length of the best video stream in seconds: max(pts + duration) - min(pts) over its packets.
+
+    A packet without a duration counts as the median gap between packets. Where the clock starts
+    again or jumps, another recording begins, and the length is the sum of theirs. Raises VideoError
+    for a file that is no video, or that cannot be read as one.
+
+    >>> video_length("swan.mp4")
+    Fraction(11, 1)
+    """
+    recordings = shared_decoder().recordings_in(Path(source))
+    return sum((each.length for each in recordings), Fraction(0))
+
+
+def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
+    """The clips that a curation would make of a video file, without labels, in order.
+
+    A clip holds up to 10.24 s: JPEG frames at 12.5 ticks a second, their short side 256 pixels.
+    Raises VideoError for a file that is no video, or that cannot be decoded.
+
+    >>> for clip in iter_clips("swan.mp4"):
+    ...     clip.example_id, clip.image_width, clip.image_height, len(clip.image_encoded)
+    ('swan.mp4#0', 455, 256, 128)
+    """
+    file, decoder = Path(file), shared_decoder()
+    origin = ClipOrigin(DATASET, file.name, file.stem, file.name)
+    recordings = decoder.recordings_in(file)
+    length = sum((each.length for each in recordings), Fraction(0))
+    try:
+        yield from decoder.cut_clips(
+            file, length, origin, ClipSettings(max_clips), recordings, CutReport()
+        )
+    except LimitError as error:
+        raise VideoError(Reason.UNDECODABLE, str(error), decoder.limits) from error
 
 
 @dataclass
