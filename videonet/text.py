@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.filesize import decimal
 
 from videonet.schemas.label import Label
+from videonet.schemas.shown import printable
 from videonet.schemas.target import Target
 
 # The longest error text in a record, characters.
@@ -21,7 +22,7 @@ def shortened(text: str) -> str:
 
     The text may not hold secrets. For texts that may, see `videonet.fetch.redaction.Redaction`.
     """
-    line = uncoloured(text)
+    line = printable(uncoloured(text))
     return line if len(line) <= ERROR_LENGTH else line[: ERROR_LENGTH - 1] + "…"
 
 

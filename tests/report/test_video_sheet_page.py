@@ -17,6 +17,7 @@ from videonet.report.video_sheet.page import sheet_of
 from videonet.report.video_sheet.view import VideoView
 from videonet.report.video_sheet.view import sentence as said_of
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.shown import printable
 
 
 @pytest.fixture(scope="module")
@@ -213,10 +214,10 @@ def shape(small: VideoView) -> list[tuple[str, list[str]]]:
 def test_whatever_a_title_or_a_name_holds_stays_text(small, shape, text):
     page = saying(small, text)
     assert page.shape() == shape
-    plain = " ".join(text.split())
+    plain = " ".join(printable(text).split())
     for place in (page.one("h1"), page.one(class_="notice"), page.all("h3")[0].one("bdi")):
         assert place.text == plain
-    assert page.one("h1").one("bdi").attributes["title"] == text
+    assert page.one("h1").one("bdi").attributes["title"] == printable(text)
 
 
 def test_training_views_are_three_windows_a_clip_with_three_views_each(curated):

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 import videonet
 from videonet.cli.curate import beam_command, curate
@@ -20,6 +19,7 @@ from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.show import show
 from videonet.cli.status import status
 from videonet.cli.targets import targets
+from videonet.cli.terminal import Console
 from videonet.cli.train import train
 from videonet.cli.verify import verify
 from videonet.cli.withdraw import withdraw

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from videonet.cli.configuration import Configuration, yt_dlp_options
 from videonet.cli.interrupt import ended_by_interrupt
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code, show_nothing_to_do, show_outcome
 from videonet.cli.progress_line import progress_line
+from videonet.cli.terminal import Console
 from videonet.schemas.option import options_from
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
 from videonet.text import number

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from videonet.cli.terminal import Console
 from videonet.schemas.settings import Device
 
 # By the word of a state: what stands before it, and its colour.

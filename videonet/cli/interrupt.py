@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
+from videonet.cli.terminal import Console
 from videonet.text import number
 
 if TYPE_CHECKING:

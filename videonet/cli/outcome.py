@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from videonet.cli.terminal import Console
 from videonet.schemas.manifest import Counts, Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup, Plan

@@ -5,11 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from videonet.cli.status import shown_rate
+from videonet.cli.terminal import Console
 from videonet.curation import run_progress
 from videonet.curation.progress import Progress as Counts
 from videonet.schemas.progress import ProcessProgress

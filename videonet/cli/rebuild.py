@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from videonet.cli.interrupt import Stopping, ended_by_interrupt
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code
 from videonet.cli.progress_line import progress_line
+from videonet.cli.terminal import Console
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.option import options_from
 from videonet.schemas.reason import Reason

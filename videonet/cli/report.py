@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 
 if TYPE_CHECKING:

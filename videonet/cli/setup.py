@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from videonet.cli.terminal import Console
 
 classifier_app = typer.Typer(
     help="Fetch the default classifier; look at any.", no_args_is_help=True

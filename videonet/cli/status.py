@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from videonet.cli.interrupt import INTERRUPTED
+from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.text import duration, file_size, number
 
@@ -44,6 +45,7 @@ def status(
 
     from videonet.curation.run_progress import Phase
     from videonet.report.status import status_of
+    from videonet.schemas.shown import shown_json
 
     console = Console(highlight=False)
     try:
@@ -55,7 +57,7 @@ def status(
                     seen = status_of(out, store)
                     live.update(shown(seen), refresh=True)
         elif as_json:
-            typer.echo(msgspec.json.encode(seen).decode())
+            typer.echo(shown_json(msgspec.json.encode(seen)).decode())
         else:
             console.print(shown(seen))
     except KeyboardInterrupt:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.training.torch_extra import needed_for
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from videonet.cli.terminal import Console
 from videonet.text import number
 
 if TYPE_CHECKING:

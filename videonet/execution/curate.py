@@ -18,6 +18,7 @@ from videonet.fetch.options import options_of
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.option import options_from
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
+from videonet.schemas.shown import printable
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 
@@ -65,7 +66,7 @@ def curate(
         inputs, before = look_before(data, run, credentials)
         if before is None or before.to_try_again:
             for note in inputs.notes:
-                _LOG.info(note)
+                _LOG.info(printable(note))
             plan = prepare(data, run, credentials, same_list=before is not None)
             remember_given(DatasetDir(Path(plan.out)), inputs)
             with open_context(plan, credentials) as context:

@@ -44,6 +44,7 @@ from videonet.schemas.run import (
     RunState,
     ShardState,
 )
+from videonet.schemas.shown import shown_json
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -407,7 +408,7 @@ class DatasetDir:
 
     def _write(self, name: str, data: bytes) -> None:
         with drafted(self.root / name) as draft:
-            draft.write_bytes(data)
+            draft.write_bytes(shown_json(data) if name.endswith(".json") else data)
 
     def _write_table(self, file: Path, rows: list[R], kind: type[R]) -> None:
         schema = arrow_schema(kind)

@@ -37,6 +37,7 @@ from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.progress import ProcessProgress
 from videonet.schemas.record import Record, from_json
 from videonet.schemas.scan import Scan
+from videonet.schemas.shown import shown_json
 from videonet.schemas.withdrawal import Withdrawal
 
 R = TypeVar("R", bound=Record)
@@ -80,7 +81,7 @@ class Store:
     def write(self, name: str, data: bytes) -> None:
         """Put `data` under `name`, replacing what was there, in one step."""
         temporary = self.temporary()
-        temporary.write_bytes(data)
+        temporary.write_bytes(shown_json(data) if name.endswith(".json") else data)
         self.adopt(temporary, name)
 
     def delete(self, name: str) -> None:

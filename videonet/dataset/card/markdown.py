@@ -2,6 +2,8 @@
 
 import re
 
+from videonet.text import as_shown
+
 # Characters. A longer text says no more, and makes a table that cannot be read.
 LONGEST = 120
 
@@ -12,7 +14,7 @@ _MARKS = re.compile(r"[\\`*_\[\]{}()#+!|~$^=]")
 
 def plain(text: str) -> str:
     """`text`, which may be anything, as one line of Markdown that shows just that, cut if long."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    words = as_shown(text)
     if len(words) > LONGEST:
         words = words[: LONGEST - 1] + "…"
     # Marks first: "#" is one, and stands in no entity below.

@@ -15,8 +15,17 @@ from videonet.dataset.card.markdown import literal, paragraph, plain
 from videonet.dataset.card.numbers import LARGE, LARGEST_CHANNELS, UNCERTAIN, numbers_of
 from videonet.files import drafted
 from videonet.schemas.manifest import Manifest
+from videonet.schemas.shown import printable
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.text import file_size, number, number_of, part_of, playing_time, share, too_short
+from videonet.text import (
+    file_size,
+    number,
+    number_of,
+    part_of,
+    playing_time,
+    share,
+    too_short,
+)
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, JPEG_QUALITY, SHORT_SIDE, WINDOW
 
 NAME = "README.md"
@@ -29,7 +38,7 @@ def write_card(output: DatasetDir, manifest: Manifest) -> None:
     """
     facts = CardFacts(output, manifest, numbers_of(output, manifest.settings.max_clips))
     with drafted(output.root / NAME) as draft:
-        draft.write_text(_card(facts), encoding="utf-8")
+        draft.write_text(printable(_card(facts)), encoding="utf-8")
 
 
 def _card(facts: CardFacts) -> str:

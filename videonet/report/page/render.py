@@ -6,7 +6,10 @@ import html
 import string
 from importlib import resources
 
+import msgspec
+
 from videonet.report.page.content import PageFacts
+from videonet.schemas.shown import printable, printable_values
 
 # In the order in which they stand in the page's one script: each uses what is above it.
 _SCRIPTS = (
@@ -26,11 +29,12 @@ def render_page(facts: PageFacts) -> str:
     """
     style = style_sheet()
     script = "".join(_read(name) for name in _SCRIPTS)
+    data = msgspec.json.encode(printable_values(msgspec.json.decode(facts.to_json())))
     return string.Template(_read("page.html")).substitute(
         policy=content_policy(style, script),
-        title=html.escape(facts.dataset),
+        title=html.escape(printable(facts.dataset)),
         style=style,
-        data=facts.to_json().decode().translate(_ESCAPES),
+        data=data.decode().translate(_ESCAPES),
         script=script,
     )
 

@@ -18,6 +18,7 @@ from videonet.shards.layout import shard_of
 from videonet.storage.database import open_database
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import FOUND
+from videonet.text import as_shown
 
 
 def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Verdict]:
@@ -56,7 +57,8 @@ def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Ve
         unfinished = f" so far (the verdicts of {len(files)} of {shards} shards are there)"
     raise UsageError(
         f"{output.root} has no video {asked!r}{unfinished}. Give a video_id or video_key of "
-        f"{output.verdict_folder}, such as {', '.join(_nearest(files, asked))}."
+        f"{output.verdict_folder}, such as "
+        f"{', '.join(map(as_shown, _nearest(files, asked)))}."
     )
 
 

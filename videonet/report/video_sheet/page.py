@@ -17,6 +17,7 @@ from videonet.files import drafted
 from videonet.report.page.render import content_policy, style_sheet
 from videonet.report.video_sheet.frame_line import frame_line
 from videonet.report.video_sheet.view import VideoView, sentence
+from videonet.schemas.shown import printable
 from videonet.schemas.verdict import Verdict
 from videonet.storage.store import digest
 from videonet.text import codec_name
@@ -37,7 +38,7 @@ def sheet_of(view: VideoView) -> str:
     environment.filters |= {"seconds": _seconds, "percent": _percent, "picture": _picture}
     style = style_sheet() + _read("sheet.css")
     line = frame_line(view.scan, view.verdicts, view.label_names) if view.scan else None
-    return environment.get_template("sheet.html").render(
+    page = environment.get_template("sheet.html").render(
         policy=content_policy(style),
         style=style,
         view=view,
@@ -54,6 +55,7 @@ def sheet_of(view: VideoView) -> str:
             if line is not None and index < len(line.frames)
         ],
     )
+    return printable(page)
 
 
 def file_name(verdict: Verdict) -> str:
@@ -66,8 +68,7 @@ def save_sheet(view: VideoView, file: Path) -> None:
     """Write the page. Raises UsageError if that is not possible."""
     try:
         with drafted(file) as draft:
-            # Paths may hold what is no text.
-            draft.write_text(sheet_of(view), "utf-8", "replace")
+            draft.write_text(sheet_of(view), "utf-8")
     except OSError as error:
         raise UsageError(
             f"{file} cannot be written ({error.strerror}); name another file with --to."
