@@ -71,13 +71,25 @@ def below(root: str, path: str) -> Path | None:
 def drafted(file: Path) -> Iterator[Path]:
     """A path to write to; it becomes `file`, in one step, when all went well."""
     draft = draft_of(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield draft
-        sync(draft)
-        draft.replace(file)
+        with named(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            yield draft
+            sync(draft)
+            draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def named(file: Path) -> Iterator[None]:
+    """Let an error of the system say which file it is about: one of a write names none."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(file)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.curated import VIDEONET, arguments, videonet
 from tests.curating import outcomes_of
 from tests.fetch.visiting import quick_web
 from tests.patience import PATIENCE, wait_for
-from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.interrupt import ended_by_signal
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
@@ -124,14 +124,14 @@ def test_a_run_that_is_scanning_ends(asked: Path):
 
 IN_A_LIBRARY = """
 import hashlib
-import typer
+
 from rich.console import Console
-from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.interrupt import ended_by_signal
 try:
-    with ended_by_interrupt(Console(stderr=True)):
+    with ended_by_signal(Console(stderr=True)):
         print("at work", flush=True)
         hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for half an hour
-except typer.Exit as end:
+except SystemExit as end:
     # The interrupt came before the library was called.
     raise SystemExit(end.exit_code)
 """
@@ -238,7 +238,7 @@ def test_an_interrupt_that_is_ignored_stays_ignored():
     stop = StopSignal()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with set_on_interrupt(stop), ended_by_interrupt(Console()):
+        with set_on_interrupt(stop), ended_by_signal(Console()):
             signal.raise_signal(signal.SIGINT)
         assert not stop.is_set()
     finally:

@@ -32,6 +32,7 @@ from yt_dlp.utils import (
 from demo.behaviours import Status
 from demo.server import VideoServer
 from tests.fetch.visiting import LIMITS, NAME, candidate
+from videonet.errors import MachineError
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, explain
@@ -231,9 +232,13 @@ def test_a_cause_has_its_reason_also_inside_an_extractors_error(cause, reason):
     assert explain(ExtractorError("Unable to download webpage", cause=cause)).reason is reason
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_a_full_disk_is_told_from_other_faults_of_the_machine(number):
-    assert explain(OSError(number, os.strerror(number))).reason is Reason.DISK_FULL
+LACKING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE)
+
+
+@pytest.mark.parametrize("number", LACKING)
+def test_what_the_machine_lacks_is_no_failure_of_a_video(number):
+    with pytest.raises(MachineError, match=os.strerror(number)):
+        explain(OSError(number, os.strerror(number)))
     assert explain(PermissionError(errno.EACCES, "denied")).reason is Reason.INTERNAL
 
 
@@ -402,17 +407,28 @@ def test_what_broke_a_transfer_may_be_told_as_the_context_of_the_report(tmp_path
     assert explain(report).reason is Reason.SERVER_ERROR
 
 
-@pytest.mark.parametrize(
-    ("number", "reason"),
-    [(errno.ENOSPC, Reason.DISK_FULL), (errno.EACCES, Reason.INTERNAL)],
-)
-def test_a_full_disk_is_seen_through_what_yt_dlp_makes_of_it(tmp_path, folder, number, reason):
+@pytest.mark.parametrize("number", LACKING)
+def test_what_the_machine_lacks_is_seen_through_what_yt_dlp_makes_of_it(tmp_path, folder, number):
     hook = {"progress_hooks": [lambda _: throw(OSError(number, os.strerror(number)))]}
     with VideoServer(folder) as server:
         url = server.url(NAME)
         error = reported(lambda _: {"url": url}, tmp_path, **hook)
-    assert explain(error).reason is reason
-    assert os.strerror(number) in str(explain(error))
+    with pytest.raises(MachineError, match=os.strerror(number)):
+        explain(error)
+
+
+def test_another_fault_of_the_machine_is_an_internal_one(tmp_path, folder):
+    hook = {"progress_hooks": [lambda _: throw(OSError(errno.EACCES, "Permission denied"))]}
+    with VideoServer(folder) as server:
+        url = server.url(NAME)
+        error = reported(lambda _: {"url": url}, tmp_path, **hook)
+    assert explain(error).reason is Reason.INTERNAL
+
+
+@pytest.mark.parametrize("number", LACKING)
+def test_what_a_server_says_of_its_own_disk_is_not_of_this_machine(number):
+    said = TransportError(os.strerror(number), cause=ConnectionError(os.strerror(number)))
+    assert explain(said).reason is Reason.NETWORK
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The `videonet` command."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import videonet
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
 from videonet.cli.export import export
+from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.rebuild import rebuild
 from videonet.cli.report import report
 from videonet.cli.setup import classifier_app, wordnet_app
@@ -23,10 +23,7 @@ from videonet.cli.terminal import Console
 from videonet.cli.train import train
 from videonet.cli.verify import verify
 from videonet.cli.withdraw import withdraw
-from videonet.errors import UsageError
-
-# How a full disk answers to a write, and a device such as /dev/full.
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from videonet.errors import MachineError, UsageError, machine_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -86,28 +83,31 @@ def train_by_itself() -> None:
 def _told_plainly(command: Callable[[], object], aloud: bool = True) -> None:
     try:
         try:
-            command()
+            with ended_by_signal(Console(stderr=True, quiet=not aloud)):
+                command()
         finally:
             # At its very end, where nothing can be said any more, Python does it by itself.
             sys.stdout.flush()
-    except UsageError as error:
-        _end(str(error), aloud=aloud)
     except BrokenPipeError:
         # Who reads has read enough.
         _drop_output()
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
+    except Exception as error:
+        # What was read may have been right, and the machine was not able to read it.
+        lacking = error if isinstance(error, MachineError) else machine_error(error)
+        if lacking is not None:
+            _drop_output()
+        elif not isinstance(error, UsageError):
             raise
-        _drop_output()
-        what = error.filename or "what the command writes or prints"
-        _end(f"There is no room for {what} ({error.strerror}): make some.", aloud=aloud)
+        _end(str(lacking or error), aloud=aloud)
 
 
 def _end(sentence: str, *, aloud: bool) -> NoReturn:
-    console = Console(stderr=True, soft_wrap=True, quiet=not aloud)
-    with suppress(OSError):  # as full as the rest
-        console.print(f"videonet: {sentence}", markup=False, highlight=False)
+    if aloud:
+        with suppress(OSError):  # as full as the rest
+            # Not by rich, which opens files of its own.
+            sys.stderr.write(f"videonet: {sentence}\n")
+            sys.stderr.flush()
     sys.exit(2)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from videonet.cli.configuration import Configuration, yt_dlp_options
-from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code, show_nothing_to_do, show_outcome
 from videonet.cli.progress_line import progress_line
@@ -30,7 +30,7 @@ def curate(
     """Build a data set: look up titles, download, classify first frames, cut clips, write shards.
 
     Interrupted, the same command goes on. Exit codes: 0 done, 2 wrong input, 3 no clip, or most
-    failed, or a site kept refusing, 130 interrupted.
+    failed, or a site kept refusing, 130 interrupted, 143 ended by SIGTERM.
 
     Example: videonet curate --targets imagenet1k --source catalogue:videos.csv
     --store store --out out
@@ -44,7 +44,7 @@ def curate(
     given = options_from(AccessOptions, values)
     output = DatasetDir(Path(run.out).absolute())
     locked = exclusive_lock(Path(run.store), Path(run.out))
-    with ended_by_interrupt(console) as stopping, locked:
+    with ended_by_signal(console) as stopping, locked:
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
         from videonet.execution.finished import look_before, remember_finished, remember_given
         from videonet.fetch.credentials import credentials_from

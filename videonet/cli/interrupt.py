@@ -1,4 +1,8 @@
-"""Ctrl-C: the program ends at once, in one sentence; the same command goes on."""
+"""Signals that end a program: it ends at once, in one sentence; the same command goes on.
+
+These are Ctrl-C, SIGTERM, which `kill` and schedulers send before SIGKILL, and SIGHUP of a terminal
+that is closed.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-import typer
-
 from videonet.cli.terminal import Console
+from videonet.stop_signal import ENDING, heeded
 from videonet.text import number
 
 if TYPE_CHECKING:
     from videonet.curation.progress import Progress  # slow, and not needed for --help
-
-INTERRUPTED = 130
 
 _GRACE = 1.5  # seconds
 
@@ -30,6 +31,13 @@ class Stopping:
     def __init__(self) -> None:
         # what the run counts; None: there is no run, or none yet
         self.counts: Progress | None = None
+        # the first signal; None: there was none
+        self.signal: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """As shells count signals: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP."""
+        return 128 + (self.signal or signal.SIGINT)
 
     @property
     def sentence(self) -> str:
@@ -54,11 +62,15 @@ class Stopping:
 
 
 @contextmanager
-def ended_by_interrupt(console: Console) -> Iterator[Stopping]:
-    """Let SIGINT end the program with exit code INTERRUPTED, whatever its threads are at.
+def ended_by_signal(console: Console) -> Iterator[Stopping]:
+    """Let a signal of ENDING end the program with its exit code, whatever its threads are at.
 
     A frame that is being classified and a server that does not answer cannot be called off.
-    Nothing is ever half written, so after a short grace they are not waited for.
+    Nothing is ever half written, so after a short grace they are not waited for. What comes after
+    the first signal changes nothing, since the end is near by then.
+
+    The first signal raises SystemExit in the main thread. Within another such context, this one
+    answers as long as it lasts.
     """
     stopping = Stopping()
     said = threading.Event()
@@ -66,50 +78,61 @@ def ended_by_interrupt(console: Console) -> Iterator[Stopping]:
     def say() -> None:
         if not said.is_set():
             said.set()
-            console.show_cursor()
-            console.print("Interrupted; the same command goes on.")
+            # A terminal that was closed takes nothing more.
+            with suppress(OSError):
+                console.show_cursor()
+                console.print("Interrupted; the same command goes on.")
 
     def end() -> None:
         say()
         stopping.before_exit()
-        os._exit(INTERRUPTED)
+        os._exit(stopping.exit_code)
 
-    def answer() -> None:
+    def answer(number: int) -> None:
+        stopping.signal = number
         timer = threading.Timer(_GRACE, end)
         timer.daemon = True
         timer.start()
-        # A terminal that was closed takes nothing more.
-        with suppress(OSError):
-            # By the file's number: what else prints may be in the middle of a line.
-            os.write(2, f"\n{stopping.sentence}\n".encode())
+        if not console.quiet:
+            with suppress(OSError):
+                # By the file's number: what else prints may be in the middle of a line.
+                os.write(2, f"\n{stopping.sentence}\n".encode())
         stopping.show_no_more()
         # Beam logs what comes through its stages as an error, with all of its traces.
         logging.disable()
 
-    before = signal.getsignal(signal.SIGINT)
-    # Not where who started us in the background wants it ignored.
-    if not callable(before):
+    before = {number: signal.getsignal(number) for number in heeded()}
+    if not before:
         yield stopping
         return
     with _answered(answer) as answered:
+        interrupted = False
 
         def interrupt(*_: object) -> None:
-            answered.wait(_GRACE)
-            raise KeyboardInterrupt
+            nonlocal interrupted
+            if not interrupted:
+                interrupted = True
+                answered.wait(_GRACE)
+                raise SystemExit(stopping.exit_code)
 
-        signal.signal(signal.SIGINT, interrupt)
+        for number in before:
+            signal.signal(number, interrupt)
         try:
             yield stopping
-        except KeyboardInterrupt:
+        except BaseException:
+            # Whatever it is comes of the signal, which all processes of a group are sent.
+            if not interrupted:
+                raise
             say()
-            raise typer.Exit(INTERRUPTED) from None
+            raise SystemExit(stopping.exit_code) from None
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
-def _answered(answer: Callable[[], None]) -> Iterator[threading.Event]:
-    """While this lasts, have a thread answer the first SIGINT; the event says that it has done so.
+def _answered(answer: Callable[[int], None]) -> Iterator[threading.Event]:
+    """While this lasts, have a thread answer the first signal; the event says that it has done so.
 
     Python handles signals in the main thread, and that may be within a library, such as one that
     reads a large file, for minutes. A byte for each signal comes at once.
@@ -120,8 +143,9 @@ def _answered(answer: Callable[[], None]) -> Iterator[threading.Event]:
 
     def wait() -> None:
         while signals := ours.recv(64):
-            if signal.SIGINT in signals and not answered.is_set():
-                answer()
+            ending = [number for number in signals if number in ENDING]
+            if ending and not answered.is_set():
+                answer(ending[0])
                 answered.set()
 
     thread = threading.Thread(target=wait, name="videonet-interrupt", daemon=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videonet.cli.interrupt import Stopping, ended_by_interrupt
+from videonet.cli.interrupt import Stopping, ended_by_signal
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code
 from videonet.cli.progress_line import progress_line
@@ -43,14 +43,14 @@ def rebuild(
     version counts as changed; with a fresh store the web is asked. Interrupted, the same command
     goes on. Exit codes: 0 all is here, 1 some videos are gone, changed or cut otherwise, or shard
     files differ though all versions are the same, 2 wrong input, 3 no clip, or most failed,
-    or a site kept refusing, 130 interrupted.
+    or a site kept refusing, 130 interrupted, 143 ended by SIGTERM.
 
     Example: videonet rebuild videos.lock.parquet --store store --out out
     """
     console = Console(stderr=True)
     options, run = options_from(RebuildOptions, values), options_from(RunOptions, values)
     given = options_from(AccessOptions, values)
-    with ended_by_interrupt(console) as stopping:
+    with ended_by_signal(console) as stopping:
         # --help needs none of these.
         from videonet.dataset.lock_file import read_lock
         from videonet.dataset.rebuild_diff import compared

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from videonet.cli.interrupt import INTERRUPTED
+from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.text import duration, file_size, number
@@ -48,7 +48,8 @@ def status(
     from videonet.schemas.shown import shown_json
 
     console = Console(highlight=False)
-    try:
+    # Where a signal ends it, nothing is said: it is the looking that ends, not the run.
+    with ended_by_signal(Console(stderr=True, quiet=True)):
         seen = status_of(out, store)
         if watch:
             with Live(shown(seen), console=console, auto_refresh=False) as live:
@@ -60,9 +61,6 @@ def status(
             typer.echo(shown_json(msgspec.json.encode(seen)).decode())
         else:
             console.print(shown(seen))
-    except KeyboardInterrupt:
-        # Nothing is said: it is the looking that ends, not the run.
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def shown(seen: Status) -> RenderableType:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from videonet.cli.interrupt import ended_by_interrupt
+from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.training.torch_extra import needed_for
@@ -45,7 +45,7 @@ def train(
         from videonet.training.train import train as carry_out
 
     console = Console(soft_wrap=True, highlight=False)
-    with ended_by_interrupt(console), _lost_worker_named():
+    with ended_by_signal(console), _lost_worker_named():
         last = carry_out(chosen, Path(data), out, console)
     if os.environ.get("RANK", "0") != "0":
         return

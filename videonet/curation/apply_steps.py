@@ -4,7 +4,6 @@ All pairs of a candidate get their verdicts at once: what their rows say of the 
 same, and does not depend on which of them was decided first. An exception becomes a verdict too.
 """
 
-import errno
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from videonet.curation.context import RunContext
 from videonet.curation.evidence import load_records, weighed
 from videonet.curation.steps import STEPS, Step, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
+from videonet.errors import UsageError
 from videonet.fetch.acquire import release
 from videonet.fetch.verified_file import AlteredError, forget_file
 from videonet.schemas.candidate import Candidate
@@ -99,7 +99,12 @@ def _applied(
             judged = [(each, seen) for each in decisions if each is not None]
             if len(judged) == len(decisions):
                 return StepResult(_verdicts(context, candidate, judged), None), seen.fetch
-    except Exception as error:  # noqa: BLE001  # one bad video must not end a run over millions
+    except Exception as error:  # one bad video must not end a run over millions
+        # What is wrong with the store, the classifier or the machine says nothing of a video.
+        if isinstance(error, UsageError):
+            raise
+        if (lacking := context.machine_error(error)) is not None:
+            raise lacking from error
         fault = _fault(context, error), Evidence()
         # What was decided already stays so, but for a failure that was to be tried again.
         seen = replace(seen, fetch=without_failure(seen.fetch))
@@ -132,8 +137,5 @@ def _fault(context: RunContext, error: Exception) -> Decision:
     """What an exception means for the video that a step was at."""
     if isinstance(error, InterruptionError):
         return decision_for(Reason.INTERRUPTED, str(error))
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = Reason.DISK_FULL if full else Reason.INTERNAL
-    return decision_for(
-        reason, context.web.redaction.error_text(f"{type(error).__name__}: {error}")
-    )
+    text = context.web.redaction.error_text(f"{type(error).__name__}: {error}")
+    return decision_for(Reason.INTERNAL, text)

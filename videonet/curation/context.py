@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from videonet.curation.addresses import with_address
 from videonet.curation.in_hand import InHand
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
-from videonet.errors import UsageError
+from videonet.errors import MachineError, UsageError, machine_error
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import credentials_here
 from videonet.fetch.disk_budget import DiskBudget
@@ -136,6 +136,8 @@ class RunContext(ReadContext):
         used = 0 if limit is None else self.store.video_bytes()
         self.budget = DiskBudget(limit, used, stop=self.stop)
         self.search_outage = Outage()
+        # what this run ends with; None: it goes on
+        self.complaint: UsageError | None = None
         self.progress = Progress(self.store, self.output, plan.run_id)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
 
@@ -163,6 +165,32 @@ class RunContext(ReadContext):
             yield
         finally:
             self.computing.acquire()
+
+    @contextmanager
+    def complaining(self) -> Iterator[None]:
+        """End the run with the sentence of a UsageError that the work inside raises.
+
+        So do faults of the machine, such as a full disk. Beam hands on no exceptions, only their
+        traces.
+        """
+        try:
+            yield
+        except Exception as error:
+            fault = self.machine_error(error) or error
+            if not isinstance(fault, UsageError):
+                raise
+            if self.plan.local:
+                self.complaint = self.complaint or fault
+                self.stop.set()
+            else:
+                # The process that began the run looks there. Here, the next work may go well.
+                with suppress(OSError):
+                    self.output.complain(str(fault))
+            raise fault from error
+
+    def machine_error(self, error: BaseException) -> MachineError | None:
+        """What the machine lacks, if `error` comes of that; it says nothing of a video then."""
+        return machine_error(error, self.store.root, self.output.root)
 
     def position(self, target_id: str) -> int:
         """Where a target stands in the run's list, 0-based."""

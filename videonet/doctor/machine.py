@@ -15,8 +15,9 @@ from packaging.specifiers import SpecifierSet
 
 from videonet.doctor.finding import Finding, State, reason, told
 from videonet.errors import UsageError
-from videonet.fetch.disk_budget import RESERVE
+from videonet.fetch.disk_budget import reserve_of
 from videonet.files import cache_folder
+from videonet.text import file_size
 
 if TYPE_CHECKING:
     from videonet.classifier.download import Asset
@@ -108,13 +109,14 @@ def look_at_store(folder: Path) -> Finding:
         while not place.exists():
             place = place.parent
         with tempfile.TemporaryFile(dir=place):
-            free = shutil.disk_usage(place).free
+            disk = shutil.disk_usage(place)
     except OSError as error:
         found = f"{folder.absolute()} cannot be written ({error.strerror})"
         return Finding("store", State.MISSING, found, elsewhere)
-    room = f"{free / 1e9:,.1f} GB free"
-    if free <= RESERVE:
-        advice = f"free some: a run leaves {RESERVE / 1e9:.0f} GB alone"
+    room = f"{file_size(disk.free)} free"
+    reserve = reserve_of(disk.total)
+    if disk.free <= reserve:
+        advice = f"free some: a run leaves {file_size(reserve)} alone"
         return Finding("store", State.MISSING, f"{folder.absolute()}: {room}", advice)
     can_be = "written" if place == folder.absolute() else "made"
     return Finding("store", State.OK, f"{folder.absolute()} can be {can_be}, {room}")

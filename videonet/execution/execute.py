@@ -66,9 +66,11 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
         ):
             graph(pipeline, plan)
     except Exception as error:
+        if context.complaint is not None:
+            raise context.complaint from error
         if context.stop.is_set():
             raise Stopped from error
-        complaint = output.complaint()
+        complaint = None if plan.local else output.complaint()
         if complaint is None:
             raise
         raise UsageError(complaint) from error

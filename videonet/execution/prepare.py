@@ -15,7 +15,7 @@ from videonet.execution.resume import data_settings, require_apart, resume_or_st
 from videonet.execution.runner import is_local
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
-from videonet.fetch.disk_budget import RESERVE
+from videonet.fetch.disk_budget import reserve_of
 from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Plan, Settings
@@ -25,6 +25,7 @@ from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.targets.resolve import resolve_targets
+from videonet.text import file_size
 
 
 def prepare(
@@ -146,18 +147,21 @@ def _check_credentials(credentials: Credentials, local: bool) -> None:
 def _budget(store: Store, asked: int | None) -> int:
     """Bytes of downloaded videos that the store may hold. Raises UsageError for too little disk."""
     used = store.video_bytes()
-    available = shutil.disk_usage(store.root).free + used - RESERVE
+    disk = shutil.disk_usage(store.root)
+    reserve = reserve_of(disk.total)
+    available = disk.free + used - reserve
     wanted = min(DISK_BUDGET, available) if asked is None else asked
     if wanted > available or available <= 0:
         raise UsageError(
-            f"The disk of {store.root} has room for {max(0, available) / 1e9:.1f} GB of videos "
-            f"(1 GB stays free), and {(asked or RESERVE) / 1e9:.1f} GB are wanted; "
-            "free some, or lower --disk-budget."
+            f"The disk of {store.root} has room for {file_size(max(0, available))} of videos "
+            f"({file_size(reserve)} stay free)"
+            + (f", and {file_size(asked)} are wanted" if asked else "")
+            + "; free some, or lower --disk-budget."
         )
     if wanted < used:
         raise UsageError(
-            f"The store {store.root} holds {used / 1e9:.1f} GB of videos already, more than "
-            f"--disk-budget {wanted / 1e9:.1f} GB; raise it, or use another store."
+            f"The store {store.root} holds {file_size(used)} of videos already, more than "
+            f"--disk-budget {file_size(wanted)}; raise it, or use another store."
         )
     return wanted
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from videonet.errors import machine_error
 from videonet.fetch.attempt import Download, decoding
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, too_large
@@ -195,6 +196,8 @@ def _in_place(
             raise FetchError(Reason.MISSING, f"{path} has another content than when it was found")
         _must_be_a_video(file, decoder)
     except OSError as error:
+        if (lacking := machine_error(error)) is not None:
+            raise lacking from error
         missing = FetchError(Reason.MISSING, error.strerror or str(error))
         return _failed(record, missing, redaction)
     except ValueError as error:

@@ -10,10 +10,16 @@ from threading import Condition
 
 from videonet.stop_signal import StopSignal
 
-# What a disk keeps free, bytes: records, shards and everything else on it need room too.
-RESERVE = 1_000_000_000
+# What a disk keeps free: records, shards and everything else on it need room too. It is so many
+# bytes, or of a disk below 20 GB so large a share, as file systems keep for their own needs.
+_RESERVE, _RESERVED_SHARE = 1_000_000_000, 0.05
 
 _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
+
+
+def reserve_of(disk: int) -> int:
+    """How many bytes are kept free on a disk of so many bytes."""
+    return min(_RESERVE, int(disk * _RESERVED_SHARE))
 
 
 class DiskBudget:

@@ -1,6 +1,5 @@
 """What went wrong, as a reason from the closed list and the original text."""
 
-import errno
 import re
 import time
 import traceback
@@ -20,6 +19,7 @@ from yt_dlp.utils import (
     UserNotLive,
 )
 
+from videonet.errors import machine_error
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 
@@ -75,8 +75,10 @@ def explain(error: BaseException) -> FetchError:
 
     A DownloadError only reports: what it stands for is the exception that was being handled when
     it was raised, its context. (Its `exc_info` may be of one further back, which an extractor had
-    already made sense of.)
+    already made sense of.) Raises MachineError where the machine is at fault.
     """
+    if (lacking := machine_error(error)) is not None:
+        raise lacking from error
     told: BaseException = error
     if isinstance(error, DownloadError) and error.__context__ is not None:
         told = error.__context__
@@ -117,8 +119,6 @@ def explain(error: BaseException) -> FetchError:
             return FetchError(next(means, Reason.BAD_ADDRESS), text)
         case ContentTooShortError() | ConnectionError():
             return FetchError(Reason.NETWORK, text)
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
-            return FetchError(Reason.DISK_FULL, text)
         case _:
             reason = Reason.EXTRACTION if _is_of_yt_dlp(told, cause) else Reason.INTERNAL
             return FetchError(reason, f"{type(told).__name__}: {text}")

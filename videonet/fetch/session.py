@@ -10,6 +10,7 @@ from typing import Any, Self
 from yt_dlp.networking import Response
 from yt_dlp.utils import DownloadError
 
+from videonet.errors import MachineError, machine_error
 from videonet.fetch.clock import Clock
 from videonet.fetch.connections import Connections
 from videonet.fetch.failure import FetchError, NotAskedError, explain
@@ -49,6 +50,8 @@ class Session(YtDlp):
         # whether any host was asked
         self.asked = False
         self._failure: Exception | None = None
+        # what the machine lacked for a request; an extractor may go on without the answer
+        self._lacking: MachineError | None = None
         # the failure of the latest request that another attempt may help
         self.setback: FetchError | None = None
         # by host, the latest last
@@ -83,7 +86,11 @@ class Session(YtDlp):
             response: Response = super().urlopen(request)
         except Exception as error:
             self._failure = error
-            failure = explain(error)
+            try:
+                failure = explain(error)
+            except MachineError as lacking:
+                self._lacking = lacking
+                raise
             overloaded = failure.reason is Reason.SERVER_ERROR and failure.retry_after is not None
             if failure.reason is Reason.RATE_LIMITED or overloaded:
                 # The extractor may go on without this answer, and not report the refusal.
@@ -95,7 +102,10 @@ class Session(YtDlp):
 
     @contextmanager
     def outcome(self) -> Iterator[None]:
-        """Report how the work inside ends to hosts and proxies. Raises nothing but FetchError."""
+        """Report how the work inside ends to hosts and proxies.
+
+        Raises nothing but FetchError, and MachineError.
+        """
         try:
             yield
         except DownloadError as error:
@@ -107,12 +117,18 @@ class Session(YtDlp):
             raise self._failed(error) from error
         # To yt-dlp, a connection that was broken off may look like the end of the file.
         self._web.stop.check()
+        if self._lacking is not None:
+            raise self._lacking
         if self._connections.are_broken_off:
             raise self._late()
         self._went_well()
 
     def _failed(self, error: BaseException) -> FetchError:
         self._web.stop.check()
+        if self._lacking is not None:
+            raise self._lacking from error
+        if (lacking := machine_error(error)) is not None:
+            raise lacking from error
         late = self._clock.left <= 0 and not isinstance(error, FetchError)
         if late or self._connections.are_broken_off:
             # What came may have been cut off: a playlist without its end is that of a live stream.

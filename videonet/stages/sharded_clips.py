@@ -66,8 +66,9 @@ class _WriteShard(beam.DoFn):
         verdicts = [verdict for verdict in rows if verdict is not None]
         shards = complete_list(self._plan).shards
         context = run_context(self._plan)
-        with context.output.complaining():
-            yield from _finished(context, index, shards, verdicts)
+        with context.complaining():
+            files = _finished(context, index, shards, verdicts)
+        yield from files
         for count in tally(verdicts).items():
             yield TaggedOutput(COUNTS, count)
 
@@ -104,17 +105,15 @@ def _with_nothing(index: int) -> tuple[int, None]:
     return index, None
 
 
-def _require_room(plan: Plan, counts: dict[Key, int]) -> None:
+def _require_room(counts: dict[Key, int]) -> None:
     """Stop where the disk was full: what is kept must not depend on what was fetched first."""
     without = sum(number for key, number in counts.items() if key[2] == Reason.DISK_FULL)
     if without:
-        error = UsageError(
+        raise UsageError(
             f"The store had no room for {without} candidates: the disk is full, or videos that "
             "are kept fill --disk-budget. Make room, raise it, or use --keep none; the same "
             "command goes on."
         )
-        run_context(plan).output.complain(error)
-        raise error
 
 
 def _write_manifest(
@@ -124,13 +123,10 @@ def _write_manifest(
     # The card is made with a template engine and a database, which no other stage needs.
     from videonet.dataset.finish import finish
 
-    _require_room(plan, dict(counts))
     context = run_context(plan)
-    output = context.output
-    manifest = manifest_of(plan.settings, context.targets, complete_list(plan), files, dict(counts))
-    try:
-        finish(output, manifest)
-    except UsageError as error:
-        output.complain(error)
-        raise
+    targets, found = context.targets, complete_list(plan)
+    with context.complaining():
+        _require_room(dict(counts))
+        manifest = manifest_of(plan.settings, targets, found, files, dict(counts))
+        finish(context.output, manifest)
     return manifest.totals

@@ -64,13 +64,13 @@ class ThreadedDoFn(beam.DoFn):
         # Two for each thread: one that it works on, one that it finds when it is done.
         while len(self._running) >= 2 * self._threads:
             yield from self._finished()
-        self._running.add(self._pool.submit(self._work, context, element))
+        self._running.add(self._pool.submit(self._done, context, element))
 
     def finish_bundle(self) -> Iterator[Any]:
         late, self._late = self._late, []
         while self._running or late:
             if not self._running:
-                work = self._pool.submit(self._work, run_context(self._plan), late.pop(0))
+                work = self._pool.submit(self._done, run_context(self._plan), late.pop(0))
                 self._running.add(work)
             for result in self._finished():
                 if isinstance(result, TaggedOutput):
@@ -82,6 +82,10 @@ class ThreadedDoFn(beam.DoFn):
     def teardown(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
+    def _done(self, context: RunContext, element: Any) -> Iterable[Any]:
+        with context.complaining():
+            return self._work(context, element)
+
     def _finished(self) -> Iterator[Any]:
         done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
         for future in done:
@@ -90,7 +94,9 @@ class ThreadedDoFn(beam.DoFn):
 
 def complete_list(plan: Plan) -> Lookup:
     """What looking for titles brought; by now it must be there."""
-    found = run_context(plan).lookup
+    context = run_context(plan)
+    with context.complaining():
+        found = context.lookup
     if found is None:
         raise FileNotFoundError(f"the candidate list in {plan.out} is gone")
     return found

@@ -11,7 +11,6 @@ from videonet.curation import candidate_list
 from videonet.curation.addresses import without_secrets
 from videonet.curation.candidate_list import MatchedRow, TitleHit
 from videonet.curation.context import RunContext, run_context
-from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.search import Search
@@ -159,12 +158,8 @@ def _batches(_: bytes, plan: Plan) -> Iterator[Batch]:
     context.progress.show_life()
     settings = plan.settings
     root = None if settings.files_root is None else Path(settings.files_root)
-    source = open_source(settings.source, context.store, root)
-    try:
-        yield from source.batches()
-    except UsageError as error:
-        context.output.complain(error)
-        raise
+    with context.complaining():
+        yield from open_source(settings.source, context.store, root).batches()
 
 
 def _search(context: RunContext, target_id: str) -> list[Any]:
@@ -189,12 +184,8 @@ def _search(context: RunContext, target_id: str) -> list[Any]:
         settings.search_patience,
     )
     rounds = query_rounds(target, settings.modifiers, site.prefix)
-    try:
-        with context.progress.at_work("search"):
-            end = search.run(rounds, site_context.open_queries)
-    except UsageError as error:
-        context.output.complain(error)
-        raise
+    with context.progress.at_work("search"):
+        end = search.run(rounds, site_context.open_queries)
     context.progress.searched()
     summary = TaggedOutput(_SEARCHES, search.summary(target_id, end))
     return [summary, *in_batches(iter(search.rows))]
@@ -211,22 +202,15 @@ def _hits_by_id(context: RunContext, matched: MatchedRow) -> list[tuple[str, Tit
 def _hits(context: RunContext, matched: MatchedRow) -> list[TitleHit]:
     kind = context.plan.settings.source.partition(":")[0]
     row = with_identity(matched.row)
-    try:
-        return candidate_list.title_hits(matched._replace(row=row), video_key(row), kind)
-    except UsageError as error:
-        context.output.complain(error)
-        raise
+    return candidate_list.title_hits(matched._replace(row=row), video_key(row), kind)
 
 
 def _one_url_each(
     element: tuple[str, Iterable[TitleHit]], plan: Plan
 ) -> list[tuple[str, TitleHit]]:
     hits = list(element[1])
-    try:
+    with run_context(plan).complaining():
         candidate_list.check_one_url(hits)
-    except UsageError as error:
-        run_context(plan).output.complain(error)
-        raise
     return [(hit.match.target_id, hit) for hit in hits]
 
 
@@ -263,13 +247,14 @@ def _write_list(
     index, rows = element
     hits = [row for row in rows if row is not None]
     context = run_context(plan)
-    if hits:
-        remember(context.store, list(dict.fromkeys(hit.sighting for hit, _ in hits)))
     taken = [hit for hit, is_taken in hits if is_taken]
     candidates = candidate_list.candidates(taken, context.position)
     is_renewed = plan.settings.source != KnownVideos.kind
-    listed = without_secrets(candidates, context.store, renewed=is_renewed)
-    context.output.write_candidates(index, shards, listed)
+    with context.complaining():
+        if hits:
+            remember(context.store, list(dict.fromkeys(hit.sighting for hit, _ in hits)))
+        listed = without_secrets(candidates, context.store, renewed=is_renewed)
+        context.output.write_candidates(index, shards, listed)
     return len(candidates), sum(len(each.matches) for each in candidates)
 
 
@@ -285,16 +270,16 @@ def _list_is_complete(
     """Write the account of the lookup; the index of each shard."""
     context = run_context(plan)
     counts = dict.fromkeys(context.targets, 0) | dict(videos)
-    context.output.write_lookup(
-        Lookup(
-            titles=sum(titles),
-            candidates=sum(candidates for candidates, _ in parts),
-            pairs=sum(pairs for _, pairs in parts),
-            shards=shards,
-            matched=counts,
-            searches=tuple(sorted(searches, key=lambda each: context.position(each.target_id))),
-        )
+    lookup = Lookup(
+        titles=sum(titles),
+        candidates=sum(candidates for candidates, _ in parts),
+        pairs=sum(pairs for _, pairs in parts),
+        shards=shards,
+        matched=counts,
+        searches=tuple(sorted(searches, key=lambda each: context.position(each.target_id))),
     )
+    with context.complaining():
+        context.output.write_lookup(lookup)
     return list(range(shards))
 
 
@@ -302,5 +287,5 @@ def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
     found = complete_list(plan)
     context = run_context(plan)
     context.progress.listed(found.pairs)
-    with context.output.complaining():
+    with context.complaining():
         yield from context.candidates(index, found.shards)

@@ -19,7 +19,6 @@ import errno
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -271,18 +270,9 @@ class DatasetDir:
         path = self.root / file.path
         return path.is_file() and path.stat().st_size == file.bytes
 
-    def complain(self, error: UsageError) -> None:
-        """Keep the sentence of a UsageError: Beam hands on no exceptions, only their traces."""
-        self._write("_state/complaint.txt", str(error).encode())
-
-    @contextmanager
-    def complaining(self) -> Iterator[None]:
-        """Keep the sentence of a UsageError that the work inside raises."""
-        try:
-            yield
-        except UsageError as error:
-            self.complain(error)
-            raise
+    def complain(self, sentence: str) -> None:
+        """Keep the sentence that a run stops with, for the process that began it."""
+        self._write("_state/complaint.txt", sentence.encode())
 
     def complaint(self) -> str | None:
         """The sentence that the run stopped with; it is forgotten now."""

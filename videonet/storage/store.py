@@ -19,6 +19,7 @@ is the result of; it is written beside its place and renamed, so it is there who
     STORE/progress/<run>/<process>.json  how far a run is, process by process
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -31,7 +32,8 @@ from typing import TypeVar
 
 import msgspec
 
-from videonet.errors import UsageError
+from videonet.errors import UsageError, machine_error
+from videonet.files import drafted, named
 from videonet.schemas.address import Address
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.progress import ProcessProgress
@@ -64,6 +66,8 @@ class Store:
             trial.touch()
             trial.unlink()
         except OSError as error:
+            if (lacking := machine_error(error)) is not None:
+                raise lacking from error
             raise UsageError(
                 f"The store {self.root} cannot be written ({error.strerror}); "
                 "choose a folder of yours with --store."
@@ -81,8 +85,17 @@ class Store:
     def write(self, name: str, data: bytes) -> None:
         """Put `data` under `name`, replacing what was there, in one step."""
         temporary = self.temporary()
-        temporary.write_bytes(shown_json(data) if name.endswith(".json") else data)
-        self.adopt(temporary, name)
+        try:
+            with named(self.root / name):
+                temporary.write_bytes(shown_json(data) if name.endswith(".json") else data)
+            self.adopt(temporary, name)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _write_for_good(self, name: str, data: bytes) -> None:
+        """Put what no step makes again: a power cut does not tear it."""
+        with drafted(self.root / name) as draft:
+            draft.write_bytes(shown_json(data))
 
     def delete(self, name: str) -> None:
         """Remove what is under `name`, if anything is."""
@@ -91,7 +104,9 @@ class Store:
     def list(self, folder: str) -> Iterator[str]:
         """Names of the objects directly below `folder`, in alphabetical order."""
         if (self.root / folder).is_dir():
-            yield from sorted(f"{folder}/{place.name}" for place in (self.root / folder).iterdir())
+            names = sorted(place.name for place in (self.root / folder).iterdir())
+            # What a killed run had begun to copy is hidden.
+            yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
 
     # Files that are too big to be passed around.
 
@@ -100,13 +115,20 @@ class Store:
         return self.root / "tmp" / uuid.uuid4().hex
 
     def adopt(self, file: Path, name: str) -> None:
-        """Move a local file to `name`, in one step."""
+        """Move a local file to `name`, in one step, also where a link leads to another disk."""
         place = self.root / name
         try:
-            file.replace(place)
-        except FileNotFoundError:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(place)
+            try:
+                file.replace(place)
+            except FileNotFoundError:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(place)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with drafted(place) as draft:
+                shutil.copyfile(file, draft)
+            file.unlink()
 
     # Records by video.
 
@@ -161,7 +183,8 @@ class Store:
 
     def write_withdrawal(self, withdrawal: Withdrawal) -> None:
         """Say that no data set may have a video from now on."""
-        self.write(f"withdrawn/{digest(withdrawal.video_key)}.json", withdrawal.to_json())
+        name = f"withdrawn/{digest(withdrawal.video_key)}.json"
+        self._write_for_good(name, withdrawal.to_json())
 
     def withdrawals(self) -> Iterator[Withdrawal]:
         """The videos that no data set may have."""
@@ -211,7 +234,7 @@ class Store:
 
     def write_former_keys(self, by_key: Mapping[str, Sequence[str]]) -> None:
         """Say which keys videos had by earlier rules, by their present ones."""
-        self.write(_FORMER_KEYS, msgspec.json.encode(by_key, order="deterministic"))
+        self._write_for_good(_FORMER_KEYS, msgspec.json.encode(by_key, order="deterministic"))
         self.__dict__.pop("_former_keys", None)
 
     @cached_property

@@ -145,7 +145,9 @@ def text_of(error: Exception) -> str:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether a file object failed; not where a broken video made FFmpeg seek to nowhere."""
+    """Whether a file object or the machine failed; not where a broken video made FFmpeg seek."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return True
     if isinstance(error, av.FFmpegError) or not isinstance(error, OSError):
         return False
     return error.errno != errno.EINVAL
