@@ -40,7 +40,7 @@ def graph() -> grimp.ImportGraph:
     the `__main__` block of a module that is also a program.
     """
     found = grimp.build_graph("videonet", cache_dir=None)
-    programs = ("pipelines.curate", "training.train", "vito.train")
+    programs = ("__main__", "pipelines.curate", "training.train", "vito.train")
     for importer, imported in [
         *(("videonet", each) for each in found.find_modules_directly_imported_by("videonet")),
         *((f"videonet.{each}", "videonet.cli") for each in programs),

@@ -181,7 +181,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused(asked: list[str], tmp_path: 
 
 def test_too_little_disk_is_refused(asked: list[str]):
     said = sentence(videonet(*asked, "--disk-budget", "999TB"))
-    assert "999000.0 GB are wanted" in said
+    assert "999.0 TB are wanted" in said
     assert "--disk-budget" in said
 
 
@@ -324,7 +324,7 @@ def test_what_is_typed_wins_over_a_configuration(asked: list[str], tmp_path: Pat
     assert "no format 'webdataset'" in sentence(videonet(*configured))
     assert "no format 'avi'" in sentence(videonet(*configured, "--format", "avi"))
     # With a format that there is, the other value of the file is what is wrong.
-    assert "999000.0 GB" in sentence(videonet(*configured, "--format", "parquet"))
+    assert "999.0 TB" in sentence(videonet(*configured, "--format", "parquet"))
 
 
 def test_a_configuration_may_give_what_must_be_given(asked: list[str], tmp_path: Path):

@@ -228,7 +228,7 @@ def test_a_store_of_somebody_else_is_missing(tmp_path: Path):
 
 
 def test_a_full_disk_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("videonet.doctor.machine.RESERVE", 10**18)
+    monkeypatch.setattr("videonet.doctor.machine.reserve_of", lambda _: 10**18)
     finding = look_at_store(tmp_path)
     assert finding.state is State.MISSING
     assert "GB free" in finding.found

@@ -1,5 +1,6 @@
 """Ctrl-C: a run ends at once and in one sentence, and the same command goes on."""
 
+import os
 import re
 import signal
 import subprocess
@@ -124,16 +125,11 @@ def test_a_run_that_is_scanning_ends(asked: Path):
 
 IN_A_LIBRARY = """
 import hashlib
-
 from rich.console import Console
 from videonet.cli.interrupt import ended_by_signal
-try:
-    with ended_by_signal(Console(stderr=True)):
-        print("at work", flush=True)
-        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for half an hour
-except SystemExit as end:
-    # The interrupt came before the library was called.
-    raise SystemExit(end.exit_code)
+with ended_by_signal(Console(stderr=True)):
+    print("at work", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # for half an hour
 """
 
 
@@ -154,6 +150,92 @@ def test_an_interrupt_is_answered_while_the_main_thread_is_within_a_library():
         process.kill()
     assert process.returncode == 130
     assert said == "\nstopping\nInterrupted; the same command goes on.\n"
+
+
+# Other signals than Ctrl-C.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+@pytest.mark.parametrize("way", ["once", "twice", "to all of the group"])
+def test_a_run_that_is_to_end_ends_and_goes_on(asked: Path, number: signal.Signals, way: str):
+    with VideoServer(asked / "files") as server:
+        typed = command(asked, server, FEW)
+        scans = (asked / "store").glob
+        process = started(typed)
+        wait_for(lambda: any(scans("scan/*/*/*.json")) or process.poll() is not None)
+        send = os.killpg if way == "to all of the group" else os.kill
+        for _ in range(1 if way == "once" else 2):
+            send(process.pid, number)
+        ended_by(process, number, r"stopping: ([0-9]+ downloads? ends?, )?nothing is lost")
+        again = subprocess.run(typed, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert set(outcomes_of(asked / "out").values()) == {(Outcome.KEPT, None)}
+    assert len(outcomes_of(asked / "out")) == FEW
+
+
+SIGNAL_AT_IMPORT = """
+import os, sys
+_, module, number, *typed = sys.argv
+def struck(event, arguments):
+    if event == "import" and arguments[0] == module:
+        os.kill(os.getpid(), int(number))
+sys.addaudithook(struck)
+from videonet.__main__ import main
+sys.argv[1:] = typed
+main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("module", ["typer", "videonet.cli.interrupt", "apache_beam.pipeline"])
+def test_a_signal_while_the_command_starts_ends_it_without_a_trace(
+    asked: Path, module: str, number: signal.Signals
+):
+    (asked / "videos.csv").write_text("id,url,title\n1,http://127.0.0.1:9/,a balloon\n")
+    typed = [*arguments(asked), "--source", f"catalogue:{asked / 'videos.csv'}"]
+    process = started([sys.executable, "-c", SIGNAL_AT_IMPORT, module, str(int(number)), *typed])
+    ended_by(process, number, "stopping|")
+
+
+def started(typed: list[str]) -> subprocess.Popen[str]:
+    """A command in a process group of its own, which ignores no signal."""
+
+    def heed_all() -> None:
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_all,
+        start_new_session=True,
+    )
+
+
+def ended_by(process: subprocess.Popen[str], number: signal.Signals, says: str) -> None:
+    """Check what a command says that a signal ends, and that no process of its group is left."""
+    try:
+        _, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + number, stderr
+    assert "Traceback" not in stderr
+    said = [line for line in stderr.splitlines() if line]
+    assert said[-1] == "Interrupted; the same command goes on."
+    answers = [line for line in said if line.startswith("stopping")]
+    assert re.fullmatch(says, "".join(answers)), stderr
+    wait_for(lambda: not _is_there(process.pid))
+
+
+def _is_there(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 # What waits, one by one.

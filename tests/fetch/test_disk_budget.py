@@ -3,11 +3,12 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.patience import PATIENCE
-from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.disk_budget import DiskBudget, reserve_of
 
 # Seconds; a wait that lasts as long has failed the test.
 LONG = PATIENCE
@@ -151,3 +152,17 @@ def test_many_downloads_at_once_all_end_and_never_pass_the_limit():
         kept = sum(pool.map(download, range(60)))
     assert max(peaks) <= limit
     assert budget.used == kept > 0
+
+
+@pytest.mark.parametrize(
+    ("disk", "reserve"),
+    [
+        (10**13, 10**9),
+        (20 * 10**9, 10**9),
+        (19 * 10**9, 950_000_000),
+        (10**8, 5_000_000),
+        (0, 0),
+    ],
+)
+def test_a_disk_keeps_a_gigabyte_free_and_a_small_one_a_twentieth(disk: int, reserve: int):
+    assert reserve_of(disk) == reserve

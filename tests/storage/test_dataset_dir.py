@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.curated import Curated, curated_once
-from videonet.errors import UsageError
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
@@ -301,7 +300,7 @@ def test_a_shard_that_names_other_files_than_its_own_is_none(output: DatasetDir,
 
 
 def test_a_complaint_is_heard_once(output: DatasetDir):
-    output.complain(UsageError("Row 3 is “broken”."))
+    output.complain("Row 3 is “broken”.")
     assert output.complaint() == "Row 3 is “broken”."
     assert output.complaint() is None
 

@@ -1,11 +1,13 @@
 """store: whole results or none, found again by their names."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -281,3 +283,51 @@ def test_a_whole_address_is_kept_until_its_video_is_forgotten(store: Store):
     store.forget("youtube:x")
     assert store.address("youtube:x") is None
     assert store.address("youtube:y") == "https://example.org/?token=a"
+
+
+# On several disks, and after a power cut.
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    """A folder on another file system than temporary files."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
+        pytest.skip("there is no other file system here")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_a_folder_of_the_store_may_lead_to_another_disk(tmp_path: Path, elsewhere: Path):
+    store = Store(tmp_path / "store")
+    store.prepare()
+    (store.root / "video").symlink_to(elsewhere)
+    for content in (b"one", b"another"):
+        file = store.temporary()
+        file.write_bytes(content)
+        store.adopt(file, "video/ab/abcd")
+        assert store.read("video/ab/abcd") == content
+        assert not file.exists()
+    assert [each.name for each in elsewhere.rglob("*")] == ["ab", "abcd"]
+
+
+def test_what_a_killed_copy_has_left_is_not_listed(tmp_path: Path):
+    store = Store(tmp_path / "store")
+    store.prepare()
+    store.write("withdrawn/ab.json", b"{}")
+    (store.root / "withdrawn" / ".cd.json.tmp").write_bytes(b"half")
+    assert list(store.list("withdrawn")) == ["withdrawn/ab.json"]
+
+
+def test_a_write_that_fails_names_its_file_and_leaves_nothing(tmp_path: Path):
+    store = Store(tmp_path / "store")
+    store.prepare()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as raised:
+            store.write("length/ab.json", bytes(100))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert raised.value.filename == str(store.root / "length" / "ab.json")
+    assert list((store.root / "tmp").iterdir()) == []

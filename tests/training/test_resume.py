@@ -110,3 +110,28 @@ def test_three_ranks_go_on_to_the_last_bit_too(data, tmp_path):
     (run / "checkpoints" / "step-00000006.pt").unlink()
     trained_by(3, data, run)
     assert said(run) == unbroken
+
+
+@pytest.mark.slow
+def test_asked_to_end_with_all_its_processes_it_says_so_and_goes_on(data, unbroken, tmp_path):
+    process = subprocess.Popen(
+        started(data, tmp_path),
+        env=ALONE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        while process.poll() is None and len(said(tmp_path)) < 4:
+            time.sleep(0.005)
+        # As a scheduler does, which also ends the processes that read clips.
+        os.killpg(process.pid, signal.SIGTERM)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert process.returncode == 128 + signal.SIGTERM, stderr
+    assert stderr.splitlines()[-1] == "Interrupted; the same command goes on."
+    assert "Traceback" not in stderr
+    train(quick(WORKERS), data, tmp_path)
+    assert said(tmp_path) == said(unbroken)
