@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.live import Live
 from rich.text import Text
@@ -23,8 +23,13 @@ _LOG_EVERY = 30.0  # seconds, elsewhere
 def progress_line(console: Console, counts: Counts) -> Iterator[None]:
     """Show what is counted of the run that goes on inside, in this process."""
     stop = threading.Event()
-    show = _kept_up if console.is_terminal else _logged
-    thread = threading.Thread(target=show, args=(console, counts, stop), daemon=True)
+
+    def show() -> None:
+        # What shows a run does not end it: where nothing can be said, the run itself will tell.
+        with suppress(OSError):
+            (_kept_up if console.is_terminal else _logged)(console, counts, stop)
+
+    thread = threading.Thread(target=show, daemon=True)
     thread.start()
     try:
         yield

@@ -243,8 +243,10 @@ class Progress:
         going_on = self._say()
         said = time.monotonic()
         while going_on and not self._over.wait(SAY_EVERY):
-            # On a cluster, nothing tells a process that the run is finished.
-            finished = self._output.manifest() is not None
+            finished = False
+            with suppress(OSError):
+                # On a cluster, nothing tells a process that the run is finished.
+                finished = self._output.manifest() is not None
             if finished or self._changed or time.monotonic() - said >= SIGN_OF_LIFE:
                 going_on = self._say() and not finished
                 said = time.monotonic()
