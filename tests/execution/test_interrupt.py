@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from demo.behaviours import Behaviour, Hang, Hold, Status
 from demo.drawing import draw_video
@@ -21,6 +20,7 @@ from tests.curating import outcomes_of
 from tests.fetch.visiting import quick_web
 from tests.patience import PATIENCE, wait_for
 from videonet.cli.interrupt import ended_by_signal
+from videonet.cli.terminal import Console
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
@@ -125,7 +125,7 @@ def test_a_run_that_is_scanning_ends(asked: Path):
 
 IN_A_LIBRARY = """
 import hashlib
-from rich.console import Console
+from videonet.cli.terminal import Console
 from videonet.cli.interrupt import ended_by_signal
 with ended_by_signal(Console(stderr=True)):
     print("at work", flush=True)

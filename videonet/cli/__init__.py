@@ -24,6 +24,7 @@ from videonet.cli.train import train
 from videonet.cli.verify import verify
 from videonet.cli.withdraw import withdraw
 from videonet.errors import MachineError, UsageError, machine_error
+from videonet.schemas.shown import printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,7 +107,7 @@ def _end(sentence: str, *, aloud: bool) -> NoReturn:
     if aloud:
         with suppress(OSError):  # as full as the rest
             # Not by rich, which opens files of its own.
-            sys.stderr.write(f"videonet: {sentence}\n")
+            sys.stderr.write(f"videonet: {printable(sentence)}\n")
             sys.stderr.flush()
     sys.exit(2)
 
