@@ -119,6 +119,10 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[
             failures += 1
             if failures > _PATIENCE:
                 raise VideoError(Reason.UNDECODABLE, text_of(error)) from error
+        except IndexError:
+            # After the stream's last packet, the empty one, PyAV looks for streams that came while
+            # it read, in a list of those that it began with.
+            return
         else:
             return
 
