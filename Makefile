@@ -3,6 +3,7 @@
 # make test: the fast tests, in less than eight minutes on two cores.
 # make test-slow: the slow ones: kills, learning, all real videos, several ranks.
 # make test-all: all of them, with many more drawn examples.
+# make fuzz: broken videos, for MINUTES (60), from SEED on; one line says what came of them.
 # make test-odd: 10,000 examples each of odd rows, titles, class lists, addresses and headers.
 
 PYTHON ?= python3.11
@@ -13,7 +14,7 @@ INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 # Some images forbid Python to keep what it compiled. Every process would then compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-train test test-slow test-all test-odd lint lock clean
+.PHONY: demo demo-train test test-slow test-all test-odd fuzz lint lock clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -53,6 +54,11 @@ ODD = tests/sources/test_any_row.py tests/targets/test_any_class_list.py \
 
 test-odd: $(VENV)/.with-torch
 	$(PYTEST) --hypothesis-profile odd -o faulthandler_timeout=7200 $(ODD)
+
+MINUTES ?= 60
+
+fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.fuzz $(MINUTES) $(SEED)
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .
