@@ -15,13 +15,14 @@ from tests.curated import sentence, videonet
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+import safetensors.torch  # noqa: E402
 import timm  # noqa: E402
 import torchvision  # noqa: E402
 
 from videonet.classifier.onnx_runtime import onnxruntime  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
-from videonet.training.export import check_agreement, export_timm  # noqa: E402
+from videonet.training.export import check_agreement, export_onnx, export_timm  # noqa: E402
 from videonet.training.models.network import Network  # noqa: E402
 
 SIZE = 32
@@ -80,12 +81,16 @@ def test_a_resnet50_loads_into_timm_and_into_torchvision_with_nothing_but_fc_mis
 
 
 def test_the_newest_checkpoint_is_taken_unless_another_one_is_named(run, tmp_path):
+    first_name = next(iter(trained("test_resnet", 1).backbone.state_dict()))
+
     def first_weights(file: Path) -> Any:
-        return next(iter(torch.load(file, weights_only=True).values()))
+        if file.suffix == ".safetensors":
+            return safetensors.torch.load_file(file)[first_name]
+        return torch.load(file, weights_only=True)[first_name]
 
     ended = videonet("export", run, "--to", "timm")
     assert ended.code == 0, ended.stderr
-    newest = run / "export" / "step-00001000.pth"
+    newest = run / "export" / "step-00001000.safetensors"
     expected = next(iter(trained("test_resnet", 2).backbone.state_dict().values()))
     assert torch.equal(first_weights(newest), expected)
 
@@ -111,6 +116,39 @@ def test_the_same_weights_are_the_same_bytes_under_any_name(run, tmp_path):
     newest = checkpoint.newest(run)
     written = [export_timm(newest, tmp_path / name) for name in ("one.pth", "other.pth")]
     assert written[0].sha256 == written[1].sha256
+    written = [export_timm(newest, tmp_path / f"{name}.safetensors") for name in ("one", "other")]
+    assert written[0].sha256 == written[1].sha256
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {}},
+        {"config": {"backbone": 7}},
+        {"config": {"backbone": {"name": "hf-hub:stranger/model", "scales": 2}}},
+        {"config": {"backbone": {"name": "resnet50", "scales": "2"}}},
+        {"config": {"augmentation": {"size": 1 << 40}}},
+        {"step": "one"},
+        {"step": -1},
+        {"online": [1, 2]},
+        {"online": {"backbone.a": 1}},
+        {"online": {1: torch.zeros(1)}},
+        {"online": {"backbone.conv1.weight": torch.zeros(1).expand(1 << 30, 1 << 10)}},
+        {"online": {"backbone.conv1.weight": torch.zeros(1, device="meta")}},
+        {"online": {"backbone.conv1.weight": torch.zeros(4).to_sparse()}},
+        {"manifest_sha256": 7, "versions": 8, "online": {}},
+    ],
+    ids=range(14),
+)
+def test_a_checkpoint_that_makes_no_sense_is_a_sentence(run, tmp_path, change):
+    found = torch.load(checkpoint.newest(run), weights_only=True)
+    file = tmp_path / "odd.pt"
+    torch.save(found | change, file)
+    for to, name in (("timm", "a.safetensors"), ("onnx", "a.onnx")):
+        with pytest.raises(UsageError) as raised:
+            {"timm": export_timm, "onnx": export_onnx}[to](file, tmp_path / name)
+        assert str(raised.value).isprintable()
+        assert not (tmp_path / name).exists()
 
 
 def test_a_transformer_is_loaded_for_the_size_of_image_that_it_was_trained_on(tmp_path):
@@ -164,7 +202,7 @@ def test_a_run_without_checkpoints_is_a_sentence(tmp_path):
     assert f"{tmp_path} has no checkpoint to export" in said
 
 
-@pytest.mark.parametrize(("to", "name"), [("timm", "a.safetensors"), ("onnx", "a.pth")])
+@pytest.mark.parametrize(("to", "name"), [("timm", "a.bin"), ("onnx", "a.pth")])
 def test_a_name_that_says_something_else_than_the_file_holds_is_a_sentence(run, tmp_path, to, name):
     said = sentence(videonet("export", run, "--to", to, "--out", tmp_path / name))
     assert "does not end with" in said

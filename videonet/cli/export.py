@@ -44,7 +44,7 @@ def export(
     newest = checkpoint_of(run)
     trained = checkpoint or newest
     if to is Form.TIMM:
-        written = export_timm(trained, out or file_of(run, trained, ".pth"))
+        written = export_timm(trained, out or file_of(run, trained, ".safetensors"))
         arguments = {**written.arguments, "checkpoint_path": str(written.file)}
         given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         use = f"timm.create_model({written.backbone!r}, {given})"

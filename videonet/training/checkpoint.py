@@ -5,7 +5,7 @@ these two are all random states there are, and the loader's position as well.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import Optimizer
 
 import videonet
 from videonet.errors import UsageError
 from videonet.files import drafted
+from videonet.text import as_shown
 from videonet.training.config import check_settings_stay
 
 _NAME = re.compile(r"step-(\d{8})\.pt")
@@ -89,12 +91,59 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"The checkpoint {path} cannot be read ({error.strerror}).") from error
     try:
-        found = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+        # Nothing but numbers and names: a stranger's file may not say what is to be called.
+        found = torch.load(  # noqa: TID251
+            BytesIO(content), map_location="cpu", weights_only=True
+        )
     except Exception as error:  # a broken file can raise almost anything here
         raise _is_none(path, f"PyTorch cannot read it: {_first_sentence(error)}") from error
     if not isinstance(found, dict) or not found.keys() >= {"config", "step", "online"}:
         raise _is_none(path, "it is of another kind")
+    if not (_is_step(found["step"]) and _is_config(found["config"]) and _are_weights(found)):
+        raise _is_none(path, "what it says of its run makes no sense")
     return found
+
+
+def restore(
+    found: Mapping[str, Any], path: Path, parts: Mapping[str, nn.Module | Optimizer]
+) -> None:
+    """Put into networks and optimiser what the checkpoint in `path` holds under their names.
+
+    Raises UsageError for one that lacks some, or has those of others.
+    """
+    for name, part in parts.items():
+        try:
+            part.load_state_dict(found[name])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            why = f"its {name} is missing, or of another network"
+            raise _is_none(path, why) from error
+
+
+def _is_step(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_config(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(table, dict) for table in value.values())
+
+
+def _are_weights(found: Mapping[str, Any]) -> bool:
+    """Whether the networks are tensors by name, none of which is larger than what it holds."""
+    return all(
+        isinstance(name, str) and isinstance(each, torch.Tensor) and _is_plain(each)
+        for network in ("online", "target")
+        for name, each in _items(found.get(network, {}))
+    )
+
+
+def _items(value: object) -> Iterable[tuple[object, object]]:
+    return value.items() if isinstance(value, dict) else ((None, None),)
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """A few bytes can be a tensor of any size: one value, repeated."""
+    is_dense = tensor.layout == torch.strided and tensor.device.type == "cpu"
+    return is_dense and tensor.nbytes <= tensor.untyped_storage().nbytes()
 
 
 def _is_none(path: Path, reason: str) -> UsageError:
@@ -105,16 +154,17 @@ def _is_none(path: Path, reason: str) -> UsageError:
 
 
 def _first_sentence(error: Exception) -> str:
-    return re.split(r"[.\n]", str(error), maxsplit=1)[0] or type(error).__name__
+    return as_shown(re.split(r"[.\n]", str(error), maxsplit=1)[0])[:200] or type(error).__name__
 
 
 def check_goes_on(
     found: Mapping[str, Any], run: Path, config: Mapping[str, Any], manifest_sha256: str
 ) -> None:
     """Raise UsageError unless a run of `config` over this data set can go on from `found`."""
-    if found["manifest_sha256"] != manifest_sha256:
+    begun_on = as_shown(str(found.get("manifest_sha256")))
+    if begun_on != manifest_sha256:
         raise UsageError(
-            f"{run} was begun on a data set with another manifest ({found['manifest_sha256'][:12]}"
+            f"{run} was begun on a data set with another manifest ({begun_on[:12]}"
             f"..., this one is {manifest_sha256[:12]}...); give that --data, or another --out."
         )
     check_settings_stay(run, found["config"], config)

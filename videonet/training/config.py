@@ -64,7 +64,7 @@ class Augmentation(_Table, frozen=True):
 
     # height and width of what the network sees, pixels; below 32, the stride of the last stage of
     # ResNet and Swin, that stage has no whole position left
-    size: Annotated[int, Meta(ge=32)] = 224
+    size: Annotated[int, Meta(ge=32, le=4096)] = 224
     # smallest share of the frame's area that a crop takes: VITO's; BYOL and MoCLR have 0.08
     crop_from: Annotated[float, Meta(gt=0, le=1)] = 0.4
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import safetensors.torch
 import timm
 import torch
 from torch import Tensor, nn
@@ -19,8 +20,10 @@ from torch import Tensor, nn
 from videonet.classifier.onnx_runtime import onnxruntime
 from videonet.errors import UsageError
 from videonet.files import drafted, sha256_of
+from videonet.text import as_shown
 from videonet.training import checkpoint
 from videonet.training.augment.augmentation import MEAN, STD
+from videonet.training.config import Config, from_dict
 from videonet.training.models.network import Network
 
 # Names within the ONNX file.
@@ -69,16 +72,20 @@ def export_timm(trained: Path, file: Path) -> Exported:
     """Write the backbone's weights to `file`, as timm's `checkpoint_path` takes them.
 
     The file is a state dict under timm's names (for ResNets these are torchvision's too), float32,
-    and nothing else, so that `torch.load(file, weights_only=True)` gives what any
-    `load_state_dict` takes. The same weights give the same bytes. Raises UsageError.
+    and nothing else: of safetensors, which can hold nothing else, or for a name that ends in .pth
+    of PyTorch, so that `torch.load(file, weights_only=True)` gives it. The same weights give the
+    same bytes. Raises UsageError.
     """
-    # timm would take another format by other names, such as .safetensors.
-    _require(file, ".pth")
+    # By its name, timm knows the format.
+    _require(file, ".safetensors", ".pth")
     found = checkpoint.load(trained)
     _backbone(found, trained)  # or what is written would not load
+    weights = _weights(found, trained)
+    if file.suffix == ".safetensors":
+        return _written(safetensors.torch.save(weights), found, file)
     # To a stream: a file's name would be part of its bytes.
     packed = io.BytesIO()
-    torch.save(_weights(found, trained), packed)
+    torch.save(weights, packed)
     return _written(packed.getvalue(), found, file)
 
 
@@ -133,10 +140,17 @@ def check_agreement(model: bytes, backbone: nn.Module, size: int) -> None:
 
 def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
     """The backbone that a checkpoint holds, as timm makes it for num_classes=0."""
-    name, scales = (found["config"]["backbone"][key] for key in ("name", "scales"))
+    config = _config(found, trained)
+    name, scales = config.backbone.name, config.backbone.scales
     # Only the backbone is wanted of it.
     backbone = Network(
-        name, scales, "average", 1, projector_hidden=1, projection=1, image_size=_size(found)
+        name,
+        scales,
+        "average",
+        1,
+        projector_hidden=1,
+        projection=1,
+        image_size=config.augmentation.size,
     ).backbone
     try:
         backbone.load_state_dict(_weights(found, trained))
@@ -144,7 +158,7 @@ def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
         raise UsageError(
             f"The weights in {trained} are not those of {name} as the installed timm "
             f"{timm.__version__} makes it; install the version that the checkpoint names: "
-            f"timm {found.get('versions', {}).get('timm', 'of the time')}."
+            f"timm {_timm_of(found)}."
         ) from error
     return backbone
 
@@ -164,6 +178,24 @@ def _weights(found: dict[str, Any], trained: Path) -> dict[str, Tensor]:
     return weights
 
 
+def _config(found: dict[str, Any], trained: Path) -> Config:
+    """What a checkpoint says of its backbone and its images. Raises UsageError."""
+    tables = {
+        table: {name: found["config"].get(table, {}).get(name) for name in names}
+        for table, names in {"backbone": ("name", "scales"), "augmentation": ("size",)}.items()
+    }
+    try:
+        return from_dict(tables)
+    except UsageError as error:
+        raise UsageError(f"{trained} is no checkpoint of a training run: {error}") from error
+
+
+def _timm_of(found: dict[str, Any]) -> str:
+    versions = found.get("versions")
+    said = versions.get("timm") if isinstance(versions, dict) else None
+    return as_shown(said)[:40] if isinstance(said, str) else "of the time"
+
+
 def _size(found: dict[str, Any]) -> int:
     return int(found["config"]["augmentation"]["size"])
 
@@ -180,7 +212,7 @@ def _describe(model: onnx.ModelProto, found: dict[str, Any]) -> None:
         "backbone": found["config"]["backbone"]["name"],
         "config": json.dumps(found["config"], sort_keys=True),
         "steps": str(found["step"]),
-        "manifest_sha256": found["manifest_sha256"],
+        "manifest_sha256": str(found.get("manifest_sha256")),
     }
     onnx.helper.set_model_props(model, facts)
 
@@ -201,9 +233,9 @@ def _written(content: bytes, found: dict[str, Any], file: Path) -> Exported:
     return Exported(file, sha256_of(file), name, found["step"], arguments)
 
 
-def _require(file: Path, suffix: str) -> None:
-    if file.suffix != suffix:
+def _require(file: Path, *suffixes: str) -> None:
+    if file.suffix not in suffixes:
         raise UsageError(
-            f"{file} does not end with {suffix}, by which others know what it holds; name another "
-            f"file with --out."
+            f"{file} does not end with {' or '.join(suffixes)}, by which others know what it "
+            f"holds; name another file with --out."
         )

@@ -82,15 +82,17 @@ def train(config: Config, data: Path, run: Path, console: Console | None = None)
         # ------------------------------------------------------------------ going on
         done = broadcast(checkpoint.newest_step(run) if writes else 0)
         if done:
-            found = checkpoint.load(checkpoint.path_of(run, done))
+            path = checkpoint.path_of(run, done)
+            found = checkpoint.load(path)
             checkpoint.check_goes_on(found, run, as_dict(config), dataset.manifest_sha256)
-            online.load_state_dict(found["online"])
-            target.load_state_dict(found["target"])
-            optimizer.load_state_dict(found["optimizer"])
+            parts: dict[str, nn.Module | torch.optim.Optimizer]
+            parts = {"online": online, "target": target, "optimizer": optimizer}
+            checkpoint.restore(found, path, parts)
             console.print(f"goes on after step {done:,} of {steps:,}")
-            if found["ranks"] != ranks.count:
+            before = found.get("ranks")
+            if before != ranks.count:
                 console.print(
-                    f"with {ranks.count} ranks, {found['ranks']} before: the clips and moments are "
+                    f"with {ranks.count} ranks, {before} before: the clips and moments are "
                     "the same, the augmentations are not"
                 )
             del found
