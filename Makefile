@@ -9,22 +9,26 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt
 
 # Some images forbid Python to keep what it compiled. Every process would then compile it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo demo-train test test-slow test-all test-odd fuzz lint lock clean
+# To the byte: what the index gives must be what `make lock` saw. uv itself comes by its version.
+LOCKED = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
+ITSELF = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 
-$(VENV)/.installed: pyproject.toml constraints.txt setup.py
+.PHONY: demo demo-train test test-slow test-all test-odd fuzz lint lock audit clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt requirements/dev.lock setup.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
-	$(INSTALL) --editable '.[dev]'
+	$(LOCKED) -r requirements/dev.lock
+	$(ITSELF)
 	touch $@
 
 # PyTorch is some 5 GB, and the demo does not want it.
-$(VENV)/.with-torch: $(VENV)/.installed
-	$(INSTALL) --editable '.[dev,train]'
+$(VENV)/.with-torch: $(VENV)/.installed requirements/train.lock
+	$(LOCKED) -r requirements/dev.lock -r requirements/train.lock
 	touch $@
 
 demo: $(VENV)/.installed
@@ -65,11 +69,26 @@ lint: $(VENV)/.with-torch
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Resolve again, for every platform and extra, after a change to pyproject.toml.
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
+  --no-emit-index-url --no-emit-find-links --quiet
+# With extras, see `scripts/pin_extras.py`.
+LOCK = $(COMPILE) --constraint constraints.txt --generate-hashes --no-annotate --no-strip-extras
+
+# Resolve again, for every platform and extra, after a change to pyproject.toml. `make lock UPGRADE=`
+# leaves what is resolved already.
+UPGRADE = --upgrade
 lock: $(VENV)/.installed
-	$(BIN)/uv pip compile pyproject.toml --extra dev --extra train --extra youtube --universal \
-	  --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links \
-	  --annotation-style line --upgrade --output-file constraints.txt
+	$(COMPILE) --extra dev --extra train --extra youtube --annotation-style line $(UPGRADE) \
+	  --output-file constraints.txt
+	$(LOCK) --upgrade --output-file requirements/base.lock
+	$(LOCK) --upgrade --extra youtube --output-file requirements/youtube.lock
+	$(LOCK) --upgrade --extra train --output-file requirements/train.lock
+	$(LOCK) --upgrade --extra dev --output-file requirements/dev.lock
+	$(BIN)/python -m scripts.pin_extras requirements/*.lock
+
+# What is known of faults in what is installed, where a database of them can be reached.
+audit: $(VENV)/.installed
+	$(BIN)/python -m scripts.audit
 
 clean:
 	rm -rf $(VENV) .demo

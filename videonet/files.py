@@ -3,11 +3,19 @@
 import errno
 import hashlib
 import os
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import platformdirs
+
+# All options with a comment each are 20 kB.
+_MOST_TOML_BYTES = 1_000_000
+
+# Of a name of several parts, or of numbers side by side.
+_MOST_DOTS = 200
 
 
 def cache_folder() -> Path:
@@ -31,6 +39,20 @@ def read_bounded(file: Path, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(file))
     return content
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The tables of a configuration that may be a stranger's. Raises OSError, or ValueError.
+
+    Python takes a minute for a name of 100,000 parts, and longer names take as long as they like.
+    """
+    text = read_bounded(file, _MOST_TOML_BYTES).decode()
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise ValueError(f"a line has more than {_MOST_DOTS} dots")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def is_folder(path: Path) -> bool:

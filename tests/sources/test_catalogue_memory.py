@@ -1,5 +1,6 @@
 """videonet.sources.catalogue: memory does not grow with the number of rows."""
 
+import gc
 import tracemalloc
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def test_memory_of_columns_does_not_grow_with_the_number_of_rows(tmp_path: Path,
         columns = dict.fromkeys(REQUIRED, text)
         pq.write_table(pa.table(columns), file, row_group_size=group, use_dictionary=False)
         del text, columns
+        gc.collect()
         before = pa.total_allocated_bytes()
         return max(pa.total_allocated_bytes() - before for _ in Catalogue(file, None).batches())
 

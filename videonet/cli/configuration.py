@@ -1,7 +1,6 @@
 """`--config FILE.toml`: values for the options of a command; what is typed wins."""
 
 import difflib
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from videonet.errors import UsageError
+from videonet.files import read_toml
 
 
 def _take(context: typer.Context, file: Path | None) -> Path | None:
@@ -16,8 +16,8 @@ def _take(context: typer.Context, file: Path | None) -> Path | None:
     if file is None:
         return None
     try:
-        values: dict[str, Any] = tomllib.loads(file.read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        values = read_toml(file)
+    except (OSError, ValueError) as error:
         raise UsageError(f"The configuration {file} cannot be read: {error}.") from error
     # As typed, without dashes in front ("format"), and what the parameter is called ("formats").
     options = {

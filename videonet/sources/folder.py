@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from videonet.errors import UsageError
-from videonet.files import is_folder
+from videonet.files import is_folder, read_bounded
 from videonet.schemas.video_info import VideoInfo
 from videonet.sources.cells import seconds_of, text_of
 from videonet.sources.source import Batch, Row, in_batches
@@ -125,7 +125,7 @@ class Folder:
         beside = self.folder / _info_file(path)
         try:
             # Numbers stay as they are written, for some are longer than Python's.
-            info = json.loads(beside.read_bytes(), parse_int=str)
+            info = json.loads(read_bounded(beside, _MOST_INFO_BYTES), parse_int=str)
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -138,6 +138,10 @@ class Folder:
         if not isinstance(info, dict):
             raise UsageError(f"{beside} is no yt-dlp info file: an object is expected.")
         return info
+
+
+# With all comments on it, an info file may be tens of megabytes.
+_MOST_INFO_BYTES = 64_000_000
 
 
 def _info_file(path: str) -> str:

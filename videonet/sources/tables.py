@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
@@ -59,6 +60,17 @@ class Columns:
         values: list[Any] = self.table[column].to_pylist()
         return values
 
+    def longest(self, column: str) -> int:
+        """Bytes of the longest text in a column; 0 where there is none."""
+        if column not in self.table.schema.names:
+            return 0
+        cells = self.table[column]
+        try:
+            return int(pc.max(pc.binary_length(cells)).as_py() or 0)
+        except pa.ArrowNotImplementedError:
+            # numbers, which are short, and texts of kinds that Arrow hardly knows
+            return _longest(cells.to_pylist())
+
     def at(self, places: Sequence[int]) -> list[Mapping[str, Any]]:
         """The records at these places."""
         # Arrow's own way of taking rows knows only some kinds of text.
@@ -80,6 +92,10 @@ class Lines:
         """Those of a column, or none for each row."""
         return [line.get(column) for line in self.lines]
 
+    def longest(self, column: str) -> int:
+        """Characters of the longest text in a column; 0 where there is none."""
+        return _longest(self.cells(column))
+
     def at(self, places: Sequence[int]) -> list[Mapping[str, Any]]:
         """The records at these places."""
         return [self.lines[place] for place in places]
@@ -87,6 +103,10 @@ class Lines:
     def __len__(self) -> int:
         """How many there are."""
         return len(self.lines)
+
+
+def _longest(cells: Iterable[Any]) -> int:
+    return max((len(cell) for cell in cells if isinstance(cell, str | bytes)), default=0)
 
 
 Records = Columns | Lines
@@ -120,7 +140,9 @@ def read_table(file: Path) -> Iterator[Part]:
     Raises UsageError for what cannot be read, naming the place.
     """
     try:
-        yield from _parts(file)
+        for part in _parts(file):
+            _check_lengths(file, part)
+            yield part
     except OSError as error:
         # Arrow raises it, too, with texts of several lines.
         why = error.strerror or " ".join(str(error).split())
@@ -133,6 +155,17 @@ def no_text(file: Path, column: str, holds: str) -> UsageError:
         f"The column {column!r} of the catalogue {file} {holds}, where text is expected; "
         "write it as text, or leave it out."
     )
+
+
+def _check_lengths(file: Path, part: Part) -> None:
+    """Raise UsageError for a cell that is longer than anything that a source says of a video."""
+    for ours, column in part.taken.items():
+        if part.records.longest(ours) > _LONGEST_CELL:
+            raise UsageError(
+                f"The column {column!r} of the catalogue {file} holds a cell of more than "
+                f"{_LONGEST_CELL:,} characters, where an id, an address or a title is expected; "
+                "leave out that row."
+            )
 
 
 def _parts(file: Path) -> Iterator[Part]:
@@ -154,7 +187,7 @@ def _delimiter(file: Path) -> str:
     """What stands between cells: that with which the first line has most of our columns."""
     found: dict[str, int] = {}
     for delimiter in _DELIMITERS[form(file)]:
-        with _opened(file, delimiter) as (_, names):
+        with _opened(file, delimiter) as (_, names, _):
             found[delimiter] = len(columns_of(names))
         if not missing(columns_of(names)):
             return delimiter
@@ -162,44 +195,77 @@ def _delimiter(file: Path) -> str:
 
 
 def _delimited(file: Path, delimiter: str) -> Iterator[Part]:
-    with _opened(file, delimiter) as (reader, names):
+    with _opened(file, delimiter) as (reader, names, rows):
         taken = columns_of(names)
         _check_columns(file, taken, names)
         # Of two columns with one name, the last.
         last = {name: place for place, name in enumerate(names)}
         places = [(ours, last[column]) for ours, column in taken.items()]
-        while lines := _some_lines(reader, len(names), places, _HINTS[delimiter]):
+        while lines := _some_lines(reader, rows, len(names), places, _HINTS[delimiter]):
             yield Part(Lines(lines), taken, names)
 
 
+# A row may be as long as this, and a cell likewise, characters. Some catalogues have whole
+# transcripts in a column that is not ours. Python's own limit for a cell is 131,072.
+_LONGEST_ROW = 16_000_000
+_LONGEST_SEPARATOR = 100
+
+# Of our own columns. The longest of titles has 100 characters, and of addresses some thousand.
+_LONGEST_CELL = 1_000_000
+
+# Characters of rows that are held at a time; a batch ends before it has more.
+_MOST_AT_ONCE = 32_000_000
+
+
+class _Rows:
+    """The lines of a table, without the one that says what stands between the cells."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._lines = self._all()
+        # characters since `begin_row` was called last
+        self.length = 0
+
+    def begin_row(self) -> None:
+        """Say that the lines to come are those of another row."""
+        self.length = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.length += len(line)
+        if self.length > _LONGEST_ROW:
+            raise csv.Error(f"the row has more than {_LONGEST_ROW:,} characters")
+        return line
+
+    def _all(self) -> Iterator[str]:
+        first = self._text.readline(_LONGEST_ROW + 1)
+        if not _SEPARATOR.fullmatch(first[:_LONGEST_SEPARATOR].strip()):
+            yield first
+        while line := self._text.readline(_LONGEST_ROW + 1):
+            yield line
+
+
 @contextmanager
-def _opened(file: Path, delimiter: str) -> Iterator[tuple[Any, list[str]]]:
-    """A reader of the rows, and the names of their columns."""
+def _opened(file: Path, delimiter: str) -> Iterator[tuple[Any, list[str], _Rows]]:
+    """A reader of the rows, the names of their columns, and what it reads from."""
     # Quotes are ordinary characters where tabs separate.
     quoting: Any = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     with open_text(file, newline="") as text:
         # Strict: a quote that is never closed would make one cell of all rows after it.
-        reader = csv.reader(_rows(text), delimiter=delimiter, quoting=quoting, strict=True)
+        rows = _Rows(text)
+        reader = csv.reader(rows, delimiter=delimiter, quoting=quoting, strict=True)
         try:
             with _long_cells():
                 names = next(reader, [])
-            yield reader, names
+            yield reader, names, rows
         except (csv.Error, UnicodeError) as error:
             raise UsageError(
                 f"The catalogue {file} cannot be read near line {reader.line_num}: {error}."
             ) from error
 
-
-def _rows(text: TextIO) -> Iterator[str]:
-    """The lines of a table, without the one that says what stands between the cells."""
-    first = text.readline()
-    if not _SEPARATOR.fullmatch(first.strip()):
-        yield first
-    yield from text
-
-
-# Cells may be as long as this, characters. Python's own limit is 131,072.
-_LONGEST_CELL = 1 << 30
 
 # The limit is one for the whole process, so one thread at a time raises it.
 _raising = threading.Lock()
@@ -207,9 +273,9 @@ _raising = threading.Lock()
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Let `csv` read cells of up to _LONGEST_CELL characters while this lasts."""
+    """Let `csv` read cells of up to _LONGEST_ROW characters while this lasts."""
     with _raising:
-        before = csv.field_size_limit(_LONGEST_CELL)
+        before = csv.field_size_limit(_LONGEST_ROW)
         try:
             yield
         finally:
@@ -217,19 +283,29 @@ def _long_cells() -> Iterator[None]:
 
 
 def _some_lines(
-    reader: Iterator[list[str]], width: int, places: Sequence[tuple[str, int]], hint: str
+    reader: Iterator[list[str]],
+    rows: _Rows,
+    width: int,
+    places: Sequence[tuple[str, int]],
+    hint: str,
 ) -> list[Mapping[str, Any]]:
-    """The next BATCH_ROWS records; fewer at the end of the file. `places` are those of columns.
+    """The next BATCH_ROWS records; fewer at the end, or of long rows. `places` are of columns.
 
     Raises csv.Error for a row with more cells than the header's `width`.
     """
     records: list[Mapping[str, Any]] = []
+    characters = 0
+    rows.begin_row()
     with _long_cells():
         for cells in islice(filter(None, reader), BATCH_ROWS):
+            characters += rows.length
+            rows.begin_row()
             count = len(cells)
             if count > width:
                 raise csv.Error(f"it has more cells than the header; {hint}")
             records.append({ours: cells[place] for ours, place in places if place < count})
+            if characters > _MOST_AT_ONCE:
+                break
     return records
 
 
@@ -239,7 +315,7 @@ def _some_lines(
 def _json_parts(file: Path) -> Iterator[Part]:
     objects = _json_objects(file)
     taken: dict[str, str] = {}
-    while some := list(islice(objects, BATCH_ROWS)):
+    while some := _next_objects(objects):
         # One may lack a name: it is how JSON says that a cell is empty.
         names = sorted(filter(is_known, set().union(*some)))
         # A column that was taken once stays so.
@@ -249,11 +325,30 @@ def _json_parts(file: Path) -> Iterator[Part]:
         yield Part(Lines(lines), taken, names)
 
 
-def _json_objects(file: Path) -> Iterator[Mapping[str, Any]]:
+def _next_objects(objects: Iterator[tuple[Mapping[str, Any], int]]) -> list[Mapping[str, Any]]:
+    """The next BATCH_ROWS of them, or fewer that are long."""
+    some = []
+    characters = 0
+    for record, length in islice(objects, BATCH_ROWS):
+        some.append(record)
+        characters += length
+        if characters > _MOST_AT_ONCE:
+            break
+    return some
+
+
+def _json_objects(file: Path) -> Iterator[tuple[Mapping[str, Any], int]]:
+    """The objects, and how many characters each of them has."""
     number = 0
     try:
         with open_text(file, newline="\n") as text:
-            for number, line in enumerate(text, 1):
+            for number in count(1):
+                line = text.readline(_LONGEST_ROW + 1)
+                if not line:
+                    break
+                if len(line) > _LONGEST_ROW:
+                    why = f"it has more than {_LONGEST_ROW:,} characters"
+                    raise _broken_line(file, number, why)
                 if not line.strip():
                     continue
                 try:
@@ -262,7 +357,7 @@ def _json_objects(file: Path) -> Iterator[Mapping[str, Any]]:
                     raise _broken_line(file, number, str(error)) from error
                 if not isinstance(record, dict):
                     raise _broken_line(file, number, "an object is expected")
-                yield record
+                yield record, len(line)
     except UnicodeError as error:
         raise UsageError(
             f"The catalogue {file} cannot be read after line {number}: {error}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from videonet.errors import UsageError
+from videonet.files import read_bounded
 from videonet.targets.title_matcher import normalise
 
 
@@ -40,6 +41,9 @@ class Names:
     synonyms: tuple[str, ...]
 
 
+# All nouns of WordNet with their synonyms are 5 MB.
+_MOST_BYTES = 16_000_000
+
 Entry = Wnid | Synset | Noun | Names
 
 
@@ -50,7 +54,7 @@ def read_class_list(path: Path) -> dict[int, Entry]:
     Raises `UsageError` when the file cannot be read, is empty, or a line holds no name.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = read_bounded(path, _MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UsageError(
             f"the class list {path} cannot be read ({error}); expected 'imagenet1k' or a UTF-8 "

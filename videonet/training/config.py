@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, structs
 
 from videonet.errors import UsageError
+from videonet.files import read_toml
 from videonet.training.config_values import check_name, converted, nearest, shown
 
 _Positive = Annotated[float, Meta(gt=0)]
@@ -270,11 +271,10 @@ def _of_file(name_or_path: str) -> dict[str, Any]:
     """The settings of a file and of those that it is based on, by full name."""
     try:
         if name_or_path.endswith(".toml"):
-            text = Path(name_or_path).read_text(encoding="utf-8")
+            document = read_toml(Path(name_or_path))
         else:
-            text = _built_in(name_or_path)
-        document = tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+            document = tomllib.loads(_built_in(name_or_path))
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"The configuration {name_or_path} cannot be read: {reason}.") from error
     base = document.pop("base", None)
