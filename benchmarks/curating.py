@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from benchmarks.long_videos import CLASSES, LongVideo, write
+from demo.server import HOST
 from demo.train_classifier import MODEL
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.targets.imagenet1k import imagenet1k_senses
@@ -102,7 +103,8 @@ def curate(job: Job, folder: Path, address: str | None, *options: str) -> Run:
         *("--source", f"catalogue:{folder / 'catalogue.csv'}", "--files-root", str(job.files)),
         *("--store", str(folder / "store"), "--out", str(folder / "out")),
         # The limits that remain are those of the server and of the machine.
-        *("--requests-per-second", "10000", "--format", "parquet", *options),
+        *("--requests-per-second", "10000", "--format", "parquet"),
+        *("--allow-private-hosts", HOST, *options),
     ]
     return run(command, WITHOUT_PANDAS)
 

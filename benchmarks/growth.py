@@ -35,6 +35,7 @@ from rich.table import Table
 
 from benchmarks.serving import serving
 from demo.drawing import draw_video
+from demo.server import HOST
 from demo.train_classifier import MODEL
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -178,7 +179,7 @@ def measure(videos: Sequence[Video], candidates: int, folder: Path, startup: flo
         *("--store", str(store), "--out", str(out), "--per-class", str(candidates)),
         # The limits that remain are those of the machine.
         *("--requests-per-second", "100000", "--per-host", "8", "--downloads", "8"),
-        *("--format", "parquet"),
+        *("--format", "parquet", "--allow-private-hosts", HOST),
     ]
     with serving(served) as server, (here / "said").open("w+") as said:
         with (here / "catalogue.csv").open("w", newline="") as file:

@@ -138,6 +138,7 @@ def _until_first_candidate(folder: Path, python: list[str], log: Path | None = N
         *("curate", "--targets", folder / "classes.txt"),
         *("--source", f"catalogue:{folder / 'videos.csv'}", "--classifier", MODEL),
         *("--store", folder / "store", "--out", folder / "out"),
+        *("--allow-private-hosts", "127.0.0.1"),
     ]
     with (log or folder / "stderr").open("w") as stderr:
         process = subprocess.Popen(

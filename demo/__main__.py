@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from demo.server import HOST
 from demo.train_classifier import MODEL
 from demo.videos import EXPECTED, VIDEOS
 from demo.world import World, build_world
@@ -73,7 +74,7 @@ def _curate(console: Console, world: World) -> int:
         *("--store", str(FOLDER / "store")),
         *("--out", str(FOLDER / "out")),
         # The server is our own.
-        *("--requests-per-second", "100"),
+        *("--requests-per-second", "100", "--allow-private-hosts", HOST),
     ]
     console.print(f"[bold]$ {_shown(VIDEONET)} {' '.join(arguments)}[/bold]")
     return subprocess.run([VIDEONET, *arguments], check=False).returncode

@@ -31,6 +31,9 @@ from demo.behaviours import (
     WrongLength,
 )
 
+# Outside the public web: a run has to be told that it may ask it.
+HOST = "127.0.0.1"
+
 CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
@@ -112,13 +115,13 @@ class VideoServer:
         self._log: list[Request] = []
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._http = _Server(("127.0.0.1", 0), partial(handler or Handler, self))
+        self._http = _Server((HOST, 0), partial(handler or Handler, self))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def address(self) -> str:
         """The server's url without a path: "http://127.0.0.1:40217"."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"http://{HOST}:{self._http.server_port}"
 
     def url(self, path: str) -> str:
         """The url of a file, given its path below the folder."""

@@ -1,10 +1,10 @@
 """Curates videos that a site of one's own lists: any list becomes a catalogue.
 
-    python examples/own_source.py FEED.xml CLASSES.txt CLASSIFIER.onnx WORK
+    python examples/own_source.py FEED.xml CLASSES.txt CLASSIFIER.onnx WORK [PRIVATE_HOST...]
 
 The list here is a podcast feed (RSS 2.0), whose items have a title and an `enclosure` with the
 address of a video. A catalogue is a table with the columns id, url and title; `duration`, `channel`
-and `licence` may be there.
+and `licence` may be there. Hosts of one's own that are not on the public web are named after WORK.
 """
 
 import csv
@@ -29,7 +29,9 @@ def rows(feed: str) -> Iterator[dict[str, str]]:
             }
 
 
-def build(feed: str, classes: str, classifier: str, work: str) -> videonet.FinishedDataset:
+def build(
+    feed: str, classes: str, classifier: str, work: str, *private_hosts: str
+) -> videonet.FinishedDataset:
     """The data set in WORK/out, curated from the catalogue WORK/catalogue.csv."""
     catalogue = Path(work, "catalogue.csv")
     with catalogue.open("w", newline="", encoding="utf-8") as file:
@@ -42,6 +44,7 @@ def build(feed: str, classes: str, classifier: str, work: str) -> videonet.Finis
         classifier=classifier,
         store=Path(work, "store"),
         out=Path(work, "out"),
+        allow_private_hosts=private_hosts,
     )
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from demo.train_classifier import MODEL
 from demo.world import World
+from tests.local import LOCAL
 from tests.once import made_once
 from tests.patience import PATIENCE
 from videonet.classifier.shared import shared_classifier
@@ -92,6 +93,7 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
         "deadline": PATIENCE,
         "requests_per_second": 10_000.0,
         "per_host": 8,
+        "allow_private_hosts": LOCAL,
     }
     values = {**given, **options, "source": source, "targets": targets}
     credentials = values.pop("credentials", NO_CREDENTIALS)

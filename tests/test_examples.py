@@ -9,6 +9,7 @@ import pytest
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curated import CLASSES, Curated, curated_once
+from tests.local import LOCAL
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -58,5 +59,5 @@ def test_a_feed_is_curated_as_a_source_of_ones_own(curated: Curated, tmp_path: P
             for number, title in enumerate(["a balloon", "yacht"])
         )
         (tmp_path / "feed.xml").write_text(f"<rss><channel>{items}</channel></rss>")
-        arguments = (tmp_path / "feed.xml", tmp_path / "classes.txt", MODEL, tmp_path)
+        arguments = (tmp_path / "feed.xml", tmp_path / "classes.txt", MODEL, tmp_path, *LOCAL)
         assert run("own_source.py", *arguments)[-1].endswith("clips of 2 videos")

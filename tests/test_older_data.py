@@ -16,6 +16,7 @@ import pytest
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curated import Ended, sentence, videonet
+from tests.local import TYPED
 from tests.site import VideoSite, installed
 
 FIXTURES = Path(__file__).parent / "fixtures" / "before_rooms"
@@ -201,7 +202,7 @@ def test_a_lock_file_whose_videos_are_nowhere_says_what_is_missing(finished: Pat
     with VideoServer(finished / "empty") as proxy:
         ended = videonet(
             *("rebuild", lock, "--store", finished / "fresh", "--out", finished / "again"),
-            *("--proxy", proxy.address),
+            *("--proxy", proxy.address, *TYPED),
         )
     assert ended.code == 3, ended
     assert "0 of 3 videos are here again." in ended.stdout

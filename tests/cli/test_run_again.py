@@ -12,6 +12,7 @@ from demo.drawing import draw_video
 from tests.cli.test_start_up import loaded
 from tests.curated import CLASSES, VIDEONET, arguments, sentence, videonet
 from tests.fetch.odd_server import odd_server
+from tests.local import TYPED
 from tests.once import made_once
 
 
@@ -220,7 +221,7 @@ def test_only_what_failed_is_tried_again_and_said(tmp_path: Path):
     with odd_server(answer) as address:
         rows = [f"{number},{address}/{number}.mp4,A balloon\n" for number in (1, 2)]
         (tmp_path / "videos.csv").write_text("id,url,title\n" + "".join(rows))
-        given = arguments(tmp_path)
+        given = [*arguments(tmp_path), *TYPED]
         given[given.index("--source") + 1] = f"catalogue:{tmp_path / 'videos.csv'}"
         assert "1 refused" in videonet(*given).stdout
         asked.clear()

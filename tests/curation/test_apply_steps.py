@@ -14,6 +14,7 @@ from demo.train_classifier import MODEL
 from tests.curating import frames_classified, options_of
 from tests.fetch.padding import pad
 from tests.fetch.visiting import candidate
+from tests.local import LOCAL
 from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext, open_context
 from videonet.curation.run_progress import done_in
@@ -67,6 +68,7 @@ def context_in(folder: Path, **options: object) -> RunContext:
         "store": folder / "store",
         "out": folder / "out",
         "requests_per_second": 1000.0,
+        "allow_private_hosts": LOCAL,
     }
     with open_context(prepare(*options_of(given | options))) as context:
         context.store = Counting(context.store.root)

@@ -7,6 +7,7 @@ from demo.train_classifier import MODEL
 from tests.curated import Ended, videonet
 from tests.curating import bytes_of, verdicts_of
 from tests.execution.served import Served
+from tests.local import TYPED
 
 KEPT = 7
 # Those whose addresses say all that is needed to fetch them.
@@ -26,13 +27,14 @@ def curate(folder: Path, out: str = "out", source: str = "") -> Ended:
         *("curate", "--targets", folder / "classes.txt", "--classifier", MODEL),
         *("--source", source or f"catalogue:{folder / 'videos.csv'}", "--shards", "2"),
         *("--store", folder / "store", "--out", folder / out, "--requests-per-second", "1000"),
+        *TYPED,
     )
 
 
 def rebuild(lock: Path, folder: Path, *more: str | Path, store: Path | None = None) -> Ended:
     return videonet(
         *("rebuild", lock, "--store", store or folder / "store", "--out", folder / "again"),
-        *("--requests-per-second", "1000", *more),
+        *("--requests-per-second", "1000", *TYPED, *more),
     )
 
 

@@ -19,6 +19,7 @@ from demo.train_classifier import MODEL
 from demo.videos import EXPECTED, VIDEOS
 from demo.world import World
 from tests.curating import bytes_of, curate, outcomes_of
+from tests.local import TYPED
 from tests.patience import PATIENCE
 from tests.sources.rows import row_of
 from videonet.cli import main
@@ -50,7 +51,7 @@ class Victim:
             *("--source", f"catalogue:{self.catalogue}", "--classifier", MODEL),
             *("--store", self.folder / "store", "--out", self.folder / "out"),
             *("--workers", "1", "--downloads", "2", "--shards", "3"),
-            *("--requests-per-second", "1000"),
+            *("--requests-per-second", "1000", *TYPED),
         ]
         arguments = [*map(str, typed)], killed_before and str(killed_before)
         self.process = self._processes.Process(target=_videonet, args=arguments)

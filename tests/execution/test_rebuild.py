@@ -18,6 +18,7 @@ from demo.world import World
 from tests.curated import Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
 from tests.execution.served import Served
+from tests.local import LOCAL, TYPED
 from tests.locking import rewritten
 from videonet.cli.rebuild import show
 from videonet.curation.context import open_context
@@ -98,6 +99,7 @@ def run_in(folder: Path, **options: Any) -> RunOptions:
         "workers": 2,
         "requests_per_second": 10_000.0,
         "per_host": 8,
+        "allow_private_hosts": LOCAL,
     }
     assert set(RunOptions.__struct_fields__).issuperset(options)
     return options_from(RunOptions, given | options)
@@ -119,7 +121,7 @@ def rebuild(lock: Path, folder: Path, **options: Any) -> Manifest:
 def typed(lock: Path, folder: Path, *more: str | Path) -> Ended:
     """The command as it is typed."""
     folders = ("--store", folder / "store", "--out", folder / "out")
-    return videonet("rebuild", lock, *folders, "--requests-per-second", "1000", *more)
+    return videonet("rebuild", lock, *folders, "--requests-per-second", "1000", *TYPED, *more)
 
 
 def clips_of(out: Path) -> dict[str, str]:

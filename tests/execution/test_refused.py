@@ -10,6 +10,7 @@ import pytest
 from demo.train_classifier import MODEL
 from tests.curated import Ended, videonet
 from tests.curating import curate, verdicts_of
+from tests.local import TYPED
 from tests.site import (
     CLASSES,
     CREATIVE_COMMONS,
@@ -52,7 +53,7 @@ def typed(folder: Path, *more: str) -> list[str]:
     return [
         *("curate", "--targets", str(folder / "classes.txt"), "--source", "youtube"),
         *("--classifier", str(MODEL), "--store", str(folder / "store")),
-        *("--out", str(folder / "out"), *QUICK, *more),
+        *("--out", str(folder / "out"), *QUICK, *TYPED, *more),
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from demo.train_classifier import MODEL
 from tests.curated import VIDEONET
 from tests.fetch.forwarding import ForwardProxy
+from tests.local import TYPED
 from tests.site import CLASSES, Condition, SiteVideo, VideoSite, environment, shared_films
 from videonet.curation.context import open_context
 from videonet.errors import UsageError
@@ -69,7 +70,7 @@ def test_no_secret_is_said_or_written_anywhere(tmp_path: Path, site: VideoSite):
             *("--proxy", f"http://{user}@{proxy.place}"),
             # No server listens there: what goes wrong with it is an error text.
             f"--proxy=http://{user}@127.0.0.1:9",
-            *("--user-agent", "Mozilla/5.0 (a test)"),
+            *("--user-agent", "Mozilla/5.0 (a test)", *TYPED),
             *("--yt-dlp-option", f'http_headers={{"X-Token": "Bearer {TOKEN}"}}'),
             *("--yt-dlp-option", "username=someone"),
             f"--yt-dlp-option=password={ACCOUNT}",

@@ -14,6 +14,7 @@ from demo.drawing import draw_video
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curating import bytes_of, options_of, outcomes_of
+from tests.local import LOCAL
 from tests.patience import PATIENCE, wait_for
 from videonet.curation.context import RunContext, open_context, run_context
 from videonet.execution.execute import execute
@@ -64,6 +65,7 @@ class Run:
             "out": folder / "out",
             "deadline": PATIENCE,
             "requests_per_second": 1000.0,
+            "allow_private_hosts": LOCAL,
         }
         self.context: Future[RunContext] = Future()
 

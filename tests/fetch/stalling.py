@@ -16,16 +16,20 @@ PAUSE = 0.05
 class Stalling:
     """Answers by path; a client that says nothing that is HTTP gets the answer of the path ""."""
 
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
+    def __init__(self, answers: Mapping[str, Answer], host: str = "127.0.0.1") -> None:
+        """`host`: the address that it listens at; "" for all of this machine."""
         self._answers = answers
         self._closing = threading.Event()
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server((host, 0))
+        self.port: int = self._listening.getsockname()[1]
         self.paths: list[str] = []
+        # what each client began with
+        self.asked: list[bytes] = []
 
     @property
     def place(self) -> str:
         """Host and port."""
-        return f"127.0.0.1:{self._listening.getsockname()[1]}"
+        return f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._serve, daemon=True).start()
@@ -56,6 +60,7 @@ class Stalling:
                 if not more:
                     return
                 asked += more
+            self.asked.append(asked)
             words = asked.split(b" ")
             path = words[1].decode() if words[0] == b"GET" else ""
             self.paths.append(path)

@@ -17,6 +17,7 @@ from demo.behaviours import (
 from demo.odd_files import write_page, write_sound
 from demo.server import VideoServer
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
+from tests.local import ALLOWED
 from videonet.fetch.acquire import fetch, is_local, release, worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
@@ -89,7 +90,7 @@ def test_who_waits_for_a_connection_is_not_waited_for(folder, store, video):
     """The budget is full, and the host gives one connection at a time."""
     (folder / "b.mp4").write_bytes(video)
     budget = DiskBudget(len(video), used=len(video))
-    web = Web(Pace(requests_per_second=1000, connections=1))
+    web = Web(Pace(requests_per_second=1000, connections=1), allowed_hosts=ALLOWED)
     names = (NAME, "b.mp4")
     for _ in names:
         budget.begin()

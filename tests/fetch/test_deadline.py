@@ -14,6 +14,7 @@ import pytest
 from demo.server import VideoServer
 from tests.fetch.stalling import Answer, Stalling, drips, is_silent, redirects, sends, tunnels
 from tests.fetch.visiting import LIMITS, NAME, candidate
+from tests.local import ALLOWED
 from tests.patience import PATIENCE, wait_for
 from videonet.fetch.acquire import fetch
 from videonet.fetch.connections import Lookups
@@ -113,7 +114,9 @@ PHASES: dict[str, tuple[str, dict[str, Answer]]] = {
 
 def web_of(lookups: Lookups | None = None, *proxies: str, stop: StopSignal | None = None) -> Web:
     pace = Pace(requests_per_second=1000, pause=0.01)
-    return Web(pace, Credentials(proxies=proxies), lookups=lookups, stop=stop)
+    return Web(
+        pace, Credentials(proxies=proxies), lookups=lookups, stop=stop, allowed_hosts=ALLOWED
+    )
 
 
 def ended(url: str, web: Web, store: Store, good: str | None = None) -> Fetch:
@@ -257,7 +260,7 @@ def test_fragments_that_are_fetched_side_by_side_end_at_the_deadline(store):
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n" + lines + b"#EXT-X-ENDLIST\n"
     answers = {f"/{number}": drips(OK + BODY[2:]) for number in range(4)}
     options = {"concurrent_fragment_downloads": 4}
-    web = Web(Pace(requests_per_second=1000), Credentials(options=options))
+    web = Web(Pace(requests_per_second=1000), Credentials(options=options), allowed_hosts=ALLOWED)
     with Stalling(answers | {"/v.m3u8": sends(playlist, MPEGURL)}) as server:
         record = ended(f"http://{server.place}/v.m3u8", web, store)
         assert {f"/{number}" for number in range(4)} <= set(server.paths)

@@ -12,6 +12,7 @@ from yt_dlp.networking.exceptions import RequestError
 
 from tests.fetch.stalling import Stalling, sends
 from tests.fetch.visiting import LIMITS, candidate, quick_web
+from tests.local import ALLOWED
 from tests.patience import PATIENCE
 from videonet.fetch.acquire import fetch
 from videonet.fetch.clock import Clock
@@ -70,7 +71,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_ffmpeg_downloads_nothing_that_a_playlist_names(options, notes, tmp_path, store):
     if "ffmpeg_location" in options:
         options = {"ffmpeg_location": str(programs(tmp_path / "given", notes))}
-    web = Web(Pace(requests_per_second=1000), Credentials(options=options))
+    web = Web(Pace(requests_per_second=1000), Credentials(options=options), allowed_hosts=ALLOWED)
     with Stalling({"/v.m3u8": sends(SAMPLE_AES, MPEGURL)}) as server:
         record = visit(f"http://{server.place}/v.m3u8", store, web)
         assert server.paths

@@ -17,6 +17,7 @@ from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
+from tests.local import ALLOWED
 from videonet.fetch.acquire import fetch, local_part, release
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
@@ -378,7 +379,7 @@ def test_every_request_has_the_headers_and_cookies_that_the_user_gave(large, sto
     name = NAMES[1].replace(" ", "-")
     (large / name).write_bytes((large / NAMES[1]).read_bytes())
     credentials = Credentials(cookies=cookies, user_agent="A browser")
-    web = Web(Pace(requests_per_second=1000), credentials)
+    web = Web(Pace(requests_per_second=1000), credentials, allowed_hosts=ALLOWED)
     with Withholding(large, {}).serving() as server:
         fetched(server.url(name), store, frames=FRAMES, web=web)
         record = fetched(server.url(name), store, web=web)
@@ -393,7 +394,7 @@ def test_every_request_has_the_headers_and_cookies_that_the_user_gave(large, sto
 def test_every_request_goes_through_the_proxy_that_the_user_gave(large, store):
     with VideoServer(large) as server, ForwardProxy() as proxy:
         credentials = Credentials(proxies=(f"http://{proxy.place}",))
-        web = Web(Pace(requests_per_second=1000), credentials)
+        web = Web(Pace(requests_per_second=1000), credentials, allowed_hosts=ALLOWED)
         part = first_of(server, store, NAMES[1], web=web)
         record = fetched(server.url(NAMES[1]), store, web=web)
         assert len(proxy.seen) == len(server.requests()) >= 3

@@ -10,6 +10,7 @@ from yt_dlp.utils import ExtractorError
 from demo.behaviours import Status
 from demo.server import VideoServer
 from tests.fetch.forwarding import ForwardProxy
+from tests.local import ALLOWED
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
 from videonet.fetch.clock import Clock
@@ -36,7 +37,7 @@ def session(web: Web) -> Session:
 
 
 def test_what_an_extractor_has_learnt_serves_the_next_session():
-    web = Web()
+    web = Web(allowed_hosts=ALLOWED)
     with session(web) as first:
         extractor = first.get_info_extractor("Youtube")
         extractor._code_cache["player"] = "learnt"
@@ -46,13 +47,13 @@ def test_what_an_extractor_has_learnt_serves_the_next_session():
 
 
 def test_sessions_at_the_same_time_share_no_extractor():
-    web = Web()
+    web = Web(allowed_hosts=ALLOWED)
     with session(web) as first, session(web) as second:
         assert first.get_info_extractor("Youtube") is not second.get_info_extractor("Youtube")
 
 
 def test_what_yt_dlp_keeps_on_disk_lies_in_the_cache(cache: Path):
-    web = Web()
+    web = Web(allowed_hosts=ALLOWED)
     with session(web) as first:
         first.cache.store("youtube-sigfuncs", "key", ["learnt"])
     with session(web) as second:
@@ -63,10 +64,18 @@ def test_what_yt_dlp_keeps_on_disk_lies_in_the_cache(cache: Path):
 def test_nothing_but_a_fetch_error_comes_out_of_an_outcome():
     removed = SiteVideo("abcdefghijk", "A balloon", condition=Condition.REMOVED)
     with VideoSite([removed]) as site, installed(site):
-        with session(Web()) as ours, pytest.raises(FetchError) as caught, ours.outcome():
+        with (
+            session(Web(allowed_hosts=ALLOWED)) as ours,
+            pytest.raises(FetchError) as caught,
+            ours.outcome(),
+        ):
             ours.extract_info(WATCH.format(removed.id))
         assert caught.value.reason is Reason.UNAVAILABLE
-        with session(Web()) as ours, pytest.raises(FetchError) as caught, ours.outcome():
+        with (
+            session(Web(allowed_hosts=ALLOWED)) as ours,
+            pytest.raises(FetchError) as caught,
+            ours.outcome(),
+        ):
             raise KeyError("of ours")
         assert caught.value.reason is Reason.INTERNAL
 
@@ -76,7 +85,7 @@ def test_a_refusal_that_an_extractor_hides_is_found():
     refused = SiteVideo(
         "abcdefghijk", "A balloon", condition=Condition.RATE_LIMITED_THEN_FINE, times=9
     )
-    web = Web(Pace(requests_per_second=1000, pause=0.01))
+    web = Web(Pace(requests_per_second=1000, pause=0.01), allowed_hosts=ALLOWED)
     with (
         VideoSite([refused]) as site,
         installed(site),
@@ -102,7 +111,7 @@ def test_the_users_file_of_cookies_is_read_and_never_written(tmp_path: Path):
 
 
 def test_what_a_site_and_its_extractor_set_as_cookies_stays_for_the_next_session():
-    web = Web()
+    web = Web(allowed_hosts=ALLOWED)
     with session(web) as first:
         first.get_info_extractor("Youtube").initialize()
         set_by_it = {(each.name, each.value) for each in first.cookiejar}
@@ -116,7 +125,7 @@ def test_a_proxy_that_wants_another_password_rests_and_the_attempt_is_repeated_t
     fine = SiteVideo("abcdefghijk", "A balloon")
     with VideoSite([fine]) as site, ForwardProxy(407) as bad, ForwardProxy() as good:
         proxies = (f"http://{bad.place}", f"http://{good.place}")
-        web = Web(credentials=Credentials(proxies=proxies))
+        web = Web(credentials=Credentials(proxies=proxies), allowed_hosts=ALLOWED)
         with session(web) as ours, pytest.raises(FetchError) as caught, ours.outcome():
             ours.urlopen(site.url(fine.id))
         assert caught.value.reason is Reason.NETWORK
@@ -128,7 +137,7 @@ def test_a_proxy_that_wants_another_password_rests_and_the_attempt_is_repeated_t
 
 def test_only_the_host_that_refused_is_blamed(tmp_path: Path):
     (tmp_path / "page").write_text("a page")
-    web = Web(Pace(requests_per_second=1000))
+    web = Web(Pace(requests_per_second=1000), allowed_hosts=ALLOWED)
 
     def extract(ours: Session, pages: list[str]) -> None:
         with ours.outcome():

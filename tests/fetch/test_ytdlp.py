@@ -21,6 +21,7 @@ from yt_dlp.networking.impersonate import ImpersonateTarget
 from yt_dlp.utils import ExtractorError
 
 from demo.server import VideoServer
+from tests.local import ALLOWED
 from tests.patience import PATIENCE
 from videonet.errors import UsageError
 from videonet.fetch.clock import Clock
@@ -55,7 +56,7 @@ def served(tmp_path: Path) -> Path:
 
 
 def connections() -> Connections:
-    return Connections(Clock(PATIENCE), StopSignal(), Lookups())
+    return Connections(Clock(PATIENCE), StopSignal(), Lookups(), ALLOWED)
 
 
 def session(

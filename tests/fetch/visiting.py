@@ -8,6 +8,7 @@ from demo.behaviours import (
     Behaviour,
 )
 from demo.server import VideoServer
+from tests.local import ALLOWED
 from tests.patience import PATIENCE
 from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
@@ -28,7 +29,7 @@ NAME = "a video.mp4"
 
 def quick_web(stop: StopSignal | None = None) -> Web:
     """No other client asks the servers of these tests, so no visit waits for one."""
-    return Web(Pace(requests_per_second=1000, pause=0.01), stop=stop)
+    return Web(Pace(requests_per_second=1000, pause=0.01), stop=stop, allowed_hosts=ALLOWED)
 
 
 def candidate(url: str, *, root: Path | None = None) -> Candidate:

@@ -23,6 +23,7 @@ from demo.videos import EXPECTED
 from demo.world import World
 from tests.curating import outcomes_of
 from tests.fetch.padding import pad
+from tests.local import LOCAL, TYPED
 from videonet.curation.context import open_context
 from videonet.execution.prepare import make_plan, prepare
 from videonet.pipelines.curate import curate
@@ -70,7 +71,8 @@ def asked_for(world: World, folder: Path) -> tuple[CurateOptions, RunOptions]:
     options = CurateOptions(
         targets=str(world.classes), source=f"catalogue:{world.catalogue}", classifier=str(MODEL)
     )
-    return options, RunOptions(store=str(folder / "store"), out=str(folder / "out"))
+    folders = {"store": str(folder / "store"), "out": str(folder / "out")}
+    return options, RunOptions(**folders, allow_private_hosts=LOCAL)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +140,7 @@ def test_the_beam_main_takes_beam_options_among_its_own(world: World, tmp_path: 
                 *(sys.executable, "-m", "pipelines.curate", *DATAFLOW),
                 *("--targets", str(world.classes), "--source", f"catalogue:{world.catalogue}"),
                 *("--classifier", str(MODEL)),
-                *("--store", str(tmp_path / "store"), "--out", str(tmp_path / "out")),
+                *("--store", str(tmp_path / "store"), "--out", str(tmp_path / "out"), *TYPED),
             ],
             capture_output=True,
             text=True,

@@ -18,6 +18,7 @@ from demo.drawing import draw_video
 from demo.server import VideoServer
 from tests.curated import VIDEONET, Ended, arguments, videonet
 from tests.curating import curate
+from tests.local import TYPED
 from tests.patience import PATIENCE, wait_for
 from videonet.curation.run_progress import (
     Phase,
@@ -83,7 +84,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         rows = [f"{name},{server.url(name)},{title}\n" for name, title in TITLES.items()]
         (folder / "videos.csv").write_text("id,url,title\n" + "".join(rows))
         source = f"catalogue:{folder / 'videos.csv'}"
-        typed = [VIDEONET, *arguments(folder), "--source", source, "--requests-per-second", "1000"]
+        typed = [VIDEONET, *arguments(folder), "--source", source, *TYPED]
+        typed += ["--requests-per-second", "1000"]
         run = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_for(lambda: (out / "run.json").exists() and status_of(out).done == 4)

@@ -11,6 +11,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
+from tests.local import ALLOWED
 from tests.patience import PATIENCE
 from tests.site import SiteVideo, VideoSite, installed
 from tests.site.records import Condition
@@ -71,7 +72,7 @@ def ask(tmp_path: Path) -> "Callable[..., tuple[list[Row], Search]]":
         pace: Pace | None = None,
     ) -> tuple[list[Row], Search]:
         limits = FetchLimits(deadline=PATIENCE, attempts=2, wait=0.01, longest_wait=0.02)
-        web = Web(pace or Pace(requests_per_second=1000))
+        web = Web(pace or Pace(requests_per_second=1000), allowed_hosts=ALLOWED)
         context = SearchContext(prefix, store, web, limits, run, refresh)
         titles = target_matcher([target])
         search = TargetSearch(lambda title: bool(titles.match(title)), per_class, patience)

@@ -40,11 +40,15 @@ def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]
 
     The store's records are read once, before the first step. Bytes that no later step needs are
     deleted: until then the candidate's fate is open, and others may wait for the room.
+
+    Raises UsageError where none of the run's first candidates may be asked for.
     """
     context.budget.begin()
     released = 0
     try:
+        number = context.first_refusals.begin()
         result, fetched = _applied(context, candidate, steps)
+        context.first_refusals.end(number, fetched)
         if result.pending is None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
             released = release_bytes(context, fetched, kept=kept)

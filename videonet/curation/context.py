@@ -9,10 +9,12 @@ from pathlib import Path
 from videonet.classifier.model import Classifier
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.addresses import with_address
+from videonet.curation.first_refusals import FirstRefusals
 from videonet.curation.in_hand import InHand
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
 from videonet.errors import MachineError, UsageError, machine_error
+from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import credentials_here
 from videonet.fetch.disk_budget import DiskBudget
@@ -57,6 +59,7 @@ class ReadContext:
         self.withdrawn = frozenset(
             each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
         )
+        self.allowed_hosts = allowed_hosts(plan.allow_private_hosts)
         self._lookup: Lookup | None = None
         # by path of a shard's first file, whether one of its files can be read
         self._readable: dict[str, bool] = {}
@@ -127,7 +130,14 @@ class RunContext(ReadContext):
         # the usual pace.
         pause = 25 / plan.requests_per_second
         pace = Pace(plan.requests_per_second, plan.per_host, pause=pause)
-        self.web = Web(pace, credentials_here(credentials), plan.downloads, stop=self.stop)
+        self.web = Web(
+            pace,
+            credentials_here(credentials),
+            plan.downloads,
+            stop=self.stop,
+            allowed_hosts=self.allowed_hosts,
+        )
+        self.first_refusals = FirstRefusals(plan.run_id)
         self.in_hand = InHand(self.output.in_hand)
         self.decoder = Decoder(self.decode_limits, look=self.stop.check)
         # What takes the processor does so here: so many at once, for all threads.

@@ -181,7 +181,9 @@ def _fetched(
 ) -> Records:
     """Fetch the file, or what so many first frames need of it, if trying may help a verdict."""
     run_id = context.plan.run_id
-    if seen.whole or not worth_fetching(seen.fetch, run_id, context.plan.settings):
+    if seen.whole or not worth_fetching(
+        seen.fetch, run_id, context.plan.settings, context.allowed_hosts
+    ):
         return records
     # What went wrong the last time is to be tried again, and decides nothing yet; what the page
     # said then still holds.

@@ -139,6 +139,7 @@ def _given(
     is one version of it that a class list can be read with.
     """
     store, withdrawn = Path(run.store).absolute(), Path(run.out) / "withdrawn.json"
+    hosts = run.allow_private_hosts
     return {
         **versions(),
         "decoder": decoder_version(),
@@ -151,6 +152,8 @@ def _given(
         "withdrawn from the store": _digest(each.video_key for each in Store(store).withdrawals()),
         # Of the local files there, those of candidates count: see `_local`.
         "files_root": (options.files_root and str(Path(options.files_root).absolute())) or "",
+        # Videos that were refused may be had now.
+        **({"allow_private_hosts": ",".join(sorted(hosts))} if hosts else {}),
     } | {name: "" if path is None else _state_of(path) for name, path in files.items()}
 
 

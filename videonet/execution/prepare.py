@@ -13,6 +13,7 @@ from videonet.errors import UsageError
 from videonet.execution.older_list import drop_list_with_secrets
 from videonet.execution.resume import data_settings, require_apart, resume_or_start
 from videonet.execution.runner import is_local
+from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
 from videonet.fetch.disk_budget import reserve_of
@@ -92,6 +93,7 @@ def prepared_store(
     `videos` is the folder of local files, if the run reads one.
     """
     require_apart(run, videos)
+    allowed_hosts(run.allow_private_hosts)
     check_yt_dlp()
     _check_credentials(credentials, local)
     store = Store(Path(run.store))

@@ -12,6 +12,7 @@ import msgspec
 
 from videonet.classifier.download import check_model_file
 from videonet.errors import UsageError
+from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
@@ -61,6 +62,7 @@ def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> Sequence[str
     should know of how the source is read.
     """
     check_model_file(options.classifier)
+    allowed_hosts(run.allow_private_hosts)
     # A pipe can be read once.
     if options.targets != IMAGENET_1K and not Path(options.targets).is_fifo():
         read_class_list(Path(options.targets))

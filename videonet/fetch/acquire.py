@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from videonet.errors import machine_error
+from videonet.fetch.allowed_hosts import PUBLIC_WEB, AllowedHosts, is_address
 from videonet.fetch.attempt import Download, decoding
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, too_large
@@ -85,11 +86,17 @@ def fetch(
     return record
 
 
-def worth_fetching(before: Fetch | None, run_id: str, limits: FetchLimits | DataOptions) -> bool:
+def worth_fetching(
+    before: Fetch | None,
+    run_id: str,
+    limits: FetchLimits | DataOptions,
+    allowed: AllowedHosts = PUBLIC_WEB,
+) -> bool:
     """Whether an attempt may help: never after a permanent failure, and once a run after others.
 
     A file or a page that was too large for an earlier limit is tried again under a limit that it
-    keeps to.
+    keeps to. A host that was not to be asked is tried again if it is one of those that are allowed
+    now; and once a run if it has a name, which may be that of another address by now.
     """
     if before is None or before.reason is None or before.reason in _REFUSED_FOR_THE_RUN:
         return True
@@ -105,6 +112,10 @@ def worth_fetching(before: Fetch | None, run_id: str, limits: FetchLimits | Data
     if before.reason is Reason.PAGE_TOO_LARGE:
         one, all_of_them = before.page_bytes or 0, before.pages_bytes or 0
         return one <= limits.max_page_bytes and all_of_them <= limits.max_pages_bytes
+    if before.reason is Reason.REFUSED_ADDRESS and before.refused:
+        host, *addresses = before.refused
+        has_name = bool(addresses) and not is_address(host)
+        return (has_name and before.run_id != run_id) or not allowed.refusal(host, addresses)
     return before.reason.policy is not Policy.NEVER and before.run_id != run_id
 
 
@@ -337,6 +348,7 @@ def _failed(record: Fetch, error: FetchError, redaction: Redaction) -> Fetch:
         decoder=decoder,
         page_bytes=error.page_bytes,
         pages_bytes=error.pages_bytes,
+        refused=error.refused,
         limits=error.limits,
     )
 

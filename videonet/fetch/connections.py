@@ -9,12 +9,14 @@ sockets of a session whose time is up, whatever it reads or writes at that momen
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
+from videonet.fetch.allowed_hosts import AllowedHosts
 from videonet.fetch.clock import Clock
+from videonet.fetch.failure import RefusedAddressError
 from videonet.stop_signal import StopSignal
 
 _LOOK_UP = 0.25  # seconds; how soon a silent connection hears that the run is to end
@@ -75,11 +77,14 @@ class Connections:
     Any thread may use it: yt-dlp fetches fragments in threads of its own.
     """
 
-    def __init__(self, clock: Clock, stop: StopSignal, lookups: Lookups) -> None:
+    def __init__(
+        self, clock: Clock, stop: StopSignal, lookups: Lookups, allowed: AllowedHosts
+    ) -> None:
         """`clock` says how much time is left; `stop` ends it at once."""
         self._clock = clock
         self._stop = stop
         self._lookups = lookups
+        self._allowed = allowed
         self._lock = threading.Lock()
         self._sockets: WeakSet[Any] = WeakSet()
         self._done = threading.Event()
@@ -100,18 +105,21 @@ class Connections:
         port: int,
         silence: float,
         *,
+        of_user: bool = False,
         source: str | None = None,
         make: Callable[[int, int, int], socket.socket] = socket.socket,
         connect: Callable[[socket.socket, Any], None] = socket.socket.connect,
     ) -> socket.socket:
         """A connection to a host, with `silence` as its limit, seconds.
 
-        `source` is the address of this machine to connect from; `make` makes a socket, and
-        `connect` connects it to one of the host's addresses. Raises OSError, ValueError for what
-        cannot be a name, Stopped.
+        A host `of_user`, a proxy, may be anywhere. `source` is the address of this machine to
+        connect from; `make` makes a socket, and `connect` connects it to one of the host's
+        addresses. Raises OSError, ValueError for what cannot be a name, RefusedAddressError,
+        Stopped.
         """
         failure: OSError | None = None
-        for family, kind, protocol, _, place in self.look_up(host, port, silence):
+        found = self.look_up(host, port, silence, of_user=of_user)
+        for family, kind, protocol, _, place in found:
             if source is not None and family != _family(source):
                 continue
             made = make(family, kind, protocol)
@@ -131,8 +139,10 @@ class Connections:
                 return made
         raise failure or OSError(f"{host} has no address that can be reached from {source}")
 
-    def look_up(self, host: str, port: int, silence: float) -> list[Address]:
-        """The addresses of a host. Raises as `open`."""
+    def look_up(
+        self, host: str, port: int, silence: float, *, of_user: bool = False
+    ) -> list[Address]:
+        """The addresses of a host, all of which may be asked. Raises as `open`."""
         waiting = Clock(silence)
 
         def wait() -> float:
@@ -140,7 +150,19 @@ class Connections:
                 raise TimeoutError(f"looking up the name {host} timed out")
             return min(_LOOK_UP, waiting.left, self._left())
 
-        return self._lookups.addresses(host, port, wait)
+        found = self._lookups.addresses(host, port, wait)
+        if not of_user:
+            self.check(host, [str(place[0]) for *_, place in found])
+        return found
+
+    def check(self, host: str, addresses: Sequence[str] = ()) -> None:
+        """Raise RefusedAddressError for a host that must not be asked.
+
+        Without addresses, which a proxy will look up, by what the name tells.
+        """
+        refusal = self._allowed.refusal(host, addresses)
+        if refusal is not None:
+            raise RefusedAddressError(refusal, host, tuple(addresses))
 
     def watch(self, connection: Any) -> None:
         """Break this off when time is up: a socket, or what has a socket's `fileno`."""

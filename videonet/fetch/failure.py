@@ -37,6 +37,7 @@ class FetchError(DownloadCancelled):
         page_bytes: int | None = None,
         pages_bytes: int | None = None,
         limits: DecodeLimits | None = None,
+        refused: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.reason = reason
@@ -48,6 +49,20 @@ class FetchError(DownloadCancelled):
         self.page_bytes, self.pages_bytes = page_bytes, pages_bytes
         # those that decoding it broke
         self.limits = limits
+        # a host that must not be asked, and its addresses
+        self.refused = refused
+
+
+class RefusedAddressError(TransportError):
+    """A request that was not sent, for its host must not be asked: see `AllowedHosts`.
+
+    yt-dlp takes it for a failure of the network, so that what an extractor can do without, it does
+    without.
+    """
+
+    def __init__(self, refusal: str, host: str, addresses: tuple[str, ...] = ()) -> None:
+        super().__init__(refusal)
+        self.refused = (host, *addresses)
 
 
 class NoConnectionError(FetchError):
@@ -88,6 +103,8 @@ def explain(error: BaseException) -> FetchError:
     match cause:
         case FetchError():
             return cause
+        case RefusedAddressError():
+            return FetchError(Reason.REFUSED_ADDRESS, cause.msg, refused=cause.refused)
         case HTTPError():
             # A page that does not answer is reported by its extractor, a file by itself.
             of_file = told is cause and told is not error

@@ -29,6 +29,7 @@ from yt_dlp.networking._requests import SocksHTTPSConnectionPool as SecureSocksP
 from yt_dlp.networking._urllib import UrllibRH
 from yt_dlp.socks import ProxyError as SocksError
 from yt_dlp.socks import ProxyType, sockssocket
+from yt_dlp.utils.networking import select_proxy
 
 from videonet.fetch.connections import Connections
 
@@ -36,6 +37,7 @@ from videonet.fetch.connections import Connections
 FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
     (TheirRequestsRH, "_create_instance", 1, ("cookiejar", "legacy_ssl_support")),
     (RequestsHTTPAdapter, "init_poolmanager", 3, ()),
+    (RequestsHTTPAdapter, "get_connection_with_tls_context", 5, ()),
     (RequestsHTTPAdapter, "proxy_manager_for", 2, ()),
     (PlainConnection, "_new_conn", 1, ()),
     (PlainSecureConnection, "_new_conn", 1, ()),
@@ -47,6 +49,7 @@ ATTRIBUTES: tuple[tuple[Callable[[], Any], str, type], ...] = (
     (lambda: UrllibRH, "_SUPPORTED_URL_SCHEMES", tuple),
     (lambda: PlainConnection("host"), "_dns_host", str),
     (lambda: PlainConnection("host"), "socket_options", list),
+    (lambda: PlainConnection("host"), "proxy", object),
     (lambda: urllib3.PoolManager(), "pool_classes_by_scheme", dict),
     (lambda: urllib3.HTTPSConnectionPool("host"), "ConnectionCls", type),
     (lambda: TheirSocksConnection({}, "host"), "_proxy_args", dict),
@@ -92,6 +95,15 @@ class _Adapter(RequestsHTTPAdapter):  # type: ignore[misc]
         super().init_poolmanager(*arguments, **named)
         self._take_over(self.poolmanager)
 
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        # Called for each step of a redirection.
+        url = urllib3.util.parse_url(request.url)
+        if url.host and select_proxy(url.url, proxies):
+            self._connections.check(url.host)
+        return super().get_connection_with_tls_context(request, verify, proxies, cert)
+
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **named)
         self._take_over(manager)
@@ -119,6 +131,8 @@ class _Guarded:
     _dns_host: str
     host: str
     port: int
+    # the proxy that it leads to, if any
+    proxy: Any
     sock: Any
     timeout: Any
     source_address: tuple[str, int] | None
@@ -162,7 +176,11 @@ class _Guarded:
 
     def _open(self) -> socket.socket:
         return self._connections.open(
-            self._dns_host.strip("[]"), self.port, self.timeout, source=self._source
+            self._dns_host.strip("[]"),
+            self.port,
+            self.timeout,
+            of_user=self.proxy is not None,
+            source=self._source,
         )
 
     @property
@@ -198,6 +216,7 @@ class _ThroughSocks(_Guarded):
             self._proxy_args["addr"],
             self._proxy_args["port"],
             self.timeout,
+            of_user=True,
             source=self._source,
             make=sockssocket,
             connect=connect,

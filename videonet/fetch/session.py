@@ -13,7 +13,7 @@ from yt_dlp.utils import DownloadError
 from videonet.errors import MachineError, machine_error
 from videonet.fetch.clock import Clock
 from videonet.fetch.connections import Connections
-from videonet.fetch.failure import FetchError, NotAskedError, explain
+from videonet.fetch.failure import FetchError, NotAskedError, RefusedAddressError, explain
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.page_limits import PageMeter
 from videonet.fetch.proxies import is_proxy_fault
@@ -52,11 +52,11 @@ class Session(YtDlp):
         self._failure: Exception | None = None
         # what the machine lacked for a request; an extractor may go on without the answer
         self._lacking: MachineError | None = None
-        # the failure of the latest request that another attempt may help
+        # the failure of the latest request that another attempt may help, or that was not sent
         self.setback: FetchError | None = None
         # by host, the latest last
         self._permits: dict[str, Permit] = {}
-        self._connections = Connections(clock, web.stop, web.lookups)
+        self._connections = Connections(clock, web.stop, web.lookups, web.allowed_hosts)
         self._proxy = web.proxies.take()
         silence = {"socket_timeout": max(0.1, min(limits.silence, clock.left))}
         parameters = silence | dict(options) | web.credentials.parameters(self._proxy)
@@ -95,7 +95,7 @@ class Session(YtDlp):
             if failure.reason is Reason.RATE_LIMITED or overloaded:
                 # The extractor may go on without this answer, and not report the refusal.
                 permit.refused(failure.retry_after)
-            if failure.reason in PASSING:
+            if failure.reason in PASSING or failure.reason is Reason.REFUSED_ADDRESS:
                 self.setback = failure
             raise
         return response
@@ -136,6 +136,9 @@ class Session(YtDlp):
         failure = explain(error)
         if isinstance(failure, NotAskedError):
             return failure
+        if isinstance(self._failure, RefusedAddressError) and not isinstance(error, FetchError):
+            # yt-dlp has words of its own for the end of what it could not go on with.
+            return explain(self._failure)
         if self._proxy is not None and is_proxy_fault(self._failure or error):
             self._web.proxies.rest(self._proxy)
             # The video is not at fault: another attempt takes another proxy.

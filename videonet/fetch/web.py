@@ -7,6 +7,7 @@ from typing import Any
 
 from yt_dlp.cookies import YoutubeDLCookieJar
 
+from videonet.fetch.allowed_hosts import PUBLIC_WEB, AllowedHosts
 from videonet.fetch.connections import Lookups
 from videonet.fetch.cookies import SitePolicy
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
@@ -28,11 +29,12 @@ class Web:
         *,
         stop: StopSignal | None = None,
         lookups: Lookups | None = None,
+        allowed_hosts: AllowedHosts = PUBLIC_WEB,
     ) -> None:
         """`downloads`: the most at once from all hosts; None: no limit.
 
         `stop` ends every wait and every answer that takes long. `lookups`: what looks up names;
-        None: this system.
+        None: this system. `allowed_hosts`: what may be asked.
 
         Raises UsageError for a yt-dlp that does not fit, and for cookies that cannot be read.
         """
@@ -47,6 +49,7 @@ class Web:
         self.proxies = ProxyPool(credentials.proxies)
         self.shared = SharedParts()
         self.lookups = lookups or Lookups()
+        self.allowed_hosts = allowed_hosts
 
     @cached_property
     def cookies(self) -> YoutubeDLCookieJar:

@@ -85,7 +85,7 @@ def _as_this_run_sees(known: ReadContext, seen: Evidence) -> Evidence:
     fetched, plan = seen.fetch, known.plan
     if fetched is None or fetched.run_id == plan.run_id or seen.whole:
         return seen
-    if not worth_fetching(fetched, plan.run_id, plan.settings):
+    if not worth_fetching(fetched, plan.run_id, plan.settings, known.allowed_hosts):
         return seen
     untried = msgspec.structs.replace(fetched, reason=None, error=None)
     return replace(seen, fetch=untried)

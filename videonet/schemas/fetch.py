@@ -56,6 +56,8 @@ class Fetch(Record, frozen=True, kw_only=True):
     pages_bytes: int | None = None
     # the limits that it broke, or under which its decoder crashed; under others it is tried again
     limits: DecodeLimits | None = None
+    # the host that was not to be asked, and its addresses as far as they were looked up
+    refused: tuple[str, ...] = ()
 
 
 class Cut(Record, frozen=True, kw_only=True):

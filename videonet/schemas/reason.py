@@ -47,6 +47,7 @@ class Reason(StrEnum):
     PAGE_TOO_LARGE = "page_too_large"
     DISK_FULL = "disk_full"
     REFUSED = "refused"
+    REFUSED_ADDRESS = "refused_address"
     BAD_ADDRESS = "bad_address"
     REDACTED = "redacted"
     EXTRACTION = "extraction"
@@ -215,6 +216,13 @@ _DECLARED: dict[Reason, _Declaration] = {
         "the site refused it",
         "Sites also refuse clients that they suspect. Open one of the addresses in a browser: if "
         "it plays there, wait and run again, more slowly or with --cookies.",
+    ),
+    Reason.REFUSED_ADDRESS: _Declaration(
+        Outcome.FAILED,
+        Policy.NEVER,
+        "its address, or one that it leads to, is not on the public web",
+        "If the host is yours, name it with --allow-private-hosts, or its network; a run with "
+        "another value of that looks again.",
     ),
     Reason.BAD_ADDRESS: _Declaration(
         Outcome.FAILED,

@@ -299,6 +299,18 @@ class RunOptions(Record, frozen=True, kw_only=True):
         ),
     ] = 4
 
+    # what else may be asked than the public web
+    allow_private_hosts: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Hosts outside the public web that may be asked, by commas: names, networks "
+            "(media.lab,10.2.0.0/16), or all; without it: none.",
+            metavar="HOSTS",
+            form=Form.WORDS,
+            panel=_ASKING,
+        ),
+    ] = ()
+
 
 class AccessOptions(msgspec.Struct, metaclass=Compiled, frozen=True, kw_only=True):
     """What a user gives so that sites answer, as it was typed. See `videonet.fetch.credentials`."""

@@ -86,7 +86,8 @@ def apply_step(
 
 def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> list[Any]:
     """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
-    verdicts, pending = apply_steps(context, candidate, steps)
+    with context.output.complaining():
+        verdicts, pending = apply_steps(context, candidate, steps)
     going_on = [] if pending is None else [pending]
     return [*(TaggedOutput(VERDICTS, verdict) for verdict in verdicts), *going_on]
 
