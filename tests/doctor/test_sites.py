@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from demo.behaviours import Hold, Status
+from demo.behaviours import Hold, Redirect, Status
 from demo.odd_files import write_noise
 from demo.server import VideoServer
 from tests.doctor.looking import PASSWORD, catalogue, dead_port, needs, program
@@ -133,6 +133,13 @@ def test_a_port_that_nobody_listens_on_is_missing(server: VideoServer):
     finding = look_at_network(f"http://127.0.0.1:{port}/", None)
     assert finding.state is State.MISSING
     assert finding.found == f"127.0.0.1:{port}: Connection refused"
+
+
+def test_what_gives_a_clouds_machines_their_credentials_is_not_asked(server: VideoServer):
+    server.behaviours[""] = Redirect("http://169.254.169.254/latest/meta-data/")
+    finding = look_at_network(f"{server.address}/", None)
+    assert finding.state is State.MISSING
+    assert "a cloud's machines" in finding.found
 
 
 def test_a_host_that_never_answers_is_not_waited_for(server: VideoServer):

@@ -11,6 +11,7 @@ from videonet.doctor.finding import Finding, State, reason
 YOUTUBE_PAGE = "https://www.youtube.com/generate_204"
 
 _SILENCE = 4.0  # seconds, until a site has to answer
+_LONGEST = 8.0  # seconds, for all of its answer, when nobody waits any more
 _NO_SERVICE = frozenset({407, 429})  # a proxy that wants a password; a host that wants peace
 
 _HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.IGNORECASE)
@@ -83,27 +84,43 @@ def look_at_javascript(*, needed: bool) -> Finding:
 
 
 def look_at_network(page: str, proxy: str | None) -> Finding:
-    """Whether `page` answers yt-dlp, through `proxy` or what the environment names."""
+    """Whether `page` answers yt-dlp, through `proxy` or what the environment names.
+
+    The host is the user's to name, so it may be anywhere a run can be allowed to ask.
+    """
     import requests
     import yarl
-    import yt_dlp
+    from yt_dlp.cookies import YoutubeDLCookieJar
     from yt_dlp.networking import Request
     from yt_dlp.networking.exceptions import HTTPError
+
+    from videonet.fetch.allowed_hosts import allowed_hosts
+    from videonet.fetch.clock import Clock
+    from videonet.fetch.connections import Connections, Lookups
+    from videonet.fetch.failure import RefusedAddressError
+    from videonet.fetch.ytdlp import SharedParts, YtDlp
+    from videonet.stop_signal import StopSignal
 
     host = yarl.URL(page).host_port_subcomponent
     via = proxy or requests.utils.select_proxy(page, requests.utils.get_environ_proxies(page))
     way = f"{host} through {without_password(via)}" if via else f"{host}"
-    options: dict[str, Any] = {"quiet": True, "no_warnings": True, "socket_timeout": _SILENCE}
+    options: dict[str, Any] = {"socket_timeout": _SILENCE}
     if proxy:
         options["proxy"] = proxy
+    connections = Connections(Clock(_LONGEST), StopSignal(), Lookups(), allowed_hosts(["all"]))
+    connections.begin()
     try:
-        with yt_dlp.YoutubeDL(options) as session:
+        with YtDlp(options, YoutubeDLCookieJar(), SharedParts(), connections) as session:
             status = session.urlopen(Request(page)).status
     except HTTPError as error:
         status = error.status
+    except RefusedAddressError as error:
+        return Finding("network", State.MISSING, f"{way}: {error}", "ask no such host")
     except Exception as error:  # noqa: BLE001  # urllib3's and yt-dlp's have no base class
         advice = "check the connection, and proxies (--proxy, HTTP_PROXY, HTTPS_PROXY)"
         return Finding("network", State.MISSING, f"{way}: {reason(error)}", advice)
+    finally:
+        connections.end()
     if status == 204 if page == YOUTUBE_PAGE else status < 500 and status not in _NO_SERVICE:
         return Finding("network", State.OK, f"{way} answers")
     advice = "see who answers there: a proxy, a login page of this network, or a host that refuses"

@@ -190,7 +190,8 @@ def _literal(name: str) -> IPAddress | None:
     try:
         # Numbers alone: nothing is looked up.
         found = socket.getaddrinfo(name, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
+    except (OSError, ValueError):
+        # no number, or nothing that could be looked up
         return None
     return ipaddress.ip_address(str(found[0][4][0]).partition("%")[0])
 
