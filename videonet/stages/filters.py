@@ -86,8 +86,7 @@ def apply_step(
 
 def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> list[Any]:
     """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
-    with context.output.complaining():
-        verdicts, pending = apply_steps(context, candidate, steps)
+    verdicts, pending = apply_steps(context, candidate, steps)
     going_on = [] if pending is None else [pending]
     return [*(TaggedOutput(VERDICTS, verdict) for verdict in verdicts), *going_on]
 
