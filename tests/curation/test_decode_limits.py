@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.curating import curate, verdicts_of
-from tests.video import hostile
+from tests.video import containers, hostile
 from tests.video.files import draw, stored
 from videonet.cage.confinement import can_shut_in
 from videonet.schemas.decode_limits import DecodeLimits
@@ -40,12 +40,14 @@ def jpeg(picture: Image.Image) -> bytes:
 
 def of_many_samples(picture: bytes, samples: int = 500_000) -> bytes:
     """A film of one picture again and again: its index is large, its first frames are not."""
-    place = len(hostile.FTYP) + 8
-    claims = hostile.tables(samples, len(picture), place, of_chunk=1)
-    places = hostile.full(b"stco", samples.to_bytes(4, "big"), place.to_bytes(4, "big") * samples)
+    place = len(containers.FTYP) + 8
+    claims = containers.tables(samples, len(picture), place, of_chunk=1)
+    places = containers.full(
+        b"stco", samples.to_bytes(4, "big"), place.to_bytes(4, "big") * samples
+    )
     claims = claims[: -(8 + 12)] + places
-    film = hostile.track(1, hostile.entry(b"jpeg", 160, 120), claims)
-    return hostile.FTYP + hostile.box(b"mdat", picture) + hostile.moov(film)
+    film = containers.track(1, containers.entry(b"jpeg", 160, 120), claims)
+    return containers.FTYP + containers.box(b"mdat", picture) + containers.moov(film)
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +58,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     drawn = draw(videos / "a balloon honest.mp4", 11, size=(160, 120))
     picture = jpeg(next(stored(drawn)))
     large = jpeg(Image.new("RGB", (8000, 8000)))
-    entry = hostile.entry(b"jpeg", 160, 120)
+    entry = containers.entry(b"jpeg", 160, 120)
     broken = {
-        "fetch": hostile.ivf(b"VP80", [hostile.vp8_frame(7000)] * 2),
-        "scan": hostile.mp4([picture] * 50 + [large] + [picture] * 250, entry),
+        "fetch": containers.ivf(b"VP80", [hostile.vp8_frame(7000)] * 2, 7000),
+        "scan": containers.mp4([picture] * 50 + [large] + [picture] * 250, entry),
         "length": of_many_samples(picture),
-        "cut": hostile.mp4([picture] * 150 + [large] + [picture] * 150, entry),
+        "cut": containers.mp4([picture] * 150 + [large] + [picture] * 150, entry),
     }
     for step, data in broken.items():
         (videos / f"a balloon {step}.mp4").write_bytes(data)

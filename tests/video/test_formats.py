@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.video import hostile
+from tests.video import containers
+from tests.video.containers import FTYP, box, encoded, entry, full, moov, tables, track
 from tests.video.files import draw, reason_of
-from tests.video.hostile import FTYP, box, encoded, entry, full, moov, tables, track
 from videonet.schemas.reason import Reason
 from videonet.video.container import FORMATS, VideoError
 from videonet.video.decode import probe
@@ -133,9 +133,11 @@ def _alias(name: bytes) -> bytes:
 
 def linked_matroska() -> bytes:
     """A segment that says that another file goes before it and another behind."""
-    other = hostile.element(0x3C83AB, b"beside.mp4") + hostile.element(0x3E83BB, b"beside.mp4")
-    info = hostile.element(0x1549A966, other)
-    return hostile.matroska(hostile.matroska_track(16, b"V_MJPEG"), info)
+    other = containers.element(0x3C83AB, b"beside.mp4") + containers.element(
+        0x3E83BB, b"beside.mp4"
+    )
+    info = containers.element(0x1549A966, other)
+    return containers.matroska(containers.matroska_track(16, b"V_MJPEG"), info)
 
 
 SDP = """v=0

@@ -112,6 +112,33 @@ def test_no_clip_spans_two_recordings(lengths, most):
         assert WINDOW <= end - begin <= CLIP_SECONDS
 
 
+def listed(lengths: list[Fraction], most: int) -> list[tuple[int, Fraction, Fraction]]:
+    """The spans, chosen from a list of all that are possible."""
+    possible = [
+        (recording, index * CLIP_SECONDS, min((index + 1) * CLIP_SECONDS, length))
+        for recording, length in enumerate(lengths)
+        for index in range(int(length // CLIP_SECONDS) + 1)
+        if length - index * CLIP_SECONDS >= WINDOW
+    ]
+    if len(possible) <= most:
+        return possible
+    full = [each for each in possible if each[2] - each[1] == CLIP_SECONDS]
+    pool = full if len(full) >= most else possible
+    if most == 1:
+        return [pool[(len(pool) - 1) // 2]]
+    return [pool[round(Fraction(i * (len(pool) - 1), most - 1))] for i in range(most)]
+
+
+@given(st.lists(st.fractions(0, 200), max_size=6), st.integers(1, 6))
+def test_clips_are_chosen_evenly_from_all_that_are_possible(lengths, most):
+    assert clip_spans(lengths, most) == listed(lengths, most)
+
+
+def test_a_video_that_claims_a_thousand_years_has_few_clips_all_the_same():
+    spans = clip_spans([Fraction(12), Fraction(10**11), Fraction(10**12, 7)], 4)
+    assert [each.recording for each in spans] == [0, 1, 2, 2]
+
+
 # Files.
 
 

@@ -1,9 +1,10 @@
 """A kept video becomes clips: stretches of JPEG frames at a fixed rate."""
 
 import hashlib
+import itertools
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -125,17 +126,26 @@ def clip_spans(lengths: Sequence[Fraction], max_clips: int) -> list[ClipSpan]:
 
     No clip spans two of them. Where more than `max_clips` are possible, full ones go before rests.
     """
-    possible = [
-        ClipSpan(recording, index * CLIP_SECONDS, min((index + 1) * CLIP_SECONDS, length))
-        for recording, length in enumerate(lengths)
-        for index in range(int(length // CLIP_SECONDS) + 1)
-        if length - index * CLIP_SECONDS >= WINDOW
+    # They are counted and not listed: a broken clock may show a thousand years.
+    full = [int(length // CLIP_SECONDS) for length in lengths]
+    with_rests = [
+        count + (length - count * CLIP_SECONDS >= WINDOW)
+        for count, length in zip(full, lengths, strict=True)
     ]
-    if len(possible) <= max_clips:
-        return possible
-    full = [each for each in possible if each.end - each.begin == CLIP_SECONDS]
-    pool = full if len(full) >= max_clips else possible
-    return [pool[_evenly(i, max_clips, len(pool))] for i in range(max_clips)]
+    possible = sum(with_rests)
+    places: Iterable[int]
+    pool, places = with_rests, range(possible)
+    if possible > max_clips:
+        pool = full if sum(full) >= max_clips else with_rests
+        places = [_evenly(i, max_clips, sum(pool)) for i in range(max_clips)]
+    ends = list(itertools.accumulate(pool))
+    found = []
+    for place in places:
+        recording = bisect_right(ends, place)
+        begin = (place - ends[recording] + pool[recording]) * CLIP_SECONDS
+        end = min(begin + CLIP_SECONDS, lengths[recording])
+        found.append(ClipSpan(recording, begin, end))
+    return found
 
 
 def cut_clips(
