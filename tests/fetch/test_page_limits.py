@@ -137,6 +137,9 @@ LIMITED = FetchLimits(
 )
 
 
+WIDE = replace(LIMITED, max_page_bytes=16_000_000, max_pages_bytes=64_000_000)
+
+
 def fetched(store: Store, limits: FetchLimits, answer: Answer, path: str = "/page") -> Fetch:
     with endless_server(answer) as address:
         one = candidate(address + path)
@@ -251,6 +254,77 @@ def test_a_run_takes_as_many_cookies_of_a_site_as_a_browser_would(store):
     assert "p" not in names
     assert {"n05", "of5"} <= names
     assert "n00" not in names
+
+
+def dash(template: bytes) -> bytes:
+    """A manifest of one representation that lasts for eleven years."""
+    return (
+        b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" '
+        b'mediaPresentationDuration="PT100000H"><Period><AdaptationSet mimeType="video/mp4">'
+        + template
+        + b'<Representation id="1" bandwidth="1000" width="10" height="10"/>'
+        + b"</AdaptationSet></Period></MPD>"
+    )
+
+
+# Small pages of which reading would take hours, or gigabytes, and hold up the whole process.
+TAKING_LONG = {
+    "an endless search": ("text/html", HTML + b"videojs(" * 30_000),
+    "another": ("text/html", HTML + b"<meta " * 150_000),
+    "many repetitions": (
+        "application/dash+xml",
+        dash(
+            b'<SegmentTemplate media="$Time$.m4s" timescale="1"><SegmentTimeline>'
+            b'<S t="0" d="1" r="30000000"/></SegmentTimeline></SegmentTemplate>'
+        ),
+    ),
+    "short segments": (
+        "application/dash+xml",
+        dash(b'<SegmentTemplate media="$Number$.m4s" timescale="1000" duration="1"/>'),
+    ),
+    "smooth streaming": (
+        "text/xml",
+        b'<?xml version="1.0"?><SmoothStreamingMedia Duration="100000000000">'
+        b'<StreamIndex Type="video" Url="{bitrate}/{start time}"><QualityLevel Bitrate="1" '
+        b'FourCC="H264" MaxWidth="1" MaxHeight="1" CodecPrivateData=""/>'
+        b'<c t="0" d="1" r="30000000"/></StreamIndex></SmoothStreamingMedia>',
+    ),
+    "an endless attribute": (
+        HLS,
+        b"#EXTM3U\n#EXT-X-STREAM-INF:" + b"A" * 2_000_000 + b"\nv.m3u8\n",
+    ),
+}
+
+
+# These take ten seconds of a processor.
+SLOW = ("another", "an endless attribute")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in TAKING_LONG],
+)
+def test_a_page_that_cannot_be_read_within_bounds_costs_one_verdict(store, name):
+    kind, content = TAKING_LONG[name]
+
+    def serve(_: str) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
+        return 200, [("Content-Type", kind)], iter([content])
+
+    record = fetched(store, WIDE, serve, "/page")
+    assert record.reason is Reason.EXTRACTION, record.error
+    assert record.error.startswith("whoever read its page needed more than")
+
+
+@pytest.mark.slow
+def test_a_playlist_of_segments_that_cannot_be_read_costs_one_verdict(store):
+    def serve(path: str) -> tuple[int, list[tuple[str, str]], Iterator[bytes]]:
+        if path == "/page":
+            return 200, [("Content-Type", HLS)], iter([MASTER.replace(b"v.m3u8", b"/media")])
+        lines = [MEDIA, b"#EXT-X-KEY:" + b"A" * 2_000_000 + b"\n", b"#EXTINF:1,\nv.ts\n"]
+        return 200, [("Content-Type", HLS)], iter([*lines, b"#EXT-X-ENDLIST\n"])
+
+    record = fetched(store, WIDE, serve, "/page")
+    assert record.reason in (Reason.EXTRACTION, Reason.PAGE_TOO_LARGE), record.error
 
 
 @pytest.mark.parametrize("path", [*TOO_LARGE, *OTHERS])

@@ -4,6 +4,8 @@ A server may send a page without an end, or a small one that unpacks to a giant.
 reads whole lies in memory, so it is read block by block here, and counted as it is unpacked.
 """
 
+from collections.abc import Callable
+
 import requests
 from yt_dlp.networking import Response
 from yt_dlp.networking.exceptions import RequestError
@@ -68,13 +70,24 @@ class PageMeter:
 class MeteredResponse(Response):
     """An answer of which no more is read than the limits allow."""
 
-    def __init__(self, answer: Response, meter: PageMeter, *, of_video: bool) -> None:
-        """`of_video`: what is read in blocks is the video, which has a limit of its own."""
+    def __init__(
+        self,
+        answer: Response,
+        meter: PageMeter,
+        *,
+        of_video: bool,
+        look: Callable[[str, bytes], None] = lambda _url, _page: None,
+    ) -> None:
+        """`of_video`: what is read in blocks is the video, which has a limit of its own.
+
+        `look` sees what is read whole before anybody else; it may raise.
+        """
         super().__init__(
             answer.fp, answer.url, answer.headers, answer.status, answer.reason, answer.extensions
         )
         self._answer = answer
         self._meter = meter
+        self._look = look
         # The answer to a request for a range, which is never sent for a page.
         self._of_video = of_video or answer.status == 206
         self._read = 0
@@ -88,7 +101,10 @@ class MeteredResponse(Response):
         if amt is not None and amt >= 0 and self._of_video:
             block: bytes = self._answer.read(amt)
         else:
-            block = self._counted(None if amt is None or amt < 0 else amt)
+            is_whole = amt is None or amt < 0
+            block = self._counted(None if is_whole else amt)
+            if is_whole:
+                self._look(self.url, block)
         if self._answer.closed:
             self.close()
         return block

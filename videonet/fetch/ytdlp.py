@@ -26,6 +26,7 @@ from videonet.fetch.failure import FetchError
 from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.page_limits import MeteredResponse, PageMeter
+from videonet.fetch.page_rehearsal import PageRehearsal
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
@@ -87,6 +88,10 @@ _FUNCTIONS: tuple[tuple[Any, str, int, tuple[str, ...]], ...] = (
     (RequestHandler, "_make_sslcontext", 1, ("legacy_ssl_support",)),
     (InfoExtractor, "ie_key", 0, ()),
     (GenericIE, "_generic_id", 1, ()),
+    (GenericIE, "_webpage_read_content", 4, ("prefix",)),
+    (GenericIE, "_parse_m3u8_formats_and_subtitles", 3, ()),
+    (GenericIE, "_parse_mpd_periods", 2, ("mpd_url",)),
+    (GenericIE, "_parse_ism_formats_and_subtitles", 3, ()),
     (GenericIE, "_request_webpage", 3, ("headers",)),
     (GenericIE, "_extract_m3u8_formats_and_subtitles", 3, ("headers",)),
     (GenericIE, "_extract_f4m_formats", 3, ("headers",)),
@@ -133,6 +138,7 @@ class SharedParts:
         # Extractors by key, of sessions that have ended. Their knowledge of a site, such as
         # YouTube's player of 2 MB of JavaScript, is not read again for every video.
         self.extractors: deque[dict[str, InfoExtractor]] = deque()
+        self.rehearsal = PageRehearsal()
         self._tls: dict[object, Any] = {}
         self._lock = threading.Lock()
 
@@ -231,6 +237,17 @@ class YtDlp(yt_dlp.YoutubeDL):
         client.hooks["response"].append(self._meter.on_answer)
         return client
 
+    def add_info_extractor(self, extractor: Any) -> None:
+        """Add an extractor: a class, or an object that is to read pages."""
+        if not isinstance(extractor, type):
+            self._shared.rehearsal.guard(extractor)
+        super().add_info_extractor(extractor)
+
+    @property
+    def rehearsal(self) -> PageRehearsal:
+        """Where pages are read before they are read here."""
+        return self._shared.rehearsal
+
     def extract_info(self, url: str, *arguments: Any, **named: Any) -> Any:
         """What yt-dlp makes of an address. It calls this for each further one that a page names.
 
@@ -273,7 +290,14 @@ class YtDlp(yt_dlp.YoutubeDL):
         length = response.headers.get("Content-Length")
         if length is not None and not _NUMBER.fullmatch(length):
             del response.headers["Content-Length"]
-        return MeteredResponse(response, self._meter, of_video=self._is_downloading)
+        return MeteredResponse(
+            response, self._meter, of_video=self._is_downloading, look=self._look_at
+        )
+
+    def _look_at(self, url: str, page: bytes) -> None:
+        """Have a playlist read elsewhere that yt-dlp's downloader is to read."""
+        if self._is_downloading and b"#EXT" in page:
+            self.rehearsal.read("segments", url, page.decode("utf-8", "ignore"))
 
     def process_info(self, info: dict[str, Any]) -> None:
         """Download a format. What a file is, its bytes say, and no ending of its address.
@@ -289,6 +313,9 @@ class YtDlp(yt_dlp.YoutubeDL):
         self, name: str, info: dict[str, Any], subtitle: bool = False, test: bool = False
     ) -> tuple[bool, bool]:
         """Download a format, unless `take` has fetched it."""
+        if info.get("protocol") == "f4m":
+            # yt-dlp lists as many fragments as a manifest of a few bytes says that there are.
+            raise FetchError(Reason.UNSUPPORTED, "HDS, which no player shows any more")
         self._is_downloading = True
         try:
             if self._take is not None and not (subtitle or test) and self._take(self, info):
@@ -356,6 +383,15 @@ class _ProbingIE(GenericIE):  # type: ignore[misc]
             )
         self._content_type = (answer.get_header("Content-Type") or "").lower()
         return answer
+
+    def _webpage_read_content(
+        self, urlh: Response, *args: Any, prefix: bytes | None = None, **others: Any
+    ) -> Any:
+        content = super()._webpage_read_content(urlh, *args, prefix=prefix, **others)
+        if prefix is not None:
+            # The page of an address that no site claims. It is looked through for everything.
+            self._downloader.rehearsal.read("page", urlh.url, content)
+        return content
 
     @staticmethod
     def _generic_id(url: str) -> str:
