@@ -155,7 +155,6 @@ class RunContext(ReadContext):
         """End what goes on in other threads and processes."""
         self.progress.end()
         self.decoder.close()
-        self.web.close()
         self.in_hand.close(is_over=self.output.manifest() is not None)
 
     @property

@@ -5,7 +5,8 @@ ends one: all threads of a process wait meanwhile. So a page, playlist or manife
 process first that may take so much memory and time, and is read here if that came to an end.
 """
 
-import weakref
+import atexit
+import functools
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -26,12 +27,10 @@ _TASKS = "videonet.fetch.page_tasks"
 
 
 class PageRehearsal:
-    """Any thread may use it. `close` it at the end of a run."""
+    """Any thread may use it."""
 
     def __init__(self) -> None:
         self._cage = Cage(_TASKS, _LIMITS, clock=_CLOCK)
-        # Of one that nobody has closed.
-        weakref.finalize(self, self._cage.close)
 
     def close(self) -> None:
         """End all processes."""
@@ -68,6 +67,14 @@ class PageRehearsal:
             return read(what, *arguments, **named)
 
         return rehearsed
+
+
+@functools.cache
+def shared_rehearsal() -> PageRehearsal:
+    """The one of this process: what it starts takes a second, and keeps nothing of any run."""
+    rehearsal = PageRehearsal()
+    atexit.register(rehearsal.close)
+    return rehearsal
 
 
 def _as_text(document: ElementTree.Element) -> tuple[str, str]:

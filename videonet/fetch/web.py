@@ -51,10 +51,6 @@ class Web:
         self.lookups = lookups or Lookups()
         self.allowed_hosts = allowed_hosts
 
-    def close(self) -> None:
-        """End the processes that read pages."""
-        self.shared.rehearsal.close()
-
     @cached_property
     def cookies(self) -> YoutubeDLCookieJar:
         """The user's cookies, if any, read once. Sessions share the cookies that sites add.

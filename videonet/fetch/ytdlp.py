@@ -26,7 +26,7 @@ from videonet.fetch.failure import FetchError
 from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.page_limits import MeteredResponse, PageMeter
-from videonet.fetch.page_rehearsal import PageRehearsal
+from videonet.fetch.page_rehearsal import PageRehearsal, shared_rehearsal
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
@@ -138,7 +138,7 @@ class SharedParts:
         # Extractors by key, of sessions that have ended. Their knowledge of a site, such as
         # YouTube's player of 2 MB of JavaScript, is not read again for every video.
         self.extractors: deque[dict[str, InfoExtractor]] = deque()
-        self.rehearsal = PageRehearsal()
+        self.rehearsal = shared_rehearsal()
         self._tls: dict[object, Any] = {}
         self._lock = threading.Lock()
 
