@@ -124,6 +124,7 @@ def make(folder: Path) -> None:
             *("curate", "--targets", str(folder / "classes.txt"), "--store", store, "--out", out),
             *("--source", f"catalogue:{folder / 'videos.jsonl'}", "--classifier", str(MODEL)),
             *("--frames", "5", "--shards", "2", "--requests-per-second", "10000"),
+            *("--allow-private-hosts", "all"),
         ]
         said = {
             "curate": videonet(*curate),
@@ -141,9 +142,12 @@ def make(folder: Path) -> None:
         said["show unknown"] = videonet("show", out, f"not there {NASTY}")
         rebuilt = str(folder / "rebuilt")
         lock = f"{out}/videos.lock.parquet"
-        said["rebuild"] = videonet("rebuild", lock, "--store", f"{store}2", "--out", rebuilt)
+        said["rebuild"] = videonet(
+            *("rebuild", lock, "--store", f"{store}2", "--out", rebuilt),
+            *("--allow-private-hosts", "all"),
+        )
         typed = NASTY.replace("\n", "")
-        said["bad option"] = videonet(*curate[:-2], "--source", f"catalogue:{typed}")
+        said["bad option"] = videonet(*curate, "--source", f"catalogue:{typed}")
         (folder / "bad.txt").write_text("balloon: b\nno such class \x1b[31m\u202e\n")
         bad = [*curate[:2], str(folder / "bad.txt"), *curate[3:6], f"{out}2", *curate[7:]]
         said["bad class"] = videonet(*bad)
