@@ -4,6 +4,7 @@
 # make test-slow: the slow ones: kills, learning, all real videos, several ranks.
 # make test-all: all of them, with many more drawn examples.
 # make fuzz: broken videos, for MINUTES (60), from SEED on; one line says what came of them.
+# make hostile: a run over 1,000 hostile servers and files.
 # make test-odd: 10,000 examples each of odd rows, titles, class lists, addresses and headers.
 
 PYTHON ?= python3.11
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCKED = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ITSELF = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 
-.PHONY: demo demo-train test test-slow test-all test-odd fuzz lint lock audit clean
+.PHONY: demo demo-train test test-slow test-all test-odd fuzz hostile lint lock audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt requirements/dev.lock setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -63,6 +64,9 @@ MINUTES ?= 60
 
 fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz $(MINUTES) $(SEED)
+
+hostile: $(VENV)/.with-torch
+	$(PYTEST) --hypothesis-profile thorough --capture=no tests/pipelines/test_hostile_web.py
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .

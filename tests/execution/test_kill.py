@@ -1,5 +1,6 @@
 """A run that is killed, again and again, and started again, ends as if nothing had happened."""
 
+import csv
 import multiprocessing
 import os
 import random
@@ -11,7 +12,11 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import hypothesis
+import psutil
+import pyarrow.parquet as pq
 import pytest
 
 from demo.server import VideoServer
@@ -51,7 +56,7 @@ class Victim:
             *("--source", f"catalogue:{self.catalogue}", "--classifier", MODEL),
             *("--store", self.folder / "store", "--out", self.folder / "out"),
             *("--workers", "1", "--downloads", "2", "--shards", "3"),
-            *("--requests-per-second", "1000", *TYPED),
+            *("--requests-per-second", "1000", *TYPED, "--files-root", self.world.files),
         ]
         arguments = [*map(str, typed)], killed_before and str(killed_before)
         self.process = self._processes.Process(target=_videonet, args=arguments)
@@ -68,6 +73,25 @@ class Victim:
         self.process.kill()
         self.process.join()
         return self.process.exitcode == -signal.SIGKILL
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill it after so long, and wait for the end of all processes that it has started.
+
+        False if the run ended before.
+        """
+        self.process.join(seconds)
+        if not self.process.is_alive():
+            return False
+        assert self.process.pid is not None
+        victim = psutil.Process(self.process.pid)
+        # It starts nothing more while it is looked at.
+        victim.suspend()
+        started = victim.children(recursive=True)
+        self.process.kill()
+        self.process.join()
+        _, left = psutil.wait_procs(started, timeout=PATIENCE)
+        assert left == []
+        return True
 
     def finish(self) -> int | None:
         """Wait for its end; its exit code."""
@@ -135,6 +159,75 @@ def test_kills_change_no_byte_and_no_finished_step_is_repeated(world: World, tmp
         finished.check()
     assert bytes_of(out) == bytes_of(tmp_path / "whole" / "out")
     assert outcomes_of(out) == EXPECTED
+
+
+# How often the next test kills: in `make test-all`, and in the slow set.
+KILLS = 100 if hypothesis.settings().max_examples >= 1000 else 6
+
+# What says when and where a run was, and nothing else; and the lock.
+_OF_THE_RUN = {"run.json", "_state", ".lock"}
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_leave_no_process_and_no_trace_in_the_data_set(
+    world: World, tmp_path: Path
+):
+    """Over local files and downloads; what is finished in between is begun again elsewhere."""
+    chance = random.Random(100)
+    with world.serve(delay=0.05):
+        catalogue = half_local(world, tmp_path)
+        whole = Victim(world, catalogue, tmp_path / "whole")
+        begin = time.monotonic()
+        whole.start()
+        assert whole.finish() == 0
+        takes = time.monotonic() - begin
+        expected = _contents(whole.folder / "out")
+        kills = finished = 0
+        while kills < KILLS:
+            victim = Victim(world, catalogue, tmp_path / f"killed-{finished}")
+            victim.start()
+            if victim.kill_after(chance.uniform(0, takes)):
+                kills += 1
+                continue
+            assert victim.finish() == 0
+            assert _contents(victim.folder / "out") == expected
+            finished += 1
+        victim = Victim(world, catalogue, tmp_path / f"killed-{finished}")
+        victim.start()
+        assert victim.finish() == 0
+    assert _contents(victim.folder / "out") == expected
+    assert list((victim.folder / "store" / "tmp").iterdir()) == []
+
+
+def half_local(world: World, folder: Path) -> Path:
+    """A catalogue like the world's, in which every second video is a local file."""
+    with world.catalogue.open(newline="") as file:
+        first, *rows = csv.reader(file)
+    place = first.index("url")
+    for number, row in enumerate(rows):
+        name = urlsplit(row[place]).path.lstrip("/")
+        if number % 2 == 0 and (world.files / name).is_file():
+            row[place] = name
+    catalogue = folder / "half-local.csv"
+    with catalogue.open("w", newline="") as file:
+        csv.writer(file).writerows([first, *rows])
+    return catalogue
+
+
+def _contents(out: Path) -> dict[str, bytes]:
+    """All that a data set is, by path, but for what is only of the run that made it."""
+    files = (each for each in out.rglob("*") if each.is_file())
+    named = {each.relative_to(out): each for each in files}
+    return {
+        str(path): _rows(each) if path.parts[0] == "verdicts" else each.read_bytes()
+        for path, each in named.items()
+        if path.parts[0] not in _OF_THE_RUN
+    }
+
+
+def _rows(verdicts: Path) -> bytes:
+    """A table of verdicts without the attempts that downloads took, which kills add to."""
+    return repr(pq.read_table(verdicts).drop_columns(["attempts"]).to_pylist()).encode()
 
 
 class _Finished:
