@@ -66,7 +66,8 @@ fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz $(MINUTES) $(SEED)
 
 hostile: $(VENV)/.with-torch
-	$(PYTEST) --hypothesis-profile thorough --capture=no tests/pipelines/test_hostile_web.py
+	$(BIN)/python -m pytest --hypothesis-profile thorough --capture=no \
+	  tests/pipelines/test_hostile_web.py
 
 lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .

@@ -14,7 +14,14 @@ from tests.once import made_once
 # The files that take longest, longest first: begun last, one would keep a single process busy
 # when all others are done.
 LONGEST = (
-    *("test_curate.py", "test_learning.py", "test_real_videos.py", "test_kill.py"),
+    *(
+        "test_hostile_web.py",
+        "test_machine.py",
+        "test_curate.py",
+        "test_learning.py",
+        "test_real_videos.py",
+        "test_kill.py",
+    ),
     *("test_youtube.py", "test_rebuild.py", "test_refused.py", "test_graph.py"),
     *("test_snippets.py", "test_interrupt.py", "test_status_of_a_run.py", "test_withdraw.py"),
     *("test_facts.py", "test_in_parts.py", "test_resume.py", "test_train.py"),
