@@ -66,7 +66,7 @@ fuzz: $(VENV)/.installed
 	$(BIN)/python -m tests.fuzz $(MINUTES) $(SEED)
 
 hostile: $(VENV)/.with-torch
-	$(BIN)/python -m pytest --hypothesis-profile thorough --capture=no \
+	$(BIN)/python -m pytest --hypothesis-profile thorough --capture=no -o faulthandler_timeout=7200 \
 	  tests/pipelines/test_hostile_web.py
 
 lint: $(VENV)/.with-torch

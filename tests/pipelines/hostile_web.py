@@ -182,7 +182,7 @@ def _kinds(good: bytes, web: str) -> Iterator[Callable[[int], Case]]:
     page, video = head(kind="text/html"), head("200 OK", "video/mp4", f"Content-Length: {10**6}")
     yield served(_LATE, lambda to: to.wait(3600))
     yield served(_LATE, drips(b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"))
-    yield served(_LATE, drips(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"))
+    yield served(_BROKEN, drips(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"))
     yield served(_LATE, drips(page + b"<html>", b" "), "page.html")
     yield served(_LATE, drips(video + good[:500], b"a"))
     yield served(_LATE, drips(head(kind="application/vnd.apple.mpegurl") + b"#EXTM3U\n", b"#"))
@@ -238,7 +238,7 @@ def _kinds(good: bytes, web: str) -> Iterator[Callable[[int], Case]]:
 
     # Files that claim much, or are no videos.
     for content in no_videos().values():
-        yield served(_NO_VIDEO, whole(content))
+        yield served(_NO_VIDEO if content else _BROKEN, whole(content))
     yield served(_NO_VIDEO, whole(b"<html><body>no video</body></html>", "text/html"), "v.html")
     for make in HOSTILE.values():
         yield served(_DAMAGED - {KEPT}, whole(make()))
