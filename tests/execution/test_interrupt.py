@@ -18,6 +18,7 @@ from demo.server import VideoServer
 from tests.curated import VIDEONET, arguments, videonet
 from tests.curating import outcomes_of
 from tests.fetch.visiting import quick_web
+from tests.local import TYPED
 from tests.patience import PATIENCE, wait_for
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.terminal import Console
@@ -57,7 +58,7 @@ def command(folder: Path, server: VideoServer, videos: int = VIDEOS) -> list[str
         *arguments(folder),
         "--source",
         f"catalogue:{folder / 'videos.csv'}",
-        *("--requests-per-second", "1000", "--per-host", "8"),
+        *("--requests-per-second", "1000", "--per-host", "8", *TYPED),
     ]
 
 

@@ -16,6 +16,7 @@ from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curating import bytes_of
 from tests.execution.disks import Ext4, fill, make_room, memory_disk, more_inodes
+from tests.local import TYPED
 from tests.patience import PATIENCE
 
 VIDEOS = ("balloon", "sailboat")
@@ -36,7 +37,7 @@ class Job:
             *("curate", "--targets", self._folder / "classes.txt", "--classifier", MODEL),
             *("--source", f"catalogue:{self._folder / 'videos.csv'}"),
             *("--store", store, "--out", out, "--workers", "2", "--shards", "2"),
-            *("--requests-per-second", "1000"),
+            *("--requests-per-second", "1000", *TYPED),
         ]
         return list(map(str, typed))
 

@@ -199,8 +199,8 @@ def _kinds(good: bytes, web: str) -> Iterator[Callable[[int], Case]]:
     yield lambda number: Case(at(number), _BROKEN | {Reason.REFUSED}, redirects(at(number)))
     for target in ("file:///etc/passwd", "ftp://127.0.0.1/v.mp4", "data:video/mp4,x"):
         yield served(_BAD, redirects(target))
-    refused = frozenset(each for each in Reason if each == "refused_address")
-    for target in REFUSED if refused else ():
+    refused: Verdicts = frozenset({Reason.REFUSED_ADDRESS})
+    for target in REFUSED:
         yield served(refused, redirects(target))
         yield lambda _, url=target: Case(url, refused)
 
