@@ -52,7 +52,7 @@ test-slow: $(VENV)/.with-torch
 	$(PYTEST) -m slow
 
 test-all: $(VENV)/.with-torch
-	$(PYTEST) --hypothesis-profile thorough
+	$(PYTEST) --hypothesis-profile thorough -o faulthandler_timeout=7200
 
 ODD = tests/sources/test_any_row.py tests/targets/test_any_class_list.py \
   tests/targets/test_title_matcher.py tests/fetch/test_odd_answers.py
