@@ -28,7 +28,7 @@ from videonet.curation.context import open_context
 from videonet.execution.prepare import make_plan, prepare
 from videonet.pipelines.curate import curate
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.run import Plan
+from videonet.schemas.run import Plan, ShardState
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
@@ -242,10 +242,14 @@ def curate_in_form(world: World, folder: Path, form: str) -> None:
 
 
 def files_in(out: Path) -> dict[str, bytes]:
-    """Every file in OUT by its path, but the one that names the run."""
+    """Every file in OUT by its path, but what names the run, its times and its inodes."""
     files = (file for file in out.rglob("*") if file.is_file() and file.name != ".lock")
     contents = {str(file.relative_to(out)): file.read_bytes() for file in files}
     del contents["_state/run.json"]
+    for name in contents:
+        if name.startswith("_state/shards/"):
+            state = ShardState.from_json(contents[name])
+            contents[name] = msgspec.structs.replace(state, notes={}).to_json()
     return contents
 
 
