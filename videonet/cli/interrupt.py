@@ -112,6 +112,9 @@ def ended_by_signal(console: Console) -> Iterator[Stopping]:
             nonlocal interrupted
             if not interrupted:
                 interrupted = True
+                # PyTorch raises by it, wherever we are, when a process of its own has ended. All
+                # of a group are sent the same signal.
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 answered.wait(_GRACE)
                 raise SystemExit(stopping.exit_code)
 
@@ -120,8 +123,8 @@ def ended_by_signal(console: Console) -> Iterator[Stopping]:
         try:
             yield stopping
         except BaseException:
-            # Whatever it is comes of the signal, which all processes of a group are sent.
-            if not interrupted:
+            # Whatever it is comes of the signal.
+            if not interrupted and stopping.signal is None:
                 raise
             say()
             raise SystemExit(stopping.exit_code) from None

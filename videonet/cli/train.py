@@ -45,9 +45,11 @@ def train(
         from videonet.training.train import train as carry_out
 
     console = Console(soft_wrap=True, highlight=False)
-    with ended_by_signal(console), _lost_worker_named():
+    is_first = os.environ.get("RANK", "0") == "0"
+    told = Console(stderr=True, quiet=not is_first)
+    with ended_by_signal(told), _lost_worker_named():
         last = carry_out(chosen, Path(data), out, console)
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first:
         return
     console.print(f"  checkpoint   {last}", markup=False)
     for picture in sorted((out / "pictures").glob("attention-*.png"))[-1:]:
