@@ -21,11 +21,11 @@ from videonet.storage.dataset_dir import DatasetDir
 # In `make test-all` and `make hostile`; in the slow set, all kinds once.
 CANDIDATES = 1000 if hypothesis.settings().max_examples >= 1000 else 100
 
-WORKERS = 2
-DECODE_MEMORY, REST = 500_000_000, 1_500_000_000
-# Bytes that the run and all its processes may have together: so many for each decoder, and for
-# Beam, the classifier and pages.
-MEMORY = WORKERS * DECODE_MEMORY + REST
+WORKERS, DOWNLOADS = 2, 16
+# Bytes that the run's own process may have, with Beam and the classifier; and that all its
+# processes may have together: of the first frames of what is being fetched, too, one decodes.
+DECODE_MEMORY, OWN = 300_000_000, 1_500_000_000
+MEMORY = (WORKERS + DOWNLOADS) * DECODE_MEMORY + OWN
 
 
 class Memory(threading.Thread):
@@ -33,7 +33,8 @@ class Memory(threading.Thread):
 
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
-        self._process, self.over, self.most = psutil.Process(process), threading.Event(), 0
+        self._process, self.over = psutil.Process(process), threading.Event()
+        self.most = self.most_own = 0
 
     def run(self) -> None:
         while not self.over.wait(0.2):
@@ -41,7 +42,9 @@ class Memory(threading.Thread):
                 every = [self._process, *self._process.children(recursive=True)]
             except psutil.Error:
                 return
-            self.most = max(self.most, sum(map(_share, every)))
+            own, *others = map(_share, every)
+            self.most_own = max(self.most_own, own)
+            self.most = max(self.most, own + sum(others))
 
 
 def _share(process: psutil.Process) -> int:
@@ -65,7 +68,7 @@ def test_hostile_servers_and_files_cost_one_verdict_each(tmp_path: Path):
             *("--targets", tmp_path / "classes.txt", "--classifier", MODEL, "--shards", "2"),
             *("--source", f"catalogue:{tmp_path / 'videos.csv'}", "--per-class", str(CANDIDATES)),
             *("--store", tmp_path / "store", "--out", tmp_path / "out"),
-            *("--workers", str(WORKERS), "--downloads", "16", "--per-host", "16"),
+            *("--workers", str(WORKERS), "--downloads", str(DOWNLOADS), "--per-host", "16"),
             *("--requests-per-second", "1000", "--deadline", str(DEADLINE)),
             *("--max-page-bytes", str(PAGE_BYTES), "--allow-private-hosts", "127.0.0.0/8"),
             *("--decode-memory", str(DECODE_MEMORY), "--decode-seconds", "20"),
@@ -92,8 +95,11 @@ def test_hostile_servers_and_files_cost_one_verdict_each(tmp_path: Path):
     counts = manifest.totals.verdicts
     assert counts.pairs == CANDIDATES
     assert counts.kept + sum(counts.rejected.values()) + sum(counts.failed.values()) == CANDIDATES
-    said = f"{CANDIDATES:,} candidates, {counts.kept} kept, most memory {memory.most:,} bytes"
-    sys.stderr.write(f"{said}\n")
+    sys.stderr.write(
+        f"{CANDIDATES:,} candidates, {counts.kept} kept; most memory {memory.most:,} bytes, "
+        f"{memory.most_own:,} of them at most in the run's own process\n"
+    )
+    assert memory.most_own <= OWN
     assert memory.most <= MEMORY
 
 
