@@ -197,6 +197,18 @@ def test_secrets_of_the_environment_stay_outside(monkeypatch: pytest.MonkeyPatch
         assert "hush" not in server.environ().values()
 
 
+@on_linux
+def test_a_machine_without_memory_ends_a_task_and_not_who_asked_for_it(cage: Cage):
+    said = cage.run("wait_to_be_killed", b"")
+    task = psutil.Process(int(next(said)))
+    scores = [
+        int(Path(f"/proc/{process.pid}/oom_score_adj").read_text())
+        for process in (task, *task.parents()[:2])
+    ]
+    assert scores[0] == 1000
+    assert max(scores[1:]) < 1000
+
+
 def test_a_crash_says_nothing_on_the_terminal(capfd: pytest.CaptureFixture[str]):
     with Cage(PLANTED, DecodeLimits()) as cage:
         for task in ("abort", "segfault"):
