@@ -1,9 +1,12 @@
 """What a process that decodes does: it is shut in, and has no other file than the video."""
 
+import importlib
 import mmap
+import pkgutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO, cast
 
 import av
@@ -121,6 +124,14 @@ def _source(file: File, descriptor: int, ask: Ask) -> Source:
     return cast("BinaryIO", PartReader(descriptor, file.size, file.spans, bring))
 
 
+def _load_all(package: ModuleType) -> None:
+    """Load all modules of a package, whichever a video may need: for sound, subtitles, data."""
+    for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        # A module that serves its own program alone is none that a video needs.
+        if not each.name.endswith("__main__"):
+            importlib.import_module(each.name)
+
+
 def _warm_up() -> None:
     """Do all of this once, with a video of our own: a process that is shut in can load no code."""
     with tempfile.TemporaryFile() as drawn:
@@ -141,4 +152,5 @@ def _warm_up() -> None:
             encoded(CutClip(clip))
 
 
+_load_all(av)
 _warm_up()
