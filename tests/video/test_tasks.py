@@ -30,15 +30,16 @@ def with_streams(file: Path) -> None:
     with av.open(str(file), "w") as out:
         pictures = out.add_stream("mpeg4", rate=25)
         pictures.width, pictures.height, pictures.pix_fmt = 96, 64, "yuv420p"
-        sound = out.add_stream("aac", rate=44100, layout="stereo")
+        sound = out.add_stream("pcm_s16le", rate=44100, layout="stereo")
         out.add_mux_stream("subrip")
-        for _ in range(100):
-            out.mux(pictures.encode(av.VideoFrame(96, 64, "yuv420p")))
+        for number in range(100):
+            picture = av.VideoFrame(96, 64, "yuv420p")
+            picture.pts = number
+            out.mux(pictures.encode(picture))
         out.mux(pictures.encode())
-        frame = av.AudioFrame(format="fltp", layout="stereo", samples=1024)
+        frame = av.AudioFrame(format="s16", layout="stereo", samples=1024)
         frame.sample_rate, frame.pts = 44100, 0
         out.mux(sound.encode(frame))
-        out.mux(sound.encode())
 
 
 @pytest.mark.parametrize("kind", ["plain", "with sound and subtitles"])
