@@ -1,6 +1,7 @@
 """videonet.cli.outcome: what a finished run prints, and its exit code."""
 
 import io
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -70,9 +71,11 @@ def test_a_store_that_knows_no_video_of_a_class_says_to_give_the_first_source(
     curated: Curated, tmp_path: Path
 ):
     (tmp_path / "classes.txt").write_text("lighthouse\n")
+    # Other tests ask for a run over the same store, and only one can be at work in it.
+    store = shutil.copytree(curated.store, tmp_path / "store")
     ended = videonet(
         *curated.request,
-        *("--source", "store", "--targets", str(tmp_path / "classes.txt")),
+        *("--source", "store", "--targets", str(tmp_path / "classes.txt"), "--store", str(store)),
         *("--out", str(tmp_path / "out")),
     )
     assert ended.code == 3

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from tests.curated import Curated, curated_once, sentence, videonet
+from tests.curated import VIDEONET, Curated, curated_once, sentence, videonet
 from tests.patience import wait_for
 from videonet.cli.status import shown
 from videonet.curation.progress import namespace_here
@@ -98,15 +98,12 @@ def watching(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> Ite
         wait_for(lambda: "pairs" in shown() or "not begun" in shown())
         then()
 
-    # Tests that run in the background ignore Ctrl-C, and so would the command.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     thread = threading.Thread(target=wait_and_do)
     thread.start()
     try:
         yield
     finally:
         thread.join()
-        signal.signal(signal.SIGINT, before)
 
 
 def seen_in(output: DatasetDir) -> Status:
@@ -316,18 +313,28 @@ def test_who_watches_sees_the_end(
     assert ended.stdout.index("not begun") < ended.stdout.index("finished: 5 pairs")
 
 
-def test_who_stops_watching_ends_without_a_word(
-    unfinished: DatasetDir, monkeypatch: pytest.MonkeyPatch
-):
+def test_who_stops_watching_ends_without_a_word(unfinished: DatasetDir):
     says(unfinished, "a-1", 1, kept=3)
-    with watching(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGINT)):
-        ended = videonet(
-            "status", unfinished.root, "--store", unfinished.root.parent / "store", "--watch"
-        )
-    assert (ended.code, ended.stderr) == (130, "")
-    assert "3 of 5" in ended.stdout
-    assert "Aborted" not in ended.stdout
-    assert "Traceback" not in ended.stdout
+    store = unfinished.root.parent / "store"
+    with subprocess.Popen(
+        [VIDEONET, "status", unfinished.root, "--store", store, "--watch"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"FORCE_COLOR": "1"},
+        # Tests that run in the background ignore Ctrl-C, and so would the command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout is not None
+        said = b""
+        while b"3 of 5" not in said:
+            block = os.read(process.stdout.fileno(), 4096)
+            assert block, said
+            said += block
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate()
+    assert (process.returncode, errors) == (130, b"")
+    assert b"Aborted" not in said + rest
+    assert b"Traceback" not in said + rest
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path):
