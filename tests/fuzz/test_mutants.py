@@ -18,7 +18,7 @@ SEED = 14
 
 # Mutants of the fast test; and how many tests share the many. Of these there are 200, and 2,000
 # where many examples are drawn (`make test-all`).
-A_FEW, SHARES = 48, 8
+A_FEW, SHARES = 16, 8
 
 
 @pytest.fixture(scope="module")
