@@ -174,8 +174,10 @@ def test_a_local_run_writes_its_folders_alone_and_asks_no_other_machine(
 ):
     assert (folder / "out" / "manifest.json").exists()
     assert curated.network == []
-    assert list(curated.home.iterdir()) == []
-    named = (folder / "store", folder / "out", folder / "temporary")
+    # It is noted that the classifier was tried.
+    assert [file.name for file in curated.home.rglob("tried-models")] == ["tried-models"]
+    cache = curated.home / ".cache"
+    named = (folder / "store", folder / "out", folder / "temporary", cache)
     assert curated.written(*named) == set()
 
 

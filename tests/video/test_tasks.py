@@ -14,6 +14,7 @@ LATE = """
 import sys
 from pathlib import Path
 from videonet.video import tasks, clips, decode
+tasks.warm_up()
 before = set(sys.modules)
 file = Path(sys.argv[1])
 decode.probe(file)

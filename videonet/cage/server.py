@@ -1,8 +1,9 @@
 """The process that forks one for each task: `python -m videonet.cage.server SOCKET MODULE`.
 
-It imports the module with the tasks once and does nothing else. A fork of it begins in
-milliseconds, has no secret in its memory, and knows nothing of the task before. The server ends,
-and its children with it, when the process that started it closes its end of the socket.
+It imports the module with the tasks once, has its `warm_up` load what they need, and does nothing
+else. A fork of it begins in milliseconds, has no secret in its memory, and knows nothing of other
+tasks. The server ends, and its children with it, when the process that started it closes its end of
+the socket.
 """
 
 import ctypes
@@ -62,6 +63,8 @@ class _Child(NamedTuple):
 def serve(control: socket.socket, module: str) -> None:
     """Fork a process for each request, until there are no more to come."""
     tasks = importlib.import_module(module)
+    if hasattr(tasks, "warm_up"):
+        tasks.warm_up()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     woken, wake = os.pipe()
@@ -73,7 +76,7 @@ def serve(control: socket.socket, module: str) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    control.sendall(READY)
+    os.write(control.fileno(), READY)
     _keep_memory()
     # A child must be able to say nothing at all.
     null = os.open(os.devnull, os.O_RDWR)
@@ -212,7 +215,7 @@ def _reap(children: dict[int, _Child], selector: selectors.BaseSelector) -> None
             continue
         by = child.ended_by[0] if child.ended_by else BY_ITSELF
         with suppress(OSError):  # nobody waits for it
-            child.status.send(STATUS.pack(by, status))
+            os.write(child.status.fileno(), STATUS.pack(by, status))
         with suppress(KeyError):
             selector.unregister(child.status)
         child.status.close()

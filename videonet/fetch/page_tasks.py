@@ -108,13 +108,13 @@ def _tolerant(cls: type[InfoExtractor], *arguments: Any) -> Iterator[Any]:
 
 
 _found_in_page = InfoExtractor.extract_from_webpage.__func__  # type: ignore[attr-defined]
-InfoExtractor.extract_from_webpage = classmethod(_tolerant)
 _SESSION = _Offline({"logger": SILENCE, "cachedir": False, "plugin_dirs": []})
 _ANY = InfoExtractor(_SESSION)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Do all of this once: a process that is shut in can load no code."""
+    InfoExtractor.extract_from_webpage = classmethod(_tolerant)
     encode = msgspec.msgpack.encode
     for text in ("<html><video src=v.mp4></video></html>", "<MPD></MPD>", "<html>nothing</html>"):
         list(page(encode(Page("http://localhost/", text)), (), lambda _: b""))
@@ -122,6 +122,3 @@ def _warm_up() -> None:
     key = "#EXTM3U\n#EXT-X-KEY:METHOD=NONE\nv\n"
     list(segments(encode(Page("http://localhost/", key)), (), lambda _: b""))
     list(manifest(encode(Page("http://localhost/", "<MPD/>")), (), lambda _: b""))
-
-
-_warm_up()

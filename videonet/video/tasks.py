@@ -132,8 +132,9 @@ def _load_all(package: ModuleType) -> None:
             importlib.import_module(each.name)
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Do all of this once, with a video of our own: a process that is shut in can load no code."""
+    _load_all(av)
     with tempfile.TemporaryFile() as drawn:
         with av.open(drawn, "w", format="matroska") as container:
             stream = container.add_stream("mpeg4", rate=25)
@@ -150,7 +151,3 @@ def _warm_up() -> None:
         origin, settings = clips.ClipOrigin("", "", "", ""), clips.ClipSettings(1)
         for clip in clips.cut_clips(source, length, origin, settings, None, clips.CutReport()):
             encoded(CutClip(clip))
-
-
-_load_all(av)
-_warm_up()
