@@ -61,14 +61,18 @@ def train(
 def _lost_worker_named() -> Iterator[None]:
     """Say in a sentence that a process of the loader has ended. Raises UsageError.
 
-    PyTorch raises that wherever the main thread happens to be at work.
+    PyTorch raises that wherever the main thread happens to be at work, also in the middle of what
+    makes another exception of it.
     """
     try:
         yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+    except Exception as error:
+        lost: BaseException | None = error
+        while lost is not None and "DataLoader worker" not in str(lost):
+            lost = lost.__cause__ or lost.__context__
+        if lost is None:
             raise
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(lost).strip().splitlines()[-1]
         raise UsageError(
             f"A process that reads clips has ended ({reason}); if memory or /dev/shm, which holds "
             "three batches of each worker, is too small, set data.workers or train.batch lower. "
