@@ -14,9 +14,9 @@ import msgspec
 from videonet.curation.addresses import has_no_address
 from videonet.fetch.limits import is_too_short
 from videonet.fetch.published_address import published_text, published_video
-from videonet.licence import is_creative_commons
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Scan
 from videonet.schemas.settings import Licence

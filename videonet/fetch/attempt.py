@@ -21,8 +21,8 @@ from videonet.fetch.session import Session
 from videonet.fetch.sparse_file import PartFile, PartSource
 from videonet.fetch.web import Web
 from videonet.fetch.ytdlp import FileRequests, YtDlp, is_one_plain_file
-from videonet.licence import is_creative_commons
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Reason
 from videonet.schemas.settings import Licence
 from videonet.text import encodable

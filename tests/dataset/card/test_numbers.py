@@ -16,7 +16,7 @@ from tests.dataset.card.made_up import made_up, target, unseen, verdict
 from tests.dataset.card.reading import card_of, cells_of, header_of
 from videonet.dataset.card.numbers import numbers_of
 from videonet.dataset.card.write import write_card
-from videonet.licence import is_creative_commons
+from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.table import arrow_schema

@@ -8,7 +8,7 @@ import duckdb
 
 from videonet.dataset.verdict_db import VerdictDB, open_verdicts
 from videonet.errors import UsageError
-from videonet.licence import is_creative_commons
+from videonet.schemas.licence import is_creative_commons
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
 

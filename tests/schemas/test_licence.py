@@ -1,10 +1,10 @@
-"""videonet.licence: which statements of a licence are Creative Commons."""
+"""videonet.schemas.licence: which statements of a licence are Creative Commons."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.licence import is_creative_commons
+from videonet.schemas.licence import is_creative_commons
 
 STATED = {
     "YouTube": ["Creative Commons Attribution license (reuse allowed)", "creativeCommon"],
