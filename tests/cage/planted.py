@@ -56,6 +56,14 @@ def allocate(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes
     yield b"alive"
 
 
+def litter(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """Let go of memory in circles, in all more than twice as much as there may be."""
+    for _ in range(5000):
+        circle: list[object] = [bytearray(64 << 10)]
+        circle.append(circle)
+    yield b"alive"
+
+
 def die(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
     """End without a word."""
     os._exit(7)

@@ -65,6 +65,10 @@ def alone_after(cage: Cage) -> list[bytes]:
     return list(cage.run("echo", b"", (), lambda _: b"!"))
 
 
+def test_memory_that_nobody_refers_to_any_more_is_free_again(cage: Cage):
+    assert alone(cage, "litter") == [b"alive"]
+
+
 def test_a_fault_of_our_own_counts_against_nobody(cage: Cage):
     with pytest.raises(RuntimeError, match="a fault of ours"):
         alone(cage, "fault")

@@ -169,6 +169,8 @@ def _work(task: Task, connection: int, given: Sequence[int], memory: int, second
     for place, file in enumerate(moved, 3):
         os.dup2(file, place)
     os.closerange(spare, os.sysconf("SC_OPEN_MAX"))
+    # Frames refer to each other: without this a decoder would keep them all.
+    gc.enable()
     took_more = limit(memory, seconds)
     shut_in()
     parent = Channel(3)
