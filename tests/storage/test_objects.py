@@ -1,0 +1,130 @@
+"""What all forms of a place of objects promise: the six verbs, and what they do when many write."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from videonet.storage.folder_objects import FolderObjects
+from videonet.storage.objects import Objects
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Objects:
+    return FolderObjects(tmp_path / "place")
+
+
+def test_what_was_never_written_is_none(objects: Objects) -> None:
+    assert objects.read("a/b") is None
+    assert objects.read_versioned("a/b") is None
+    assert list(objects.list("")) == []
+    assert objects.delete("a/b")
+
+
+def test_what_was_written_is_read_whole_and_by_ranges(objects: Objects) -> None:
+    assert objects.write_once("a/b", b"0123456789") is not None
+    assert objects.read("a/b") == b"0123456789"
+    assert objects.read("a/b", 2, 5) == b"234"
+    assert objects.read("a/b", 8) == b"89"
+    assert objects.read("a/b", 8, 100) == b"89"
+    assert objects.read("a/b", 4, 4) == b""
+
+
+def test_a_file_is_written_by_its_path_and_stays(objects: Objects, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 100_000)
+    assert objects.write_once("big", file) is not None
+    assert objects.read("big") == file.read_bytes()
+
+
+def test_an_object_is_created_once(objects: Objects) -> None:
+    first = objects.write_once("a", b"one")
+    assert objects.write_once("a", b"two") is None
+    assert objects.read("a") == b"one"
+    # The writer may not have heard that its first attempt succeeded.
+    assert objects.write_once("a", b"one") == first
+
+
+def test_only_the_state_that_was_read_is_replaced(objects: Objects) -> None:
+    first = objects.write_once("a", b"one")
+    assert first is not None
+    second = objects.write_if("a", b"two", first)
+    assert second not in (None, first)
+    assert objects.write_if("a", b"three", first) is None
+    read = objects.read_versioned("a")
+    assert read is not None
+    assert read == (b"two", second)
+    assert objects.write_if("a", b"two", first) == second
+    assert objects.write_if("none", b"two", first) is None
+
+
+def test_only_the_state_that_was_read_is_deleted(objects: Objects) -> None:
+    first = objects.write_once("a", b"one")
+    assert first is not None
+    second = objects.write_if("a", b"two", first)
+    assert not objects.delete("a", first)
+    assert objects.read("a") == b"two"
+    assert objects.delete("a", second)
+    assert objects.read("a") is None
+    assert objects.delete("a", second)
+
+
+def test_a_generation_never_comes_again(objects: Objects) -> None:
+    seen = set()
+    for _ in range(50):
+        generation = objects.write_once("a", b"same")
+        assert generation is not None
+        seen.add(generation)
+        again = objects.write_if("a", b"size", generation)
+        assert again is not None
+        seen.add(again)
+        objects.delete("a")
+    assert len(seen) == 100
+
+
+def test_objects_are_listed_by_prefix_in_the_order_of_their_names(objects: Objects) -> None:
+    names = ["b", "a/z", "a/b/c", "a-b", "a.b", "a/b.c", "ab", "a/b0"]
+    for name in names:
+        objects.write_once(name, name.encode())
+    assert [each.name for each in objects.list("")] == sorted(names)
+    for prefix in ("a", "a/", "a/b", "a/b/", "b", "c", "a/b/c/"):
+        listed = list(objects.list(prefix))
+        assert [each.name for each in listed] == sorted(
+            name for name in names if name.startswith(prefix)
+        )
+        for each in listed:
+            read = objects.read_versioned(each.name)
+            assert read is not None
+            assert (each.size, each.generation) == (len(read.data), read.generation)
+
+
+def test_of_racing_creators_one_wins(objects: Objects) -> None:
+    barrier = threading.Barrier(16)
+
+    def create(number: int) -> bool:
+        barrier.wait()
+        return objects.write_once("a", str(number).encode()) is not None
+
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(create, range(16)))
+    assert won.count(True) == 1
+    assert objects.read("a") == str(won.index(True)).encode()
+
+
+def test_no_count_is_lost_when_many_count_in_one_object(objects: Objects) -> None:
+    objects.write_once("count", b"0 none")
+
+    def count(worker: int) -> None:
+        done = 0
+        while done < 20:
+            read = objects.read_versioned("count")
+            assert read is not None
+            number = int(read.data.split()[0])
+            # Whose count it is stands there too: equal bytes count as written.
+            mine = f"{number + 1} {worker}.{done}".encode()
+            done += objects.write_if("count", mine, read.generation) is not None
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(4)))
+    assert (objects.read("count") or b"").split()[0] == b"80"

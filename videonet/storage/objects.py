@@ -1,0 +1,72 @@
+"""Objects: named bytes in a folder or in a bucket, and the six verbs that all forms have.
+
+A name is a relative path with "/" between its parts. Each object has a generation, which names one
+state of it: no other state of the same object has had or will have that one. A write says which
+state it replaces. So two writers never undo each other's work without noticing.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Versioned(NamedTuple):
+    """What an object holds, and which of its states that is."""
+
+    data: bytes
+    generation: str
+
+
+class Entry(NamedTuple):
+    """An object as a list has it."""
+
+    name: str
+    # bytes
+    size: int
+    generation: str
+
+
+class Objects(Protocol):
+    """A place of objects. Safe to share between threads; as many processes as like may use it.
+
+    A write is there whole or not at all. What was written is what the next read gives, on every
+    machine. Data is bytes, or the path of a local file whose content it is: that is copied.
+
+    All verbs raise OSError for what the machine lacks, and UsageError where the place cannot be
+    reached, or may not be used.
+    """
+
+    # as users write it: the absolute path of a folder, gs://bucket/prefix, s3://bucket/prefix
+    address: str
+
+    def read(self, name: str, begin: int = 0, end: int | None = None) -> bytes | None:
+        """The bytes from `begin` to `end`, exclusive; None if there is no such object."""
+
+    def read_versioned(self, name: str) -> Versioned | None:
+        """All bytes and their generation, from one and the same state; None if there is none."""
+
+    def write_once(self, name: str, data: bytes | Path, *, lasting: bool = False) -> str | None:
+        """Create an object; its generation. None: another one is there, and stays.
+
+        Where the same bytes are there already, that counts as written: the writer may not have
+        heard the answer to its first attempt. `lasting` data outlasts a power cut, too; in a bucket
+        all data does.
+        """
+
+    def write_if(
+        self, name: str, data: bytes | Path, generation: str, *, lasting: bool = False
+    ) -> str | None:
+        """Replace one state of an object by another; the new generation.
+
+        None: it is in another state by now, or gone, and stays so. The same bytes count as written,
+        as for `write_once`.
+        """
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """The objects whose names begin with `prefix`, in the order of their names.
+
+        An object that is written or deleted meanwhile may be among them or not.
+        """
+
+    def delete(self, name: str, generation: str | None = None) -> bool:
+        """Remove an object, or only one state of it; whether none is there now."""
