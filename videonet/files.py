@@ -1,11 +1,20 @@
-"""Files on a local disk: what their content is, and how one appears whole or not at all."""
+"""Files on a local disk: what their content is, and how one appears whole or not at all.
+
+A file that is being written has a name of its own, which says which process writes it. So two
+writers never share one, and it can be told whose was left behind.
+"""
 
 import errno
+import functools
 import hashlib
 import os
+import platform
+import re
+import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +25,12 @@ _MOST_TOML_BYTES = 1_000_000
 
 # Of a name of several parts, or of numbers side by side.
 _MOST_DOTS = 200
+
+# A draft is of no more use, whoever writes it, after so long without a change, seconds: a day.
+_ABANDONED = 24 * 3600.0
+
+# What `process_name` gives: where, process number, when it was begun.
+_PROCESS = re.compile(r"([0-9a-f]{12})-([0-9]+)-([0-9]+)")
 
 
 def cache_folder() -> Path:
@@ -71,12 +86,87 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def process_name() -> str:
+    """A name for this process that no other has had or will have, on this machine or another.
+
+    It is of letters, digits and "-": it may be a part of a file's name.
+    """
+    return _process_name(os.getpid())
+
+
+def has_ended(process: str) -> bool:
+    """Whether the process with a name of `process_name` is no more; False where nobody can tell.
+
+    That is where it was on another machine, in another container, or before this one was started.
+    """
+    named_so = _PROCESS.fullmatch(process)
+    if named_so is None or named_so[1] != _machine():
+        return False
+    pid, begun = int(named_so[2]), int(named_so[3])
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        pass
+    there = _begun(pid)
+    return there is not None and there != begun
+
+
+@functools.lru_cache(maxsize=1)
+def _process_name(pid: int) -> str:
+    return f"{_machine()}-{pid}-{_begun(pid) or 0}"
+
+
+@functools.cache
+def _machine() -> str:
+    """What tells whose process numbers are meant: a machine since it was started, a container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        where = f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        where = f"{platform.node()} {uuid.getnode()}"
+    return hashlib.sha256(where.encode()).hexdigest()[:12]
+
+
+def _begun(pid: int) -> int | None:
+    """When a process was begun, in ticks since the machine was; None: not known.
+
+    One that has ended and that nobody has asked about yet was begun never: 0.
+    """
+    try:
+        # The name of the program is in brackets, and may hold anything.
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return 0 if state in "ZX" else int(rest[18])
+
+
+def draft_name() -> str:
+    """A fresh name for a file that is being written, which says which process writes it."""
+    return f"{process_name()}.{uuid.uuid4().hex}"
+
+
 def draft_of(file: Path) -> Path:
     """Where `file` is until it is complete: beside it, under a name that readers of a folder skip.
 
     A killed run's is overwritten by the next.
     """
     return file.with_name(f".{file.name}.tmp")
+
+
+def abandoned(drafts: Iterable[Path]) -> Iterator[Path]:
+    """Those of these drafts, files or folders, that nobody works on any more.
+
+    Their process has ended on this machine, or they were not changed for a day. A draft of a
+    version that named no process is abandoned, too: such a version worked alone.
+    """
+    now = time.time()
+    for draft in drafts:
+        names = [part for part in draft.name.split(".") if _PROCESS.fullmatch(part)]
+        with suppress(FileNotFoundError):
+            if not names or has_ended(names[-1]) or now - draft.stat().st_mtime > _ABANDONED:
+                yield draft
 
 
 def below(root: str, path: str) -> Path | None:

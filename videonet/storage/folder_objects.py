@@ -6,13 +6,12 @@ import hashlib
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from videonet.files import named, sync
+from videonet.files import draft_name, named, sync
 from videonet.storage.objects import Entry, Versioned
 
 T = TypeVar("T")
@@ -20,8 +19,9 @@ T = TypeVar("T")
 # How file systems say that they have no hard links.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
-# Writers of the same object take turns; those of others seldom meet.
+# Writers of the same object take turns, by files that are locked; those of others seldom meet.
 _LOCKS = 64
+_TURNS = ".turns"
 
 
 class FolderObjects:
@@ -117,7 +117,7 @@ class FolderObjects:
 
     def temporary(self) -> Path:
         """A fresh path on the file system of the objects."""
-        return self.root / self._tmp / uuid.uuid4().hex
+        return self.root / self._tmp / draft_name()
 
     @contextmanager
     def _draft(self, place: Path, data: bytes | Path, *, lasting: bool) -> Iterator[Path]:
@@ -136,7 +136,7 @@ class FolderObjects:
     def _turn(self, name: str) -> Iterator[None]:
         """Keep other writers of an object waiting, in this process and in others."""
         number = hashlib.sha256(name.encode()).digest()[0] % _LOCKS
-        place = self.root / self._tmp / f".turn-{number:02d}"
+        place = self.root / _TURNS / f"{number:02d}"
         descriptor = _with_folder(place, lambda: os.open(place, os.O_RDWR | os.O_CREAT, 0o666))
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -172,7 +172,8 @@ class FolderObjects:
             elif name.startswith(prefix):
                 with suppress(FileNotFoundError):
                     state = each.stat()
-                    yield Entry(name, state.st_size, _generation(state))
+                    # The change of the inode has the time of the file system, and nobody else's.
+                    yield Entry(name, state.st_size, _generation(state), state.st_ctime)
 
 
 def _generation(state: os.stat_result) -> str:

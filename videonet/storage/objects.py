@@ -24,6 +24,9 @@ class Entry(NamedTuple):
     # bytes
     size: int
     generation: str
+    # when this state was written by the clock of the place, which all machines see alike; seconds
+    # since 1970-01-01 UTC
+    updated: float
 
 
 class Objects(Protocol):
