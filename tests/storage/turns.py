@@ -1,0 +1,149 @@
+"""Tasks that take turns in a given order, a turn at each step they take on shared objects."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from tests.storage.memory_objects import MemoryObjects
+
+# Seconds; a step takes microseconds.
+_HANGS = 60.0
+
+
+class Killed(BaseException):
+    """The task takes no further step."""
+
+
+class TurnObjects(MemoryObjects):
+    """Objects in memory, on which tasks step when it is their turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns: Turns | None = None
+
+    def step(self, verb: str, name: str) -> None:
+        if self.turns is not None:
+            self.turns.wait(f"{verb} {name}")
+
+
+class Turns:
+    """Runs tasks one step at a time. `choose` picks the next of the tasks that are not done.
+
+    It is given their names, the one that stepped last first if it is not done, and says one of
+    them, with "kill " before it if that is its end.
+    """
+
+    def __init__(self, choose: Callable[[list[str]], str]) -> None:
+        self._choose = choose
+        self._go: dict[str, threading.Lock] = {}
+        self._came = _closed()
+        self._killed: set[str] = set()
+        self._failed: list[BaseException] = []
+        # what was done, for people
+        self.story: list[str] = []
+
+    def run(self, objects: TurnObjects, tasks: dict[str, Callable[[], None]]) -> None:
+        """Run all tasks to their ends. Raises what one of them raises."""
+        threads = {
+            name: threading.Thread(target=self._live, args=(name, task), name=name, daemon=True)
+            for name, task in tasks.items()
+        }
+        self._go = {name: _closed() for name in tasks}
+        objects.turns = self
+        try:
+            for thread in threads.values():
+                thread.start()
+                self._arrived()
+            last = ""
+            while alive := [name for name, thread in threads.items() if name in self._go]:
+                alive.sort(key=lambda name: name != last)
+                chosen = self._choose(alive)
+                last = chosen.removeprefix("kill ")
+                if last != chosen:
+                    self._killed.add(last)
+                self._go[last].release()
+                self._arrived()
+        finally:
+            objects.turns = None
+        for thread in threads.values():
+            thread.join(_HANGS)
+        if self._failed:
+            raise self._failed[0]
+
+    def wait(self, step: str) -> None:
+        """Called by a task before a step: goes on when it is its turn."""
+        name = threading.current_thread().name
+        if name in self._killed:
+            raise Killed
+        self._came.release()
+        assert self._go[name].acquire(timeout=_HANGS)
+        if name in self._killed:
+            self.story.append(f"{name} is killed before: {step}")
+            raise Killed
+        self.story.append(f"{name}: {step}")
+
+    def _arrived(self) -> None:
+        assert self._came.acquire(timeout=_HANGS), self.story
+
+    def _live(self, name: str, task: Callable[[], None]) -> None:
+        try:
+            with suppress(Killed):
+                task()
+        except BaseException as error:  # noqa: BLE001  # it is raised again by `run`
+            error.add_note("\n".join(self.story))
+            self._failed.append(error)
+        finally:
+            del self._go[name]
+            self._came.release()
+
+
+def _closed() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+class Choices:
+    """One order of turns: the choices up to some point, and from there on no change of task."""
+
+    def __init__(self, begin: tuple[int, ...] = ()) -> None:
+        self._begin = begin
+        # of each turn: which choice was taken, and how many there were
+        self.taken: list[tuple[int, int]] = []
+
+    def __call__(self, alive: list[str]) -> str:
+        number = len(self.taken)
+        choice = self._begin[number] if number < len(self._begin) else 0
+        self.taken.append((choice, len(alive)))
+        return alive[choice]
+
+
+def every_order(most_changes: int) -> Iterator[Choices]:
+    """All orders of turns in which a task is interrupted at most so often.
+
+    The caller runs the tasks with each of them, on objects of their own, before it takes the next.
+    """
+    waiting: list[tuple[int, ...]] = [()]
+    while waiting:
+        begin = waiting.pop()
+        choices = Choices(begin)
+        yield choices
+        taken = [choice for choice, _ in choices.taken]
+        for turn in range(len(begin), len(taken)):
+            if sum(choice > 0 for choice in taken[:turn]) < most_changes:
+                waiting += [(*taken[:turn], other) for other in range(1, choices.taken[turn][1])]
+
+
+class KillAt:
+    """Lets a lone task take some steps, and kills it before the next."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+        self.killed = False
+
+    def __call__(self, alive: list[str]) -> str:
+        if self._left == 0:
+            self.killed = True
+            return f"kill {alive[0]}"
+        self._left -= 1
+        return alive[0]

@@ -1,0 +1,301 @@
+"""Small records of videos in two forms: loose ones, an object each, and packed ones, in shards.
+
+A record is written loose, so that a kill loses nothing. When a run ends, loose records are packed
+(see `videonet.storage.compaction`). A record may be there in both forms; together they are what is
+known.
+
+    LOOSE/<xx>/<digest>.json   a loose record; <xx> are the first two digits of the digest
+    PACKED/pointer.json        which shards count, by the leading bits of the digests in them
+    PACKED/<number>-...        a shard: a Parquet file, a row a record, in the order of digests
+
+A reader looks at loose records first and at the pointer second. Packing goes the other way: the
+pointer names a shard before the loose records in it are deleted. So no reader misses a record,
+whatever happens between its reads.
+"""
+
+import hashlib
+import re
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videonet.errors import UsageError
+from videonet.schemas.shard_pointer import ShardPointer
+from videonet.storage.objects import Entry, Objects, Versioned
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+# Loose records that are worked on together: 40 MB of the largest ones.
+MOST_LOOSE = 10_000
+
+_SCHEMA = pa.schema([("digest", pa.binary(32)), ("record", pa.binary())])
+
+_SHARD = re.compile(r"(?P<number>[0-9]{12})-b(?P<bits>[01]*)-(?P<sha256>[0-9a-f]{64})\.parquet")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+# By digest, in their order.
+Rows = dict[str, bytes]
+
+
+class Known(NamedTuple):
+    """What is known of a video."""
+
+    # None: what is there cannot be believed, or counts no more
+    data: bytes | None
+    # of the loose record; None: there is none
+    generation: str | None
+
+
+class Loose(NamedTuple):
+    """A loose record."""
+
+    digest: str
+    entry: Entry
+
+
+class RecordShards:
+    """Records of one kind, by the hex sha256 of what they are about.
+
+    `merge` makes one state of the states of a record that are there in both forms, the packed one
+    first; None: none of them can be believed. It depends on nothing but these bytes. `readers` says
+    how many loose records are read at the same time: a bucket answers one in 30 ms.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        loose: str,
+        packed: str,
+        merge: Callable[[Sequence[bytes]], bytes | None],
+        *,
+        suffix: str = ".json",
+        readers: int = 1,
+    ) -> None:
+        self.objects = objects
+        self.merge = merge
+        self.packed = packed
+        self.pointer_name = f"{packed}/pointer.json"
+        self._loose = loose
+        self._suffix = suffix
+        self._readers = readers
+        self._latest: tuple[str, Rows | None] = ("", None)
+        self._lock = threading.Lock()
+
+    # What is known.
+
+    def name(self, digest: str) -> str:
+        """Name of a loose record."""
+        return f"{self._loose}/{digest[:2]}/{digest}{self._suffix}"
+
+    def known(self, prefix: str) -> dict[str, Known]:
+        """All records whose digests begin with these bits, by digest, in the order of digests.
+
+        Raises UsageError for what is damaged, like all methods.
+        """
+        return self._together(prefix, self.loose(prefix))
+
+    def get(self, digest: str) -> Known | None:
+        """One record; None: there is none. Those of one shard are best asked for one by one."""
+        loose = self.objects.read_versioned(self.name(digest))
+        pointer, shard = self._counting(digest, digest)
+        if digest in pointer.gone:
+            return None if loose is None else Known(None, loose.generation)
+        packed = shard.get(digest)
+        if loose is None:
+            return None if packed is None else Known(packed, None)
+        states = [loose.data] if packed is None else [packed, loose.data]
+        return Known(self.merge(states), loose.generation)
+
+    def all(self) -> Iterator[tuple[str, bytes]]:
+        """All records that can be believed, in the order of their digests, in bounded memory."""
+        for prefix in sorted(self.pointer().shards):
+            for part, loose in self.parts(prefix):
+                for digest, known in self._together(part, loose).items():
+                    if known.data is not None:
+                        yield digest, known.data
+
+    # The two forms.
+
+    def loose(self, prefix: str) -> Iterator[Loose]:
+        """The loose records whose digests begin with these bits, in the order of digests."""
+        low, high = span(prefix)
+        digits = -(-len(prefix) // 4)
+        begin, end = (int(f"0{bound[:digits]}", 16) for bound in (low, high))
+        for number in range(begin, end + 1):
+            start = f"{number:0{digits}x}" if digits else ""
+            below = f"{start[:2]}/{start}" if digits > 1 else start
+            for entry in self.objects.list(f"{self._loose}/{below}"):
+                digest = entry.name.rpartition("/")[2].removesuffix(self._suffix)
+                if _DIGEST.fullmatch(digest) and low <= digest <= high:
+                    yield Loose(digest, entry)
+
+    def parts(self, prefix: str) -> Iterator[tuple[str, list[Loose]]]:
+        """The parts of a prefix that have few enough loose records, with these."""
+        loose = list(islice(self.loose(prefix), MOST_LOOSE + 1))
+        if len(loose) <= MOST_LOOSE:
+            yield prefix, loose
+        else:
+            del loose
+            yield from self.parts(f"{prefix}0")
+            yield from self.parts(f"{prefix}1")
+
+    def read_loose(self, loose: Iterable[Loose]) -> list[tuple[Loose, Versioned]]:
+        """What these hold now; those that are gone by now are left out."""
+
+        def read(each: Loose) -> tuple[Loose, Versioned | None]:
+            return each, self.objects.read_versioned(each.entry.name)
+
+        return [(each, held) for each, held in self.side_by_side(read, loose) if held is not None]
+
+    def pointer(self) -> ShardPointer:
+        """The shards that count."""
+        return self.versioned_pointer()[0]
+
+    def versioned_pointer(self) -> tuple[ShardPointer, str | None]:
+        """The shards that count, with the generation of the pointer; None: there is no pointer."""
+        held = self.objects.read_versioned(self.pointer_name)
+        if held is None:
+            return ShardPointer(number=0, shards={"": ""}), None
+        try:
+            pointer = ShardPointer.from_json(held.data)
+            if not _is_partition(pointer.shards):
+                raise msgspec.ValidationError("its shards leave out some records")
+        except msgspec.DecodeError as error:
+            raise UsageError(
+                f"{self.objects.address}/{self.pointer_name} is damaged ({error}): it says where "
+                "the store has what it knows of videos. Restore it, or delete it, and the next run "
+                "looks at all videos again."
+            ) from error
+        return pointer, held.generation
+
+    def rows(self, shard: str) -> Rows | None:
+        """All records in a shard; None: it is not there any more."""
+        with self._lock:
+            name, rows = self._latest
+        if name == shard and rows is not None:
+            return rows
+        data = self.objects.read(shard)
+        if data is None:
+            return None
+        rows = self._unpacked(shard, data)
+        with self._lock:
+            self._latest = shard, rows
+        return rows
+
+    def _unpacked(self, shard: str, data: bytes) -> Rows:
+        sha256 = hashlib.sha256(data).hexdigest()
+        if f"-{sha256}." not in shard:
+            raise UsageError(
+                f"{self.objects.address}/{shard} is damaged; restore it, or delete it, and the "
+                "next run looks at its videos again."
+            )
+        table = pq.read_table(pa.BufferReader(data), schema=_SCHEMA, use_threads=False)
+        digests = map(bytes.hex, table["digest"].to_pylist())
+        return dict(zip(digests, table["record"].to_pylist(), strict=True))
+
+    # Both together.
+
+    def _together(self, prefix: str, loose: Iterable[Loose]) -> dict[str, Known]:
+        # In this order: see above.
+        held = self.read_loose(loose)
+        pointer, packed = self._counting(*span(prefix))
+        gone = frozenset(pointer.gone)
+        known = {digest: Known(data, None) for digest, data in packed.items() if digest not in gone}
+        for each, state in held:
+            before = packed.get(each.digest)
+            states = [state.data] if before is None else [before, state.data]
+            data = None if each.digest in gone else self.merge(states)
+            known[each.digest] = Known(data, state.generation)
+        return known if not held else dict(sorted(known.items()))
+
+    def _counting(self, low: str, high: str) -> tuple[ShardPointer, Rows]:
+        """The packed records between two digests, and the pointer that says so.
+
+        Shards are deleted once the pointer names others. A shard that is not there although the
+        pointer still names it was taken away from outside: its records are as good as never made.
+        """
+        before: object = self
+        while True:
+            pointer, generation = self.versioned_pointer()
+            counted: Rows = {}
+            whole = True
+            for prefix, shard in pointer.shards.items():
+                begin, end = span(prefix)
+                if shard and begin <= high and end >= low:
+                    rows = self.rows(shard)
+                    whole = whole and rows is not None
+                    counted |= between(rows or {}, max(begin, low), min(end, high))
+            if whole or generation == before:
+                return pointer, counted
+            before = generation
+
+    def side_by_side(self, act: Callable[[T], U], values: Iterable[T]) -> Iterator[U]:
+        """The results of a call with each of these values, in their order."""
+        if self._readers == 1:
+            yield from map(act, values)
+        else:
+            with ThreadPoolExecutor(self._readers) as pool:
+                yield from pool.map(act, values)
+
+
+class Shard(NamedTuple):
+    """What the name of a shard says."""
+
+    # of the lease under which it was written
+    number: int
+    # leading bits that all its digests have
+    bits: str
+
+
+def shard_of_name(name: str) -> Shard | None:
+    """What the name of a shard says; None: it is no shard's."""
+    found = _SHARD.fullmatch(name.rpartition("/")[2])
+    return Shard(int(found["number"]), found["bits"]) if found else None
+
+
+def shard_name(shard: Shard, data: bytes) -> str:
+    """The name, below the folder of the shards, of one with this content."""
+    return f"{shard.number:012d}-b{shard.bits}-{hashlib.sha256(data).hexdigest()}.parquet"
+
+
+def packed_bytes(rows: Rows) -> bytes:
+    """Rows, in the order of their digests, as a shard. Equal rows are equal bytes."""
+    digests = pa.array(map(bytes.fromhex, rows), pa.binary(32))
+    table = pa.table([digests, pa.array(rows.values(), pa.binary())], schema=_SCHEMA)
+    sink = pa.BufferOutputStream()
+    # All values differ.
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
+    shard: bytes = sink.getvalue().to_pybytes()
+    return shard
+
+
+def span(prefix: str) -> tuple[str, str]:
+    """The first and the last hex digest that begin with these bits."""
+    low, high = (int(f"{prefix:{bit}<256}", 2) for bit in "01")
+    return f"{low:064x}", f"{high:064x}"
+
+
+def between(rows: Rows, low: str, high: str) -> Rows:
+    """The rows with digests from `low` to `high`, both inclusive."""
+    digests = list(rows)
+    chosen = digests[bisect_left(digests, low) : bisect_right(digests, high)]
+    return rows if len(chosen) == len(rows) else {digest: rows[digest] for digest in chosen}
+
+
+def _is_partition(prefixes: Iterable[str]) -> bool:
+    """Whether each digest begins with exactly one of these."""
+    after = 0
+    for prefix in sorted(prefixes):
+        low, high = (int(bound, 16) for bound in span(prefix))
+        if low != after:
+            return False
+        after = high + 1
+    return after == 1 << 256
