@@ -53,7 +53,8 @@ class MemoryObjects:
             if not names:
                 return
             after = min(names)
-            yield Entry(after, len(self.held[after].data), self.held[after].generation)
+            held = self.held[after]
+            yield Entry(after, len(held.data), held.generation, float(held.generation))
 
     def delete(self, name: str, generation: str | None = None) -> bool:
         self.step("delete", name)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from tests.storage.memory_objects import MemoryObjects
 
@@ -103,23 +104,33 @@ def _closed() -> threading.Lock:
     return lock
 
 
+class Turn(NamedTuple):
+    """A choice of the next task."""
+
+    choice: int
+    choices: int
+    # whether any choice but the first takes the turn from a task that is not done
+    interrupts: bool
+
+
 class Choices:
     """One order of turns: the choices up to some point, and from there on no change of task."""
 
     def __init__(self, begin: tuple[int, ...] = ()) -> None:
         self._begin = begin
-        # of each turn: which choice was taken, and how many there were
-        self.taken: list[tuple[int, int]] = []
+        self._last = ""
+        self.turns: list[Turn] = []
 
     def __call__(self, alive: list[str]) -> str:
-        number = len(self.taken)
+        number = len(self.turns)
         choice = self._begin[number] if number < len(self._begin) else 0
-        self.taken.append((choice, len(alive)))
-        return alive[choice]
+        self.turns.append(Turn(choice, len(alive), alive[0] == self._last))
+        self._last = alive[choice]
+        return self._last
 
 
-def every_order(most_changes: int) -> Iterator[Choices]:
-    """All orders of turns in which a task is interrupted at most so often.
+def every_order(most: int) -> Iterator[Choices]:
+    """All orders of turns in which tasks are interrupted at most so often.
 
     The caller runs the tasks with each of them, on objects of their own, before it takes the next.
     """
@@ -128,10 +139,12 @@ def every_order(most_changes: int) -> Iterator[Choices]:
         begin = waiting.pop()
         choices = Choices(begin)
         yield choices
-        taken = [choice for choice, _ in choices.taken]
-        for turn in range(len(begin), len(taken)):
-            if sum(choice > 0 for choice in taken[:turn]) < most_changes:
-                waiting += [(*taken[:turn], other) for other in range(1, choices.taken[turn][1])]
+        taken = tuple(turn.choice for turn in choices.turns)
+        interrupted = 0
+        for number, turn in enumerate(choices.turns):
+            if number >= len(begin) and interrupted + turn.interrupts <= most:
+                waiting += [(*taken[:number], other) for other in range(1, turn.choices)]
+            interrupted += turn.interrupts and turn.choice > 0
 
 
 class KillAt:

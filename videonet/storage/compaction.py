@@ -83,8 +83,6 @@ def withdraw(
     """
     holder = _Holder(shards, number, clock)
     holder.take_over(digests)
-    for digest in sorted(digests):
-        shards.objects.delete(shards.name(digest))
     holder.finish_withdrawals()
     holder.sweep()
 
