@@ -1,18 +1,14 @@
 """What all forms of a place of objects promise: the six verbs, and what they do when many write."""
 
+import pickle
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from videonet.storage.folder_objects import FolderObjects
 from videonet.storage.objects import Objects
-
-
-@pytest.fixture
-def objects(tmp_path: Path) -> Objects:
-    return FolderObjects(tmp_path / "place")
 
 
 def test_what_was_never_written_is_none(objects: Objects) -> None:
@@ -71,6 +67,8 @@ def test_only_the_state_that_was_read_is_deleted(objects: Objects) -> None:
 
 
 def test_a_generation_never_comes_again(objects: Objects) -> None:
+    if objects.address.startswith("s3://"):
+        pytest.skip("an ETag names the content: see the next test")
     seen = set()
     for _ in range(50):
         generation = objects.write_once("a", b"same")
@@ -81,6 +79,42 @@ def test_a_generation_never_comes_again(objects: Objects) -> None:
         seen.add(again)
         objects.delete("a")
     assert len(seen) == 100
+
+
+def test_no_other_content_has_a_generation(objects: Objects) -> None:
+    first = objects.write_once("a", b"0")
+    assert first is not None
+    seen = {first}
+    for number in range(1, 20):
+        again = objects.write_if("a", str(number).encode(), first)
+        assert again is not None
+        first = again
+        seen.add(first)
+    assert len(seen) == 20
+
+
+def test_a_large_file_is_written_once_and_read_back(objects: Objects, tmp_path: Path) -> None:
+    file, other = tmp_path / "file", tmp_path / "other"
+    file.write_bytes(random.Random(1).randbytes(20_000_000))
+    other.write_bytes(random.Random(2).randbytes(20_000_000))
+    first = objects.write_once("big", file)
+    assert first is not None
+    assert objects.write_once("big", other) is None
+    assert objects.write_once("big", file) == first
+    assert objects.read("big", 9_999_990, 10_000_010) == file.read_bytes()[9_999_990:10_000_010]
+    read = objects.read_versioned("big")
+    assert read == (file.read_bytes(), first)
+    second = objects.write_if("big", other, first)
+    assert second not in (None, first)
+    assert objects.read("big") == other.read_bytes()
+    assert [each.name for each in objects.list("")] == ["big"]
+
+
+def test_places_go_to_other_processes(objects: Objects) -> None:
+    objects.write_once("a", b"one")
+    copy = pickle.loads(pickle.dumps(objects))  # noqa: TID251
+    assert copy.address == objects.address
+    assert copy.read("a") == b"one"
 
 
 def test_objects_are_listed_by_prefix_in_the_order_of_their_names(objects: Objects) -> None:

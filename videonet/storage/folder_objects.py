@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from videonet.files import draft_name, named, sync
-from videonet.storage.objects import Entry, Versioned
+from videonet.storage.objects import Entry, Versioned, checked
 
 T = TypeVar("T")
 
@@ -111,9 +111,7 @@ class FolderObjects:
 
     def path(self, name: str) -> Path:
         """Where an object lies, or would."""
-        parts = name.split("/")
-        assert all(part and part not in (".", "..") for part in parts), f"{name!r} is no name"
-        return self.root.joinpath(*parts)
+        return self.root.joinpath(*checked(name).split("/"))
 
     def temporary(self) -> Path:
         """A fresh path on the file system of the objects."""

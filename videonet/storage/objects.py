@@ -1,8 +1,8 @@
 """Objects: named bytes in a folder or in a bucket, and the six verbs that all forms have.
 
 A name is a relative path with "/" between its parts. Each object has a generation, which names one
-state of it: no other state of the same object has had or will have that one. A write says which
-state it replaces. So two writers never undo each other's work without noticing.
+state of it: no state of the same object with other content has had or will have that one. A write
+says which state it replaces. So two writers never undo each other's work without noticing.
 """
 
 from collections.abc import Iterator
@@ -62,7 +62,8 @@ class Objects(Protocol):
         """Replace one state of an object by another; the new generation.
 
         None: it is in another state by now, or gone, and stays so. The same bytes count as written,
-        as for `write_once`.
+        as for `write_once`. Where an answer is lost, and another writer is next, this one is told
+        None though it wrote: so it reads, and does what is not done yet.
         """
 
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -73,3 +74,9 @@ class Objects(Protocol):
 
     def delete(self, name: str, generation: str | None = None) -> bool:
         """Remove an object, or only one state of it; whether none is there now."""
+
+
+def checked(name: str) -> str:
+    """The name itself; a fault of ours if one of its parts is empty, or leads elsewhere."""
+    assert all(part and part not in (".", "..") for part in name.split("/")), f"{name!r} is no name"
+    return name
