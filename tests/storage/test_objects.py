@@ -3,11 +3,13 @@
 import pickle
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from videonet.storage.lease import now_at
 from videonet.storage.objects import Objects
 
 
@@ -131,6 +133,15 @@ def test_objects_are_listed_by_prefix_in_the_order_of_their_names(objects: Objec
             read = objects.read_versioned(each.name)
             assert read is not None
             assert (each.size, each.generation) == (len(read.data), read.generation)
+
+
+def test_a_list_says_when_by_the_clock_of_the_place(objects: Objects) -> None:
+    before = now_at(objects)
+    objects.write_once("a", b"one")
+    (entry,) = objects.list("a")
+    # Some services tell full seconds alone.
+    assert int(before) <= entry.updated <= now_at(objects) + 1
+    assert abs(entry.updated - time.time()) < 300
 
 
 def test_of_racing_creators_one_wins(objects: Objects) -> None:
