@@ -120,11 +120,11 @@ def test_places_go_to_other_processes(objects: Objects) -> None:
 
 
 def test_objects_are_listed_by_prefix_in_the_order_of_their_names(objects: Objects) -> None:
-    names = ["b", "a/z", "a/b/c", "a-b", "a.b", "a/b.c", "ab", "a/b0"]
+    names = ["b", "a/z", "a/b/c", "a-b", "a.b", "a/b.c", "ab", "a/b0", "a/0", "0/0a"]
     for name in names:
         objects.write_once(name, name.encode())
     assert [each.name for each in objects.list("")] == sorted(names)
-    for prefix in ("a", "a/", "a/b", "a/b/", "b", "c", "a/b/c/"):
+    for prefix in ("a", "a/", "a/b", "a/b/", "b", "c", "a/b/c/", "a/0", "0", "a/b0", "0/0", "a."):
         listed = list(objects.list(prefix))
         assert [each.name for each in listed] == sorted(
             name for name in names if name.startswith(prefix)

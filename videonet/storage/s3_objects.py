@@ -157,8 +157,7 @@ class S3Objects:
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
         folder, _, _ = prefix.rpartition("/")
-        # The client lists folders alone. This comes right before all names with the prefix.
-        after = prefix and f"{prefix[:-1]}{chr(ord(prefix[-1]) - 1)}~"
+        after = _before(prefix)
         while True:
             page = self._ask(lambda: self._page(folder, after))  # noqa: B023
             for each in page:
@@ -286,6 +285,15 @@ class S3Objects:
 
 class _BeyondError(Exception):
     """The range begins where the object has ended."""
+
+
+def _before(prefix: str) -> str:
+    """A name that comes right before all that begin with a prefix: the client lists only folders.
+
+    It takes "/" out of the beginning of a part, and so would name what comes after.
+    """
+    last = chr(ord(prefix[-1]) - 1) if prefix else ""
+    return prefix and f"{prefix[:-1]}{last.replace('/', '.')}~"
 
 
 def _may_pass(error: BaseException) -> bool:
