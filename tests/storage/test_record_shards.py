@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from tests.storage.memory_objects import MemoryObjects
 from tests.storage.turns import KillAt, TurnObjects, Turns, every_order
 from videonet.errors import UsageError
-from videonet.storage import compaction, record_shards
+from videonet.storage import compaction, record_shards, shard_file
 from videonet.storage.compaction import KEPT_SECONDS, OvertakenError, compact, withdraw
-from videonet.storage.record_shards import Known, RecordShards, packed_bytes, span
+from videonet.storage.record_shards import Known, RecordShards
+from videonet.storage.shard_file import packed_bytes, span
 
 
 def merged(states: Sequence[bytes]) -> bytes | None:
@@ -440,6 +441,36 @@ def test_several_readers_read_the_same():
     assert dict(shards.all()) == before == dict(sorted(many(100).items()))
 
 
+@pytest.mark.parametrize("footer", [16_384, 100])
+def test_one_record_is_read_by_itself_out_of_many(footer: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shard_file, "_FOOTER", footer)
+    objects = ReadObjects()
+    shards = shards_in(objects)
+    records = many(3_000)
+    for digest, data in records.items():
+        objects.write_once(shards.name(digest), data)
+    compact(shards, 1, lambda: 0.0)
+    objects.bytes_read.clear()
+    for digest in list(records)[:50]:
+        assert shards_in(objects).get(digest) == Known(records[digest], None)
+    assert shards_in(objects).get("f" * 64) is None
+    (name,) = shards.pointer().shards.values()
+    assert sum(objects.bytes_read) < 50 * len(objects.held[name].data) / 2
+
+
+class ReadObjects(MemoryObjects):
+    """Objects that note how many bytes of shards are read at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes_read: list[int] = []
+
+    def read(self, name: str, begin: int = 0, end: int | None = None) -> bytes | None:
+        data = super().read(name, begin, end)
+        self.bytes_read.append(len(data or b""))
+        return data
+
+
 # Damage.
 
 
@@ -461,8 +492,28 @@ def test_a_damaged_shard_is_named_in_a_sentence():
     (name,) = story.shards.pointer().shards.values()
     held = story.objects.held[name]
     story.objects.held[name] = held._replace(data=held.data[:-1])
-    with pytest.raises(UsageError, match=r"records/0+1-b-[0-9a-f]+\.parquet is damaged"):
+    with pytest.raises(UsageError, match=r"records/0+1-b-[0-9]+-[0-9a-f]+\.parquet is damaged"):
         shards_in(story.objects).known("")
+    with pytest.raises(UsageError, match="is damaged"):
+        shards_in(story.objects).get(A)
+
+
+def test_wherever_a_shard_is_altered_nothing_else_comes_out_of_it():
+    story = begun()
+    (name,) = story.shards.pointer().shards.values()
+    held = story.objects.held[name]
+    refused = 0
+    for place in range(len(held.data)):
+        data = bytearray(held.data)
+        data[place] ^= 0x11
+        story.objects.held[name] = held._replace(data=bytes(data))
+        try:
+            assert shards_in(story.objects).get(C) == Known(b"one", None)
+            assert words(shards_in(story.objects)).keys() == {A, B, C}
+        except UsageError:
+            refused += 1
+    # But for the first word of the format.
+    assert refused >= len(held.data) - 4
 
 
 def test_what_was_in_a_shard_that_somebody_deleted_is_not_known_any_more():

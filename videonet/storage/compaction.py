@@ -15,9 +15,8 @@ import msgspec
 
 from videonet.schemas.shard_pointer import ShardPointer
 from videonet.storage.objects import Versioned
-from videonet.storage.record_shards import (
-    Loose,
-    RecordShards,
+from videonet.storage.record_shards import Loose, RecordShards
+from videonet.storage.shard_file import (
     Rows,
     Shard,
     between,

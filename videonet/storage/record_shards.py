@@ -13,22 +13,20 @@ pointer names a shard before the loose records in it are deleted. So no reader m
 whatever happens between its reads.
 """
 
-import hashlib
 import re
 import threading
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import msgspec
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.schemas.shard_pointer import ShardPointer
 from videonet.storage.objects import Entry, Objects, Versioned
+from videonet.storage.shard_file import DamageError, Rows, ShardFile, between, span
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -36,13 +34,7 @@ U = TypeVar("U")
 # Loose records that are worked on together: 40 MB of the largest ones.
 MOST_LOOSE = 10_000
 
-_SCHEMA = pa.schema([("digest", pa.binary(32)), ("record", pa.binary())])
-
-_SHARD = re.compile(r"(?P<number>[0-9]{12})-b(?P<bits>[01]*)-(?P<sha256>[0-9a-f]{64})\.parquet")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-# By digest, in their order.
-Rows = dict[str, bytes]
 
 
 class Known(NamedTuple):
@@ -103,12 +95,12 @@ class RecordShards:
         return self._together(prefix, self.loose(prefix))
 
     def get(self, digest: str) -> Known | None:
-        """One record; None: there is none. Those of one shard are best asked for one by one."""
+        """One record; None: there is none. A small part of its shard is read."""
         loose = self.objects.read_versioned(self.name(digest))
-        pointer, shard = self._counting(digest, digest)
+        pointer, found = self._counting(digest, digest, partial(self._row, digest))
         if digest in pointer.gone:
             return None if loose is None else Known(None, loose.generation)
-        packed = shard.get(digest)
+        packed = found.get(digest)
         if loose is None:
             return None if packed is None else Known(packed, None)
         states = [loose.data] if packed is None else [packed, loose.data]
@@ -179,27 +171,32 @@ class RecordShards:
     def rows(self, shard: str) -> Rows | None:
         """All records in a shard; None: it is not there any more."""
         with self._lock:
-            name, rows = self._latest
-        if name == shard and rows is not None:
-            return rows
-        data = self.objects.read(shard)
-        if data is None:
-            return None
-        rows = self._unpacked(shard, data)
+            name, latest = self._latest
+        if name == shard and latest is not None:
+            return latest
+        rows = self._read(shard, ShardFile.rows, whole=True)
         with self._lock:
             self._latest = shard, rows
         return rows
 
-    def _unpacked(self, shard: str, data: bytes) -> Rows:
-        sha256 = hashlib.sha256(data).hexdigest()
-        if f"-{sha256}." not in shard:
+    def _row(self, digest: str, shard: str) -> Rows | None:
+        """The record of one digest in a shard, by itself; None: the shard is not there any more."""
+        with self._lock:
+            name, latest = self._latest
+        if name == shard and latest is not None:
+            return between(latest, digest, digest)
+        return self._read(shard, lambda file: file.row(digest), whole=False)
+
+    def _read(self, shard: str, act: Callable[[ShardFile], Rows], *, whole: bool) -> Rows | None:
+        try:
+            return act(ShardFile(shard, partial(self.objects.read, shard), whole=whole))
+        except FileNotFoundError:
+            return None
+        except DamageError as error:
             raise UsageError(
                 f"{self.objects.address}/{shard} is damaged; restore it, or delete it, and the "
                 "next run looks at its videos again."
-            )
-        table = pq.read_table(pa.BufferReader(data), schema=_SCHEMA, use_threads=False)
-        digests = map(bytes.hex, table["digest"].to_pylist())
-        return dict(zip(digests, table["record"].to_pylist(), strict=True))
+            ) from error
 
     # Both together.
 
@@ -216,8 +213,12 @@ class RecordShards:
             known[each.digest] = Known(data, state.generation)
         return known if not held else dict(sorted(known.items()))
 
-    def _counting(self, low: str, high: str) -> tuple[ShardPointer, Rows]:
+    def _counting(
+        self, low: str, high: str, read: Callable[[str], Rows | None] | None = None
+    ) -> tuple[ShardPointer, Rows]:
         """The packed records between two digests, and the pointer that says so.
+
+        `read` gives those of a shard; None: the shard is not there any more.
 
         Shards are deleted once the pointer names others. A shard that is not there although the
         pointer still names it was taken away from outside: its records are as good as never made.
@@ -230,7 +231,7 @@ class RecordShards:
             for prefix, shard in pointer.shards.items():
                 begin, end = span(prefix)
                 if shard and begin <= high and end >= low:
-                    rows = self.rows(shard)
+                    rows = self.rows(shard) if read is None else read(shard)
                     whole = whole and rows is not None
                     counted |= between(rows or {}, max(begin, low), min(end, high))
             if whole or generation == before:
@@ -244,50 +245,6 @@ class RecordShards:
         else:
             with ThreadPoolExecutor(self._readers) as pool:
                 yield from pool.map(act, values)
-
-
-class Shard(NamedTuple):
-    """What the name of a shard says."""
-
-    # of the lease under which it was written
-    number: int
-    # leading bits that all its digests have
-    bits: str
-
-
-def shard_of_name(name: str) -> Shard | None:
-    """What the name of a shard says; None: it is no shard's."""
-    found = _SHARD.fullmatch(name.rpartition("/")[2])
-    return Shard(int(found["number"]), found["bits"]) if found else None
-
-
-def shard_name(shard: Shard, data: bytes) -> str:
-    """The name, below the folder of the shards, of one with this content."""
-    return f"{shard.number:012d}-b{shard.bits}-{hashlib.sha256(data).hexdigest()}.parquet"
-
-
-def packed_bytes(rows: Rows) -> bytes:
-    """Rows, in the order of their digests, as a shard. Equal rows are equal bytes."""
-    digests = pa.array(map(bytes.fromhex, rows), pa.binary(32))
-    table = pa.table([digests, pa.array(rows.values(), pa.binary())], schema=_SCHEMA)
-    sink = pa.BufferOutputStream()
-    # All values differ.
-    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
-    shard: bytes = sink.getvalue().to_pybytes()
-    return shard
-
-
-def span(prefix: str) -> tuple[str, str]:
-    """The first and the last hex digest that begin with these bits."""
-    low, high = (int(f"{prefix:{bit}<256}", 2) for bit in "01")
-    return f"{low:064x}", f"{high:064x}"
-
-
-def between(rows: Rows, low: str, high: str) -> Rows:
-    """The rows with digests from `low` to `high`, both inclusive."""
-    digests = list(rows)
-    chosen = digests[bisect_left(digests, low) : bisect_right(digests, high)]
-    return rows if len(chosen) == len(rows) else {digest: rows[digest] for digest in chosen}
 
 
 def _is_partition(prefixes: Iterable[str]) -> bool:
