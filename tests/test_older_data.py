@@ -18,6 +18,7 @@ from demo.train_classifier import MODEL
 from tests.curated import Ended, sentence, videonet
 from tests.local import TYPED
 from tests.site import VideoSite, installed
+from tests.stored import sections_in
 
 FIXTURES = Path(__file__).parent / "fixtures" / "before_rooms"
 
@@ -229,19 +230,66 @@ def test_a_video_is_withdrawn_from_an_interrupted_run(interrupted: Path):
     assert verdicts(interrupted / "out") == now
 
 
+def scans_of_before(store: Path) -> set[tuple[str, str]]:
+    """Videos that a store of before has scans of, and the sections of records that these become."""
+    files = (store / "scan").glob("*/*/*.json")
+    return {
+        (json.loads(file.read_bytes())["video_key"], f"scan/{file.parts[-3]}") for file in files
+    }
+
+
+def files_of_before(store: Path) -> list[str]:
+    """What an earlier version wrote for single steps, and this one does not."""
+    kinds = ("fetch", "length", "scan", "cut", "thumbnail")
+    return sorted(kind for kind in kinds if (store / kind).exists())
+
+
+@pytest.mark.parametrize("kind", ["curate", "withdraw", "rebuild"])
+def test_a_store_of_before_is_taken_over_once_with_a_sentence(finished: Path, kind: str):
+    store = finished / "store"
+    assert files_of_before(store) == ["cut", "fetch", "length", "scan", "thumbnail"]
+    known = scans_of_before(store)
+    pictures = {file.read_bytes() for file in (store / "thumbnail").rglob("*.jpg")}
+    given: dict[str, tuple[str | Path, ...]] = {
+        "withdraw": ("withdraw", finished / "out", "balloon"),
+        "rebuild": (
+            *("rebuild", finished / "out" / "videos.lock.parquet", "--store", store),
+            *("--out", finished / "again"),
+        ),
+    }
+
+    def ended() -> Ended:
+        if kind == "curate":
+            return curate(finished, "--source", "store", *SETTINGS, out="again")
+        return videonet(*given[kind])
+
+    first = ended()
+    assert first.code == 0, first
+    said = " ".join((first.stdout + first.stderr).split())
+    assert "was made by an earlier version: its files are put together, once" in said
+    assert files_of_before(store) == []
+    assert known <= set(sections_in(store, "scan"))
+    shown = {
+        file.read_bytes() for file in (store / "side" / "thumbnail").rglob("*") if file.is_file()
+    }
+    assert shown <= pictures
+    # That of a withdrawn video is gone.
+    assert len(pictures - shown) == (1 if kind == "withdraw" else 0)
+    second = ended()
+    assert "earlier version" not in " ".join((second.stdout + second.stderr).split())
+
+
 def curate_interrupted(folder: Path) -> Ended:
     return curate(folder, "--source", f"folder:{folder / 'videos'}", *SETTINGS, "--shards", "1")
 
 
 def test_an_interrupted_run_goes_on_and_sees_again_what_was_seen_by_older_rules(interrupted: Path):
     run_id = json.loads((interrupted / "out" / "_state" / "run.json").read_bytes())["run_id"]
-    before = contents(interrupted / "store" / "scan")
-    assert len(before) == 2
+    assert len(contents(interrupted / "store" / "scan")) == 2
     ended = curate_interrupted(interrupted)
     assert ended.code == 3, ended
     assert verdicts(interrupted / "out") == GONE_ON
-    after = contents(interrupted / "store" / "scan")
-    assert before.items() <= after.items()
+    after = sections_in(interrupted / "store", "scan")
     # Two of them had been seen by the older rules.
     assert len(after) == 2 + 6
     assert json.loads((interrupted / "out" / "run.json").read_bytes())["run_id"] == run_id
@@ -257,7 +305,7 @@ def test_the_same_command_leaves_a_finished_data_set_of_older_rules_as_it_is(fin
 
 @pytest.mark.slow
 def test_another_data_set_is_made_of_what_the_store_still_has(finished: Path):
-    scans = contents(finished / "store" / "scan")
+    scans = scans_of_before(finished / "store")
     ended = curate(finished, "--source", "store", *SETTINGS, out="again")
     assert ended.code == 0, ended
     again = verdicts(finished / "again")
@@ -266,7 +314,8 @@ def test_another_data_set_is_made_of_what_the_store_still_has(finished: Path):
     # The files of rejected videos are gone, and what older rules say of them is not believed.
     for pair in (("other", "balloon"), ("short", "mushroom")):
         assert again[pair][0] == "failed"
-    assert scans.items() <= contents(finished / "store" / "scan").items()
+    # They are known still, with those of the present rules.
+    assert scans <= set(sections_in(finished / "store", "scan"))
     assert manifest(finished / "again")["totals"]["clips"] == 1
 
 

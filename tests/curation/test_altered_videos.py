@@ -14,8 +14,8 @@ from demo.behaviours import Status
 from demo.drawing import draw_video
 from demo.server import VideoServer
 from tests.curating import bytes_of, curate, outcomes_of, verdicts_of
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import LIMITS, candidate, quick_web
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.verified_file import AlteredError, verified_file
 from videonet.schemas.reason import Outcome, Reason

@@ -25,9 +25,7 @@ from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
-from videonet.storage.store import Store
-
-KINDS = ("fetch", "scan", "length", "cut")
+from videonet.storage.store import RecordState, Store
 
 
 class Counting(Store):
@@ -35,9 +33,9 @@ class Counting(Store):
 
     reads = 0
 
-    def read(self, name: str) -> bytes | None:
-        self.reads += name.partition("/")[0] in KINDS
-        return super().read(name)
+    def record(self, video_key: str) -> RecordState:
+        self.reads += 1
+        return super().record(video_key)
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +116,7 @@ def test_taken_together_the_steps_read_the_records_once(server: VideoServer, tmp
     context = context_in(tmp_path)
     assert isinstance(context.store, Counting)
     apply_steps(context, found(server, "long.mp4", "balloon"), STEPS)
-    # One of each kind; and each of two downloads looks what is here.
-    assert context.store.reads == len(KINDS) + 2
+    assert context.store.reads == 1
 
 
 @pytest.mark.parametrize("keep", [Keep.KEPT, Keep.NONE])

@@ -111,11 +111,11 @@ def run(folder: Path, place: Path, name: str, memory: int) -> dict[str, Verdict]
 
 
 def records(place: Path, key: str) -> list:
-    store = Store(place / "store")
-    found = [store.fetch(key), store.length(key)]
-    for kind, read in (("scan", store.scan), ("cut", store.cut)):
-        names = [each.name for each in (place / "store" / kind).glob("*")]
-        found += [read(key, name) for name in names]
+    record = Store(place / "store").record(key).record
+    found = [record.fetch, record.length]
+    for name in record.sections:
+        kind, _, settings = name.partition("/")
+        found += [getattr(record, kind)(settings)] if settings else []
     return [each for each in found if each is not None]
 
 

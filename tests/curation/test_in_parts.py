@@ -13,10 +13,10 @@ from demo.drawing import draw_video
 from demo.encoding import Encoding
 from demo.server import VideoServer
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
+from tests.fetch.fetching import fetch
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.sparse_file import digest_of
 from videonet.report.status import status_of
@@ -90,7 +90,7 @@ def test_what_is_rejected_by_its_first_frames_is_not_fetched_whole(folder, tmp_p
     (host,) = status_of(out).hosts.values()
     assert (host.fetched, host.failed) == (len(VIDEOS), 0)
     store = Store(tmp_path / "store")
-    assert not [each for part in store.list("part") for each in store.list(part)]
+    assert not list(store.list("part"))
 
 
 @pytest.mark.slow

@@ -226,7 +226,7 @@ def test_a_store_that_knows_nothing_of_it_is_told_by_out(curated: Curated, copy:
     assert clips_of(copy.out, verdict.video_key) == {}
     assert empty.fetch(verdict.video_key) is None
     assert empty.thumbnail(verdict.video_key) is None
-    assert not list((empty.root / "scan").rglob(f"{_digest(verdict)}.json"))
+    assert not empty.record(verdict.video_key).record.sections
 
 
 @pytest.mark.slow

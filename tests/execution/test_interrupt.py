@@ -17,12 +17,13 @@ from demo.drawing import draw_video
 from demo.server import VideoServer
 from tests.curated import VIDEONET, arguments, videonet
 from tests.curating import outcomes_of
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import quick_web
 from tests.local import TYPED
 from tests.patience import PATIENCE, wait_for
+from tests.stored import records_in, sections_in
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.terminal import Console
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
 from videonet.schemas.candidate import Candidate
@@ -107,7 +108,7 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
         waiting = r"stopping: [0-9]+ downloads end, nothing is lost\n"
         seconds = interrupted(typed, lambda: len(server.requests()) >= 8, waiting)
         assert seconds < SOON
-        records = list((asked / "store").glob("fetch/*/*.json"))
+        records = list(records_in(asked / "store"))
         assert len(records) <= 2, "what was interrupted is no failure"
         assert "It was stopped" in videonet("status", asked / "out").stdout
         server.behaviours.clear()
@@ -120,8 +121,8 @@ def test_a_run_that_waits_for_a_silent_server_ends_and_goes_on(asked: Path, hang
 @pytest.mark.slow
 def test_a_run_that_is_scanning_ends(asked: Path):
     with VideoServer(asked / "files") as server:
-        scans = (asked / "store").glob
-        assert interrupted(command(asked, server), lambda: any(scans("scan/*/*/*.json"))) < SOON
+        typed, store = command(asked, server), asked / "store"
+        assert interrupted(typed, lambda: bool(sections_in(store, "scan"))) < SOON
 
 
 IN_A_LIBRARY = """
@@ -162,9 +163,9 @@ def test_an_interrupt_is_answered_while_the_main_thread_is_within_a_library():
 def test_a_run_that_is_to_end_ends_and_goes_on(asked: Path, number: signal.Signals, way: str):
     with VideoServer(asked / "files") as server:
         typed = command(asked, server, FEW)
-        scans = (asked / "store").glob
+        store = asked / "store"
         process = started(typed)
-        wait_for(lambda: any(scans("scan/*/*/*.json")) or process.poll() is not None)
+        wait_for(lambda: bool(sections_in(store, "scan")) or process.poll() is not None)
         send = os.killpg if way == "to all of the group" else os.kill
         for _ in range(1 if way == "once" else 2):
             send(process.pid, number)
@@ -272,7 +273,7 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
         assert time.monotonic() - begin < SOON
     assert store.fetch("url:key") is None
     assert budget.used == 0
-    assert list((store.root / "tmp").iterdir()) == []
+    assert list((store.root / "tmp").glob("[!.]*")) == []
 
 
 def test_waiting_for_room_in_the_budget_is_called_off():

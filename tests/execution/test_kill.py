@@ -27,9 +27,10 @@ from tests.curating import bytes_of, curate, outcomes_of
 from tests.local import TYPED
 from tests.patience import PATIENCE
 from tests.sources.rows import row_of
+from tests.stored import records_in, sections_in
 from videonet.cli import main
-from videonet.schemas.fetch import Fetch
 from videonet.sources.video_key import video_key
+from videonet.storage.store import digest
 
 
 @dataclass
@@ -141,7 +142,7 @@ def test_kills_change_no_byte_and_no_finished_step_is_repeated(world: World, tmp
         # While fetching: a partial file lies in the store.
         kill(lambda: any(store.glob("tmp/*/*")))
         # While scanning: files are here that no scan has been written for.
-        kill(lambda: bool(_names(store, "video") - _names(store, "scan")))
+        kill(lambda: bool(_names(store, "video") - _scanned(store)))
         # At random moments on the way.
         for _ in range(TIMES - 5):
             kill_after(chance.randint(1, 4))
@@ -196,7 +197,7 @@ def test_kills_at_any_moment_leave_no_process_and_no_trace_in_the_data_set(
         victim.start()
         assert victim.finish() == 0
     assert _contents(victim.folder / "out") == expected
-    assert list((victim.folder / "store" / "tmp").iterdir()) == []
+    assert list((victim.folder / "store" / "tmp").glob("[!.]*")) == []
 
 
 def half_local(world: World, folder: Path) -> Path:
@@ -238,7 +239,7 @@ class _Finished:
         rows = [row_of(0, each.id, server.url(each.path), None, each.title) for each in VIDEOS]
         self._paths = {video_key(row): each.path for row, each in zip(rows, VIDEOS, strict=True)}
         self._asked: dict[str, int] = {}
-        self._scans: dict[Path, tuple[int, int]] = {}
+        self._scans: dict[tuple[str, str], bytes] = {}
 
     def check(self) -> None:
         asked: dict[str, int] = {}
@@ -246,20 +247,15 @@ class _Finished:
             asked[request.path] = asked.get(request.path, 0) + 1
         for path, times in self._asked.items():
             assert asked[path] == times, f"{path} was fetched, and was asked for again"
-        for scan, identity in self._scans.items():
-            assert _identity(scan) == identity, f"{scan} was written again"
-        for file in self._store.glob("fetch/*/*.json"):
-            record = Fetch.from_json(file.read_bytes())
+        # How many seconds it took stands in each.
+        scans = sections_in(self._store, "scan")
+        assert self._scans.items() <= scans.items(), "a scan was made again"
+        for record in records_in(self._store):
             path = self._paths.get(record.video_key)
             # Of what is here in part, the rest may still be asked for.
-            if path is not None and record.part is None:
+            if path is not None and record.fetch is not None and record.fetch.part is None:
                 self._asked[path] = asked[path]
-        self._scans |= {file: _identity(file) for file in self._store.glob("scan/*/*/*.json")}
-
-
-def _identity(file: Path) -> tuple[int, int]:
-    stat = file.stat()
-    return stat.st_ino, stat.st_mtime_ns
+        self._scans = scans
 
 
 def _draft(folder: Path, name: str) -> bool:
@@ -269,12 +265,14 @@ def _draft(folder: Path, name: str) -> bool:
 
 def _names(store: Path, kind: str) -> set[str]:
     """The videos of which something of that kind is here, as the store names them."""
-    return {Path(file).stem for _, _, files in os.walk(store / kind) for file in files}
+    return {file for _, _, files in os.walk(store / kind) for file in files}
 
 
-def _count(store: Path, kind: str) -> int:
-    return sum(len(files) for _, _, files in os.walk(store / kind))
+def _scanned(store: Path) -> set[str]:
+    """The videos that were scanned, likewise."""
+    return {digest(key) for key, _ in sections_in(store, "scan")}
 
 
 def _records(store: Path) -> int:
-    return _count(store, "fetch") + _count(store, "scan") + _count(store, "length")
+    """Sections of all records: they are what steps have found."""
+    return sum(len(record.sections) for record in records_in(store))

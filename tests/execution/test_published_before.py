@@ -23,6 +23,7 @@ from tests.execution.test_secrets import everything_in
 from tests.locking import rewritten
 from videonet.fetch.published_address import is_redacted
 from videonet.schemas.reason import Reason
+from videonet.schemas.video_record import VideoRecord
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of
 from videonet.sources.video_key import keys_of
@@ -49,19 +50,13 @@ def as_before(planted: Planted, folder: Path) -> str:
     assert key != former
     (folder / "store" / "former_keys.json").unlink()
     shutil.rmtree(folder / "store" / "address")
-    names = [
-        *(store.video(key), f"fetch/{_fold(store, key)}.json", f"length/{_fold(store, key)}.json"),
-        *(f"thumbnail/{_fold(store, key)}.jpg",),
-        *(f"scan/{each.name}/{_fold(store, key)}.json" for each in (store.root / "scan").iterdir()),
-        *(f"cut/{each.name}/{_fold(store, key)}.json" for each in (store.root / "cut").iterdir()),
-    ]
-    for name in names:
-        place = store.root / name
+    for name in (store.video(key), f"side/thumbnail/{_fold(store, key)}"):
         then = store.root / name.replace(_fold(store, key), _fold(store, former))
         then.parent.mkdir(exist_ok=True)
-        data = place.read_bytes()
-        place.unlink()
-        then.write_bytes(data.replace(key.encode(), former.encode()))
+        (store.root / name).rename(then)
+    record = VideoRecord(former, store.record(key).record.sections)
+    store.write(f"record/{_fold(store, former)}.json", record.encode())
+    store.delete(f"record/{_fold(store, key)}.json")
     for file in (folder / "out" / "run.json", folder / "out" / "_state" / "run.json"):
         file.write_text(file.read_text().replace(str(planted.folder), str(folder)))
     output = DatasetDir(folder / "out")

@@ -22,9 +22,9 @@ from demo.behaviours import (
 )
 from demo.odd_files import write_noise, write_page, write_sound
 from demo.server import VideoServer
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked, quick_web
 from tests.patience import PATIENCE
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.schemas.reason import Reason
 

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from demo.server import VideoServer
+from tests.fetch.fetching import fetch
 from tests.fetch.stalling import Answer, Stalling, drips, is_silent, redirects, sends, tunnels
 from tests.fetch.visiting import LIMITS, NAME, candidate
 from tests.local import ALLOWED
 from tests.patience import PATIENCE, wait_for
-from videonet.fetch.acquire import fetch
 from videonet.fetch.connections import Lookups
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget

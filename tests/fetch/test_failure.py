@@ -31,9 +31,9 @@ from yt_dlp.utils import (
 
 from demo.behaviours import Status
 from demo.server import VideoServer
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import LIMITS, NAME, candidate
 from videonet.errors import MachineError
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError, explain
 from videonet.fetch.web import Web

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from yt_dlp.networking.exceptions import RequestError
 
+from tests.fetch.fetching import fetch
 from tests.fetch.stalling import Stalling, sends
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.local import ALLOWED
 from tests.patience import PATIENCE
-from videonet.fetch.acquire import fetch
 from videonet.fetch.clock import Clock
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget

@@ -13,12 +13,13 @@ from demo.drawing import draw_video
 from demo.encoding import Encoding
 from demo.odd_files import write_noise, write_page
 from demo.server import VideoServer
+from tests.fetch.fetching import fetch, release
 from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
 from tests.local import ALLOWED
-from videonet.fetch.acquire import fetch, local_part, release
+from videonet.fetch.acquire import local_part
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fetch.fetching import fetch
 from tests.fetch.odd_server import Answer, odd_server
 from tests.fetch.visiting import LIMITS, candidate, quick_web
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Reason

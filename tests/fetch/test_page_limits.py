@@ -22,9 +22,10 @@ from tests.fetch.endless_server import (
     filled,
     gzipped,
 )
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import candidate, quick_web
 from tests.patience import PATIENCE
-from videonet.fetch.acquire import fetch, worth_fetching
+from videonet.fetch.acquire import worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
 from videonet.schemas.fetch import Fetch

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from demo.server import VideoServer
+from tests.fetch.fetching import fetch
 from tests.fetch.forwarding import ForwardProxy
 from tests.fetch.stalling import Answer, Stalling, sends
 from tests.fetch.visiting import LIMITS, NAME, candidate
 from tests.patience import PATIENCE
 from tests.site import SiteVideo, VideoSite, installed
-from videonet.fetch.acquire import fetch, worth_fetching
+from videonet.fetch.acquire import worth_fetching
 from videonet.fetch.allowed_hosts import PUBLIC_WEB, AllowedHosts, allowed_hosts
 from videonet.fetch.clock import Clock
 from videonet.fetch.connections import Lookups

@@ -8,9 +8,9 @@ from demo.behaviours import (
     Behaviour,
 )
 from demo.server import VideoServer
+from tests.fetch.fetching import fetch
 from tests.local import ALLOWED
 from tests.patience import PATIENCE
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
@@ -74,7 +74,7 @@ class Visit:
             self.seconds = time.monotonic() - begin
             self.requests = server.requests()
         assert store.fetch("url:key") == self.fetch
-        assert list((store.root / "tmp").iterdir()) == []
+        assert list((store.root / "tmp").glob("[!.]*")) == []
         assert self.budget.used == store.video_bytes()
         if not self.fetch.here and self.fetch.part is None:
             assert store.video_bytes() == 0

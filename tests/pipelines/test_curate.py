@@ -28,6 +28,7 @@ from tests.curating import (
     verdicts_of,
     whole_job_once,
 )
+from tests.stored import sections_in
 from videonet.errors import UsageError
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
@@ -325,7 +326,7 @@ def test_another_classifier_scans_anew(world: World, job: Job, again: Path):
     card["mean"] = [value + 0.2 for value in card["mean"]]
     other.with_suffix(".json").write_bytes(msgspec.json.encode(card))
     curate(job.catalogue, world.classes, again, classifier=str(other))
-    assert len(list((again / "store" / "scan").iterdir())) == 2
+    assert len({name for _, name in sections_in(again / "store", "scan")}) == 2
 
 
 def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
@@ -339,7 +340,7 @@ def test_downloads_and_scans_overlap(world: World, tmp_path: Path):
         catalogue.write_text("id,url,title\n" + "".join(rows))
 
         def watch() -> None:
-            while not any((tmp_path / "store").glob("scan/*/*/*.json")) and not over.wait(0.01):
+            while not sections_in(tmp_path / "store", "scan") and not over.wait(0.01):
                 pass
             scanned.set()
 
@@ -461,7 +462,7 @@ def test_records_of_a_video_that_was_rejected_stay(whole: WholeJob):
     rejected = [each for each in verdicts_of(whole.out) if each.reason is Reason.NO_TOP1_MATCH]
     for verdict in rejected:
         assert store.fetch(verdict.video_key) is not None
-        assert any(store.root.glob(f"thumbnail/*/{_digest(verdict.video_key)}.jpg"))
+        assert store.thumbnail(verdict.video_key)
 
 
 def test_the_verdict_table_opens_as_a_whole(whole: WholeJob):

@@ -49,7 +49,7 @@ def unfinished(curated: Curated, tmp_path: Path) -> DatasetDir:
     """A copy of a data set as it is before its manifest: 5 pairs, and no process has counted."""
     out = Path(shutil.copytree(curated.out, tmp_path / "out"))
     (out / "manifest.json").unlink()
-    (tmp_path / "store" / "found").mkdir(parents=True)
+    Store(tmp_path / "store").write("found/some.parquet", b"what a store has")
     return DatasetDir(out)
 
 

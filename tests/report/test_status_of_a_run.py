@@ -100,12 +100,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         told = {
             "facts": json.loads((out / "run.json").read_bytes()),
             "finished": status_of(out),
-            "runs": [Path(each).name for each in store.list("progress")],
+            "runs": sorted({each.split("/")[1] for each in store.list("progress")}),
         }
         run_id = told["runs"][0]
         told |= {"counted": processes_of(store, run_id), "costs": costs_of(store, run_id)}
         curate(source, folder / "classes.txt", folder)
-    (after,) = (Path(each).name for each in store.list("progress"))
+    (after,) = {each.split("/")[1] for each in store.list("progress")}
     return Story(
         out=out,
         store=store,

@@ -53,7 +53,7 @@ def test_what_is_here_of_a_video_is_found_under_its_present_key(store: Store):
     assert store.fetch(PRESENT) is None
     find_former_keys(store)
     # Of several, where most is here.
-    assert store.fetch(PRESENT) == fetched(FORMER[1], here=True)
+    assert store.fetch(PRESENT) == fetched(PRESENT, here=True)
     assert store.read(store.video(PRESENT)) == b"abc"
     # Under their own keys they still are, as lock files of then name them.
     assert store.fetch(FORMER[0]) == fetched(FORMER[0], here=False)

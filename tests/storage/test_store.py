@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.errors import UsageError
-from videonet.schemas.fetch import Fetch, Length
+from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe, Scan
+from videonet.schemas.video_record import MOST_BYTES, VideoRecord, sections_of, updated
 from videonet.storage.store import Store, digest
 
 FETCH = Fetch(
@@ -62,6 +63,13 @@ LENGTH = Length(
 )
 
 
+CUT = Cut(video_key="youtube:x", sha256="ab", reason=None, error=None, clips=1)
+
+
+def name_of(video_key: str) -> str:
+    return f"record/{digest(video_key)[:2]}/{digest(video_key)}.json"
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
@@ -98,15 +106,16 @@ def test_names_are_listed_in_alphabetical_order(store: Store):
 
 def test_a_record_of_each_kind_is_found_by_its_video(store: Store):
     store.write_fetch(FETCH)
-    store.write_scan(SCAN, "k")
-    store.write_length(LENGTH)
+    found = sections_of(length=LENGTH, scans={"k": SCAN}, cuts={"c": CUT})
+    store.write_record(store.record("youtube:x"), found)
     assert store.fetch("youtube:x") == FETCH
     assert store.scan("youtube:x", "k") == SCAN
-    assert store.length("youtube:x") == LENGTH
+    assert store.cut("youtube:x", "c") == CUT
+    assert store.record("youtube:x").record.length == LENGTH
 
 
 def test_a_scan_by_another_classifier_or_of_another_video_is_not_there(store: Store):
-    store.write_scan(SCAN, "k")
+    store.write_record(store.record("youtube:x"), sections_of(scans={"k": SCAN}))
     assert store.scan("youtube:x", "other") is None
     assert store.scan("youtube:y", "k") is None
 
@@ -123,8 +132,8 @@ def test_nothing_is_left_beside_what_was_written(store: Store):
     store.write_thumbnail("youtube:x", b"jpeg")
     name = digest("youtube:x")
     assert files(store) == [
-        f"fetch/{name[:2]}/{name}.json",
-        f"thumbnail/{name[:2]}/{name}.jpg",
+        f"record/{name[:2]}/{name}.json",
+        f"side/thumbnail/{name[:2]}/{name}",
     ]
 
 
@@ -133,7 +142,7 @@ def test_keys_that_no_file_system_takes_have_a_place(store: Store):
         record = msgspec.structs.replace(FETCH, video_key=key)
         store.write_fetch(record)
         assert store.fetch(key) == record
-    assert all(each.startswith("fetch/") for each in files(store))
+    assert all(each.startswith("record/") for each in files(store))
     assert not (store.root.parent / "escape.json").exists()
 
 
@@ -159,6 +168,7 @@ def test_a_reader_sees_the_old_or_the_new_bytes_and_never_a_part(store: Store):
 
 KILLED = """
 import sys, pathlib
+from videonet.schemas.video_record import MOST_BYTES, VideoRecord, sections_of, updated
 from videonet.storage.store import Store
 store, data = Store(pathlib.Path(sys.argv[1])), bytes(1_000_000)
 print("begun", flush=True)
@@ -180,13 +190,15 @@ def test_a_writer_that_is_killed_leaves_the_whole_or_nothing(store: Store):
     assert files(store) == ["a/b"]
 
 
-@given(torn=st.integers(0, len(FETCH.to_json()) - 1), noise=st.binary(max_size=4))
-def test_a_torn_record_counts_as_none(tmp_path_factory, torn, noise):
+RECORD = updated(VideoRecord("youtube:x"), sections_of(fetch=FETCH)).encode()
+
+
+@given(torn=st.integers(0, len(RECORD) - 1), noise=st.binary(max_size=4))
+def test_a_torn_record_counts_as_none_and_is_written_again(tmp_path_factory, torn, noise):
     root = Path(tempfile.mkdtemp(dir=tmp_path_factory.getbasetemp()))
     store = Store(root)
     store.prepare()
-    name = digest("youtube:x")
-    store.write(f"fetch/{name[:2]}/{name}.json", FETCH.to_json()[:torn] + noise)
+    store.write(name_of("youtube:x"), RECORD[:torn] + noise)
     assert store.fetch("youtube:x") in (None, FETCH)
     store.write_fetch(FETCH)
     assert store.fetch("youtube:x") == FETCH
@@ -200,15 +212,64 @@ def test_a_torn_record_counts_as_none(tmp_path_factory, torn, noise):
         b"null",
         b"\0" * 200,
         b'{"video_key":"\xff"}',
-        FETCH.to_json().replace(b"attempts", b"tries"),
-        FETCH.to_json().replace(b'"here":true', b'"here":1'),
-        FETCH.to_json().replace(b'"reason":null', b'"reason":"boredom"'),
+        FETCH.to_json(),
+        RECORD.replace(b'"here":true', b'"here":false'),
+        updated(VideoRecord("youtube:y"), sections_of(fetch=FETCH)).encode(),
     ],
 )
-def test_a_record_that_another_version_wrote_counts_as_none(store: Store, data: bytes):
-    name = digest("youtube:x")
-    store.write(f"fetch/{name[:2]}/{name}.json", data)
-    assert store.fetch("youtube:x") is None
+def test_what_is_no_record_of_this_video_counts_as_none(store: Store, data: bytes):
+    store.write(name_of("youtube:x"), data)
+    assert store.record("youtube:x").record == VideoRecord("youtube:x")
+
+
+def test_what_two_processes_find_of_a_video_is_both_there(store: Store):
+    store.write_fetch(FETCH)
+    before = store.record("youtube:x")
+    store.write_record(before, sections_of(length=LENGTH))
+    after = store.write_record(before, sections_of(scans={"k": SCAN}))
+    assert after == store.record("youtube:x")
+    assert (after.record.fetch, after.record.length) == (FETCH, LENGTH)
+    assert after.record.scan("k") == SCAN
+
+
+def test_two_processes_that_begin_a_record_are_both_heard(store: Store):
+    nothing = store.record("youtube:x")
+    store.write_record(nothing, sections_of(fetch=FETCH))
+    store.write_record(nothing, sections_of(length=LENGTH))
+    assert store.record("youtube:x").record.fetch == FETCH
+    assert store.record("youtube:x").record.length == LENGTH
+
+
+def test_many_writers_of_a_record_lose_nothing(store: Store):
+    def write(number: int) -> None:
+        found = sections_of(cuts={f"c{number}": CUT})
+        store.write_record(store.record("youtube:x"), found)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(16)))
+    record = store.record("youtube:x").record
+    assert [record.cut(f"c{number}") for number in range(16)] == [CUT] * 16
+
+
+def test_writing_what_is_there_writes_nothing(store: Store):
+    store.write_fetch(FETCH)
+    before = store.record("youtube:x")
+    assert store.write_record(before, sections_of(fetch=FETCH)) is before
+
+
+def test_a_scan_of_very_many_frames_is_found_by_its_video(store: Store):
+    frames = 10_000
+    large = msgspec.structs.replace(
+        SCAN,
+        top1=tuple(range(frames)),
+        probability=tuple(each / frames for each in range(frames)),
+    )
+    after = store.write_record(store.record("youtube:x"), sections_of(scans={"k": large}))
+    assert len(after.record.encode()) <= MOST_BYTES
+    assert store.scan("youtube:x", "k") == large
+    (beside,) = store.list("side/section")
+    store.delete(beside)
+    assert store.scan("youtube:x", "k") is None
 
 
 def test_prepare_clears_what_a_killed_run_left_and_nothing_else(store: Store):
@@ -218,7 +279,7 @@ def test_prepare_clears_what_a_killed_run_left_and_nothing_else(store: Store):
     folder.mkdir()
     (folder / "video.part").write_bytes(b"half")
     store.prepare()
-    assert list((store.root / "tmp").iterdir()) == []
+    assert list((store.root / "tmp").glob("[!.]*")) == []
     assert store.fetch("youtube:x") == FETCH
 
 
@@ -330,4 +391,4 @@ def test_a_write_that_fails_names_its_file_and_leaves_nothing(tmp_path: Path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert raised.value.filename == str(store.root / "length" / "ab.json")
-    assert list((store.root / "tmp").iterdir()) == []
+    assert list((store.root / "tmp").glob("[!.]*")) == []

@@ -69,7 +69,7 @@ def curate(
         if before is not None:
             say(f"{number(before.to_try_again, 'failure')} may pass another time: trying again")
         was = output.manifest()
-        plan = prepare(options, run, credentials, beam_options or (), same_list=same_list)
+        plan = prepare(options, run, credentials, beam_options or (), same_list=same_list, say=say)
         remember_given(output, inputs)
         with (
             open_context(plan, credentials) as at_work,

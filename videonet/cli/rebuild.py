@@ -99,15 +99,16 @@ def _made(
     from videonet.pipelines.curate import curate as graph
     from videonet.storage.dataset_dir import DatasetDir
 
-    plan, credentials = prepare_rebuild(lock, options, run, credentials)
+    def say(sentence: str) -> None:
+        console.print(sentence, soft_wrap=True, markup=False, highlight=False)
+
+    plan, credentials = prepare_rebuild(lock, options, run, credentials, say=say)
     remember_given(DatasetDir(Path(plan.out)), inputs)
     others = other_versions(lock)
     if others:
-        console.print(
+        say(
             f"The lock file was written with other versions; here is {', '.join(others)}. "
-            "The bytes of clips may differ.",
-            soft_wrap=True,
-            markup=False,
+            "The bytes of clips may differ."
         )
     with open_context(plan, credentials) as context, progress_line(console, context.progress):
         stopping.counts = context.progress

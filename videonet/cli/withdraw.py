@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +44,7 @@ def withdraw(
     from videonet.dataset.withdraw import withdraw as take_out
 
     console = Console(soft_wrap=True, highlight=False)
-    done = take_out(out, ids, store)
+    done = take_out(out, ids, store, say=partial(console.print, markup=False))
     for line in _account(out, done):
         console.print(line, markup=False)
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
+
 from videonet.cage.cage import InterruptionError
 from videonet.curation.context import RunContext
-from videonet.curation.evidence import load_records, weighed
-from videonet.curation.steps import STEPS, Step, without_failure
+from videonet.curation.evidence import Records, load_records, weighed, written
+from videonet.curation.steps import STEPS, Step, measure, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
 from videonet.errors import UsageError
 from videonet.fetch.acquire import release
@@ -22,6 +24,7 @@ from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
+from videonet.schemas.video_record import sections_of
 
 # A file that is not what was fetched so many times lies on a disk that does not keep it.
 _MOST_ALTERED = 3
@@ -38,8 +41,10 @@ class StepResult(NamedTuple):
 def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> StepResult:
     """Take a candidate through `steps`, up to the one that decides its last pair.
 
-    The store's records are read once, before the first step. Bytes that no later step needs are
-    deleted: until then the candidate's fate is open, and others may wait for the room.
+    What the store knows of the video is read once, before the first step. What steps find is
+    written when the next one would take long, or when all is decided: at once with what becomes of
+    the bytes then. Bytes that no later step needs are deleted: until then the candidate's fate is
+    open, and others may wait for the room.
 
     Raises UsageError where none of the run's first candidates may be asked for.
     """
@@ -47,38 +52,42 @@ def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]
     released = 0
     try:
         number = context.first_refusals.begin()
-        result, fetched = _applied(context, candidate, steps)
-        context.first_refusals.end(number, fetched)
-        if result.pending is None:
+        result, records = _applied(context, candidate, steps)
+        context.first_refusals.end(number, records and records.fetch)
+        if result.pending is None and records is not None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
-            released = release_bytes(context, fetched, kept=kept)
+            released, records = release_bytes(context, records, kept=kept)
+        if records is not None:
+            written(context, records)
         return result
     finally:
         context.in_hand.put_down(candidate.video_key)
         context.budget.settle(released)
 
 
-def release_bytes(context: RunContext, fetched: Fetch | None, *, kept: bool) -> int:
-    """Delete the bytes of a decided video unless they are to be kept; the room that made, bytes.
+def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple[int, Records]:
+    """Delete the bytes of a decided video unless they are to be kept.
 
-    Bytes that an earlier run keeps stay. A part of a video is of no use once it is decided.
+    Returns the room that made, bytes, and what is known of the video then. Bytes that an earlier
+    run keeps stay. A part of a video is of no use once it is decided.
     """
-    keep = context.plan.keep
+    keep, fetched = context.plan.keep, records.fetch
     if fetched is None:
-        return 0
+        return 0, records
     if not fetched.here:
-        return release(fetched, context.store)
+        return release(fetched, context.store), records
     if fetched.run_id != context.plan.run_id:
-        return 0
+        return 0, records
     if keep is Keep.ALL or (kept and keep is Keep.KEPT):
-        return 0
-    return release(fetched, context.store)
+        return 0, records
+    released = release(fetched, context.store)
+    return released, records if fetched.path is not None else _without_file(records, fetched)
 
 
 def _applied(
     context: RunContext, candidate: Candidate, steps: Iterable[Step]
-) -> tuple[StepResult, Fetch | None]:
-    """What steps leave behind, and what is known of the file."""
+) -> tuple[StepResult, Records | None]:
+    """What steps leave behind, and what is known of the video; None: an exception ended them."""
     seen = Evidence()
     try:
         records = load_records(context, candidate.video_key)
@@ -94,7 +103,7 @@ def _applied(
                 if altered >= _MOST_ALTERED or records.fetch is None:
                     raise
                 context.budget.give_back(forget_file(records.fetch, context.store))
-                after = load_records(context, candidate.video_key)
+                after = _without_file(records, records.fetch)
                 # It is fetched again, whichever stage this is.
                 waiting.extendleft(reversed(STEPS[: STEPS.index(step) + 1]))
             if after is not records:
@@ -102,7 +111,10 @@ def _applied(
             decisions = _decisions(context, candidate, seen)
             judged = [(each, seen) for each in decisions if each is not None]
             if len(judged) == len(decisions):
-                return StepResult(_verdicts(context, candidate, judged), None), seen.fetch
+                return StepResult(_verdicts(context, candidate, judged), None), records
+            if step is not measure:
+                # A length is soon measured again: it is written with the clips.
+                records = written(context, records)
     except Exception as error:  # one bad video must not end a run over millions
         # What is wrong with the store, the classifier or the machine says nothing of a video.
         if isinstance(error, UsageError):
@@ -115,7 +127,13 @@ def _applied(
         decisions = _decisions(context, candidate, seen)
         judged = [fault if each is None else (each, seen) for each in decisions]
         return StepResult(_verdicts(context, candidate, judged), None), None
-    return StepResult([], candidate), seen.fetch
+    return StepResult([], candidate), records
+
+
+def _without_file(records: Records, fetched: Fetch) -> Records:
+    """What is known of a video now that its file is gone, or is not to be used."""
+    gone = msgspec.structs.replace(fetched, here=False)
+    return records.with_new(sections_of(fetch=gone), fetch=gone)
 
 
 def _decisions(context: RunContext, candidate: Candidate, seen: Evidence) -> list[Decision | None]:

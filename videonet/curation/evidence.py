@@ -4,7 +4,8 @@ Reading the records and weighing them are two things: steps that follow each oth
 read once, and weigh again what each of them has added.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from videonet.curation.context import ReadContext
 from videonet.curation.verdict import Evidence
@@ -15,6 +16,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
+from videonet.storage.store import RecordState
 from videonet.versions import decoder_version
 
 # To be raised with every change to what a length is. (2: recordings one after the other)
@@ -22,12 +24,22 @@ LENGTH_VERSION = 2
 
 
 class Records(NamedTuple):
-    """What the store holds of a video, for the classifier and the settings of a run."""
+    """What is known of a video, for the classifier and the settings of a run."""
 
     fetch: Fetch | None
     scan: Scan | None
     length: Length | None
     cut: Cut | None
+    # what the store has of that, and what of it is still to be written there, by section
+    stored: RecordState
+    unwritten: Mapping[str, bytes]
+
+    def with_new(self, sections: Mapping[str, bytes], **contents: Any) -> "Records":
+        """The same with what a step has found, which is to be written: as sections, and as it is.
+
+        >>> records.with_new(sections_of(length=length), length=length)
+        """
+        return self._replace(unwritten={**self.unwritten, **sections}, **contents)
 
 
 def load_evidence(known: ReadContext, candidate: Candidate) -> Evidence:
@@ -36,19 +48,36 @@ def load_evidence(known: ReadContext, candidate: Candidate) -> Evidence:
 
 
 def load_records(known: ReadContext, video_key: str) -> Records:
-    """The store's records of a video, as they are."""
-    store = known.store
+    """What the store has of a video, as it is."""
+    return records_of(known, known.store.record(video_key))
+
+
+def records_of(known: ReadContext, stored: RecordState) -> Records:
+    """What of a record speaks of the classifier and the settings of a run."""
+    scan_key, cut_key = known.plan.settings.scan_key, known.cut_key
+    names = ("fetch", "length", f"scan/{scan_key}", f"cut/{cut_key}")
+    record = known.store.complete(stored.record, names)
     return Records(
-        fetch=store.fetch(video_key),
-        scan=store.scan(video_key, known.plan.settings.scan_key),
-        length=store.length(video_key),
-        cut=store.cut(video_key, known.cut_key),
+        fetch=record.fetch,
+        scan=record.scan(scan_key),
+        length=record.length,
+        cut=record.cut(cut_key),
+        stored=stored,
+        unwritten={},
     )
+
+
+def written(known: ReadContext, records: Records) -> Records:
+    """The same records, after the store was given what it lacks of them."""
+    if not records.unwritten:
+        return records
+    stored = known.store.write_record(records.stored, records.unwritten)
+    return records._replace(stored=stored, unwritten={})
 
 
 def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evidence:
     """What `records` say of a candidate: those that are of its content, and of what is here now."""
-    fetched, scanned, length, clips = records
+    fetched, scanned, length, clips, *_ = records
     content = fetched.sha256 if fetched else None
     # A scan needs no more than a part: the part counts as the content.
     seen_content = {content, fetched.part.sha256} if fetched and fetched.part else {content}
@@ -118,7 +147,7 @@ def _has_clips(known: ReadContext, video_key: str, clips: Cut) -> bool:
     """Whether the clips need no bytes of the video: there are none, they wait, or are written."""
     if not clips.clips:
         return True
-    waiting = known.store.root / known.store.clips(video_key, known.cut_key)
+    waiting = known.store.clips_file(video_key, known.cut_key)
     if waiting.exists():
         return clips.waiting_sha256 is None or has_content(waiting, clips.waiting_sha256)
     return known.is_in_shard(video_key, clips.sha256)

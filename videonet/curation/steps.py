@@ -1,4 +1,4 @@
-"""The steps that a candidate goes through: each does what is not done yet, and records it.
+"""The steps that a candidate goes through: each does what is not done yet, and says what it found.
 
 A step looks at nothing but the store's records and files. So the steps give the same whether one
 stage takes them all, or each is taken on a machine of its own.
@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 
 from videonet.curation.context import RunContext
-from videonet.curation.evidence import LENGTH_VERSION, Records, weighed
+from videonet.curation.evidence import LENGTH_VERSION, Records, weighed, written
 from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Evidence, decide, seconds
-from videonet.fetch.acquire import fetch, local_part, verified_part, worth_fetching
+from videonet.fetch.acquire import acquire, local_part, verified_part, worth_fetching
 from videonet.fetch.published_address import published_video
 from videonet.fetch.rate_limit import host_of
 from videonet.fetch.sparse_file import PartSource
@@ -27,6 +27,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
+from videonet.schemas.video_record import sections_of
 from videonet.shards.writer import WAITING
 from videonet.text import shortened
 from videonet.versions import decoder_version
@@ -34,8 +35,8 @@ from videonet.video.clips import DATASET, ClipOrigin, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decoder import Part
 
-# What a step is given: what the store holds of the video, and what that says of the candidate. It
-# returns what the store holds afterwards: the same records, if there was nothing to do.
+# What a step is given: what is known of the video, and what that says of the candidate. It returns
+# what is known afterwards: the same records, if there was nothing to do.
 Step = Callable[[RunContext, Candidate, Records, Evidence], Records]
 
 
@@ -75,6 +76,7 @@ def download_rest(
     """Fetch the rest of the file, if a verdict needs it; and look again if too little was here."""
     after = _fetched(context, candidate, records, seen, None)
     if after is not records:
+        after = written(context, after)
         seen = weighed(context, candidate, after)
     return scan(context, candidate, after, seen)
 
@@ -108,8 +110,7 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
         decoder=decoder_version(),
         limits=limits,
     )
-    context.store.write_length(measured)
-    return records._replace(length=measured)
+    return records.with_new(sections_of(length=measured), length=measured)
 
 
 def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evidence) -> Records:
@@ -163,8 +164,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
         limits=limits,
         waiting_sha256=waiting_sha256,
     )
-    context.store.write_cut(was_cut, context.cut_key)
-    return records._replace(cut=was_cut)
+    return records.with_new(sections_of(cuts={context.cut_key: was_cut}), cut=was_cut)
 
 
 # All of them, in order.
@@ -191,12 +191,20 @@ def _fetched(
     targets = [context.targets[match.target_id] for match in candidate.matches]
     if all(decide(candidate, target, untried, context.verdict_limits) for target in targets):
         return records
-    store, limits = context.store, context.fetch_limits
+    limits = context.fetch_limits
     before = _bytes_here(context, seen.fetch)
     context.in_hand.take(candidate.video_key)
     with context.progress.at_work("download") as work:
-        fetched = fetch(
-            candidate, store, context.budget, limits, context.web, run_id, frames, context.decoder
+        fetched = acquire(
+            candidate,
+            records.fetch,
+            context.store,
+            context.budget,
+            limits,
+            context.web,
+            run_id,
+            frames,
+            context.decoder,
         )
         work.bytes += max(0, _bytes_here(context, fetched) - before)
     failed = fetched.reason is not None and fetched.reason.outcome is Outcome.FAILED
@@ -204,7 +212,7 @@ def _fetched(
     counts = failed or not before
     if counts and candidate.video.root is None and fetched.reason is not Reason.DISK_FULL:
         context.progress.fetched(host_of(candidate.video.url), succeeded=not failed)
-    return records._replace(fetch=fetched)
+    return records.with_new(sections_of(fetch=fetched), fetch=fetched)
 
 
 def _bytes_here(context: RunContext, fetched: Fetch | None) -> int:
@@ -231,16 +239,15 @@ def _scanned_in_part(context: RunContext, candidate: Candidate, records: Records
             return _with_scan(context, records, scanned)
     too_little = msgspec.structs.replace(fetched.part, enough=False)
     noted = msgspec.structs.replace(fetched, part=too_little)
-    context.store.write_fetch(noted)
-    return records._replace(fetch=noted)
+    return records.with_new(sections_of(fetch=noted), fetch=noted)
 
 
 def _with_scan(context: RunContext, records: Records, scanned: Scanned) -> Records:
-    """Put into the store what was seen."""
+    """What is known now that something was seen; the store has what can be looked at of it."""
     if scanned.thumbnail is not None:
         context.store.write_thumbnail(scanned.scan.video_key, scanned.thumbnail)
-    context.store.write_scan(scanned.scan, context.plan.settings.scan_key)
-    return records._replace(scan=scanned.scan)
+    new = sections_of(scans={context.plan.settings.scan_key: scanned.scan})
+    return records.with_new(new, scan=scanned.scan)
 
 
 def _scanned(

@@ -189,7 +189,7 @@ def _clips(assembly: Assembly, member: Member, written: "_Written") -> Iterator[
     """The clips of one video: those that wait in the store, or those of the shard before."""
     key = member.origin.video_key
     store = assembly.store
-    waiting = store.root / store.clips(key, assembly.cut_key)
+    waiting = store.clips_file(key, assembly.cut_key)
     if waiting.exists():
         cut = store.cut(key, assembly.cut_key)
         if cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):

@@ -4,9 +4,10 @@ In an order that leaves a video refused whenever this is killed, and lets the sa
 the refusal, then the store forgets the video, then come shards and verdicts, at last the manifest.
 """
 
+import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ from videonet.shards.writer import FORMATS, write_shard
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
+from videonet.storage.take_over import take_over
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,20 @@ class TakenOut:
     in_place: tuple[Path, ...]
 
 
-def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenOut:
+def withdraw(
+    out: Path,
+    ids: Sequence[str],
+    store: Path | None = None,
+    *,
+    say: Callable[[str], object] = _LOG.info,
+) -> TakenOut:
     """Take all videos with these ids, the source's or ours, out of OUT; no run takes them again.
 
     Of an id that several videos share, all are meant. `store` is the one that OUT was made from;
     None: the one that OUT names, if it is there and can be written. Raises UsageError, before
     anything is changed, for an id that OUT does not know, where a run is at work, or where OUT has
-    no candidate list yet; and for files that are damaged or cannot be written.
+    no candidate list yet; and for files that are damaged or cannot be written. `say` is given a
+    sentence where a store of an earlier version is taken over first.
     """
     output = DatasetDir(out.absolute())
     _listed(output)
@@ -79,7 +90,7 @@ def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenO
             unwritable = known.root
             known = None
         try:
-            return _withdraw(output, known, ids, unwritable)
+            return _withdraw(output, known, ids, unwritable, say)
         except (OSError, pa.ArrowException, msgspec.MsgspecError, AccountError) as error:
             raise UsageError(
                 f"{out} could not be changed as a whole: {error}. 'videonet verify' says what is "
@@ -88,7 +99,11 @@ def withdraw(out: Path, ids: Sequence[str], store: Path | None = None) -> TakenO
 
 
 def _withdraw(
-    output: DatasetDir, store: Store | None, ids: Sequence[str], unwritable: Path | None
+    output: DatasetDir,
+    store: Store | None,
+    ids: Sequence[str],
+    unwritable: Path | None,
+    say: Callable[[str], object],
 ) -> TakenOut:
     lookup, manifest = _listed(output), output.manifest()
     videos = _named(output, ids)
@@ -97,6 +112,7 @@ def _withdraw(
     if store is not None:
         for video in videos:
             store.write_withdrawal(video)
+        take_over(store, say)
     output.write_withdrawals(refused.values())
     in_place = tuple(_forget(store, videos)) if store else ()
 

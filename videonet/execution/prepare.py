@@ -1,8 +1,9 @@
 """What was asked for becomes the plan of a run: all checks, before any work is done."""
 
 import hashlib
+import logging
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,8 +26,11 @@ from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
+from videonet.storage.take_over import take_over
 from videonet.targets.resolve import resolve_targets
 from videonet.text import file_size
+
+_LOG = logging.getLogger(__name__)
 
 
 def prepare(
@@ -36,11 +40,13 @@ def prepare(
     beam_options: Sequence[str] = (),
     *,
     same_list: bool = False,
+    say: Callable[[str], object] = _LOG.info,
 ) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
 
     That the source can be read was checked before, by `videonet.execution.finished.look_before`.
-    With `same_list`, a run after a finished one takes its candidate list.
+    With `same_list`, a run after a finished one takes its candidate list. `say` is given sentences
+    about what this takes time for.
     """
     local = is_local(beam_options)
     data = data_settings(options, credentials.options)
@@ -65,6 +71,7 @@ def prepare(
         local=local,
         same_list=same_list,
     )
+    take_over(store, say)
     output.write_targets(targets)
     output.write_labels(classifier.labels)
     return plan

@@ -5,8 +5,9 @@ must have; from there on it is the same pipeline.
 """
 
 import dataclasses
+import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -30,15 +31,24 @@ from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.store import Store
+from videonet.storage.take_over import take_over
 from videonet.text import as_shown
+
+_LOG = logging.getLogger(__name__)
 
 
 def prepare_rebuild(
-    lock: Lock, options: RebuildOptions, run: RunOptions, credentials: Credentials = NO_CREDENTIALS
+    lock: Lock,
+    options: RebuildOptions,
+    run: RunOptions,
+    credentials: Credentials = NO_CREDENTIALS,
+    *,
+    say: Callable[[str], object] = _LOG.info,
 ) -> tuple[Plan, Credentials]:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
 
-    The credentials that come back ask sites for the formats that the data set was made of.
+    The credentials that come back ask sites for the formats that the data set was made of. `say`:
+    see `videonet.execution.prepare.prepare`.
     """
     if lock.file.resolve() == (Path(run.out) / LOCK_FILE).resolve():
         raise UsageError(
@@ -52,6 +62,7 @@ def prepare_rebuild(
         take_whole_addresses(lock, options.source, store, root)
     settings = msgspec.structs.replace(settings, files_root=root and str(root))
     plan = make_plan(run, settings, store)
+    take_over(store, say)
     output = DatasetDir(Path(plan.out))
     output.write_targets(lock.header.targets)
     output.write_labels(lock.header.labels)

@@ -1,4 +1,4 @@
-"""Fetches a video into the store, whole or in part. Whatever happens becomes a `Fetch` record.
+"""Fetches a video into the store, whole or in part. Whatever happens becomes a `Fetch`.
 
 A local file is not copied: the record says where it is.
 """
@@ -41,8 +41,9 @@ _REFUSED_FOR_THE_RUN = frozenset({Reason.TOO_SHORT, Reason.LICENCE})
 _OF_NO_USE = frozenset({Reason.TOO_LARGE, Reason.NOT_A_VIDEO, Reason.UNDECODABLE, Reason.DISK_FULL})
 
 
-def fetch(
+def acquire(
     candidate: Candidate,
+    before: Fetch | None,
     store: Store,
     budget: DiskBudget,
     limits: FetchLimits,
@@ -51,14 +52,14 @@ def fetch(
     frames: int | None = None,
     decoder: Decoder | None = None,
 ) -> Fetch:
-    """Make the file of `candidate` readable, and record in the store how that went.
+    """Make the file of `candidate` readable; how that went, and what is here of it now.
 
+    `before` is what was here. The bytes are in the store when this ends, and no record says so yet.
     With `frames`, fetch as much of the file as so many first frames need, if the server gives
     parts; the next call without `frames` fetches the rest. Without `frames`, fetch all of it.
     What comes is looked at by `decoder`; None: by one with the usual limits.
     """
     decoder = decoder or shared_decoder()
-    before = store.fetch(candidate.video_key)
     record = Fetch(
         video_key=candidate.video_key,
         here=False,
@@ -82,7 +83,6 @@ def fetch(
         record = _failed(record, refused, web.redaction)
     else:
         record = _downloaded(record, candidate, store, budget, limits, web, frames, decoder)
-    store.write_fetch(record)
     return record
 
 
@@ -134,7 +134,7 @@ def local_part(fetch: Fetch | None, store: Store) -> PartFile | None:
     """The part of a video that is local, if it is not complete."""
     if fetch is None or fetch.part is None:
         return None
-    path = store.root / store.part(fetch.video_key)
+    path = store.part_file(fetch.video_key)
     try:
         size = path.stat().st_size
     except OSError:
@@ -154,7 +154,10 @@ def verified_part(fetch: Fetch | None, store: Store) -> PartFile | None:
 
 
 def release(fetch: Fetch, store: Store) -> int:
-    """Delete the store's own copy of a video, or of a part of it. Bytes that became free."""
+    """Delete the store's own copy of a video, or of a part of it. Bytes that became free.
+
+    A whole file is not `here` after that; its record is the caller's to write.
+    """
     part = local_part(fetch, store)
     if part is not None:
         store.delete(store.part(fetch.video_key))
@@ -162,7 +165,6 @@ def release(fetch: Fetch, store: Store) -> int:
     if not fetch.here or fetch.path is not None:
         return 0
     store.delete(store.video(fetch.video_key))
-    store.write_fetch(msgspec.structs.replace(fetch, here=False))
     return fetch.bytes or 0
 
 
@@ -281,7 +283,7 @@ def _without_part(video_key: str, store: Store) -> int:
     """Delete a part of a video that has no valid record. Bytes that became free."""
     name = store.part(video_key)
     try:
-        size = (store.root / name).stat().st_size
+        size = store.part_file(video_key).stat().st_size
     except FileNotFoundError:
         return 0
     store.delete(name)
@@ -320,7 +322,7 @@ def _kept_what_came(record: Fetch, download: Download, store: Store) -> tuple[Fe
         part = PartFile.broken_off(download.partial_file, download.announced)
     if part is None or not part.spans:
         return record, 0
-    if part.path == store.root / store.part(record.video_key):
+    if part.path == store.part_file(record.video_key):
         if record.part is not None and not record.part.enough:
             # More bytes are local than when the part was found too small.
             return msgspec.structs.replace(record, part=part.part()), part.size

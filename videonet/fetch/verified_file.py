@@ -6,8 +6,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from videonet.files import sha256_of
 from videonet.schemas.fetch import Fetch
 from videonet.storage.store import Store
@@ -48,11 +46,11 @@ def has_content(path: Path, sha256: str) -> bool:
 
 
 def forget_file(fetched: Fetch, store: Store) -> int:
-    """Note that the file of a record cannot be used; the bytes that became free.
+    """Delete a file that is not what its record says; the bytes that became free.
 
-    The store's own copy is deleted, a local file that is read in place is not.
+    The store's own copy is deleted, a local file that is read in place is not. Neither is `here`
+    after that; its record is the caller's to write.
     """
-    store.write_fetch(msgspec.structs.replace(fetched, here=False))
     if fetched.path is not None:
         return 0
     store.delete(store.video(fetched.video_key))

@@ -65,7 +65,7 @@ def _fullest_first(store: Store, keys: set[str]) -> list[str]:
         fetched = store.fetch(key)
         return (
             fetched is not None and fetched.here,
-            (store.root / store.part(key)).exists(),
+            store.part_file(key).exists(),
             fetched is not None,
         )
 

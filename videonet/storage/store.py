@@ -1,46 +1,47 @@
 """Where video bytes and the results of single steps live, so that no step is done twice.
 
-A store has few verbs: read, write, delete, list. Everything lies under a name that says what it
-is the result of; it is written beside its place and renamed, so it is there whole or not at all.
+What a store holds are objects under names that say what they are the result of; see
+`videonet.storage.objects`. Large files are written beside their place and moved there.
 
-    STORE/video/<xx>/<digest>            the file
-    STORE/part/<xx>/<digest>             or what is here of it, with holes
-    STORE/fetch/<xx>/<digest>.json       what is here of it, and what went wrong
-    STORE/scan/<key>/<xx>/<digest>.json  what a classifier saw in it
-    STORE/length/<xx>/<digest>.json      how long it is
-    STORE/thumbnail/<xx>/<digest>.jpg    a few of its frames
-    STORE/cut/<key>/<xx>/<digest>.json   how many clips it gave
-    STORE/clips/<key>/<xx>/<digest>      these clips, until their shard is written
-    STORE/found/<digest>.parquet         what sources said of it
-    STORE/search/<digest>.parquet        what a site answered to one query
-    STORE/address/<xx>/<digest>.json     the whole address of a video, if what is published is less
-    STORE/former_keys.json               keys that earlier versions gave to videos
-    STORE/withdrawn/<digest>.json        that a video is in no data set any more
-    STORE/progress/<run>/<process>.json  how far a run is, process by process
+    STORE/record/<xx>/<digest>.json         all that is known of a video
+    STORE/side/thumbnail/<xx>/<digest>      a few of its frames
+    STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
+    STORE/video/<xx>/<digest>               the file
+    STORE/part/<xx>/<digest>                or what is here of it, with holes
+    STORE/clips/<key>/<xx>/<digest>         its clips, until their shard is written
+    STORE/found/<digest>.parquet            what sources said of it
+    STORE/search/<digest>.parquet           what a site answered to one query
+    STORE/address/<xx>/<digest>.json        its whole address, if what is published is less
+    STORE/former_keys.json                  keys that earlier versions gave to videos
+    STORE/withdrawn/<digest>.json           that a video is in no data set any more
+    STORE/progress/<run>/<process>.json     how far a run is, process by process
 """
 
 import errno
 import hashlib
-import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from videonet.errors import UsageError, machine_error
-from videonet.files import drafted, named
+from videonet.files import drafted
 from videonet.schemas.address import Address
-from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.fetch import Cut, Fetch
 from videonet.schemas.progress import ProcessProgress
 from videonet.schemas.record import Record, from_json
 from videonet.schemas.scan import Scan
 from videonet.schemas.shown import shown_json
+from videonet.schemas.video_record import VideoRecord, fitted, merged, sections_of, updated
 from videonet.schemas.withdrawal import Withdrawal
+from videonet.storage.folder_objects import FolderObjects
+from videonet.storage.objects import Objects
+from videonet.storage.older_files import OlderFiles
 
 R = TypeVar("R", bound=Record)
 
@@ -50,17 +51,31 @@ FOUND = "found"
 _FORMER_KEYS = "former_keys.json"
 
 
+class RecordState(NamedTuple):
+    """What is known of a video, and where that stands among the writes of all processes."""
+
+    record: VideoRecord
+    # of the object that holds the record; None: there is none yet
+    generation: str | None
+
+
 class Store:
     """A store in a local folder. Cheap to make; safe to share between threads and processes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, objects: Objects | None = None) -> None:
+        """`objects` is what the folder `root` holds; None: its files."""
         self.root = root.absolute()
+        self.objects = objects or FolderObjects(self.root)
 
     def prepare(self) -> None:
         """Create the folder and clear what a killed run left. Raises UsageError."""
         try:
-            shutil.rmtree(self.root / "tmp", ignore_errors=True)
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            for left in (self.root / "tmp").glob("[!.]*"):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
             # A folder that is there may still not be ours to write to.
             trial = self.temporary()
             trial.touch()
@@ -73,40 +88,32 @@ class Store:
                 "choose a folder of yours with --store."
             ) from error
 
-    # The four verbs.
+    # Objects by their names.
 
     def read(self, name: str) -> bytes | None:
         """The bytes under `name`, or None."""
-        try:
-            return (self.root / name).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self.objects.read(name)
 
-    def write(self, name: str, data: bytes) -> None:
-        """Put `data` under `name`, replacing what was there, in one step."""
-        temporary = self.temporary()
-        try:
-            with named(self.root / name):
-                temporary.write_bytes(shown_json(data) if name.endswith(".json") else data)
-            self.adopt(temporary, name)
-        finally:
-            temporary.unlink(missing_ok=True)
+    def write(self, name: str, data: bytes, *, lasting: bool = False) -> None:
+        """Put `data` under `name`, replacing what was there, in one step.
 
-    def _write_for_good(self, name: str, data: bytes) -> None:
-        """Put what no step makes again: a power cut does not tear it."""
-        with drafted(self.root / name) as draft:
-            draft.write_bytes(shown_json(data))
+        `lasting` data, which no step makes again, outlasts a power cut.
+        """
+        data = shown_json(data) if name.endswith(".json") else data
+        while self.objects.write_once(name, data, lasting=lasting) is None:
+            before = self.objects.read_versioned(name)
+            if before is not None and (
+                self.objects.write_if(name, data, before.generation, lasting=lasting) is not None
+            ):
+                return
 
     def delete(self, name: str) -> None:
         """Remove what is under `name`, if anything is."""
-        (self.root / name).unlink(missing_ok=True)
+        self.objects.delete(name)
 
     def list(self, folder: str) -> Iterator[str]:
-        """Names of the objects directly below `folder`, in alphabetical order."""
-        if (self.root / folder).is_dir():
-            names = sorted(place.name for place in (self.root / folder).iterdir())
-            # What a killed run had begun to copy is hidden.
-            yield from (f"{folder}/{name}" for name in names if not name.startswith("."))
+        """Names of the objects below `folder`, in alphabetical order."""
+        yield from (entry.name for entry in self.objects.list(f"{folder}/"))
 
     # Files that are too big to be passed around.
 
@@ -130,51 +137,82 @@ class Store:
                 shutil.copyfile(file, draft)
             file.unlink()
 
-    # Records by video.
+    # What is known of a video.
+
+    def record(self, video_key: str) -> RecordState:
+        """All that is known of a video, and the state of the object that says so."""
+        stored = self.objects.read_versioned(self._record_name(video_key))
+        if stored is None:
+            return RecordState(self._older_record(video_key), None)
+        record = VideoRecord.decode(stored.data)
+        # Cut short, altered, or of another video: as good as none. It is written anew.
+        is_own = record is not None and self.place(record.video_key) == self.place(video_key)
+        sections = record.sections if record is not None and is_own else {}
+        return RecordState(VideoRecord(video_key, sections), stored.generation)
+
+    def write_record(self, state: RecordState, *sections: Mapping[str, bytes]) -> RecordState:
+        """Write sections over a state of a record that was read; the state after that.
+
+        Of several, each counts as later than those before it. Where another process has written
+        meanwhile, they are written over what that has made of the record.
+        """
+        while True:
+            record = reduce(updated, sections, state.record)
+            if record is state.record:
+                return state
+            record, beside = fitted(record)
+            for sha256, data in beside.items():
+                self.objects.write_once(_beside(sha256), data)
+            name, data = self._record_name(record.video_key), record.encode()
+            if state.generation is None:
+                generation = self.objects.write_once(name, data)
+            else:
+                generation = self.objects.write_if(name, data, state.generation)
+            if generation is not None:
+                return RecordState(record, generation)
+            now = self.record(record.video_key)
+            state = RecordState(merged(state.record, now.record), now.generation)
+
+    def complete(self, record: VideoRecord, names: Collection[str]) -> VideoRecord:
+        """The record with those of the named sections that were too large for it."""
+        sections = dict(record.sections)
+        for name, sha256 in record.beside.items():
+            data = self.read(_beside(sha256)) if name in names else None
+            if data is not None and hashlib.sha256(data).hexdigest() == sha256:
+                sections[name] = sections[name]._replace(data=data)
+        return VideoRecord(record.video_key, sections)
 
     def fetch(self, video_key: str) -> Fetch | None:
         """What is here of a video."""
-        return self._record(Fetch, f"fetch/{self._place(video_key)}.json")
+        return self._known(video_key, "fetch").fetch
 
     def scan(self, video_key: str, scan_key: str) -> Scan | None:
         """What the classifier and settings of `scan_key` saw in a video."""
-        return self._record(Scan, f"scan/{scan_key}/{self._place(video_key)}.json")
-
-    def length(self, video_key: str) -> Length | None:
-        """How long a video is."""
-        return self._record(Length, f"length/{self._place(video_key)}.json")
+        return self._known(video_key, f"scan/{scan_key}").scan(scan_key)
 
     def cut(self, video_key: str, cut_key: str) -> Cut | None:
         """What cutting a video with the settings of `cut_key` brought."""
-        return self._record(Cut, f"cut/{cut_key}/{self._place(video_key)}.json")
+        return self._known(video_key, f"cut/{cut_key}").cut(cut_key)
 
     def write_fetch(self, fetch: Fetch) -> None:
         """Put the state of a video's bytes."""
-        self.write(f"fetch/{self._place(fetch.video_key)}.json", fetch.to_json())
-
-    def write_scan(self, scan: Scan, scan_key: str) -> None:
-        """Put what the classifier and settings of `scan_key` saw."""
-        self.write(f"scan/{scan_key}/{self._place(scan.video_key)}.json", scan.to_json())
-
-    def write_length(self, length: Length) -> None:
-        """Put a measured length."""
-        self.write(f"length/{self._place(length.video_key)}.json", length.to_json())
-
-    def write_cut(self, cut: Cut, cut_key: str) -> None:
-        """Put what cutting with the settings of `cut_key` brought."""
-        self.write(f"cut/{cut_key}/{self._place(cut.video_key)}.json", cut.to_json())
+        self.write_record(self.record(fetch.video_key), sections_of(fetch=fetch))
 
     def write_thumbnail(self, video_key: str, jpeg: bytes) -> None:
         """Put a JPEG with a few of a video's frames side by side."""
-        self.write(f"thumbnail/{self._place(video_key)}.jpg", jpeg)
+        self.write(self._thumbnail(video_key), jpeg)
 
     def thumbnail(self, video_key: str) -> bytes | None:
         """A JPEG with a few of a video's frames, see `videonet.video.thumbnails`."""
-        return self.read(f"thumbnail/{self._place(video_key)}.jpg")
+        jpeg = self.read(self._thumbnail(video_key))
+        if jpeg is None and self.older is not None:
+            with suppress(FileNotFoundError):
+                return self.older.thumbnail(self.place(video_key)).read_bytes()
+        return jpeg
 
     def address(self, video_key: str) -> str | None:
         """The whole address of a video of which people publish less; None: none was given."""
-        record = self._record(Address, _address(video_key))
+        record = self._read(Address, _address(video_key))
         return record.url if record and record.video_key == video_key else None
 
     def write_address(self, video_key: str, url: str) -> None:
@@ -184,12 +222,12 @@ class Store:
     def write_withdrawal(self, withdrawal: Withdrawal) -> None:
         """Say that no data set may have a video from now on."""
         name = f"withdrawn/{digest(withdrawal.video_key)}.json"
-        self._write_for_good(name, withdrawal.to_json())
+        self.write(name, withdrawal.to_json(), lasting=True)
 
     def withdrawals(self) -> Iterator[Withdrawal]:
         """The videos that no data set may have."""
         for name in self.list("withdrawn"):
-            withdrawal = self._record(Withdrawal, name)
+            withdrawal = self._read(Withdrawal, name)
             if withdrawal is None:
                 raise UsageError(
                     f"{self.root / name} is damaged: it names a video that no data set may have. "
@@ -203,20 +241,47 @@ class Store:
         Its address goes, too. What was counted and measured stays, so that accounts which speak of
         it can be made again.
         """
+        places = set()
         for key in {video_key, *self.former_keys(video_key)}:
             fetched = self.fetch(key)
             if fetched is not None and fetched.path is None and fetched.here:
                 self.write_fetch(msgspec.structs.replace(fetched, here=False))
             self.delete(self.video(key))
             self.delete(self.part(key))
-            self.delete(f"thumbnail/{self._place(key)}.jpg")
+            self.delete(self._thumbnail(key))
+            if self.older is not None:
+                self.older.thumbnail(self.place(key)).unlink(missing_ok=True)
             self.delete(_address(key))
-            for folder in self.list("clips"):
-                self.delete(f"{folder}/{self._place(key)}")
+            places.add(self.place(key))
+        for name in self.list("clips"):
+            # Behind the name of the way in which they were cut.
+            if name.split("/", 2)[-1] in places:
+                self.delete(name)
 
     def is_there(self) -> bool:
         """Whether a run has made anything in this folder that only a store has."""
-        return any((self.root / kind).is_dir() for kind in ("fetch", FOUND))
+        return self.older is not None or any(
+            next(self.list(kind), None) for kind in ("record", FOUND)
+        )
+
+    # What earlier versions wrote.
+
+    @cached_property
+    def older(self) -> OlderFiles | None:
+        """What an earlier version has written here of videos; None: nothing."""
+        files = OlderFiles(self.root)
+        return files if files.are_there else None
+
+    def forget_older(self) -> None:
+        """Look again, when that is next asked for, whether an earlier version has written here."""
+        self.__dict__.pop("older", None)
+
+    def _older_record(self, video_key: str) -> VideoRecord:
+        place = self.place(video_key)
+        found = self.older.record(place) if self.older is not None else None
+        if found is None or self.place(found.video_key) != place:
+            return VideoRecord(video_key)
+        return reduce(updated, found.sections, VideoRecord(video_key))
 
     # Keys that earlier versions gave to videos.
 
@@ -230,11 +295,12 @@ class Store:
     @property
     def knows_former_keys(self) -> bool:
         """Whether what is here was looked through for keys of earlier versions."""
-        return (self.root / _FORMER_KEYS).is_file()
+        return self.read(_FORMER_KEYS) is not None
 
     def write_former_keys(self, by_key: Mapping[str, Sequence[str]]) -> None:
         """Say which keys videos had by earlier rules, by their present ones."""
-        self._write_for_good(_FORMER_KEYS, msgspec.json.encode(by_key, order="deterministic"))
+        data = msgspec.json.encode(by_key, order="deterministic")
+        self.write(_FORMER_KEYS, data, lasting=True)
         self.__dict__.pop("_former_keys", None)
 
     @cached_property
@@ -259,7 +325,7 @@ class Store:
     def progress(self, run_id: str) -> Iterator[ProcessProgress]:
         """What all processes of a run say."""
         for name in self.list(f"progress/{run_id}"):
-            record = self._record(ProcessProgress, name)
+            record = self._read(ProcessProgress, name)
             if record is not None:
                 yield record
 
@@ -275,34 +341,49 @@ class Store:
 
     def video(self, video_key: str) -> str:
         """Name of the store's own copy of a video."""
-        return f"video/{self._place(video_key)}"
+        return f"video/{self.place(video_key)}"
 
     def part(self, video_key: str) -> str:
         """Name of a file as long as the video's, of which some stretches are here."""
-        return f"part/{self._place(video_key)}"
+        return f"part/{self.place(video_key)}"
 
     def clips(self, video_key: str, cut_key: str) -> str:
         """Name of the clips of a video, until their shard is written."""
-        return f"clips/{cut_key}/{self._place(video_key)}"
+        return f"clips/{cut_key}/{self.place(video_key)}"
 
     def file(self, fetch: Fetch) -> Path:
         """Where the bytes that `fetch` speaks of can be read."""
         return Path(fetch.path) if fetch.path else self.root / self.video(fetch.video_key)
 
+    def part_file(self, video_key: str) -> Path:
+        """Where what is here of a video lies, with holes."""
+        return self.root / self.part(video_key)
+
+    def clips_file(self, video_key: str, cut_key: str) -> Path:
+        """Where clips of a video wait for their shard."""
+        return self.root / self.clips(video_key, cut_key)
+
     def video_bytes(self) -> int:
         """Bytes of all copies of videos here; one that is here in part counts as a whole one."""
         return sum(
-            entry.stat().st_size
-            for kind in ("video", "part")
-            for folder in self.list(kind)
-            for entry in os.scandir(self.root / folder)
+            entry.size for kind in ("video", "part") for entry in self.objects.list(f"{kind}/")
         )
 
-    def _place(self, video_key: str) -> str:
-        """Where what is known of a video lies below the folder of its kind."""
+    def place(self, video_key: str) -> str:
+        """Where what is known of a video lies below the folder of its kind: <xx>/<digest>."""
         return _folded(next(iter(self.former_keys(video_key)), video_key))
 
-    def _record(self, kind: type[R], name: str) -> R | None:
+    def _record_name(self, video_key: str) -> str:
+        return f"record/{self.place(video_key)}.json"
+
+    def _thumbnail(self, video_key: str) -> str:
+        return f"side/thumbnail/{self.place(video_key)}"
+
+    def _known(self, video_key: str, section: str) -> VideoRecord:
+        """What is known of a video, with one of its sections however large that is."""
+        return self.complete(self.record(video_key).record, (section,))
+
+    def _read(self, kind: type[R], name: str) -> R | None:
         data = self.read(name)
         if data is None:
             return None
@@ -325,3 +406,7 @@ def _folded(video_key: str) -> str:
 
 def _address(video_key: str) -> str:
     return f"address/{_folded(video_key)}.json"
+
+
+def _beside(sha256: str) -> str:
+    return f"side/section/{sha256[:2]}/{sha256}.json"
