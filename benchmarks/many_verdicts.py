@@ -82,7 +82,7 @@ def _write_verdicts(
     """Write the tables of verdicts; how many there are of each kind."""
     schema = arrow_schema(Verdict)
     counts: Counter[Key] = Counter()
-    output.verdict_folder.mkdir(parents=True, exist_ok=True)
+    Path(output.place_of("verdicts")).mkdir(parents=True, exist_ok=True)
     bounds = [rows * index // shards for index in range(shards + 1)]
     at_once = max(1, _CHUNK * shards // rows)
     with duckdb.connect() as db:
@@ -95,7 +95,10 @@ def _write_verdicts(
             table = made.to_arrow_table().cast(schema)
             for index in files:
                 part = table.slice(bounds[index] - start, bounds[index + 1] - bounds[index])
-                file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
+                file = (
+                    Path(output.place_of("verdicts"))
+                    / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
+                )
                 pq.write_table(part, file, compression="zstd", row_group_size=_ROW_GROUP)
             counts.update(tally_table(table))
     return counts

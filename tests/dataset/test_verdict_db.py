@@ -41,7 +41,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 
 def test_report_and_card_count_the_same_of_every_class(output: DatasetDir):
-    numbers, facts = numbers_of(output, 4), facts_of(output.root, None)
+    numbers, facts = numbers_of(output, 4), facts_of(Path(output.address), None)
     assert [each.target_id for each in facts.classes] == ["crane", "kite", "rare"]
     for row in facts.classes:
         own = [each for each in ROWS if each.target_id == row.target_id]
@@ -102,7 +102,7 @@ def test_a_folder_whose_name_is_a_pattern_is_read(tmp_path: Path):
 
 
 def test_damaged_verdicts_are_a_sentence(output: DatasetDir):
-    next(output.verdict_folder.iterdir()).write_bytes(b"no table")
+    next(Path(output.place_of("verdicts")).iterdir()).write_bytes(b"no table")
     with (
         pytest.raises(UsageError, match=r"verdicts of .* cannot be read .*; `videonet verify`"),
         open_verdicts(output, []),
@@ -112,6 +112,6 @@ def test_damaged_verdicts_are_a_sentence(output: DatasetDir):
 
 def test_a_damaged_lock_file_is_a_sentence(tmp_path: Path):
     found, manifest = made_up(tmp_path / "out", TARGETS, ROWS)
-    (found.root / LOCK_FILE).write_bytes(b"no table")
+    (Path(found.address) / LOCK_FILE).write_bytes(b"no table")
     with pytest.raises(UsageError, match=rf"{LOCK_FILE} cannot be read .*; run the same curation"):
         write_card(found, manifest)

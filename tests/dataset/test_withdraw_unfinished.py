@@ -150,7 +150,7 @@ def test_a_run_that_was_killed_before_its_first_verdicts_is_no_hindrance(
 ):
     verdict, _ = kept_beside_others(copy.out)
     unfinished(copy)
-    for file in DatasetDir(copy.out).verdict_folder.iterdir():
+    for file in Path(DatasetDir(copy.out).place_of("verdicts")).iterdir():
         file.unlink()
     withdraw(copy.out, [verdict.video.video_id], copy.store)
     assert clips_of(copy.out, verdict.video_key) == {}

@@ -10,8 +10,10 @@ import pytest
 from demo.drawing import draw_video
 from tests.curated import CLASSES, VIDEOS, Ended, arguments, videonet
 from videonet.curation.context import ReadContext
-from videonet.storage import file_notes
+from videonet.schemas.run import FileNote
+from videonet.storage import dataset_files
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_files import FolderFiles
 from videonet.storage.file_notes import is_as_noted, noted_now
 from videonet.storage.store import Store
 
@@ -126,22 +128,26 @@ def test_clips_that_waited_and_are_not_as_they_were_cut_are_cut_again(finished, 
 
 
 def test_a_file_is_not_read_as_long_as_it_is_as_noted(tmp_path, monkeypatch):
-    monkeypatch.setattr(file_notes, "_SETTLED", 0)
-    file = tmp_path / "file"
+    monkeypatch.setattr(dataset_files, "_SETTLED", 0)
+    files, file = FolderFiles(tmp_path), tmp_path / "file"
     file.write_bytes(b"content")
-    note = noted_now(file)
+    (note,) = noted_now(files, ["file"], {}).values()
     assert note.state is not None
+
+    def is_as(note: FileNote) -> bool:
+        return is_as_noted(files, "file", note, files.states(["file"]).get("file"))
+
     # Such a note says that the file is as it was, without a look at it.
-    assert is_as_noted(file, msgspec.structs.replace(note, sha256="another"))
+    assert is_as(msgspec.structs.replace(note, sha256="another"))
     flip(file)
-    assert not is_as_noted(file, note)
+    assert not is_as(note)
     flip(file)
-    assert is_as_noted(file, note)
-    assert noted_now(file, note).sha256 == note.sha256
-    assert not is_as_noted(tmp_path / "none", note)
+    assert is_as(note)
+    assert noted_now(files, ["file"], {"file": note})["file"].sha256 == note.sha256
+    file.unlink()
+    assert not is_as(note)
 
 
 def test_the_state_of_a_file_that_was_written_just_now_does_not_tell(tmp_path):
-    file = tmp_path / "file"
-    file.write_bytes(b"content")
-    assert noted_now(file).state is None
+    (tmp_path / "file").write_bytes(b"content")
+    assert noted_now(FolderFiles(tmp_path), ["file"], {})["file"].state is None

@@ -36,7 +36,7 @@ def out(finished: Curated, tmp_path: Path) -> DatasetDir:
 
 
 def of(run: Provisional) -> list[Verdict]:
-    return list(DatasetDir(run.verdict_folder.parent).verdicts(0, 1))
+    return list(DatasetDir(run.verdicts.parent).verdicts(0, 1))
 
 
 @pytest.mark.slow
@@ -105,9 +105,17 @@ def test_looking_writes_nothing_to_out_or_to_the_store(
 ):
     store = tmp_path / "store"
     shutil.copytree(finished.store, store)
-    before = {file: file.stat().st_mtime_ns for place in (out.root, store) for file in every(place)}
+    before = {
+        file: file.stat().st_mtime_ns
+        for place in (Path(out.address), store)
+        for file in every(place)
+    }
     provisional(out, Store(store), tmp_path / "looked")
-    after = {file: file.stat().st_mtime_ns for place in (out.root, store) for file in every(place)}
+    after = {
+        file: file.stat().st_mtime_ns
+        for place in (Path(out.address), store)
+        for file in every(place)
+    }
     assert after == before
 
 
@@ -171,9 +179,9 @@ def test_of_many_candidates_the_first_few_are_looked_at_and_the_state_says_so(
 def test_what_is_missing_is_said_in_a_sentence(out: DatasetDir, tmp_path: Path):
     with pytest.raises(UsageError, match=r"nowhere is not here.*--store"):
         provisional(out, Store(tmp_path / "nowhere"), tmp_path / "looked")
-    (out.root / "lookup.json").unlink()
+    (Path(out.address) / "lookup.json").unlink()
     with pytest.raises(UsageError, match="no complete list of candidates yet"):
         provisional(out, None, tmp_path / "looked")
-    (out.root / "run.json").unlink()
+    (Path(out.address) / "run.json").unlink()
     with pytest.raises(UsageError, match=r"no run\.json"):
         provisional(out, None, tmp_path / "looked")

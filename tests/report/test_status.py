@@ -55,7 +55,7 @@ def unfinished(curated: Curated, tmp_path: Path) -> DatasetDir:
 
 def says(output: DatasetDir, name: str, ago: float, **counts: object) -> None:
     """Let a process have said something `ago` seconds before NOW, into the store beside OUT."""
-    store = Store(output.root.parent / "store")
+    store = Store(Path(output.address).parent / "store")
     store.prepare()
     plan = output.plan()
     assert plan is not None
@@ -80,7 +80,7 @@ def says(output: DatasetDir, name: str, ago: float, **counts: object) -> None:
 
 def write_store(output: DatasetDir, store: Path) -> None:
     """Let the run have had its store there."""
-    facts = json.loads((output.root / "run.json").read_bytes())
+    facts = json.loads((Path(output.address) / "run.json").read_bytes())
     output.write_run_facts({**facts, "plan": {**facts["plan"], "store": str(store)}})
 
 
@@ -107,7 +107,7 @@ def watching(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> Ite
 
 
 def seen_in(output: DatasetDir) -> Status:
-    return status_of(output.root, output.root.parent / "store", NOW)
+    return status_of(Path(output.address), Path(output.address).parent / "store", NOW)
 
 
 def test_the_counts_of_all_processes_are_summed(unfinished: DatasetDir):
@@ -149,11 +149,13 @@ def test_a_pair_that_two_workers_have_done_is_done_once(unfinished: DatasetDir):
 
 
 def test_until_there_is_a_list_titles_are_looked_at(unfinished: DatasetDir):
-    (unfinished.root / "lookup.json").unlink()
+    (Path(unfinished.address) / "lookup.json").unlink()
     says(unfinished, "a-1", 1, searched=2, pairs=0)
     seen = seen_in(unfinished)
     assert (seen.phase, seen.searched, seen.targets) == (Phase.TITLES, 2, 3)
-    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    said = videonet(
+        "status", Path(unfinished.address), "--store", Path(unfinished.address).parent / "store"
+    ).stdout
     assert said.startswith("looking at titles: 2 of 3 classes searched\n")
 
 
@@ -175,7 +177,9 @@ def test_a_run_goes_on_while_one_process_lives(unfinished: DatasetDir):
 def test_a_run_without_a_sign_of_life_may_have_been_killed(unfinished: DatasetDir):
     says(unfinished, "a-1", 3600 + 12 * 60, kept=3)
     assert seen_in(unfinished).phase is Phase.INTERRUPTED
-    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    said = videonet(
+        "status", Path(unfinished.address), "--store", Path(unfinished.address).parent / "store"
+    ).stdout
     assert re.match(
         "interrupted: 3 of 5\n"
         "No sign of life for [0-9]+ min: it may have been killed; the same command goes on.\n",
@@ -197,7 +201,9 @@ def test_a_process_that_ended_its_work_was_stopped_and_not_killed(unfinished: Da
     says(unfinished, "elsewhere-1", 1, kept=3, ended=True)
     seen = seen_in(unfinished)
     assert (seen.phase, seen.end, seen.processes) == (Phase.INTERRUPTED, End.STOPPED, 0)
-    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    said = videonet(
+        "status", Path(unfinished.address), "--store", Path(unfinished.address).parent / "store"
+    ).stdout
     assert re.search(
         "\nIt was stopped .* ago, and nothing is lost; the same command goes on.", said
     )
@@ -212,7 +218,9 @@ def test_a_process_that_is_not_here_any_more_was_killed_and_that_is_known_at_onc
     says(unfinished, name, 0, namespace=namespace_here())
     seen = seen_in(unfinished)
     assert (seen.phase, seen.end) == (Phase.INTERRUPTED, End.KILLED)
-    said = videonet("status", unfinished.root, "--store", unfinished.root.parent / "store").stdout
+    said = videonet(
+        "status", Path(unfinished.address), "--store", Path(unfinished.address).parent / "store"
+    ).stdout
     assert "\nIt was killed, " in said
     # The number of a process of another container says nothing.
     says(unfinished, name, 0, namespace="another")
@@ -243,7 +251,7 @@ def test_how_hosts_answered_of_late_outlives_another_attempt_and_the_next_run(
     lately = HostCount(begun=now - 600, fetched=3, failed=1)
     long_ago = HostCount(begun=now - 4000, fetched=50, failed=50)
     says(unfinished, "a-1", 10, hosts={"a.org": (long_ago, lately), "b.org": (long_ago,)})
-    plan, store = unfinished.plan(), Store(unfinished.root.parent / "store")
+    plan, store = unfinished.plan(), Store(Path(unfinished.address).parent / "store")
     assert plan is not None
     restart_counts(store, plan.run_id)
     says(unfinished, "a-2", 1, hosts={"a.org": (lately,)})
@@ -277,7 +285,7 @@ def test_a_finished_data_set_needs_no_store(curated: Curated, tmp_path: Path):
 
 
 def test_a_run_needs_its_store(unfinished: DatasetDir, tmp_path: Path):
-    said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "nowhere"))
+    said = sentence(videonet("status", Path(unfinished.address), "--store", tmp_path / "nowhere"))
     assert str(tmp_path / "nowhere") in said
     assert "--store" in said
 
@@ -285,7 +293,7 @@ def test_a_run_needs_its_store(unfinished: DatasetDir, tmp_path: Path):
 def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: DatasetDir, tmp_path: Path):
     says(unfinished, "a-1", 1, kept=3)
     (tmp_path / "elsewhere").mkdir()
-    said = sentence(videonet("status", unfinished.root, "--store", tmp_path / "elsewhere"))
+    said = sentence(videonet("status", Path(unfinished.address), "--store", tmp_path / "elsewhere"))
     assert f"{tmp_path / 'elsewhere'} is none" in said
     assert "--store" in said
 
@@ -293,11 +301,11 @@ def test_a_folder_that_is_no_store_is_not_taken_for_one(unfinished: DatasetDir, 
 def test_a_run_whose_store_was_moved_away_asks_where_it_is(unfinished: DatasetDir, tmp_path: Path):
     (tmp_path / "moved").mkdir()
     write_store(unfinished, tmp_path / "moved")
-    said = sentence(videonet("status", unfinished.root))
+    said = sentence(videonet("status", Path(unfinished.address)))
     assert f"{tmp_path / 'moved'} is none" in said
     # As a run that is just begun leaves it.
     Store(tmp_path / "moved").prepare()
-    assert status_of(unfinished.root).phase is Phase.NOT_BEGUN
+    assert status_of(Path(unfinished.address)).phase is Phase.NOT_BEGUN
 
 
 def test_who_watches_sees_the_end(
@@ -307,7 +315,11 @@ def test_who_watches_sees_the_end(
     assert manifest is not None
     with watching(monkeypatch, lambda: unfinished.write_manifest(manifest)):
         ended = videonet(
-            "status", unfinished.root, "--store", unfinished.root.parent / "store", "--watch"
+            "status",
+            Path(unfinished.address),
+            "--store",
+            Path(unfinished.address).parent / "store",
+            "--watch",
         )
     assert ended.code == 0
     assert ended.stdout.index("not begun") < ended.stdout.index("finished: 5 pairs")
@@ -315,9 +327,9 @@ def test_who_watches_sees_the_end(
 
 def test_who_stops_watching_ends_without_a_word(unfinished: DatasetDir):
     says(unfinished, "a-1", 1, kept=3)
-    store = unfinished.root.parent / "store"
+    store = Path(unfinished.address).parent / "store"
     with subprocess.Popen(
-        [VIDEONET, "status", unfinished.root, "--store", store, "--watch"],
+        [VIDEONET, "status", Path(unfinished.address), "--store", store, "--watch"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=os.environ | {"FORCE_COLOR": "1"},

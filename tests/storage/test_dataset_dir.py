@@ -79,8 +79,10 @@ def output(tmp_path: Path) -> DatasetDir:
 
 def files_of(output: DatasetDir) -> list[str]:
     """All files of OUT, hidden ones too."""
-    files = (Path(place, name) for place, _, names in os.walk(output.root) for name in names)
-    return sorted(file.relative_to(output.root).as_posix() for file in files)
+    files = (
+        Path(place, name) for place, _, names in os.walk(Path(output.address)) for name in names
+    )
+    return sorted(file.relative_to(Path(output.address)).as_posix() for file in files)
 
 
 # Tables.
@@ -122,7 +124,7 @@ def test_tables_without_rows_have_their_schema_all_the_same(output: DatasetDir):
     output.write_verdicts(0, 1, [])
     assert list(output.candidates(0, 1)) == list(output.verdicts(0, 1)) == []
     for kind, record in (("candidates", Candidate), ("verdicts", Verdict)):
-        (file,) = (output.root / kind).iterdir()
+        (file,) = (Path(output.address) / kind).iterdir()
         assert pq.read_schema(file).equals(arrow_schema(record))
 
 
@@ -130,7 +132,7 @@ def test_a_table_opens_as_one_folder(output: DatasetDir):
     output.write_verdicts(0, 3, [verdict("youtube:a")])
     output.write_verdicts(1, 3, [])
     output.write_verdicts(2, 3, [verdict("youtube:b")])
-    assert pq.read_table(output.verdict_folder)["video_key"].to_pylist() == [
+    assert pq.read_table(Path(output.place_of("verdicts")))["video_key"].to_pylist() == [
         "youtube:a",
         "youtube:b",
     ]
@@ -139,7 +141,7 @@ def test_a_table_opens_as_one_folder(output: DatasetDir):
 def test_equal_rows_are_equal_bytes(output: DatasetDir):
     output.write_verdicts(0, 2, [verdict()])
     output.write_verdicts(1, 2, [verdict()])
-    one, two = sorted(output.verdict_folder.iterdir())
+    one, two = sorted(Path(output.place_of("verdicts")).iterdir())
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -153,7 +155,7 @@ def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(ou
         yield candidate()
 
     output.write_candidates(0, 1, rows())
-    whole = (output.root / "candidates/candidates-00000-of-00001.parquet").read_bytes()
+    whole = (Path(output.address) / "candidates/candidates-00000-of-00001.parquet").read_bytes()
 
     class Looking(Candidate, frozen=True, kw_only=True):
         """A candidate that looks around while it is being written."""
@@ -170,7 +172,7 @@ def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(ou
         "candidates/candidates-00000-of-00001.parquet",
     ]
     assert files_of(output) == ["candidates/candidates-00000-of-00001.parquet"]
-    after = (output.root / "candidates/candidates-00000-of-00001.parquet").read_bytes()
+    after = (Path(output.address) / "candidates/candidates-00000-of-00001.parquet").read_bytes()
     assert after == whole
 
 
@@ -185,8 +187,10 @@ def test_what_was_there_stays_when_writing_fails(output: DatasetDir):
 
 def test_a_draft_that_a_killed_run_left_is_no_part_of_a_folder(output: DatasetDir):
     output.write_verdicts(0, 1, [verdict()])
-    (output.verdict_folder / ".verdicts-00000-of-00001.parquet.tmp").write_bytes(b"PAR1 torn")
-    assert pq.read_table(output.verdict_folder).num_rows == 1
+    (Path(output.place_of("verdicts")) / ".verdicts-00000-of-00001.parquet.tmp").write_bytes(
+        b"PAR1 torn"
+    )
+    assert pq.read_table(Path(output.place_of("verdicts"))).num_rows == 1
     output.write_verdicts(0, 1, [verdict(), verdict("youtube:b")])
     assert len(list(output.verdicts(0, 1))) == 2
     assert files_of(output) == ["verdicts/verdicts-00000-of-00001.parquet"]
@@ -208,15 +212,15 @@ def test_a_torn_record_is_as_good_as_none(output: DatasetDir, torn: bytes):
     lookup = Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={"cat": 1}, searches=())
     output.write_lookup(lookup)
     assert output.lookup() == lookup
-    (output.root / "lookup.json").write_bytes(torn)
+    (Path(output.address) / "lookup.json").write_bytes(torn)
     assert output.lookup() is None
 
 
 def test_a_new_run_forgets_that_the_last_one_was_finished_and_nothing_else(output: DatasetDir):
     output.write_lookup(Lookup(titles=3, candidates=1, pairs=1, shards=1, matched={}, searches=()))
     for name in ("manifest.json", "README.md", "videos.lock.parquet", "report/index.html"):
-        (output.root / name).parent.mkdir(exist_ok=True)
-        (output.root / name).write_text("{}")
+        (Path(output.address) / name).parent.mkdir(exist_ok=True)
+        (Path(output.address) / name).write_text("{}")
     output.write_verdicts(0, 1, [verdict()])
     output.begin_anew(same_list=True)
     kept = ["report/index.html", "verdicts/verdicts-00000-of-00001.parquet"]

@@ -38,13 +38,17 @@ def curate(
     # --help needs neither.
     from videonet.storage.dataset_dir import DatasetDir
     from videonet.storage.locks import exclusive_lock
+    from videonet.storage.places import absolute
 
     console = Console(stderr=True)
     options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
     given = options_from(AccessOptions, values)
-    output = DatasetDir(Path(run.out).absolute())
-    locked = exclusive_lock(Path(run.store), Path(run.out))
-    with ended_by_signal(console) as stopping, locked:
+    output = DatasetDir(absolute(run.out))
+    with (
+        ended_by_signal(console) as stopping,
+        exclusive_lock(Path(run.store)),
+        output.files.exclusive(),
+    ):
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
         from videonet.execution.finished import look_before, remember_finished, remember_given
         from videonet.fetch.credentials import credentials_from
@@ -52,7 +56,7 @@ def curate(
         credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
         inputs, before = look_before(options, run, credentials)
         if before is not None and not beam_options and not before.to_try_again:
-            show_nothing_to_do(Console(), output.root, before.manifest)
+            show_nothing_to_do(Console(), output.address, before.manifest)
             raise typer.Exit(exit_code(before.manifest, before.lookup, ()))
 
         from videonet.curation.context import open_context
@@ -87,7 +91,8 @@ def curate(
     show_outcome(Console(), plan, manifest, output.targets(), lookup, closed, before)
     if output.has_report() and manifest != was:
         say(
-            f"{output.root}/report shows what was: make it again with videonet report {output.root}"
+            f"{output.address}/report shows what was: make it again with "
+            f"videonet report {output.address}"
         )
     raise typer.Exit(exit_code(manifest, lookup, closed))
 

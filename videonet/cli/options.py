@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from videonet.schemas.option import Declared, Form, in_order_of_help
+from videonet.storage.places import is_remote
 
 C = TypeVar("C", bound=Callable[..., object])
 
@@ -38,6 +39,16 @@ def with_options(*groups: type[msgspec.Struct], in_rebuild: bool = False) -> Cal
         return command
 
     return decorate
+
+
+def place(given: str | Path) -> str | Path:
+    """A folder as a path, and the address of a bucket as it was typed."""
+    return given if is_remote(given) else Path(given)
+
+
+Out = Annotated[
+    Any, typer.Argument(metavar="OUT", parser=place, help="Where a curation wrote its data set.")
+]
 
 
 def default_shown(option: Declared) -> str:
@@ -121,4 +132,5 @@ _READERS: dict[Form | None, Callable[[Any], Any]] = {
     Form.SIZE: _bytes,
     Form.NAMES: _names,
     Form.WORDS: _words,
+    Form.PLACE: place,
 }

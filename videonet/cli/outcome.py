@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -83,7 +82,7 @@ def show_outcome(
         )
 
 
-def show_nothing_to_do(console: Console, out: Path, manifest: Manifest) -> None:
+def show_nothing_to_do(console: Console, out: str, manifest: Manifest) -> None:
     """Print that a finished run has nothing to do: nothing that it was given has changed."""
     totals = manifest.totals
     console.print(

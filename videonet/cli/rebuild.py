@@ -64,8 +64,8 @@ def rebuild(
             given, options_of(given.yt_dlp_option, from_command_line=True)
         )
         opened = read_lock(lock)
-        output = DatasetDir(Path(run.out))
-        with exclusive_lock(Path(run.store), Path(run.out)):
+        output = DatasetDir(run.out)
+        with exclusive_lock(Path(run.store)), output.files.exclusive():
             inputs, before = look_before_rebuild(lock, options, run, credentials)
             if before is None or before.to_try_again:
                 manifest, closed = _made(
@@ -75,7 +75,7 @@ def rebuild(
                 console.print("Nothing has changed since it was made.")
                 manifest, closed = before.manifest, []
     rebuilt = compared(opened, output, manifest)
-    show(Console(soft_wrap=True, highlight=False), output.root, rebuilt, closed)
+    show(Console(soft_wrap=True, highlight=False), output.address, rebuilt, closed)
     code = exit_code(manifest, output.lookup(), closed)
     raise typer.Exit(code or (0 if rebuilt.is_complete else INCOMPLETE))
 
@@ -103,7 +103,7 @@ def _made(
         console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
     plan, credentials = prepare_rebuild(lock, options, run, credentials, say=say)
-    remember_given(DatasetDir(Path(plan.out)), inputs)
+    remember_given(DatasetDir(plan.out), inputs)
     others = other_versions(lock)
     if others:
         say(
@@ -118,7 +118,7 @@ def _made(
     return manifest, hosts_no_longer_asked(context)
 
 
-def show(console: Console, out: Path, rebuilt: Rebuilt, closed: Sequence[ClosedHost]) -> None:
+def show(console: Console, out: str, rebuilt: Rebuilt, closed: Sequence[ClosedHost]) -> None:
     """Print what is here again, and what is not."""
     console.print(f"{rebuilt.here:,} of {rebuilt.videos:,} videos are here again.")
     if rebuilt.gone:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videonet.cli.options import Out
 from videonet.cli.terminal import Console
-from videonet.errors import UsageError
 
 if TYPE_CHECKING:
     from videonet.report.page.content import Advice, PageFacts  # slow, and not needed for --help
 
 
 def report(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation writes.")],
+    out: Out,
     store: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The run's store; default: where the run had it."),
@@ -28,23 +28,15 @@ def report(
 
     Example: videonet report out
     """
-    from videonet.files import drafted  # slow, and not needed for --help
+    # slow, and not needed for --help
     from videonet.report.facts import facts_of, store_of
     from videonet.report.page.render import render_page
+    from videonet.storage.dataset_dir import DatasetDir
 
     facts = facts_of(out, store)
-    page = out / "report" / "index.html"
-    text = render_page(facts)
-    try:
-        with drafted(page) as draft:
-            draft.write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{page} cannot be written ({error.strerror}); see that {out} is a folder of yours and "
-            "that its disk has room."
-        ) from error
+    page = DatasetDir(out).write_page("index.html", render_page(facts))
     console = Console(soft_wrap=True, highlight=False)
-    console.print(str(page), markup=False)
+    console.print(page, markup=False)
     if facts.state != "finished":
         console.print(f"{facts.state[:1].upper()}{facts.state[1:]}.", markup=False)
     console.print(facts.summary, markup=False)

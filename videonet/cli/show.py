@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from videonet.cli.options import Out
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 
 
 def show(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation wrote.")],
+    out: Out,
     video_id: Annotated[
         str, typer.Argument(metavar="VIDEO_ID", help="What its source calls it, or its video_key.")
     ],
@@ -35,12 +36,16 @@ def show(
         raise UsageError(f"--to {to} is no page; give a file that ends with .html.")
     # slow, and not needed for --help
     from videonet.report.video_sheet.load import load_view
-    from videonet.report.video_sheet.page import file_name, save_sheet
+    from videonet.report.video_sheet.page import file_name, save_sheet, sheet_of
     from videonet.report.video_sheet.view import sentence
+    from videonet.storage.dataset_dir import DatasetDir
 
     view = load_view(out, video_id, store, training_views)
-    file = to or out / "report" / "show" / file_name(view.verdict)
-    save_sheet(view, file)
+    if to is None:
+        page = DatasetDir(out).write_page(f"show/{file_name(view.verdict)}", sheet_of(view))
+    else:
+        save_sheet(view, to)
+        page = str(to)
     console = Console(soft_wrap=True, highlight=False)
     for each in view.verdicts:
         verdict, said = each.verdict, sentence(each, view.label_names)
@@ -51,4 +56,4 @@ def show(
             console.print(f"  error     {verdict.error}", markup=False)
     for note in view.notes:
         console.print(note, markup=False)
-    console.print(f"  page      {file}", markup=False)
+    console.print(f"  page      {page}", markup=False)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from videonet.cli.interrupt import ended_by_signal
+from videonet.cli.options import Out
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.text import duration, file_size, number
@@ -25,7 +26,7 @@ _REFRESH = 2.0  # seconds
 
 
 def status(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a run writes.")],
+    out: Out,
     store: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The run's store, where it is seen by another path."),

@@ -1,15 +1,13 @@
 """`videonet verify`: whether a data set is what its manifest says."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from videonet.cli.options import Out
 from videonet.cli.terminal import Console
 
 
 def verify(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation wrote.")],
+    out: Out,
 ) -> None:
     """Check every shard, clip and account of a data set; exit with 1 if anything is wrong.
 

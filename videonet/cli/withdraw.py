@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videonet.cli.options import Out
 from videonet.cli.terminal import Console
 from videonet.text import number
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def withdraw(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that a curation wrote.")],
+    out: Out,
     ids: Annotated[
         list[str],
         typer.Argument(
@@ -49,7 +50,7 @@ def withdraw(
         console.print(line, markup=False)
 
 
-def _account(out: Path, done: TakenOut) -> list[str]:
+def _account(out: Path | str, done: TakenOut) -> list[str]:
     """What was done, and what is left to do for the user."""
     lines = [
         f"{video.video_key} ({video.video_id!r}) "
@@ -68,7 +69,7 @@ def _account(out: Path, done: TakenOut) -> list[str]:
             "goes on and leaves them out."
         )
     if done.report:
-        lines.append(f"{out / 'report'} may have shown them and was deleted.")
+        lines.append(f"{out}/report may have shown them and was deleted.")
     if done.store:
         lines.append(
             f"The store {done.store} has none of their bytes, clips or thumbnails and refuses "

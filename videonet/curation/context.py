@@ -45,7 +45,7 @@ class ReadContext:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.store = Store(Path(plan.store))
-        self.output = DatasetDir(Path(plan.out))
+        self.output = DatasetDir(plan.out)
         settings = plan.settings
         self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
         self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)
@@ -200,7 +200,7 @@ class RunContext(ReadContext):
 
     def machine_error(self, error: BaseException) -> MachineError | None:
         """What the machine lacks, if `error` comes of that; it says nothing of a video then."""
-        return machine_error(error, self.store.root, self.output.root)
+        return machine_error(error, self.store.root, *self.output.folders)
 
     def position(self, target_id: str) -> int:
         """Where a target stands in the run's list, 0-based."""

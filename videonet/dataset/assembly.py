@@ -4,6 +4,7 @@ import hashlib
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,8 +19,9 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.run import ShardState
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
-from videonet.shards.writer import FORMATS, WAITING, write_shard
+from videonet.shards.writer import WAITING
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_files import MISSING
 from videonet.storage.store import Store
 from videonet.video.clips import DATASET, ClipOrigin, labelled
 
@@ -103,11 +105,10 @@ def digest_of(cut_key: str, formats: Sequence[str], shards: int, members: Sequen
 def intact_clips(output: DatasetDir, files: Sequence[Shard]) -> Iterator[Clip]:
     """The clips of the first file that is what it was; a damaged one is deleted."""
     for file in files:
-        path = output.root / file.path
-        if path.is_file():
-            if sha256_of(path) == file.sha256:
-                return FORMATS[file.path.rpartition(".")[2]].read(path)
-            path.unlink()
+        with suppress(*MISSING):
+            if output.files.sha256(file.path) == file.sha256:
+                return output.clips_in(file.path)
+            output.files.delete(file.path)
     return iter(())
 
 
@@ -154,7 +155,7 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
     written = _Written(output, before if before and before.cut_key == cut_key else None)
     spans = Spans()
     clips = spans.of(clip for member in members for clip in _clips(assembly, member, written))
-    files = tuple(write_shard(output.root, index, assembly.shards, formats, clips))
+    files = output.write_shard(index, assembly.shards, formats, clips)
     state = ShardState(
         digest=digest,
         cut_key=cut_key,

@@ -14,6 +14,7 @@ from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.places import absolute
 
 
 class FinishedDataset:
@@ -38,16 +39,19 @@ class FinishedDataset:
         name = next(name for name in FORMATS if name in self.manifest.settings.formats)
         for shard in self.manifest.shards:
             if shard.path.rpartition(".")[2] == name:
-                yield from FORMATS[name].read(self._output.root / shard.path)
+                yield from self._output.clips_in(shard.path)
 
     def verdicts(self) -> pa.Table:
         """One row a pair of candidate and target, with the columns of `Verdict`."""
-        folder, schema = self._output.verdict_folder, arrow_schema(Verdict)
-        return pyarrow.dataset.dataset(folder, schema=schema, format="parquet").to_table()
+        schema = arrow_schema(Verdict)
+        with self._output.files.local_folder("verdicts") as folder:
+            return pyarrow.dataset.dataset(folder, schema=schema, format="parquet").to_table()
 
 
 def open_dataset(out: str | Path) -> FinishedDataset:
-    """The data set in the folder OUT of a finished run. Raises UsageError if there is none.
+    """The data set in OUT of a finished run: a folder, or an address such as gs://bucket/out.
+
+    Raises UsageError if there is none.
 
     >>> dataset = open_dataset("out")
     >>> len(dataset)
@@ -58,7 +62,7 @@ def open_dataset(out: str | Path) -> FinishedDataset:
     >>> dataset.verdicts().group_by("outcome").aggregate([([], "count_all")]).to_pylist()
     [{'outcome': 'kept', 'count_all': 4}, {'outcome': 'rejected', 'count_all': 1}]
     """
-    output = DatasetDir(Path(out).absolute())
+    output = DatasetDir(absolute(out))
     manifest = output.manifest()
     if manifest is None:
         raise UsageError(

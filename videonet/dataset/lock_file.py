@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from videonet.dataset.locked_videos import locked_videos
 from videonet.errors import UsageError
 from videonet.fetch.published_address import is_redacted
-from videonet.files import drafted, sha256_of
+from videonet.files import sha256_of
 from videonet.schemas.lock_file import LockedVideo, LockHeader
 from videonet.schemas.manifest import MOST_SHARDS, Manifest, ManifestSettings, ShardCount
 from videonet.schemas.record import from_json
@@ -91,7 +91,7 @@ def write_lock(output: DatasetDir, manifest: Manifest) -> None:
     """
     schema, header = arrow_schema(LockedVideo), _header(output, manifest)
     with (
-        drafted(output.root / LOCK_FILE) as draft,
+        output.files.draft(LOCK_FILE) as draft,
         pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as table,
     ):
         videos = locked_videos(output, manifest, header.targets, from_clips=False)
@@ -131,8 +131,13 @@ def read_lock(path: Path) -> Lock:
 
 def lock_problems(output: DatasetDir, manifest: Manifest) -> Iterator[str]:
     """What is wrong with the lock file of a data set whose shards and verdicts are sound."""
+    with output.files.local(LOCK_FILE) as file:
+        yield from _problems(file, output, manifest)
+
+
+def _problems(file: Path, output: DatasetDir, manifest: Manifest) -> Iterator[str]:
     try:
-        lock = read_lock(output.root / LOCK_FILE)
+        lock = read_lock(file)
         due = _header(output, manifest)
         if lock.header != due:
             names = [

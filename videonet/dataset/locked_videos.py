@@ -25,6 +25,7 @@ from videonet.shards.layout import shard_path
 from videonet.shards.page_headers import rows_at_once
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_tables import table_path
 
 _ROWS_AT_ONCE = 5_000
 
@@ -69,18 +70,18 @@ def locked_videos(
 
 def _kept(output: DatasetDir, index: int, shards: int) -> list[_Kept]:
     """The verdicts of a shard that keep a video: by video_key, then in the order of the targets."""
-    file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
+    path = table_path("verdicts", index, shards)
     names = arrow_schema(_Kept).names
     found: list[_Kept] = []
     try:
-        with pq.ParquetFile(file) as table:
+        with output.files.local(path) as file, pq.ParquetFile(file) as table:
             rows = rows_at_once(file, table.metadata, _ROWS_AT_ONCE)
             for batch in table.iter_batches(rows, columns=[*names, "outcome"]):
                 kept = batch.filter(pc.field("outcome") == Outcome.KEPT.value)
                 found += from_batch(_Kept, kept.select(names))
         return found
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(output, path, error) from error
 
 
 def _video(
@@ -129,12 +130,15 @@ def _read(
     clips: defaultdict[str, list[Span]] = defaultdict(list)
     # The frames, nearly all of its bytes, need not be read of a Parquet file.
     name = "parquet" if "parquet" in formats else formats[0]
-    file = output.root / shard_path(name, index, shards)
+    path = shard_path(name, index, shards)
     try:
-        for example_id, begin, end in (_columns if name == "parquet" else _whole)(file):
-            clips[example_id.rpartition("#")[0]].append(Span(begin=begin, end=end))
+        with output.files.local(path) as file:
+            for example_id, begin, end in (
+                _columns(file) if name == "parquet" else _whole(file, name)
+            ):
+                clips[example_id.rpartition("#")[0]].append(Span(begin=begin, end=end))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(file, error) from error
+        raise _unreadable(output, path, error) from error
     return clips
 
 
@@ -147,14 +151,14 @@ def _columns(file: Path) -> Iterator[tuple[str, int, int]]:
             yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
 
 
-def _whole(file: Path) -> Iterator[tuple[str, int, int]]:
+def _whole(file: Path, name: str) -> Iterator[tuple[str, int, int]]:
     """Likewise, of a format that is read clip by clip."""
-    for clip in FORMATS[file.suffix[1:]].read(file):
+    for clip in FORMATS[name].read(file):
         yield clip.example_id, clip.clip_start_timestamp, clip.clip_end_timestamp
 
 
-def _unreadable(file: Path, error: BaseException) -> UsageError:
+def _unreadable(output: DatasetDir, path: str, error: BaseException) -> UsageError:
     return UsageError(
-        f"{file} is damaged ({' '.join(str(error).split())}). Delete it; the same command writes "
-        "it again."
+        f"{output.place_of(path)} is damaged ({' '.join(str(error).split())}). Delete it; the same "
+        "command writes it again."
     )

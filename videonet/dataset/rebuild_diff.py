@@ -11,6 +11,7 @@ from videonet.dataset.lock_file import Lock, read_lock
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.storage.dataset_tables import table_path
 from videonet.text import as_shown
 from videonet.versions import versions
 
@@ -87,10 +88,11 @@ def compared(lock: Lock, output: DatasetDir, manifest: Manifest) -> Rebuilt:
     changed = counts.pop(Reason.CHANGED, 0)
     recut = 0
     first_recut: list[ClipMismatch] = []
-    for each in _cut_otherwise(lock, read_lock(output.root / LOCK_FILE)):
-        recut += 1
-        if len(first_recut) < SHOWN:
-            first_recut.append(each)
+    with output.files.local(LOCK_FILE) as own:
+        for each in _cut_otherwise(lock, read_lock(own)):
+            recut += 1
+            if len(first_recut) < SHOWN:
+                first_recut.append(each)
     here = {(each.path, each.sha256) for each in manifest.shards}
     return Rebuilt(
         videos=lock.videos,
@@ -140,9 +142,9 @@ def _missing(output: DatasetDir, shards: int) -> Iterator[Missing]:
     """The videos that are not kept, each once: what is wrong with one is so for all its targets."""
     columns = ["video_key", "video_id", "url", "reason", "error"]
     for index in range(shards):
-        file = output.verdict_folder / f"verdicts-{index:05d}-of-{shards:05d}.parquet"
         others = [("outcome", "!=", Outcome.KEPT.value)]
-        rows = pq.read_table(file, columns=columns, filters=others).to_pylist()
+        with output.files.local(table_path("verdicts", index, shards)) as file:
+            rows = pq.read_table(file, columns=columns, filters=others).to_pylist()
         for _, same in itertools.groupby(rows, key=lambda row: row["video_key"]):
             row = next(same)
             error = row["error"] and as_shown(row["error"])

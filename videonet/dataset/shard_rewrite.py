@@ -5,13 +5,13 @@ What is left is copied as it is, whichever versions cut it: nothing is decoded.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
 
 from videonet.dataset.assembly import Member, Spans, digest_of, intact_clips, members_of
 from videonet.errors import UsageError
-from videonet.files import sha256_of, sync
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
@@ -19,8 +19,8 @@ from videonet.schemas.run import ShardState
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
-from videonet.shards.writer import write_shard
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_files import MISSING
 
 # Where its files lie until it is written down what they are: below OUT, so that they can be moved.
 STAGED = "_state/withdrawing"
@@ -49,7 +49,7 @@ def rewrite_shard(
         members = members_of(verdicts, targets)
         spans = Spans()
         clips = spans.of(_clips_of(output, old.files, members))
-        files = tuple(write_shard(output.root / STAGED, index, shards, formats, clips))
+        files = output.write_shard(index, shards, formats, clips, folder=STAGED)
         state = ShardState(
             digest=digest_of(old.cut_key, formats, shards, members),
             cut_key=old.cut_key,
@@ -123,17 +123,17 @@ def _clips_of(
             f"No file of the shard {' or '.join(each.path for each in files)} is whole, so that "
             f"clips of {len(missing)} other videos are missing, such as {missing[0]}. What was to "
             "be withdrawn is refused from now on; the videonet curate command that made "
-            f"{output.root} writes the shard again without it."
+            f"{output.address} writes the shard again without it."
         )
 
 
 def promote(output: DatasetDir, files: Sequence[Shard]) -> None:
     """Move those of a shard's files that are staged to their places."""
     for file in files:
-        staged, place = output.root / STAGED / file.path, output.root / file.path
-        if staged.is_file() and sha256_of(staged) == file.sha256:
-            staged.replace(place)
-            sync(place.parent)
+        staged = f"{STAGED}/{file.path}"
+        with suppress(*MISSING):
+            if output.files.sha256(staged) == file.sha256:
+                output.files.move(staged, file.path)
 
 
 def _listed(manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:

@@ -8,7 +8,7 @@ import bisect
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,8 @@ class VerdictDB:
     files: tuple[str, ...]
     # the classes, in the order of the list
     targets: tuple[Target, ...]
-    # the lock file of the data set, if there is one, by a path without patterns
-    lock: Path
+    # the lock file of the data set, by a path without patterns; None: there is none
+    lock: Path | None
 
     def rows(self, query: str, parameters: object = None) -> list[Any]:
         """All rows that a query gives."""
@@ -137,12 +137,17 @@ def open_verdicts(
     `min_seconds` is the length, seconds, that `step` takes for long enough. `folder` has the tables
     of verdicts; None: that of `output`. Raises UsageError if they cannot be read.
     """
-    targets = output.targets()
-    with tempfile.TemporaryDirectory(prefix="videonet-verdicts-") as place:
+    targets, files = output.targets(), output.files
+    with (
+        tempfile.TemporaryDirectory(prefix="videonet-verdicts-") as place,
+        files.local_folder("verdicts") if folder is None else nullcontext(folder) as tables,
+        _lock_file(output) as lock_file,
+    ):
         # Paths in which "*" and "[" are not taken for a pattern.
         link, lock = Path(place) / "verdicts", Path(place) / "lock"
-        link.symlink_to((folder or output.verdict_folder).absolute(), target_is_directory=True)
-        lock.symlink_to(output.root.absolute(), target_is_directory=True)
+        link.symlink_to(tables.absolute(), target_is_directory=True)
+        if lock_file is not None:
+            lock.symlink_to(lock_file.parent.absolute(), target_is_directory=True)
         with open_database(
             Path(place) / "spilled",
             memory=MEMORY,
@@ -150,14 +155,24 @@ def open_verdicts(
             folders=[link, lock],
         ) as db:
             try:
-                files = _read(db, f"{link}/*.parquet", targets, columns, min_seconds)
+                found = _read(db, f"{link}/*.parquet", targets, columns, min_seconds)
             except duckdb.Error as error:
                 raise UsageError(
-                    f"The verdicts of {output.root} cannot be read "
+                    f"The verdicts of {output.address} cannot be read "
                     f"({str(error).splitlines()[0]}); `videonet verify` says what is damaged, and "
                     "running the same curation again writes them again."
                 ) from error
-            yield VerdictDB(db, files, targets, lock / LOCK_FILE)
+            yield VerdictDB(db, found, targets, lock / lock_file.name if lock_file else None)
+
+
+@contextmanager
+def _lock_file(output: DatasetDir) -> Iterator[Path | None]:
+    """The lock file of a data set, if there is one."""
+    if output.files.size(LOCK_FILE) is None:
+        yield None
+        return
+    with output.files.local(LOCK_FILE) as file:
+        yield file
 
 
 def _read(

@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -45,7 +46,7 @@ class VerifyReport:
     too_short: int = 0
 
 
-def verify(out: Path) -> VerifyReport:
+def verify(out: Path | str) -> VerifyReport:
     """Look at all of OUT. Raises UsageError where there is no finished data set."""
     output = DatasetDir(out)
     manifest, lookup = output.manifest(), output.lookup()
@@ -64,15 +65,24 @@ def verify(out: Path) -> VerifyReport:
         too_short=totals.kept_without_clip,
     )
     _check_files(output, manifest, lookup, findings)
-    sound = [shard for shard in manifest.shards if _is_sound(output, shard, findings)]
+    listed = {shard.path: shard for shard in manifest.shards}
     counts: Counter[Key] = Counter()
     for index in range(lookup.shards):
-        verdicts = _checked_verdicts(output, lookup.shards, index, findings)
-        expected = None if verdicts is None else _expected(verdicts, targets)
-        _check_clips(output, manifest, lookup.shards, index, sound, expected, findings)
+        paths = [shard_path(name, index, lookup.shards) for name in manifest.settings.formats]
+        own = [listed.pop(path) for path in paths if path in listed]
+        with ExitStack() as opened:
+            copies = [_opened(output, each, opened, findings) for each in own]
+            files = [each for each in copies if each is not None]
+            verdicts = _checked_verdicts(output, lookup.shards, index, findings)
+            expected = None if verdicts is None else _expected(verdicts, targets)
+            _check_clips(output, index, files, expected, findings)
         for key in sorted(withdrawn.intersection(expected or ())):
             findings.problems.append(f"{key} was withdrawn and is kept; withdraw it again.")
         counts.update(tally(verdicts or []))
+    # Of no shard of this data set, and looked at all the same.
+    for shard in listed.values():
+        with ExitStack() as opened:
+            _opened(output, shard, opened, findings)
     _check_counts(manifest, lookup, counts, findings)
     if not findings.problems:
         # It repeats the rest: whatever is wrong there would be said twice.
@@ -100,30 +110,40 @@ def _check_files(
     for path in sorted(due - listed):
         findings.problems.append(f"{path} is not in the manifest.")
     there = {
-        file.relative_to(output.root).as_posix()
-        for place in ("clips/*/*", "candidates/*", "verdicts/*")
-        for file in output.root.glob(place)
-        if not file.name.startswith(".")
+        path
+        for folder, depth in (("clips", 2), ("candidates", 1), ("verdicts", 1))
+        for path in output.files.list(folder)
+        if path.count("/") >= depth and not path.rpartition("/")[2].startswith(".")
     }
     for path in sorted((there | listed) - due - tables):
         findings.problems.append(f"{path} is no file of this data set.")
 
 
-def _is_sound(output: DatasetDir, shard: Shard, findings: VerifyReport) -> bool:
-    """Whether a file has the bytes that the manifest names."""
+class _Opened(NamedTuple):
+    """A file of clips that has the bytes which the manifest names."""
+
+    shard: Shard
+    # on this machine
+    file: Path
+
+
+def _opened(
+    output: DatasetDir, shard: Shard, opened: ExitStack, findings: VerifyReport
+) -> _Opened | None:
+    """A file that is as the manifest says, until `opened` is closed; None: it is not."""
     findings.shards += 1
-    file = output.root / shard.path
-    if not file.is_file():
+    if output.files.size(shard.path) is None:
         findings.problems.append(f"{shard.path} is missing.")
-        return False
+        return None
+    file = opened.enter_context(output.files.local(shard.path))
     sha256, size = sha256_of(file), file.stat().st_size
     if (sha256, size) != (shard.sha256, shard.bytes):
         findings.problems.append(
             f"{shard.path} was changed: {size} bytes with sha256 {sha256[:12]}..., "
             f"the manifest has {shard.bytes} with {shard.sha256[:12]}...."
         )
-        return False
-    return True
+        return None
+    return _Opened(shard, file)
 
 
 class _Due(NamedTuple):
@@ -152,10 +172,8 @@ def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[st
 
 def _check_clips(
     output: DatasetDir,
-    manifest: Manifest,
-    shards: int,
     index: int,
-    sound: list[Shard],
+    files: Sequence[_Opened],
     expected: Mapping[str, _Due] | None,
     findings: VerifyReport,
 ) -> None:
@@ -163,13 +181,10 @@ def _check_clips(
 
     `expected` is None where the verdicts cannot be read.
     """
-    paths = {name: shard_path(name, index, shards) for name in manifest.settings.formats}
-    by_path = {shard.path: shard for shard in sound}
-    readable = [name for name in paths if paths[name] in by_path]
-    if not readable:
+    if not files:
         return
-    reading = [_Reading(output, name, paths[name], findings) for name in readable]
-    where = paths[readable[0]]
+    reading = [_Reading(output, each, findings) for each in files]
+    where = reading[0].path
     state = output.shard_state(index)
     durations = state.first_durations if state else {}
     found: Counter[str] = Counter()
@@ -178,17 +193,18 @@ def _check_clips(
         # Of a file that breaks off, the clips that are missing are not missed one by one.
         whole = [clip for clip, each in zip(clips, reading, strict=True) if not each.is_damaged]
         if any(clip != whole[0] for clip in whole):
-            names = " and ".join(paths[name] for name in readable)
+            names = " and ".join(each.path for each in reading)
             findings.problems.append(f"Clip {number} differs between {names}.")
         if first is not None:
             _check_frames(first, where, findings)
             _check_span(first, where, durations, findings)
             if expected is not None:
                 _check_labels(first, where, expected, found, findings)
-    for name, each in zip(readable, reading, strict=True):
-        stated = by_path[paths[name]].rows
-        if stated != each.rows and not each.is_damaged:
-            findings.problems.append(f"{paths[name]} has {each.rows} clips, {stated} are stated.")
+    for each in reading:
+        if each.stated != each.rows and not each.is_damaged:
+            findings.problems.append(
+                f"{each.path} has {each.rows} clips, {each.stated} are stated."
+            )
     if expected is None or reading[0].is_damaged:
         return
     for key, due in expected.items():
@@ -226,13 +242,15 @@ def _check_labels(
 class _Reading:
     """The clips of one file, until it turns out to be damaged."""
 
-    def __init__(
-        self, output: DatasetDir, format_name: str, path: str, findings: VerifyReport
-    ) -> None:
+    def __init__(self, output: DatasetDir, opened: _Opened, findings: VerifyReport) -> None:
+        self.path = opened.shard.path
         self.rows = 0
+        # as many as the manifest says
+        self.stated = opened.shard.rows
         self.is_damaged = False
-        self._clips = FORMATS[format_name].read(output.root / path)
-        self._path = path
+        self._output = output
+        self._file = opened.file
+        self._clips = FORMATS[self.path.rpartition(".")[2]].read(opened.file)
         self._findings = findings
 
     def __iter__(self) -> Iterator[Clip]:
@@ -242,7 +260,9 @@ class _Reading:
                 yield clip
         except (UsageError, msgspec.MsgspecError) as error:
             self.is_damaged = True
-            self._findings.problems.append(f"{self._path} cannot be read: {error}")
+            # It names a file of this machine.
+            why = str(error).replace(str(self._file), self._output.place_of(self.path))
+            self._findings.problems.append(f"{self.path} cannot be read: {why}")
 
 
 def _check_frames(clip: Clip, path: str, findings: VerifyReport) -> None:

@@ -5,10 +5,9 @@ the refusal, then the store forgets the video, then come shards and verdicts, at
 """
 
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.errors import AccountError, UsageError
-from videonet.files import draft_of
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup
@@ -31,9 +29,10 @@ from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path
-from videonet.shards.writer import FORMATS, write_shard
+from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
+from videonet.storage.places import absolute
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 
@@ -66,7 +65,7 @@ class TakenOut:
 
 
 def withdraw(
-    out: Path,
+    out: Path | str,
     ids: Sequence[str],
     store: Path | None = None,
     *,
@@ -80,11 +79,11 @@ def withdraw(
     no candidate list yet; and for files that are damaged or cannot be written. `say` is given a
     sentence where a store of an earlier version is taken over first.
     """
-    output = DatasetDir(out.absolute())
+    output = DatasetDir(absolute(out))
     _listed(output)
     known = _store(output, store)
     with ExitStack() as held:
-        held.enter_context(exclusive_lock(out))
+        held.enter_context(output.files.exclusive())
         unwritable: Path | None = None
         if known and not _taken(held, known, given=store is not None):
             unwritable = known.root
@@ -134,7 +133,8 @@ def _withdraw(
             _strip_shard(output, lookup.shards, index, gone)
             for index in sorted({shard_of(key, lookup.shards) for key in gone})
         ]
-    shutil.rmtree(output.root / STAGED, ignore_errors=True)
+    with suppress(OSError):
+        output.files.delete_below(STAGED)
     return TakenOut(
         videos=videos,
         new=new.intersection(each.video_key for each in videos),
@@ -158,7 +158,7 @@ def _listed(output: DatasetDir) -> Lookup:
     lookup = output.lookup()
     if lookup is None:
         raise UsageError(
-            f"{output.root} holds no data set with a complete candidate list (lookup.json is "
+            f"{output.address} holds no data set with a complete candidate list (lookup.json is "
             "missing or damaged); give the --out of a run, and finish that run first if it was "
             "interrupted."
         )
@@ -175,7 +175,7 @@ def _store(output: DatasetDir, given: Path | None) -> Store | None:
         if not store.is_there():
             raise UsageError(
                 f"--store {given} holds no store; give the --store of the run that made "
-                f"{output.root}, or leave it out."
+                f"{output.address}, or leave it out."
             )
         return store
     plan = output.plan()
@@ -205,16 +205,17 @@ def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:
 def _named(output: DatasetDir, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
     """The candidates with these ids, in the order of their keys. Raises UsageError."""
     wanted = pa.array(ids, pa.string())
-    table = pa.dataset.dataset(output.root / "candidates", format="parquet").to_table(
-        columns=["video_key", "video_id"],
-        filter=pc.field("video_key").isin(wanted) | pc.field("video_id").isin(wanted),
-    )
+    with output.files.local_folder("candidates") as folder:
+        table = pa.dataset.dataset(folder, format="parquet").to_table(
+            columns=["video_key", "video_id"],
+            filter=pc.field("video_key").isin(wanted) | pc.field("video_id").isin(wanted),
+        )
     videos = sorted(map(Withdrawal.from_row, table.to_pylist()), key=lambda each: each.video_key)
     known = {each.video_id for each in videos} | {each.video_key for each in videos}
     unknown = [each for each in ids if each not in known]
     if unknown:
         raise UsageError(
-            f"{output.root} knows no video {' or '.join(map(repr, unknown))}; give what stands "
+            f"{output.address} knows no video {' or '.join(map(repr, unknown))}; give what stands "
             "under video_id or video_key in its verdicts. Nothing was changed."
         )
     return tuple(videos)
@@ -222,16 +223,17 @@ def _named(output: DatasetDir, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
 
 def _left(output: DatasetDir, gone: frozenset[str]) -> frozenset[str]:
     """Of these videos, those on which a verdict says anything but that they are withdrawn."""
-    if not output.verdict_folder.is_dir():
+    if not output.files.has_below("verdicts"):
         return frozenset()
     reason = pc.field("reason")
     # Without a schema, a folder without a file has no columns.
     schema = arrow_schema(Verdict)
-    table = pa.dataset.dataset(output.verdict_folder, schema=schema, format="parquet").to_table(
-        columns=["video_key"],
-        filter=pc.field("video_key").isin(pa.array(sorted(gone), pa.string()))
-        & (reason.is_null() | (reason != Reason.WITHDRAWN.value)),
-    )
+    with output.files.local_folder("verdicts") as folder:
+        table = pa.dataset.dataset(folder, schema=schema, format="parquet").to_table(
+            columns=["video_key"],
+            filter=pc.field("video_key").isin(pa.array(sorted(gone), pa.string()))
+            & (reason.is_null() | (reason != Reason.WITHDRAWN.value)),
+        )
     return frozenset(table["video_key"].to_pylist())
 
 
@@ -258,10 +260,10 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
     accounted = {file.path for file in files if output.are_there([file])}
     for name in FORMATS:
         path = shard_path(name, index, shards)
-        draft_of(output.root / path).unlink(missing_ok=True)
+        output.files.delete_draft(path)
         if path not in accounted:
             # A killed run wrote it last, and nothing says whose clips are in it.
-            (output.root / path).unlink(missing_ok=True)
+            output.files.delete(path)
     if state is None or gone.isdisjoint(state.videos):
         return Change(verdicts=0, clips=0, rewritten=False)
 
@@ -271,7 +273,7 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
     if whole:
         formats = [file.path.rpartition(".")[2] for file in files]
         kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)
-        files = tuple(write_shard(output.root / STAGED, index, shards, formats, kept))
+        files = output.write_shard(index, shards, formats, kept, folder=STAGED)
     spans = state.spans and {key: each for key, each in state.spans.items() if key not in gone}
     durations = {key: each for key, each in state.first_durations.items() if key not in gone}
     # No digest: the run that goes on knows the shard's verdicts, and writes it once more.
@@ -286,9 +288,9 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
 def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> None:
     """Write the manifest, and what is written with it, if they are to say something else."""
     counts: Counter[Key] = Counter()
-    folder = pa.dataset.dataset(output.verdict_folder, format="parquet")
-    for fragment in folder.get_fragments():
-        counts.update(tally_table(fragment.to_table(columns=COUNTED)))
+    with output.files.local_folder("verdicts") as folder:
+        for fragment in pa.dataset.dataset(folder, format="parquet").get_fragments():
+            counts.update(tally_table(fragment.to_table(columns=COUNTED)))
     files: list[Shard] = []
     for index in range(lookup.shards):
         files += files_of(output, manifest, lookup.shards, index)

@@ -21,6 +21,7 @@ from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
 from videonet.schemas.shown import printable
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
+from videonet.storage.places import absolute
 
 _LOG = logging.getLogger(__name__)
 
@@ -62,13 +63,14 @@ def curate(
     except msgspec.ValidationError as error:
         raise UsageError(f"An option has a value of another type: {error}.") from error
     credentials = credentials_from(access, options_of(access.yt_dlp_option))
-    with exclusive_lock(Path(run.store), Path(run.out)):
+    output = DatasetDir(absolute(run.out))
+    with exclusive_lock(Path(run.store)), output.files.exclusive():
         inputs, before = look_before(data, run, credentials)
         if before is None or before.to_try_again:
             for note in inputs.notes:
                 _LOG.info(printable(note))
             plan = prepare(data, run, credentials, same_list=before is not None)
-            remember_given(DatasetDir(Path(plan.out)), inputs)
+            remember_given(output, inputs)
             with open_context(plan, credentials) as context:
                 execute(context, graph)
             remember_finished(context.output, context.store.root)

@@ -31,6 +31,7 @@ from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import FileNote, Finished, Given, Lookup
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.places import absolute
 from videonet.storage.store import FOUND, Store
 from videonet.versions import decoder_version, versions
 
@@ -62,7 +63,7 @@ def look_before(
     Raises UsageError if something was made in OUT with other settings, or if what the options name
     is not there.
     """
-    output = DatasetDir(Path(run.out).absolute())
+    output = DatasetDir(absolute(run.out))
     refuse_other_settings(output, data_settings(options, credentials.options))
     kind, _, place = options.source.partition(":")
     model = Path(options.classifier)
@@ -88,7 +89,7 @@ def look_before_rebuild(
     lock: Path, options: RebuildOptions, run: RunOptions, credentials: Credentials
 ) -> tuple[Inputs, Before | None]:
     """The same of a rebuild from a lock file. What a lock file asks for is compared with it."""
-    output = DatasetDir(Path(run.out).absolute())
+    output = DatasetDir(absolute(run.out))
     source = options.source
     files = {"lock": lock, "source": None if source is None else Path(source.partition(":")[2])}
     given = _given(options, run, credentials, files)
@@ -194,7 +195,7 @@ def _finished_before(
     altered = list(output.altered(manifest, lookup.shards, finished.files))
     if altered:
         more = f" and {len(altered) - 1:,} more" if len(altered) > 1 else ""
-        said = f"{output.root / altered[0]}{more}: not as it was written; it is made again"
+        said = f"{output.place_of(altered[0])}{more}: not as it was written; it is made again"
         return None, [said]
     searched = [name for search in lookup.searches for name in search.names]
     if not manifest.totals.clips or any(name.failed for name in searched):
@@ -238,7 +239,7 @@ def _may_pass(reason: str) -> bool:
 
 
 def _sha256(output: DatasetDir) -> str:
-    return hashlib.sha256((output.root / "manifest.json").read_bytes()).hexdigest()
+    return output.files.sha256("manifest.json")
 
 
 def _local(output: DatasetDir, lookup: Lookup, begun: int | None = None) -> str:

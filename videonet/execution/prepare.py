@@ -25,6 +25,7 @@ from videonet.schemas.settings import DISK_BUDGET, CurateOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.places import absolute
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 from videonet.targets.resolve import resolve_targets
@@ -60,7 +61,7 @@ def prepare(
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),
     )
-    output = DatasetDir(Path(run.out).absolute())
+    output = DatasetDir(absolute(run.out))
     _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
     plan = make_plan(
         # Other machines of the run are to decide as this one does.
@@ -125,11 +126,11 @@ def make_plan(
     """
     # A budget is counted in one process; machines that share a store have none.
     budget = _budget(store, run.disk_budget) if local else None
-    output = DatasetDir(Path(run.out).absolute())
+    output = DatasetDir(absolute(run.out))
     drop_list_with_secrets(output, settings)
     state = resume_or_start(output, settings, same_list=same_list)
     lookup = output.lookup()
-    resolved = {"store": str(store.root), "out": str(output.root), "disk_budget": budget}
+    resolved = {"store": str(store.root), "out": output.address, "disk_budget": budget}
     return Plan(
         **shared_fields(run, RunOptions) | resolved,
         settings=settings,

@@ -132,7 +132,7 @@ def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
     made = output.lookup() is not None or output.has_finished_shards()
     if made and before != now:
         raise UsageError(
-            f"{output.root} was made with other settings ({_difference(before, now)}); "
+            f"{output.address} was made with other settings ({_difference(before, now)}); "
             "choose another --out, or delete it."
         )
 

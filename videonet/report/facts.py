@@ -24,13 +24,13 @@ from videonet.storage.store import Store
 from videonet.video.clips import DATASET
 
 
-def facts_of(out: Path, store: Path | None) -> PageFacts:
+def facts_of(out: Path | str, store: Path | None) -> PageFacts:
     """All that the page says of OUT, finished or not.
 
     `store` is where the store of the run is; None: where the run had it, if it is still there.
     Raises UsageError where there is nothing to say yet, or something cannot be read.
     """
-    if not out.is_dir():
+    if isinstance(out, Path) and not out.is_dir():
         raise UsageError(f"{out} is no folder; give the --out of `videonet curate`.")
     output = DatasetDir(out)
     if store is not None and not store.is_dir():
@@ -41,7 +41,7 @@ def facts_of(out: Path, store: Path | None) -> PageFacts:
         return _facts(given, at_hand)
 
 
-def store_of(out: Path, given: Path | None) -> Path | None:
+def store_of(out: Path | str, given: Path | None) -> Path | None:
     """Where the store of the run over OUT should be: as given, else where the run had it.
 
     None: neither says. The folder may be missing.
@@ -66,14 +66,14 @@ def _open(output: DatasetDir, store: Store | None) -> Iterator[ReportInput]:
             with open_input(
                 output,
                 settings_of(plan),
-                verdicts=known.verdict_folder,
+                verdicts=known.verdicts,
                 state=known.state,
                 sampled=known.sampled,
             ) as given:
                 yield given
     else:
         raise UsageError(
-            f"{output.root} holds no data set and no run; give the --out of `videonet curate`."
+            f"{output.address} holds no data set and no run; give the --out of `videonet curate`."
         )
 
 

@@ -71,7 +71,9 @@ def open_input(
     """
     lookup = output.lookup()
     if lookup is None:
-        raise UsageError(f"{output.root} has no list of candidates yet; wait until it is complete.")
+        raise UsageError(
+            f"{output.address} has no list of candidates yet; wait until it is complete."
+        )
     labels = output.labels()
     output.targets()
     least = settings.min_seconds

@@ -31,7 +31,7 @@ class Provisional:
     """The verdicts that are known by now."""
 
     # of Parquet files with the schema of OUT/verdicts
-    verdict_folder: Path
+    verdicts: Path
     # pairs of candidate and target that were looked at, and those that have a verdict
     pairs: int
     decided: int
@@ -66,7 +66,7 @@ def provisional(
     state = f"not finished: {len(verdicts):,} of {pairs:,} pairs have a verdict"
     if sampled:
         state += f", in a sample of {most:,} of {lookup.candidates:,} videos"
-    return Provisional(tables.verdict_folder, pairs, len(verdicts), sampled, state)
+    return Provisional(folder / "verdicts", pairs, len(verdicts), sampled, state)
 
 
 def verdicts_so_far(known: ReadContext, candidate: Candidate) -> Iterator[Verdict]:
@@ -95,8 +95,8 @@ def _knowledge(output: DatasetDir, store: Store | None) -> ReadContext:
     plan = output.plan()
     if plan is None:
         raise UsageError(
-            f"{output.root} has no run.json that says which run is at work there; give the OUT of "
-            "videonet curate."
+            f"{output.address} has no run.json that says which run is at work there; give the OUT "
+            "of videonet curate."
         )
     place = Path(plan.store) if store is None else store.root
     if not place.is_dir():
@@ -105,14 +105,14 @@ def _knowledge(output: DatasetDir, store: Store | None) -> ReadContext:
             "told how far it is; name the store with --store."
         )
     # Both folders may have been moved since, or be seen from another machine.
-    return ReadContext(msgspec.structs.replace(plan, store=str(place), out=str(output.root)))
+    return ReadContext(msgspec.structs.replace(plan, store=str(place), out=output.address))
 
 
 def _lookup(output: DatasetDir) -> Lookup:
     lookup = output.lookup()
     if lookup is None:
         raise UsageError(
-            f"{output.root} has no complete list of candidates yet; wait until the run has looked "
-            "at all titles (videonet status says how far it is)."
+            f"{output.address} has no complete list of candidates yet; wait until the run has "
+            "looked at all titles (videonet status says how far it is)."
         )
     return lookup

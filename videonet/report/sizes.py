@@ -27,7 +27,7 @@ def sizes_of(given: ReportInput, rows: Sequence[ClassRow]) -> Sizes:
         classes_with_clip=sum(row.funnel.with_clip > 0 for row in rows),
         clips=counted.clips,
         frames=_frames(given),
-        clip_seconds=clip_seconds(given.db, given.output.root) if is_finished else None,
+        clip_seconds=clip_seconds(given.db, given.output) if is_finished else None,
         kept_seconds=milliseconds / 1000,
         bytes=sum(shard_sizes(given)),
         channels=channels,
@@ -88,9 +88,13 @@ def _videos(given: ReportInput) -> _Videos:
 def _frames(given: ReportInput) -> int | None:
     """How many frames all clips have, by the footers of Parquet shards; None: not known."""
     shards = given.manifest.shards if given.manifest else ()
-    files = [given.output.root / each.path for each in shards if each.path.endswith(".parquet")]
+    paths = [each.path for each in shards if each.path.endswith(".parquet")]
+    frames = 0
     try:
-        return sum(map(frames_in, files)) if files else None
+        for path in paths:
+            with given.output.files.open(path) as file:
+                frames += frames_in(file)
+        return frames if paths else None
     except (OSError, pa.ArrowException):
         return None
 

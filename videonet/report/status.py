@@ -74,7 +74,7 @@ class Status:
     hosts: dict[str, HostOfLate]
 
 
-def status_of(out: Path, store: Path | None = None, now: datetime | None = None) -> Status:
+def status_of(out: Path | str, store: Path | None = None, now: datetime | None = None) -> Status:
     """How far the run over `out` is at this moment, or at `now`.
 
     `store` is where its store lies by now, if not where it was for the run. Raises UsageError

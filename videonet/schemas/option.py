@@ -27,6 +27,8 @@ class Form(Enum):
     WORDS = "words"
     # a path of this machine
     PATH = "path"
+    # a folder of this machine, or an address such as gs://bucket/prefix
+    PLACE = "place"
 
 
 @dataclass(frozen=True, kw_only=True)

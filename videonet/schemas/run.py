@@ -83,8 +83,8 @@ class FileNote(Record, frozen=True, kw_only=True):
     # hex, of its content
     sha256: str
     # inode, bytes, and when content and inode were last changed, nanoseconds since 1970-01-01 UTC;
-    # None: that does not tell yet
-    state: tuple[int, int, int, int] | None
+    # in a bucket, its generation; None: that does not tell yet
+    state: tuple[int, int, int, int] | str | None
 
 
 class Finished(Record, frozen=True, kw_only=True):

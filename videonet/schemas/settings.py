@@ -24,6 +24,10 @@ Device = Literal["auto", "cpu", "cuda"]
 # Most bytes of downloaded videos in the store at once, where nothing else is asked for.
 DISK_BUDGET = 50_000_000_000
 
+# Bytes of copies on this machine of files that lie in a bucket: room for the shards that are being
+# written, of 500 MB in two formats, and for the tables of a data set of millions of videos.
+SCRATCH_BUDGET = 20_000_000_000
+
 # Headings of the help.
 _SEARCHING = "Searching (youtube, search:PREFIX)"
 _ASKING = "Asking sites"
@@ -223,13 +227,17 @@ class RunOptions(Record, frozen=True, kw_only=True):
     store: Annotated[
         str,
         Option(
-            help="Folder for videos and results; shared by runs.",
-            metavar="DIR",
-            form=Form.PATH,
+            help="Where videos and results are, shared by runs: a folder, gs://BUCKET/PREFIX or "
+            "s3://BUCKET/PREFIX.",
+            metavar="PLACE",
+            form=Form.PLACE,
             after="source",
         ),
     ]
-    out: Annotated[str, Option(help="Folder for the data set.", metavar="DIR", form=Form.PATH)]
+    out: Annotated[
+        str,
+        Option(help="Where the data set is: likewise.", metavar="PLACE", form=Form.PLACE),
+    ]
     keep: Annotated[
         Keep,
         Option(help="Downloaded files that stay in the store afterwards.", after="shards"),
@@ -246,6 +254,26 @@ class RunOptions(Record, frozen=True, kw_only=True):
             after="max_bytes",
         ),
     ] = None
+    scratch: Annotated[
+        str | None,
+        Option(
+            help="Folder of this machine for copies of files in buckets; default: in the user's "
+            "cache.",
+            metavar="DIR",
+            form=Form.PATH,
+            after="disk_budget",
+        ),
+    ] = None
+    scratch_budget: Annotated[
+        int,
+        Option(
+            help="Most bytes of such copies at once.",
+            unit="bytes",
+            metavar="SIZE",
+            form=Form.SIZE,
+            after="scratch",
+        ),
+    ] = SCRATCH_BUDGET
     workers: Annotated[
         int,
         Option(

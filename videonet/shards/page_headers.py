@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -38,6 +38,20 @@ _MOST_ITEMS = 10_000_000
 
 # So many bytes of a file from an offset on, in this order; fewer where the file ends.
 Read = Callable[[int, int], bytes]
+
+
+def reader_of(file: BinaryIO) -> Read:
+    """How to read some places of an open file, while nobody else reads it."""
+
+    def read(size: int, offset: int) -> bytes:
+        before = file.tell()
+        try:
+            file.seek(offset)
+            return file.read(size)
+        finally:
+            file.seek(before)
+
+    return read
 
 
 class Page(NamedTuple):

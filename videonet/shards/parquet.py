@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,12 +55,12 @@ def check_claims(
                 raise ValueError(f"its {name[:80]} would take more memory than that of any clip")
 
 
-def frames_in(path: Path) -> int:
+def frames_in(file: BinaryIO) -> int:
     """How many frames the clips of a file have: its footer alone is read.
 
     Raises OSError or `pyarrow.ArrowException` where that cannot be read.
     """
-    footer = pq.read_metadata(path)
+    footer = pq.read_metadata(file)
     # A field is one column of the file, also where it is a list; that counts the list's items.
     column = SCHEMA.names.index("image_timestamp")
     groups = map(footer.row_group, range(footer.num_row_groups))

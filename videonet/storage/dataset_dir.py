@@ -1,4 +1,4 @@
-"""The folder OUT: what lies where in it, and how its tables are written and read.
+"""OUT, a folder or an address: what lies where in it, and how its tables are written and read.
 
 OUT/targets.json                    the targets, resolved
 OUT/labels.json                     what the classifier's outputs stand for
@@ -17,7 +17,6 @@ OUT/_state/                         what a run needs to go on after an interrupt
 
 import errno
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -27,8 +26,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
-from videonet.files import drafted, read_bounded
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.clip import Clip
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.progress import StageCost
@@ -44,22 +43,25 @@ from videonet.schemas.run import (
     ShardState,
 )
 from videonet.schemas.shown import shown_json
-from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_path
-from videonet.shards.page_headers import rows_at_once
-from videonet.shards.writer import FORMATS
+from videonet.shards.writer import FORMATS, write_shard
+from videonet.storage.bucket_files import BucketFiles
+from videonet.storage.dataset_files import MISSING, DatasetFiles, FolderFiles
+from videonet.storage.dataset_tables import (
+    read_table,
+    table_path,
+    unreadable_table,
+    write_table,
+)
 from videonet.storage.file_notes import is_as_noted, noted, noted_now
+from videonet.storage.places import is_remote, open_place
+from videonet.storage.scratch import Scratch, scratch_at
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-
-_ROWS_AT_ONCE = 1_000
-
-# A shard has some 250 candidates, and a row for each of their classes.
-_MOST_ROWS = 1_000_000
 
 # The manifest of the published data set, of 20,000 shards, would have 7 MB.
 _MOST_BYTES = 256_000_000
@@ -73,30 +75,37 @@ LOCK_FILE = "videos.lock.parquet"
 # What to do about a list of candidates that cannot be read.
 _LIST_AGAIN = "delete lookup.json there, and the same command lists the candidates again"
 
-# How a read ends where a file, or its folder, is not there.
-_NOTHING = (FileNotFoundError, NotADirectoryError)
-
 
 class DatasetDir:
-    """Reads and writes what lies in one folder OUT. Every file appears whole or not at all."""
+    """Reads and writes what lies in one OUT. Every file appears whole or not at all."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, out: Path | str, scratch: Scratch | None = None) -> None:
+        """`out` is a folder, or an address such as gs://bucket/out.
 
-    @property
-    def clips(self) -> Path:
-        """Folder of the shards."""
-        return self.root / "clips"
-
-    @property
-    def verdict_folder(self) -> Path:
-        """Folder of the verdict tables."""
-        return self.root / "verdicts"
+        `scratch` is where copies of files come and go, if OUT is no folder. Raises UsageError for
+        an address that cannot be used.
+        """
+        self.files: DatasetFiles = (
+            BucketFiles(open_place(out), scratch or scratch_at())
+            if is_remote(out)
+            else FolderFiles(Path(out))
+        )
+        # as users write it
+        self.address = self.files.address
 
     @property
     def in_hand(self) -> Path:
-        """Folder of the notes which videos are being worked on."""
-        return self.root / "_state" / "in_hand"
+        """Folder of the notes which videos this machine is working on."""
+        return self.files.on_this_machine("_state/in_hand")
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of this machine that a run must be able to write to."""
+        return self.files.folders
+
+    def place_of(self, path: str) -> str:
+        """A path below OUT as people are shown it."""
+        return f"{self.address}/{path}"
 
     # Single records.
 
@@ -118,7 +127,7 @@ class DatasetDir:
 
     def delete_lookup(self) -> None:
         """Say that the candidate list is to be made again."""
-        (self.root / "lookup.json").unlink(missing_ok=True)
+        self.files.delete("lookup.json")
 
     def manifest(self) -> Manifest | None:
         """The manifest of a finished run."""
@@ -164,14 +173,14 @@ class DatasetDir:
         """The videos that were taken out, in the order of their keys. Raises UsageError."""
         try:
             data = self._content("withdrawn.json")
-        except _NOTHING:
+        except MISSING:
             return ()
         try:
             return from_json(data, tuple[Withdrawal, ...])
         except msgspec.DecodeError as error:
             raise UsageError(
-                f"{self.root}/withdrawn.json is damaged ({error}): it names videos that may not "
-                "come back. Restore it, or delete it and withdraw those videos again."
+                f"{self.place_of('withdrawn.json')} is damaged ({error}): it names videos that may "
+                "not come back. Restore it, or delete it and withdraw those videos again."
             ) from error
 
     def write_withdrawals(self, withdrawals: Iterable[Withdrawal]) -> None:
@@ -197,7 +206,7 @@ class DatasetDir:
         try:
             facts = from_json(self._content("run.json"), dict)
             plan = msgspec.convert(facts["plan"], type=Plan)
-        except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
+        except (*MISSING, msgspec.MsgspecError, KeyError, TypeError):
             return None
         return plan if _RUN_ID.fullmatch(plan.run_id) else None
 
@@ -207,7 +216,7 @@ class DatasetDir:
             facts = from_json(self._content("run.json"), dict)
             said = {name: facts[name] for name in ("begun", "command")}
             return msgspec.convert(said, type=Invocation)
-        except (*_NOTHING, msgspec.MsgspecError, KeyError, TypeError):
+        except (*MISSING, msgspec.MsgspecError, KeyError, TypeError):
             return None
 
     def stages(self) -> dict[str, StageCost]:
@@ -224,18 +233,21 @@ class DatasetDir:
 
     def is_whole(self, state: ShardState) -> bool:
         """Whether all files of a shard are as they were written."""
-        return all(self._is_as_written(state, file) for file in state.files)
+        return all(self._are_as_written(state))
 
     def has_any(self, state: ShardState) -> bool:
         """Whether at least one file of a shard, which all hold the same clips, is as written."""
-        return any(self._is_as_written(state, file) for file in state.files)
+        return any(self._are_as_written(state))
 
-    def _is_as_written(self, state: ShardState, file: Shard) -> bool:
-        return is_as_noted(self.root / file.path, _note_of(file, state.notes))
+    def _are_as_written(self, state: ShardState) -> Iterator[bool]:
+        states = self.files.states([file.path for file in state.files])
+        for file in state.files:
+            note = _note_of(file, state.notes)
+            yield is_as_noted(self.files, file.path, note, states.get(file.path))
 
     def notes(self, files: Iterable[Shard]) -> dict[str, FileNote]:
         """Notes of files that were written just now. Raises OSError."""
-        return {file.path: noted(self.root / file.path, file.sha256) for file in files}
+        return noted(self.files, {file.path: file.sha256 for file in files})
 
     def altered(
         self, manifest: Manifest, shards: int, notes: Mapping[str, FileNote]
@@ -245,30 +257,31 @@ class DatasetDir:
         The data card is for people: it may be changed.
         """
         due = {**notes, **{file.path: _note_of(file, notes) for file in manifest.shards}}
-        for path in sorted(self._written(manifest, shards)):
-            file, note = self.root / path, due.get(path)
-            if not (file.is_file() if note is None else is_as_noted(file, note)):
+        paths = sorted(self._written(manifest, shards))
+        states = self.files.states([*paths, "README.md"])
+        for path in paths:
+            note, state = due.get(path), states.get(path)
+            is_there = state is not None
+            if not (is_there if note is None else is_as_noted(self.files, path, note, state)):
                 yield path
-        if not (self.root / "README.md").is_file():
+        if "README.md" not in states:
             yield "README.md"
 
     def notes_of_all(
         self, manifest: Manifest, shards: int, before: Mapping[str, FileNote]
     ) -> dict[str, FileNote]:
         """Notes of all files of a finished run as they are now. Raises OSError."""
-        paths = sorted(self._written(manifest, shards))
-        return {path: noted_now(self.root / path, before.get(path)) for path in paths}
+        return noted_now(self.files, sorted(self._written(manifest, shards)), before)
 
     def _written(self, manifest: Manifest, shards: int) -> Iterator[str]:
         for kind in ("candidates", "verdicts"):
             for index in range(shards):
-                yield self._table(kind, index, shards).relative_to(self.root).as_posix()
+                yield table_path(kind, index, shards)
         yield from ("targets.json", "labels.json", "lookup.json", LOCK_FILE)
         yield from (file.path for file in manifest.shards)
 
     def _is_there(self, file: Shard) -> bool:
-        path = self.root / file.path
-        return path.is_file() and path.stat().st_size == file.bytes
+        return self.files.size(file.path) == file.bytes
 
     def complain(self, sentence: str) -> None:
         """Keep the sentence that a run stops with, for the process that began it."""
@@ -277,10 +290,10 @@ class DatasetDir:
     def complaint(self) -> str | None:
         """The sentence that the run stopped with; it is forgotten now."""
         try:
-            text = (self.root / "_state/complaint.txt").read_text()
-        except _NOTHING:
+            text = self.files.read("_state/complaint.txt", _MOST_BYTES).decode()
+        except MISSING:
             return None
-        (self.root / "_state/complaint.txt").unlink()
+        self.files.delete("_state/complaint.txt")
         return text
 
     def begin_anew(self, *, same_list: bool = False) -> None:
@@ -293,28 +306,36 @@ class DatasetDir:
         if not same_list:
             self.delete_lookup()
         self.delete_descriptions()
-        (self.root / "manifest.json").unlink(missing_ok=True)
+        self.files.delete("manifest.json")
 
     def delete_descriptions(self) -> None:
         """Delete the lock file and the data card, which name videos as the manifest counts them."""
         for name in (LOCK_FILE, "README.md"):
-            (self.root / name).unlink(missing_ok=True)
+            self.files.delete(name)
+
+    def write_page(self, name: str, html: str) -> str:
+        """Write a page to look at; where it is. Raises UsageError if that is not possible."""
+        path = f"report/{name}"
+        try:
+            self.files.write(path, html.encode())
+        except OSError as error:
+            raise UsageError(
+                f"{self.place_of(path)} cannot be written ({error.strerror}); see that "
+                f"{self.address} is a folder of yours and that its disk has room."
+            ) from error
+        return self.place_of(path)
 
     def has_report(self) -> bool:
         """Whether there is a page to look at."""
-        return (self.root / "report").is_dir()
+        return self.files.has_below("report")
 
     def delete_report(self) -> bool:
         """Delete the page to look at; whether there was one."""
-        report = self.root / "report"
-        if not report.is_dir():
-            return False
-        shutil.rmtree(report)
-        return True
+        return self.files.delete_below("report")
 
     def has_finished_shards(self) -> bool:
         """Whether a run has made anything here that depends on its settings."""
-        return any((self.root / "_state/shards").glob("*.json"))
+        return any(path.endswith(".json") for path in self.files.list("_state/shards"))
 
     def clear_listing(self, shards: int | None) -> None:
         """Delete what was written of a candidate list that was never completed.
@@ -322,13 +343,15 @@ class DatasetDir:
         With it goes what belongs to a list of another number of shards than `shards`, or to any
         if that is not known: a folder is opened as a whole, and must not mix two lists.
         """
-        others = [*self.verdict_folder.glob("*-of-*"), *self.clips.glob("*/*-of-*")]
+        others = [*self.files.list("verdicts"), *self.files.list("clips")]
+        others = [path for path in others if "-of-" in path]
         if shards is None:
-            others += (self.root / "_state/shards").glob("*.json")
+            others += self.files.list("_state/shards")
         else:
-            others = [file for file in others if f"-of-{shards:05d}." not in file.name]
-        for file in (*(self.root / "candidates").glob("*-of-*"), *others):
-            file.unlink(missing_ok=True)
+            others = [path for path in others if f"-of-{shards:05d}." not in path]
+        listed = [path for path in self.files.list("candidates") if "-of-" in path]
+        for path in (*listed, *others):
+            self.files.delete(path)
 
     # Tables, a file a shard.
 
@@ -337,7 +360,9 @@ class DatasetDir:
 
         Raises UsageError for a table that is damaged, or not there.
         """
-        return _rows(self._table("candidates", index, shards), Candidate, _LIST_AGAIN)
+        return read_table(
+            self.files, table_path("candidates", index, shards), Candidate, _LIST_AGAIN
+        )
 
     def local_files(self, shards: int) -> Iterator[str]:
         """The paths of all candidates that are local files, in the order of the list.
@@ -345,41 +370,61 @@ class DatasetDir:
         Raises UsageError like `candidates`.
         """
         for index in range(shards):
-            file = self._table("candidates", index, shards)
+            path = table_path("candidates", index, shards)
             try:
-                for row in pq.read_table(file, columns=["root", "url"]).to_pylist():
-                    if row["root"] is not None:
-                        yield f"{row['root']}/{row['url']}"
+                with self.files.local(path) as file:
+                    rows = pq.read_table(file, columns=["root", "url"]).to_pylist()
             except (OSError, pa.ArrowException) as error:
-                raise _unreadable(file, error, _LIST_AGAIN) from error
+                raise unreadable_table(self.files, path, error, _LIST_AGAIN) from error
+            yield from (f"{row['root']}/{row['url']}" for row in rows if row["root"] is not None)
 
     def write_candidates(self, index: int, shards: int, rows: Iterable[Candidate]) -> None:
         """Write one file of the candidate list."""
         ordered = sorted(rows, key=lambda each: each.video_key)
-        self._write_table(self._table("candidates", index, shards), ordered, Candidate)
+        write_table(self.files, table_path("candidates", index, shards), ordered, Candidate)
 
     def verdicts(self, index: int, shards: int) -> Iterator[Verdict]:
         """The verdicts on the candidates of a shard. Raises UsageError like `candidates`."""
         advice = "the command that made the data set writes it again"
-        return _rows(self._table("verdicts", index, shards), Verdict, advice)
+        return read_table(self.files, table_path("verdicts", index, shards), Verdict, advice)
 
     def write_verdicts(self, index: int, shards: int, rows: Iterable[Verdict]) -> None:
         """Write the verdicts on the candidates of a shard, in the order given."""
-        self._write_table(self._table("verdicts", index, shards), list(rows), Verdict)
+        write_table(self.files, table_path("verdicts", index, shards), list(rows), Verdict)
 
-    def _table(self, kind: str, index: int, shards: int) -> Path:
-        return self.root / kind / f"{kind}-{index:05d}-of-{shards:05d}.parquet"
+    # Shards.
+
+    def write_shard(
+        self,
+        index: int,
+        shards: int,
+        formats: Iterable[str],
+        clips: Iterable[Clip],
+        *,
+        folder: str = "",
+    ) -> tuple[Shard, ...]:
+        """Write a shard in each of these formats, in its place below `folder`.
+
+        See `videonet.shards.writer.write_shard`.
+        """
+        with self.files.below(folder) as place:
+            return tuple(write_shard(place, index, shards, formats, clips))
+
+    def clips_in(self, path: str) -> Iterator[Clip]:
+        """The clips of a file of a shard, in order. Raises UsageError if it is damaged."""
+        with self.files.local(path) as file:
+            yield from FORMATS[path.rpartition(".")[2]].read(file)
 
     def _read(self, name: str, kind: type[R]) -> R | None:
         try:
             return kind.from_json(self._content(name))
-        except (*_NOTHING, msgspec.DecodeError):
+        except (*MISSING, msgspec.DecodeError):
             return None
 
     def _content(self, name: str) -> bytes:
         """What a file holds. Raises OSError, and `msgspec.DecodeError` for one that is too long."""
         try:
-            return read_bounded(self.root / name, _MOST_BYTES)
+            return self.files.read(name, _MOST_BYTES)
         except OSError as error:
             if error.errno != errno.EFBIG:
                 raise
@@ -392,19 +437,12 @@ class DatasetDir:
         except (OSError, msgspec.DecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise UsageError(
-                f"{self.root / name} cannot be read ({why}); the command that made the data set "
+                f"{self.place_of(name)} cannot be read ({why}); the command that made the data set "
                 "writes it again."
             ) from error
 
     def _write(self, name: str, data: bytes) -> None:
-        with drafted(self.root / name) as draft:
-            draft.write_bytes(shown_json(data) if name.endswith(".json") else data)
-
-    def _write_table(self, file: Path, rows: list[R], kind: type[R]) -> None:
-        schema = arrow_schema(kind)
-        with drafted(file) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as table:
-            for start in range(0, len(rows), _ROWS_AT_ONCE):
-                table.write_batch(to_batch(kind, rows[start : start + _ROWS_AT_ONCE]))
+        self.files.write(name, shown_json(data) if name.endswith(".json") else data)
 
 
 def _note_of(file: Shard, notes: Mapping[str, FileNote]) -> FileNote:
@@ -413,23 +451,6 @@ def _note_of(file: Shard, notes: Mapping[str, FileNote]) -> FileNote:
     if note is None or note.sha256 != file.sha256:
         return FileNote(sha256=file.sha256, state=None)
     return note
-
-
-def _rows(file: Path, kind: type[R], advice: str) -> Iterator[R]:
-    try:
-        with pq.ParquetFile(file) as table:
-            if table.metadata.num_rows > _MOST_ROWS:
-                raise ValueError(f"it has more than {_MOST_ROWS:,} rows")
-            rows = rows_at_once(file, table.metadata, _ROWS_AT_ONCE)
-            for batch in table.iter_batches(rows):
-                yield from from_batch(kind, batch)
-    except (OSError, pa.ArrowException, msgspec.MsgspecError, ValueError) as error:
-        raise _unreadable(file, error, advice) from error
-
-
-def _unreadable(file: Path, error: Exception, advice: str) -> UsageError:
-    why = next(iter(str(error).splitlines()), type(error).__name__)
-    return UsageError(f"{file} cannot be read ({why}); {advice}.")
 
 
 def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:

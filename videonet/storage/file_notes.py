@@ -1,47 +1,60 @@
 """Whether files are as they were written, without reading all of them each time.
 
 A note keeps a file's digest together with what changes whenever its content does: among that is the
-time of the last change of its inode, which no program can set back. Only a file that differs from
-its note is read. What a failing disk does to bytes, no time tells: `videonet verify` reads all.
+time of the last change of its inode, which no program can set back, or the name that a bucket gives
+to each state of an object. Only a file that differs from its note is read. What a failing disk does
+to bytes, no time tells: `videonet verify` reads all.
 """
 
 import time
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
-from videonet.files import sha256_of
 from videonet.schemas.run import FileNote
-
-# So long after its last change a file system's clock has gone on, nanoseconds: it counts in
-# milliseconds, or in up to two seconds.
-_SETTLED = 2_000_000_000
+from videonet.storage.dataset_files import DatasetFiles, State
 
 
-def noted(path: Path, sha256: str) -> FileNote:
-    """A note of a file that has this content. Raises OSError."""
-    return FileNote(sha256=sha256, state=_state(path))
+def noted(files: DatasetFiles, digests: Mapping[str, str]) -> dict[str, FileNote]:
+    """Notes of files that have these contents, hex sha256 by path. Raises OSError."""
+    states = files.states(digests)
+    return {
+        path: FileNote(sha256=sha256, state=_known(states, path))
+        for path, sha256 in digests.items()
+    }
 
 
-def noted_now(path: Path, before: FileNote | None = None) -> FileNote:
-    """A note of a file as it is now; where it is as `before`, it is not read. Raises OSError.
+def noted_now(
+    files: DatasetFiles, paths: Iterable[str], before: Mapping[str, FileNote]
+) -> dict[str, FileNote]:
+    """Notes of files as they are now; those that are as `before` are not read. Raises OSError.
 
     A file that was written just now may change again without another time: it will be read.
     """
-    state = _state(path)
-    same = before is not None and before.state == state
-    sha256 = before.sha256 if before is not None and same else sha256_of(path)
-    *_, changed = state
-    settled = time.time_ns() - changed > _SETTLED and _state(path) == state
-    return FileNote(sha256=sha256, state=state if settled else None)
+    paths = list(paths)
+    states = files.states(paths)
+    notes = {}
+    for path in paths:
+        state, note = _known(states, path), before.get(path)
+        is_same = note is not None and note.state == state
+        sha256 = note.sha256 if note is not None and is_same else files.sha256(path)
+        is_settled = files.is_settled(state, time.time_ns())
+        if is_settled and not is_same:
+            is_settled = files.states([path]).get(path) == state
+        notes[path] = FileNote(sha256=sha256, state=state if is_settled else None)
+    return notes
 
 
-def is_as_noted(path: Path, note: FileNote) -> bool:
-    """Whether a file has the content that was noted; it is read where its state is another."""
+def is_as_noted(files: DatasetFiles, path: str, note: FileNote, state: State | None) -> bool:
+    """Whether a file has the content that was noted; it is read where its `state` is another.
+
+    `state`: None where it is not there.
+    """
     try:
-        return _state(path) == note.state or sha256_of(path) == note.sha256
+        return state is not None and (state == note.state or files.sha256(path) == note.sha256)
     except OSError:
         return False
 
 
-def _state(path: Path) -> tuple[int, int, int, int]:
-    stat = path.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+def _known(states: Mapping[str, State], path: str) -> State:
+    if path not in states:
+        raise FileNotFoundError(f"{path} is gone")
+    return states[path]

@@ -78,3 +78,8 @@ def parsed(address: str) -> tuple[str, str, str]:
             f"{address} has an empty part, or one of dots alone: objects cannot be named below it."
         )
     return scheme, bucket, prefix
+
+
+def absolute(address: str | Path) -> str | Path:
+    """An address that means the same wherever a process stands: that of a bucket as it is."""
+    return address if is_remote(address) else Path(address).absolute()

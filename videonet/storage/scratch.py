@@ -3,13 +3,15 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from videonet.errors import MachineError
-from videonet.files import abandoned, draft_name, sha256_of, sync
+from videonet.files import abandoned, cache_folder, draft_name, sha256_of, sync
+from videonet.schemas.settings import SCRATCH_BUDGET
 from videonet.storage.folder_objects import FolderObjects
 from videonet.storage.objects import Entry, Objects
 
@@ -76,6 +78,20 @@ class Scratch:
             yield draft
         finally:
             draft.unlink(missing_ok=True)
+
+    @contextmanager
+    def folder(self, size: int) -> Iterator[Path]:
+        """An empty folder for files of up to `size` bytes together; gone afterwards.
+
+        Raises MachineError if that does not fit into the budget.
+        """
+        with self.draft(size) as room:
+            folder = self._folder / "folders" / room.name
+            folder.mkdir(parents=True)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _place(self, objects: Objects, entry: Entry) -> Path:
         """Where the copy of one state of an object lies, or would."""
@@ -152,6 +168,8 @@ class Scratch:
         """Remove what is not in use, oldest first, until `size` more bytes fit; whether they do."""
         for draft in abandoned(_files(self._folder / "drafts")):
             draft.unlink(missing_ok=True)
+        for left in abandoned(_files(self._folder / "folders")):
+            shutil.rmtree(left, ignore_errors=True)
         used, copies = 0, []
         for folder in ("drafts", "copies"):
             for file in _files(self._folder / folder):
@@ -178,6 +196,11 @@ class Scratch:
             yield
         finally:
             os.close(descriptor)
+
+
+def scratch_at(folder: str | None = None, budget: int = SCRATCH_BUDGET) -> Scratch:
+    """The scratch folder that a user names; None: one of this user, among what can be had again."""
+    return Scratch(Path(folder) if folder else cache_folder() / "scratch", budget)
 
 
 def _entry(objects: Objects, name: str) -> Entry | None:

@@ -53,11 +53,13 @@ def test_a_finished_run_has_a_card_that_its_verdicts_and_manifest_give_again(
 ):
     shutil.copytree(curated.out, tmp_path / "elsewhere")
     again = DatasetDir(tmp_path / "elsewhere")
-    (again.root / "README.md").unlink()
+    (Path(again.address) / "README.md").unlink()
     manifest = again.manifest()
     assert manifest is not None
     finish(again, manifest)
-    assert (again.root / "README.md").read_bytes() == (curated.out / "README.md").read_bytes()
+    assert (Path(again.address) / "README.md").read_bytes() == (
+        curated.out / "README.md"
+    ).read_bytes()
 
 
 def test_a_card_says_nothing_of_the_clock_or_the_machine(curated: Curated):
@@ -318,7 +320,7 @@ def test_without_parquet_shards_there_is_no_set_of_clips_to_load(tmp_path: Path)
 
 def test_damaged_verdicts_are_named(tmp_path: Path):
     output, manifest = made_up(tmp_path / "out", [target("crane")], [verdict("v", "crane")])
-    for file in output.verdict_folder.iterdir():
+    for file in Path(output.place_of("verdicts")).iterdir():
         file.write_bytes(b"PAR1")
     with pytest.raises(UsageError, match=r"verdicts of .* cannot be read"):
         write_card(output, manifest)

@@ -178,9 +178,9 @@ def test_without_a_lock_file_nothing_is_said_of_the_length_of_clips(tmp_path: Pa
 def test_what_clips_leave_out_is_long_videos_only_where_there_are_any(tmp_path: Path):
     rows = [verdict("v", "crane", duration=15.0), verdict("w", "crane", duration=10.24)]
     output, manifest = made_up(tmp_path / "out", [target("crane")], rows)
-    lock_of(output.root, [(0, 10_240_000)], [(0, 10_240_000)])
+    lock_of(Path(output.address), [(0, 10_240_000)], [(0, 10_240_000)])
     write_card(output, manifest)
-    card = (output.root / "README.md").read_text()
+    card = (Path(output.address) / "README.md").read_text()
     assert "They hold 81 % of the length of the kept videos." in card
     assert "remainders shorter than a window, 2.56 s; no kept video is longer than 4 clips" in card
     assert ["length of the clips", "20.5 s"] in cells_of(card)
@@ -188,9 +188,9 @@ def test_what_clips_leave_out_is_long_videos_only_where_there_are_any(tmp_path: 
     # Of just as much as the clips hold, and of a window more.
     rows = [verdict("v", "crane", duration=43.5, clips=4), verdict("w", "crane", duration=43.52)]
     output, manifest = made_up(tmp_path / "long", [target("crane")], rows)
-    lock_of(output.root, [(0, 43_600_000)], [(0, 43_600_000)])
+    lock_of(Path(output.address), [(0, 43_600_000)], [(0, 43_600_000)])
     write_card(output, manifest)
-    card = (output.root / "README.md").read_text()
+    card = (Path(output.address) / "README.md").read_text()
     # Clips that overlap hold no more than all.
     assert "They hold 100 % of the length of the kept videos." in card
     assert "1 (50 %) of the kept videos are longer than 4 clips can hold." in card

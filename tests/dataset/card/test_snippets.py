@@ -73,7 +73,7 @@ def test_a_card_has_the_code_for_the_formats_that_are_there(tmp_path: Path, form
     output, manifest = made_up(tmp_path / "out", [target("crane")], rows, formats=formats)
     write_card(output, manifest)
     due = {name for name, format_name in HEADINGS.items() if format_name in ("", *formats)}
-    found = snippets(output.root)
+    found = snippets(Path(output.address))
     assert set(found) == due
     for name, code in found.items():
         compile(code, name, "exec")
@@ -107,15 +107,17 @@ def test_hugging_face_reads_what_the_header_names(
 def test_hugging_face_reads_the_verdicts_of_a_set_without_a_clip(tmp_path: Path):
     output, manifest = made_up(tmp_path / "out", [target("crane")], [unseen("v", "crane")])
     write_card(output, manifest)
-    printed = run(output.root, tmp_path, snippets(output.root)["Hugging Face datasets"])
+    printed = run(
+        Path(output.address), tmp_path, snippets(Path(output.address))["Hugging Face datasets"]
+    )
     assert printed.splitlines() == ["1 pairs of video and class, ['rejected']"]
 
 
 def test_where_there_is_no_row_the_card_says_that_hugging_face_reads_none(tmp_path: Path):
     output, manifest = made_up(tmp_path / "out", [target("crane")], [])
     write_card(output, manifest)
-    assert "Hugging Face datasets" not in snippets(output.root)
-    card = (output.root / "README.md").read_text()
+    assert "Hugging Face datasets" not in snippets(Path(output.address))
+    card = (Path(output.address) / "README.md").read_text()
     assert "### Hugging Face datasets\n\nIts loader takes no tables without a row" in card
 
 
@@ -170,9 +172,9 @@ def test_duckdb_counts_the_videos_under_a_free_licence_as_the_card_does(tmp_path
     ]
     output, manifest = made_up(tmp_path / "out", [target("crane")], rows)
     write_card(output, manifest)
-    card = " ".join((output.root / "README.md").read_text().split())
+    card = " ".join((Path(output.address) / "README.md").read_text().split())
     assert "and one of Creative Commons or the public domain for 4 (" in card
-    printed = run(output.root, tmp_path, snippets(output.root)["DuckDB"])
+    printed = run(Path(output.address), tmp_path, snippets(Path(output.address))["DuckDB"])
     assert "4 kept videos are stated to be free" in printed
     assert "0 clips are of these" in printed
 
@@ -180,6 +182,6 @@ def test_duckdb_counts_the_videos_under_a_free_licence_as_the_card_does(tmp_path
 def test_what_reads_tables_reads_those_without_a_row(tmp_path: Path):
     output, manifest = made_up(tmp_path / "out", [target("crane")], [])
     write_card(output, manifest)
-    found = snippets(output.root)
-    assert run(output.root, tmp_path, found["PyArrow"]) == "0 clips\n"
-    assert "0 rows" in run(output.root, tmp_path, found["DuckDB"])
+    found = snippets(Path(output.address))
+    assert run(Path(output.address), tmp_path, found["PyArrow"]) == "0 clips\n"
+    assert "0 rows" in run(Path(output.address), tmp_path, found["DuckDB"])

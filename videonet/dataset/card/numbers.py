@@ -1,7 +1,6 @@
 """The numbers of a data card that the manifest lacks, counted from verdicts and lock file."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -159,22 +158,22 @@ def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
             hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
-            clip_seconds=clip_seconds(db, output.root),
+            clip_seconds=clip_seconds(db, output),
             longer=longer,
             copies=copies,
         )
 
 
-def clip_seconds(db: VerdictDB, out: Path) -> float | None:
+def clip_seconds(db: VerdictDB, output: DatasetDir) -> float | None:
     """How long all clips of OUT are together, by its lock file; None: there is no such file."""
-    if not db.lock.is_file():
+    if db.lock is None:
         return None
     try:
         ((microseconds,),) = db.rows(_SPANS, [str(db.lock)])
     except duckdb.Error as error:
         raise UsageError(
-            f"{out / LOCK_FILE} cannot be read ({str(error).splitlines()[0]}); run the same "
-            "curation again, which writes it."
+            f"{output.place_of(LOCK_FILE)} cannot be read ({str(error).splitlines()[0]}); run the "
+            "same curation again, which writes it."
         ) from error
     return int(microseconds) / MICROSECONDS
 

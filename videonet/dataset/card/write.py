@@ -13,7 +13,6 @@ from videonet.dataset.card.facts import CardFacts
 from videonet.dataset.card.header import header
 from videonet.dataset.card.markdown import literal, paragraph, plain
 from videonet.dataset.card.numbers import LARGE, LARGEST_CHANNELS, UNCERTAIN, numbers_of
-from videonet.files import drafted
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.shown import printable
 from videonet.storage.dataset_dir import DatasetDir
@@ -37,8 +36,7 @@ def write_card(output: DatasetDir, manifest: Manifest) -> None:
     Raises UsageError if the verdicts or the lock file cannot be read.
     """
     facts = CardFacts(output, manifest, numbers_of(output, manifest.settings.max_clips))
-    with drafted(output.root / NAME) as draft:
-        draft.write_text(printable(_card(facts)), encoding="utf-8")
+    output.files.write(NAME, printable(_card(facts)).encode())
 
 
 def _card(facts: CardFacts) -> str:

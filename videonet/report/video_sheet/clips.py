@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +17,8 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
 from videonet.shards.jpeg import check_size
 from videonet.shards.layout import shard_of, shard_path
+from videonet.shards.page_headers import reader_of
 from videonet.shards.parquet import check_claims
-from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import as_shown
 from videonet.training.torch_extra import needed_for
@@ -74,26 +71,26 @@ def _read(output: DatasetDir, video_key: str, numbers: list[int]) -> Iterator[tu
     assert lookup is not None, "there are verdicts"
     index = shard_of(video_key, lookup.shards)
     wanted = {f"{video_key}#{number}": number for number in numbers}
-    parquet = output.root / shard_path("parquet", index, lookup.shards)
-    tfrecord = output.root / shard_path("tfrecord", index, lookup.shards)
-    if parquet.is_file():
-        for clip in _from_parquet(parquet, wanted):
+    parquet = shard_path("parquet", index, lookup.shards)
+    tfrecord = shard_path("tfrecord", index, lookup.shards)
+    if output.files.size(parquet) is not None:
+        for clip in _from_parquet(output, parquet, wanted):
             yield wanted[clip.example_id], clip
-    elif tfrecord.is_file():
-        theirs = (clip for clip in FORMATS["tfrecord"].read(tfrecord) if clip.example_id in wanted)
+    elif output.files.size(tfrecord) is not None:
+        theirs = (clip for clip in output.clips_in(tfrecord) if clip.example_id in wanted)
         # Once all are found, the rest of the file is not read.
         for clip in itertools.islice(theirs, len(wanted)):
             yield wanted[clip.example_id], clip
 
 
-def _from_parquet(file: Path, wanted: dict[str, int]) -> Iterator[Clip]:
+def _from_parquet(output: DatasetDir, path: str, wanted: dict[str, int]) -> Iterator[Clip]:
     """The clips of these ids. A row group is a clip, and its statistics say which."""
     try:
         with (
-            file.open("rb") as source,
+            output.files.open(path) as source,
             pq.ParquetFile(source, page_checksum_verification=True) as shard,
         ):
-            read = partial(os.pread, source.fileno())
+            read = reader_of(source)
             column = shard.schema_arrow.get_field_index("example_id")
             for group in range(shard.num_row_groups):
                 row_group = shard.metadata.row_group(group)
@@ -103,7 +100,9 @@ def _from_parquet(file: Path, wanted: dict[str, int]) -> Iterator[Clip]:
                     for row in shard.read_row_group(group).to_pylist():
                         yield Clip.from_row(row)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UsageError(f"{file} is damaged ({error}). Write it again.") from error
+        raise UsageError(
+            f"{output.place_of(path)} is damaged ({error}). Write it again."
+        ) from error
 
 
 def _view_of(clip: Clip, number: int, training_views: bool) -> ClipView:

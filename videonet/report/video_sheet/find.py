@@ -30,12 +30,19 @@ def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Ve
     """
     lookup = output.lookup()
     shards = lookup.shards if lookup else 0
-    files = sorted(output.verdict_folder.glob(f"verdicts-*-of-{shards:05d}.parquet"))
-    if not files:
-        raise UsageError(
-            f"{output.root} has no verdicts yet; wait until its run has written some, "
-            "or give the --out of another."
-        )
+    with output.files.local_folder("verdicts") as folder:
+        files = sorted(folder.glob(f"verdicts-*-of-{shards:05d}.parquet"))
+        if not files:
+            raise UsageError(
+                f"{output.address} has no verdicts yet; wait until its run has written some, "
+                "or give the --out of another."
+            )
+        return _found(output, files, asked, shards, store)
+
+
+def _found(
+    output: DatasetDir, files: list[Path], asked: str, shards: int, store: Path | None
+) -> list[Verdict]:
     whole, without_ending = ds.field("video_id") == asked, _without_ending(asked)
     try:
         found = (
@@ -49,15 +56,15 @@ def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Ve
                 files, asked, without_ending, shards, store
             )
     except (OSError, pa.ArrowException, msgspec.MsgspecError) as error:
-        raise UsageError(f"The verdicts of {output.root} cannot be read: {error}.") from error
+        raise UsageError(f"The verdicts of {output.address} cannot be read: {error}.") from error
     if found:
         return found
     unfinished = ""
     if len(files) < shards:
         unfinished = f" so far (the verdicts of {len(files)} of {shards} shards are there)"
     raise UsageError(
-        f"{output.root} has no video {asked!r}{unfinished}. Give a video_id or video_key of "
-        f"{output.verdict_folder}, such as "
+        f"{output.address} has no video {asked!r}{unfinished}. Give a video_id or video_key of "
+        f"{output.place_of('verdicts')}, such as "
         f"{', '.join(map(as_shown, _nearest(files, asked)))}."
     )
 

@@ -20,7 +20,7 @@ from videonet.text import label_names
 from videonet.video import thumbnails
 
 
-def load_view(out: Path, asked: str, store: Path | None, training_views: bool) -> VideoView:
+def load_view(out: Path | str, asked: str, store: Path | None, training_views: bool) -> VideoView:
     """Gather what there is of the video that is called `asked`: its video_id or video_key.
 
     `store` is the run's own if None. Raises UsageError if there is no such video or store, or
@@ -70,7 +70,7 @@ def _targets(output: DatasetDir) -> tuple[Target, ...]:
         return output.targets()
     except UsageError as error:
         raise UsageError(
-            f"{output.root} holds no data set (targets.json cannot be read); "
+            f"{output.address} holds no data set (targets.json cannot be read); "
             "give the --out of a run."
         ) from error
 

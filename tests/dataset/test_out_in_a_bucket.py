@@ -1,0 +1,162 @@
+"""A data set in a bucket: each command says and does there what it does in a folder."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.curated import Curated, Ended, curated_once, sentence, videonet
+from tests.storage.servers import Server, fake_gcs, moto
+from videonet import open_dataset
+from videonet.schemas.reason import Outcome
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.objects import Objects
+from videonet.storage.places import open_place
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The same data set in a folder and in a bucket, and the store that it was made from."""
+
+    folder: Path
+    address: str
+    objects: Objects
+    store: Path
+
+    def both(self, name: str, *typed: str | Path) -> tuple[Ended, Ended]:
+        """A command over each of them, with what it says as if both lay at OUT."""
+        ended = [videonet(name, str(out), *typed) for out in (self.folder, self.address)]
+        here, there = (
+            each._replace(stdout=each.stdout.replace(str(out), "OUT"))
+            for each, out in zip(ended, (self.folder, self.address), strict=True)
+        )
+        return here, there
+
+    def in_folder(self) -> dict[str, bytes]:
+        files = (each for each in self.folder.rglob("*") if each.is_file())
+        return {each.relative_to(self.folder).as_posix(): each.read_bytes() for each in files}
+
+    def in_bucket(self) -> dict[str, bytes]:
+        entries = list(self.objects.list(""))
+        return {each.name: self.objects.read(each.name) or b"" for each in entries}
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curated_once(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Server]]:
+    with fake_gcs() as gs, moto() as s3:
+        yield {"gs": gs, "s3": s3}
+
+
+@pytest.fixture(params=["gs", "s3"])
+def copies(
+    request: pytest.FixtureRequest,
+    servers: dict[str, Server],
+    curated: Curated,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Copies:
+    server = servers[request.param]
+    server.set_environment(monkeypatch)
+    monkeypatch.setenv("VIDEONET_CACHE", str(tmp_path / "cache"))
+    address = server.make_bucket(f"bucket-{uuid.uuid4().hex[:12]}") + "/data/out"
+    folder = Path(shutil.copytree(curated.out, tmp_path / "out"))
+    (folder / ".lock").unlink(missing_ok=True)
+    store = Path(shutil.copytree(curated.store, tmp_path / "store"))
+    placed = Copies(folder, address, open_place(address), store)
+    for name, data in placed.in_folder().items():
+        assert placed.objects.write_once(name, data) is not None
+    return placed
+
+
+def test_a_sound_data_set_is_sound_there(copies: Copies):
+    here, there = copies.both("verify")
+    assert there == here
+    assert there.code == 0
+
+
+def test_what_is_wrong_is_said_of_the_objects(copies: Copies):
+    name = next(each for each in copies.in_bucket() if each.startswith("clips/parquet/"))
+    there = copies.objects.read_versioned(name)
+    assert there is not None
+    damaged = bytearray(there.data)
+    damaged[len(damaged) // 2] ^= 1
+    copies.objects.write_if(name, bytes(damaged), there.generation)
+    (copies.folder / name).write_bytes(damaged)
+    here, found = copies.both("verify")
+    assert found == here
+    assert found.code == 1
+    assert f"{name} was changed" in found.stdout
+    copies.objects.delete(name)
+    (copies.folder / name).unlink()
+    here, found = copies.both("verify")
+    assert found == here
+    assert f"{name} is missing." in found.stdout
+
+
+def test_a_notebook_reads_it_there(copies: Copies):
+    here, there = open_dataset(copies.folder), open_dataset(copies.address)
+    assert list(there.clips()) == list(here.clips())
+    assert there.verdicts().equals(here.verdicts())
+    assert there.targets == here.targets
+
+
+def test_the_page_is_the_same(copies: Copies):
+    here, there = copies.both("report", "--store", copies.store)
+    assert there == here
+    assert there.code == 0
+    page = copies.objects.read("report/index.html")
+    assert page == (copies.folder / "report/index.html").read_bytes()
+
+
+def test_the_status_is_the_same(copies: Copies):
+    here, there = (
+        json.loads(each.stdout) | {"silent": None}
+        for each in copies.both("status", "--store", copies.store, "--json")
+    )
+    assert there == here
+    assert there["phase"] == "finished"
+
+
+def test_a_video_is_shown(copies: Copies):
+    here, there = copies.both("show", "a balloon.mp4", "--store", copies.store)
+    assert there == here
+    assert there.code == 0
+    (page,) = (copies.folder / "report/show").iterdir()
+    assert copies.objects.read(f"report/show/{page.name}") == page.read_bytes()
+    other = sentence(videonet("show", copies.address, "no such video"))
+    assert f"{copies.address} has no video 'no such video'" in other
+
+
+def test_a_video_is_withdrawn(copies: Copies):
+    kept = next(
+        each.video_key
+        for each in DatasetDir(copies.folder).verdicts(0, 2)
+        if each.outcome is Outcome.KEPT
+    )
+    videonet("report", copies.address, "--store", copies.store)
+    videonet("report", copies.folder, "--store", copies.store)
+    store = shutil.copytree(copies.store, copies.store.with_name("other"))
+    here = videonet("withdraw", copies.folder, kept, "--store", copies.store)
+    there = videonet("withdraw", copies.address, kept, "--store", store)
+    assert there.code == here.code == 0
+    said = here.stdout.replace(str(copies.folder), "OUT").replace(str(copies.store), "STORE")
+    assert there.stdout.replace(copies.address, "OUT").replace(str(store), "STORE") == said
+    left = copies.in_bucket()
+    ours = {"_state/probe.json", "lease/run.json"}
+    expected = {name: data for name, data in copies.in_folder().items() if name != ".lock"}
+    assert {name: data for name, data in left.items() if name not in ours} == expected
+    assert videonet("verify", copies.address).code == 0
+
+
+def test_where_there_is_no_data_set_a_sentence_says_so(copies: Copies):
+    for name in ("verify", "report", "status"):
+        assert f"{copies.address}/none" in sentence(videonet(name, f"{copies.address}/none"))
