@@ -119,7 +119,7 @@ def test_the_page_is_the_same(copies: Copies):
 
 def test_the_status_is_the_same(copies: Copies):
     here, there = (
-        json.loads(each.stdout) | {"silent": None}
+        json.loads(each.stdout) | {"silent": None, "seconds": None}
         for each in copies.both("status", "--store", copies.store, "--json")
     )
     assert there == here
