@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.curated import Curated, Ended, curated_once, sentence, videonet
+from tests.curated import Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.storage.servers import Server, fake_gcs, moto
 from videonet import open_dataset
 from videonet.schemas.reason import Outcome
@@ -155,6 +155,33 @@ def test_a_video_is_withdrawn(copies: Copies):
     expected = {name: data for name, data in copies.in_folder().items() if name != ".lock"}
     assert {name: data for name, data in left.items() if name not in ours} == expected
     assert videonet("verify", copies.address).code == 0
+
+
+def test_a_run_writes_the_same_there(copies: Copies, curated: Curated):
+    address, store = f"{copies.address}-made", copies.store.with_name("fresh")
+    typed = [*arguments(curated.folder), "--config", curated.folder / "run.toml"]
+    typed[typed.index("--store") + 1], typed[typed.index("--out") + 1] = str(store), address
+    made = videonet(*typed)
+    assert made.code == 0, made
+    assert f"shards    {address}/clips/" in made.stdout
+    objects = open_place(address)
+    there = {each.name: objects.read(each.name) for each in objects.list("")}
+    published = {
+        name: data
+        for name, data in copies.in_folder().items()
+        if not name.startswith("_state/") and name != "run.json"
+    }
+    assert {name: there.get(name) for name in published} == published
+    assert videonet("verify", address).code == 0
+    again = videonet(*typed)
+    assert again.code == 0
+    assert "nothing has changed" in again.stdout
+    card = objects.read_versioned("targets.json")
+    assert card is not None
+    objects.write_if("targets.json", b"[]", card.generation)
+    mended = videonet(*typed)
+    assert f"{address}/targets.json: not as it was written" in mended.stderr
+    assert objects.read("targets.json") == card.data
 
 
 def test_where_there_is_no_data_set_a_sentence_says_so(copies: Copies):
