@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from videonet.classifier.batches import Batches
 from videonet.classifier.device import device_here
 from videonet.classifier.download import DEFAULT, fetch_default
+from videonet.classifier.model_file import model_file
 from videonet.classifier.onnx_session import read_model
 from videonet.classifier.opened import OpenModel
 from videonet.classifier.sidecar import (
@@ -197,7 +198,7 @@ def load_classifier(path_or_name: str, *, threads: int = 1, device: Device = "cp
     >>> classifier.crop, classifier.labels[0].name
     ((64, 64), 'balloon')
     """
-    path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
+    path = fetch_default() if path_or_name == DEFAULT else model_file(path_or_name)
     return Classifier(path, threads=threads, device=device)
 
 

@@ -9,6 +9,7 @@ import cachetools
 from videonet.classifier.device import device_here
 from videonet.classifier.download import DEFAULT, fetch_default
 from videonet.classifier.model import Classifier
+from videonet.classifier.model_file import model_file
 from videonet.classifier.sidecar import sidecar_content
 from videonet.files import sha256_of
 from videonet.schemas.settings import Device
@@ -31,7 +32,7 @@ def shared_classifier(path_or_name: str, device: Device) -> Classifier:
     must not depend on how many there are.
     """
     with _lock:
-        path = fetch_default() if path_or_name == DEFAULT else Path(path_or_name)
+        path = fetch_default() if path_or_name == DEFAULT else model_file(path_or_name)
         said = sidecar_content(path)
         sidecar = None if said is None else hashlib.sha256(said).hexdigest()
         device = device_here(device)

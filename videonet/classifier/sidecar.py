@@ -25,6 +25,9 @@ Positive = Annotated[float, Meta(gt=0)]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+# How the name of a classifier's JSON file ends.
+SIDECAR = ".json"
+
 EXAMPLE = (
     '{"labels": [{"wnid": "n02084071", "name": "dog"}, ...], "input_size": [224, 224], '
     '"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}'
@@ -64,7 +67,7 @@ class Sidecar(Record, frozen=True, kw_only=True):
 
 def sidecar_path(model: Path) -> Path:
     """Where the JSON file of an ONNX file is looked for."""
-    return model.with_suffix(".json")
+    return model.with_suffix(SIDECAR)
 
 
 def sidecar_content(model: Path) -> bytes | None:

@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +10,14 @@ from videonet.errors import UsageError
 from videonet.files import read_toml
 
 
-def _take(context: typer.Context, file: Path | None) -> Path | None:
+def _take(context: typer.Context, file: str | None) -> str | None:
     """Take the file's values as defaults. Raises UsageError for names that are no options."""
     if file is None:
         return None
+    from videonet.storage.inputs import local_input  # not needed for --help
+
     try:
-        values = read_toml(file)
+        values = read_toml(local_input(file))
     except (OSError, ValueError) as error:
         raise UsageError(f"The configuration {file} cannot be read: {error}.") from error
     # As typed, without dashes in front ("format"), and what the parameter is called ("formats").
@@ -41,7 +42,7 @@ def _take(context: typer.Context, file: Path | None) -> Path | None:
     return file
 
 
-def yt_dlp_options(context: typer.Context, file: Path | None, texts: Sequence[str]) -> Any:
+def yt_dlp_options(context: typer.Context, file: str | None, texts: Sequence[str]) -> Any:
     """What `--yt-dlp-option` says, on the command line or else in the file. Raises UsageError.
 
     A file may be a stranger's: what runs programs or loads code is taken from it in no case.
@@ -58,7 +59,7 @@ def yt_dlp_options(context: typer.Context, file: Path | None, texts: Sequence[st
 
 
 Configuration = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         metavar="FILE.toml",
         callback=_take,

@@ -33,7 +33,7 @@ INCOMPLETE = 1
 @with_options(RunOptions, RebuildOptions, AccessOptions, in_rebuild=True)
 def rebuild(
     lock: Annotated[
-        Path, typer.Argument(metavar="LOCK", help="The videos.lock.parquet of a data set.")
+        str, typer.Argument(metavar="LOCK", help="The videos.lock.parquet of a data set.")
     ],
     **values: Any,
 ) -> None:
@@ -58,15 +58,17 @@ def rebuild(
         from videonet.fetch.credentials import credentials_from
         from videonet.fetch.options import options_of
         from videonet.storage.dataset_dir import DatasetDir
+        from videonet.storage.inputs import local_input
         from videonet.storage.locks import exclusive_lock
 
         credentials = credentials_from(
             given, options_of(given.yt_dlp_option, from_command_line=True)
         )
-        opened = read_lock(lock)
+        file = local_input(lock)
+        opened = read_lock(file)
         output = DatasetDir(run.out)
         with exclusive_lock(Path(run.store)), output.files.exclusive():
-            inputs, before = look_before_rebuild(lock, options, run, credentials)
+            inputs, before = look_before_rebuild(file, options, run, credentials)
             if before is None or before.to_try_again:
                 manifest, closed = _made(
                     console, stopping, opened, options, run, credentials, inputs

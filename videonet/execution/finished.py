@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from videonet.classifier.model_file import model_file
 from videonet.classifier.sidecar import sidecar_path
 from videonet.execution.resume import (
     data_settings,
@@ -31,6 +32,7 @@ from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import FileNote, Finished, Given, Lookup
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.inputs import local_input, local_table
 from videonet.storage.places import absolute
 from videonet.storage.store import FOUND, Store
 from videonet.versions import decoder_version, versions
@@ -66,12 +68,12 @@ def look_before(
     output = DatasetDir(absolute(run.out))
     refuse_other_settings(output, data_settings(options, credentials.options))
     kind, _, place = options.source.partition(":")
-    model = Path(options.classifier)
+    model = model_file(options.classifier)
     files = {
-        "targets": Path(options.targets),
+        "targets": local_input(options.targets),
         "classifier": model,
         "card": sidecar_path(model),
-        "source": Path(place) if kind in ("catalogue", "folder") else None,
+        "source": _read_as(kind, place),
         # It grows by the run itself: see `remember_finished`.
         "found": Path(run.store) / FOUND if options.source == "store" else None,
     }
@@ -91,10 +93,18 @@ def look_before_rebuild(
     """The same of a rebuild from a lock file. What a lock file asks for is compared with it."""
     output = DatasetDir(absolute(run.out))
     source = options.source
-    files = {"lock": lock, "source": None if source is None else Path(source.partition(":")[2])}
+    kind, _, place = (source or "").partition(":")
+    files = {"lock": lock, "source": _read_as(kind, place)}
     given = _given(options, run, credentials, files)
     before, said = _finished_before(output, given, files)
     return _inputs(output, given, files, before, said), before
+
+
+def _read_as(kind: str, place: str) -> Path | None:
+    """The files of a source, if it is one that is read."""
+    if kind == "catalogue":
+        return local_table(place)
+    return Path(place) if kind == "folder" else None
 
 
 def remember_given(output: DatasetDir, inputs: Inputs) -> None:

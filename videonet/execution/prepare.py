@@ -25,7 +25,7 @@ from videonet.schemas.settings import DISK_BUDGET, CurateOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.places import absolute
+from videonet.storage.places import absolute, is_remote
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 from videonet.targets.resolve import resolve_targets
@@ -68,7 +68,10 @@ def prepare(
         msgspec.structs.replace(run, device=classifier.device),
         settings,
         store,
-        classifier=str(classifier.path.absolute()),
+        # As other machines find it, too.
+        classifier=(
+            options.classifier if is_remote(options.classifier) else str(classifier.path.absolute())
+        ),
         local=local,
         same_list=same_list,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from videonet.classifier.download import check_model_file
+from videonet.classifier.model_file import model_file
 from videonet.errors import UsageError
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
@@ -20,6 +21,7 @@ from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.inputs import local_input
 from videonet.storage.store import Store
 from videonet.targets.class_list import read_class_list
 from videonet.targets.imagenet1k import IMAGENET_1K
@@ -61,11 +63,12 @@ def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> Sequence[str
     What needs the classifier to be open is checked later, by `prepare`. Sentences say what a user
     should know of how the source is read.
     """
-    check_model_file(options.classifier)
+    check_model_file(str(model_file(options.classifier)))
     allowed_hosts(run.allow_private_hosts)
     # A pipe can be read once.
-    if options.targets != IMAGENET_1K and not Path(options.targets).is_fifo():
-        read_class_list(Path(options.targets))
+    targets = local_input(options.targets)
+    if options.targets != IMAGENET_1K and not targets.is_fifo():
+        read_class_list(targets)
     kind, _, place = options.source.partition(":")
     require_apart(run, Path(place) if kind == "folder" else None)
     root = options.files_root
@@ -162,4 +165,4 @@ def _difference(before: Settings, now: Settings) -> str:
 
 def _absolute(source: str) -> str:
     kind, _, place = source.partition(":")
-    return f"{kind}:{Path(place).absolute()}" if kind in {"catalogue", "folder"} else source
+    return f"{kind}:{absolute(place)}" if kind in {"catalogue", "folder"} else source

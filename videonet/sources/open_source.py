@@ -10,6 +10,7 @@ from videonet.sources.known_videos import KnownVideos
 from videonet.sources.search import check_search
 from videonet.sources.source import Source
 from videonet.sources.source_spec import searched_site
+from videonet.storage.inputs import local_table
 from videonet.storage.store import Store
 
 
@@ -33,7 +34,7 @@ def open_source(spec: str, store: Store, files_root: Path | None) -> Source:
     kind, _, place = spec.partition(":")
     match kind:
         case "catalogue" if place:
-            return Catalogue(Path(place), files_root)
+            return Catalogue(local_table(place), files_root)
         case "folder" if place:
             return Folder(Path(place))
         case "store" if not place:

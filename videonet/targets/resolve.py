@@ -2,13 +2,13 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
 from videonet.schemas.target import Target
+from videonet.storage.inputs import local_input
 from videonet.targets import wordnet
 from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
 from videonet.targets.classifier_labels import Outputs
@@ -22,9 +22,9 @@ _NAMED = 10  # problems that one message spells out
 def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[Target, ...]:
     """The targets of a class list, in its order, for a classifier whose outputs have `labels`.
 
-    `spec` is "imagenet1k" or the path of a file with one target a line: a wnid (n02084071), a
-    synset (dog.n.01), a noun (dog), or `name: synonym, synonym`. Without `labels`, those of
-    ImageNet-1k are taken.
+    `spec` is "imagenet1k", or the path or address of a file with one target a line: a wnid
+    (n02084071), a synset (dog.n.01), a noun (dog), or `name: synonym, synonym`. Without `labels`,
+    those of ImageNet-1k are taken.
 
     - A wnid or synset is confirmed by the outputs at or below it in WordNet. Names that follow a
       wnid (`n01440764 tench, Tinca tinca`) are its names, instead of WordNet's.
@@ -45,7 +45,7 @@ def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[T
     if spec == IMAGENET_1K:
         entries = dict(enumerate(map(Wnid, imagenet1k_senses()), start=1))
     else:
-        entries = read_class_list(Path(spec))
+        entries = read_class_list(local_input(spec))
     outputs = Outputs(imagenet1k_labels() if labels is None else labels)
     targets: dict[str, tuple[int, Target]] = {}
     problems: list[str] = []

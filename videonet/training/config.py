@@ -15,6 +15,7 @@ from msgspec import Meta, structs
 
 from videonet.errors import UsageError
 from videonet.files import read_toml
+from videonet.storage.inputs import local_input
 from videonet.training.config_values import check_name, converted, nearest, shown
 
 _Positive = Annotated[float, Meta(gt=0)]
@@ -271,7 +272,7 @@ def _of_file(name_or_path: str) -> dict[str, Any]:
     """The settings of a file and of those that it is based on, by full name."""
     try:
         if name_or_path.endswith(".toml"):
-            document = read_toml(Path(name_or_path))
+            document = read_toml(local_input(name_or_path))
         else:
             document = tomllib.loads(_built_in(name_or_path))
     except (OSError, ValueError) as error:
