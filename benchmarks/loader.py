@@ -127,7 +127,7 @@ def made_up(folder: Path) -> tuple[Path, Path]:
 
 def measure(dataset: ClipIndex, videos: Path | None, temporary: Path) -> Report:
     """Run all ways, in turns."""
-    files = [dataset.out / path for path in dataset.shards]
+    files = [Path(f"{dataset.out}/{shard.path}") for shard in dataset.shards]
     clips = [clip for file in files for clip in FORMATS["parquet"].read(file)]
     # Each way is one that never ends: files are opened once, as in training.
     ways: dict[str, Iterator[int]] = {

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def digests(out: Path) -> dict[str, str]:
-    return {each.name: sha256_of(each) for each in sorted((out / "parquet").iterdir())}
+    return {each.name: sha256_of(each) for each in sorted((out / "clips" / "parquet").iterdir())}
 
 
 def test_a_run_with_all_inputs_in_a_bucket_is_the_run_with_files(
@@ -31,7 +31,7 @@ def test_a_run_with_all_inputs_in_a_bucket_is_the_run_with_files(
 ) -> None:
     monkeypatch.setenv("VIDEONET_CACHE", str(tmp_path / "cache"))
     place = open_place(bucket)
-    with world.serve() as web:
+    with world.serve():
         few = few_of(world.catalogue, tmp_path)
         (tmp_path / "run.toml").write_text('per-class = 4\nformat = "parquet"\n')
         files = {
@@ -58,7 +58,7 @@ def test_a_run_with_all_inputs_in_a_bucket_is_the_run_with_files(
         run("", tmp_path / "files")
         run(bucket, tmp_path / "addresses")
         there, here = tmp_path / "addresses" / "out", tmp_path / "files" / "out"
-        shard = next((here / "parquet").iterdir())
+        shard = next((here / "clips" / "parquet").iterdir())
         assert pq.read_metadata(shard).num_rows > 0
         assert digests(there) == digests(here)
 

@@ -135,6 +135,14 @@ def test_objects_are_listed_by_prefix_in_the_order_of_their_names(objects: Objec
             assert (each.size, each.generation) == (len(read.data), read.generation)
 
 
+def test_more_objects_are_listed_than_one_answer_names(objects: Objects) -> None:
+    names = [f"many/{number:04d}" for number in range(1100)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: objects.write_once(name, b""), names))
+    assert [each.name for each in objects.list("many/")] == names
+    assert [each.name for each in objects.list("many/10")] == names[1000:1100]
+
+
 def test_a_list_says_when_by_the_clock_of_the_place(objects: Objects) -> None:
     before = now_at(objects)
     objects.write_once("a", b"one")

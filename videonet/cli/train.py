@@ -15,7 +15,7 @@ from videonet.training.torch_extra import needed_for
 
 
 def train(
-    data: Annotated[str, typer.Option(metavar="OUT", help="Folder that a curation wrote.")],
+    data: Annotated[str, typer.Option(metavar="OUT", help="Folder or address of a data set.")],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the training run.")],
     config: Annotated[
         str, typer.Option(metavar="NAME|FILE.toml", help="What to train, and how.")
@@ -35,12 +35,11 @@ def train(
     # PyTorch is slow. Wrong settings are refused without it.
     from videonet.training.config import check_begun, load
     from videonet.training.data.clip_index import parquet_shards
+    from videonet.training.data.shard_files import shard_files
 
-    if "://" in data:
-        raise UsageError(f"Only folders can be trained on as yet; copy {data} into one.")
     chosen = load(config, settings or ())
     check_begun(out, chosen)
-    parquet_shards(Path(data))
+    parquet_shards(shard_files(data))
     with needed_for("videonet train"):
         from videonet.training.train import train as carry_out
 
@@ -48,7 +47,7 @@ def train(
     is_first = os.environ.get("RANK", "0") == "0"
     told = Console(stderr=True, quiet=not is_first)
     with ended_by_signal(told), _lost_worker_named():
-        last = carry_out(chosen, Path(data), out, console)
+        last = carry_out(chosen, data, out, console)
     if not is_first:
         return
     console.print(f"  checkpoint   {last}", markup=False)

@@ -34,6 +34,9 @@ _AT_ONCE = 8 * 1024**2
 # Comparing reads what lies there in pieces of this size. Bytes.
 _PIECE = 8 * 1024**2
 
+# Objects that a service names in one answer.
+_PAGE = 1000
+
 # Seconds for which an address that deletes one object is good.
 _SIGNED = 600
 
@@ -157,9 +160,8 @@ class S3Objects:
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
         folder, _, _ = prefix.rpartition("/")
-        after = _before(prefix)
-        while True:
-            page = self._ask(lambda: self._page(folder, after))  # noqa: B023
+        pages = _Pages(self._store, folder, _before(prefix))
+        while page := self._ask(pages.next):
             for each in page:
                 name = each["path"]
                 if name.startswith(prefix) and not name.startswith("tmp/"):
@@ -167,9 +169,6 @@ class S3Objects:
                     yield Entry(name, each["size"], _tag(each), written)
                 elif name > prefix and not name.startswith(prefix):
                     return
-            if not page:
-                return
-            after = page[-1]["path"]
 
     def delete(self, name: str, generation: str | None = None) -> bool:
         """See `Objects`."""
@@ -185,11 +184,6 @@ class S3Objects:
             return self._ask(delete)
         except FileNotFoundError:
             return True
-
-    def _page(self, folder: str, after: str) -> Sequence["obstore.ObjectMeta"]:
-        """The objects of a folder that come right after a name; none at its end."""
-        pages = obstore.list(self._store, prefix=folder or None, offset=after or None)
-        return next(iter(pages), ())
 
     def _write_large(self, name: str, file: Path) -> str | None:
         """Create an object from a file that is too large for one request.
@@ -281,6 +275,29 @@ class S3Objects:
             f"{self.address} cannot be reached ({_shown(error)}): see that this machine has a "
             f"network, and that the service is well; {_AGAIN}."
         )
+
+
+class _Pages:
+    """Pages of a list. One that could not be had may be asked for again; the last one is empty."""
+
+    def __init__(self, store: S3Store, folder: str, after: str) -> None:
+        self._store, self._folder, self._after = store, folder, after
+        self._stream: Iterator[Sequence[obstore.ObjectMeta]] | None = None
+
+    def next(self) -> "Sequence[obstore.ObjectMeta]":
+        try:
+            if self._stream is None:
+                folder, after = self._folder or None, self._after or None
+                listed = obstore.list(self._store, folder, offset=after, chunk_size=_PAGE)
+                self._stream = iter(listed)
+            page = next(self._stream, ())
+        except BaseException:
+            # It goes on after what was had.
+            self._stream = None
+            raise
+        if page:
+            self._after = page[-1]["path"]
+        return page
 
 
 class _BeyondError(Exception):

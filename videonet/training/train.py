@@ -25,6 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from videonet.errors import UsageError
 from videonet.files import drafted
+from videonet.storage.places import is_remote
 from videonet.training import checkpoint, evaluation
 from videonet.training.attention_picture import attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
@@ -47,10 +48,11 @@ from videonet.training.optimizer import (
 )
 
 
-def train(config: Config, data: Path, run: Path, console: Console | None = None) -> Path:
+def train(config: Config, data: str | Path, run: Path, console: Console | None = None) -> Path:
     """Train on the data set in `data`, from the newest checkpoint in `run` on if there is one.
 
-    Returns the last checkpoint. Raises UsageError if the data set or the run cannot be used.
+    `data` is a folder or an address of a bucket. Returns the last checkpoint. Raises UsageError if
+    the data set or the run cannot be used.
     """
     with ExitStack() as stack:
         # ------------------------------------------------------------------ the processes
@@ -262,9 +264,9 @@ def _due(done: int, every: int, steps: int) -> bool:
     return bool(every) and (done % every == 0 or done == steps)
 
 
-def _take(run: Path, data: Path, stack: ExitStack) -> None:
+def _take(run: Path, data: str | Path, stack: ExitStack) -> None:
     """Make the folder of the run, and keep others from training in it. Raises UsageError."""
-    if run.resolve().is_relative_to(data.resolve()):
+    if not is_remote(data) and run.resolve().is_relative_to(Path(data).resolve()):
         raise UsageError(f"{run} is in the data set {data}; give an --out of its own.")
     try:
         run.mkdir(parents=True, exist_ok=True)

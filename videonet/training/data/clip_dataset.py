@@ -68,7 +68,7 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
         seed: int = 0,
     ) -> None:
         """`delta_seconds` is the distance between frames where `sampling` is "delta"."""
-        self._index = open_clip_index(Path(out), fewest_videos=1)
+        self._index = open_clip_index(out, fewest_videos=1)
         self._views, self._window_seconds = views, window_seconds
         self._sampling, self._delta_seconds = sampling, delta_seconds
         self._transform, self._seed = transform, seed

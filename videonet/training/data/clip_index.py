@@ -21,6 +21,7 @@ from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
 from videonet.shards.parquet import SCHEMA
+from videonet.training.data.shard_files import ShardFiles, shard_files
 
 # The manifest that is understood here, as `videonet.dataset.manifest` writes it.
 MANIFEST_VERSION = 1
@@ -39,11 +40,11 @@ _FEWEST_VIDEOS = 2
 class ClipIndex:
     """Every clip of a data set: row i of all arrays of n rows, in the order of the shards."""
 
-    out: Path
+    out: ShardFiles
     # of manifest.json: what the data set is, to the byte
     manifest_sha256: str
-    # paths of the Parquet shards, relative to `out`
-    shards: tuple[str, ...]
+    # the Parquet shards, whose paths are relative to `out`
+    shards: tuple[Shard, ...]
     # string [n]: what `videonet.schemas.clip.Clip.example_id` is
     example_ids: pa.Array
     # int64 [n]: number of the video, 0 to videos - 1, in the order of the video_keys
@@ -60,15 +61,17 @@ class ClipIndex:
         """The rows of the clips that are trained on, ascending."""
         return np.flatnonzero(~self.held_out[self.videos])
 
-    def file(self, row: int) -> Path:
+    def file(self, row: int) -> str:
         """The shard that a row lies in."""
-        return self.out / self.shards[int(self.shard[row])]
+        return f"{self.out}/{self.shards[int(self.shard[row])].path}"
 
 
 def open_clip_index(
-    out: Path, held_out: float = 0.0, fewest_videos: int = _FEWEST_VIDEOS
+    out: str | Path, held_out: float = 0.0, fewest_videos: int = _FEWEST_VIDEOS
 ) -> ClipIndex:
-    """The data set in the folder OUT of a finished run; raises UsageError if it is broken.
+    """The data set in OUT of a finished run, a folder or an address of a bucket.
+
+    Raises UsageError if it is broken, or cannot be read.
 
     `held_out` is the share of its videos that is kept for questions: a video belongs to them by a
     hash of its video_key, so it stays there when others are added or taken out.
@@ -78,15 +81,16 @@ def open_clip_index(
     some milliseconds a shard, and 60 bytes of memory a clip for as long as the data set is used:
     for the published 1.18 M videos, 3 M clips in 20,000 shards, about a minute and 0.2 GB.
     """
-    manifest, sha256, shards = parquet_shards(out)
+    files = shard_files(out)
+    manifest, sha256, shards = parquet_shards(files)
     with ThreadPoolExecutor(_AT_A_TIME) as threads:
-        ids = pa.chunked_array(list(threads.map(lambda shard: _example_ids(out, shard), shards)))
+        ids = pa.chunked_array(list(threads.map(lambda shard: _example_ids(files, shard), shards)))
     example_ids = ids.combine_chunks()
-    keys, videos = _numbered(example_ids, out)
+    keys, videos = _numbered(example_ids, files)
     dataset = ClipIndex(
-        out=out,
+        out=files,
         manifest_sha256=sha256,
-        shards=tuple(shard.path for shard in shards),
+        shards=tuple(shards),
         example_ids=example_ids,
         videos=videos,
         shard=np.repeat(np.arange(len(shards)), [shard.rows for shard in shards]),
@@ -104,12 +108,12 @@ def open_clip_index(
     return dataset
 
 
-def parquet_shards(out: Path) -> tuple[Manifest, str, list[Shard]]:
+def parquet_shards(out: ShardFiles) -> tuple[Manifest, str, list[Shard]]:
     """The manifest of OUT, its sha256, and its Parquet shards, which are there in full size.
 
     That is known at once, before a shard is opened. Raises UsageError.
     """
-    if not out.is_dir():
+    if not out.is_there():
         raise UsageError(f"{out} is no folder; give the --out of a finished `videonet curate`.")
     manifest, sha256 = _manifest(out)
     shards = [shard for shard in manifest.shards if shard.path.startswith(_FOLDER)]
@@ -138,15 +142,14 @@ class _Version(msgspec.Struct):
     version: int
 
 
-def _manifest(out: Path) -> tuple[Manifest, str]:
+def _manifest(out: ShardFiles) -> tuple[Manifest, str]:
     """The manifest and its sha256. Raises UsageError."""
-    try:
-        data = (out / "manifest.json").read_bytes()
-    except FileNotFoundError:
+    data = out.read("manifest.json")
+    if data is None:
         raise UsageError(
             f"{out} holds no finished data set (there is no manifest.json); run the same "
             "`videonet curate` again to finish it, or give the --out of a finished one."
-        ) from None
+        )
     try:
         version = from_json(data, _Version).version
         if version != MANIFEST_VERSION:
@@ -161,21 +164,21 @@ def _manifest(out: Path) -> tuple[Manifest, str]:
         ) from error
 
 
-def _check_size(out: Path, shard: Shard) -> None:
+def _check_size(out: ShardFiles, shard: Shard) -> None:
     """A shard is there, with as many bytes as the manifest says. Raises UsageError."""
-    try:
-        size = (out / shard.path).stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        raise UsageError(f"{out}/{shard.path} is missing; {_AGAIN}.") from None
+    size = out.size(shard.path)
+    if size is None:
+        raise UsageError(f"{out}/{shard.path} is missing; {_AGAIN}.")
     if size != shard.bytes:
         raise _differs(out, shard, f"has {size:,} bytes", f"{shard.bytes:,}")
 
 
-def _example_ids(out: Path, shard: Shard) -> pa.Array:
+def _example_ids(out: ShardFiles, shard: Shard) -> pa.Array:
     """The example_id of each row of a shard, by its footer. Raises UsageError."""
-    path = out / shard.path
+    path = f"{out}/{shard.path}"
     try:
-        with pq.ParquetFile(path, memory_map=True) as file:
+        source = out.open(shard.path, shard.sha256).source
+        with pq.ParquetFile(source, memory_map=not out.is_remote) as file:
             if not file.schema_arrow.equals(SCHEMA):
                 raise UsageError(
                     f"{path} has columns of another version ({_difference(file.schema_arrow)}); "
@@ -205,7 +208,7 @@ def example_id(footer: pq.FileMetaData, group: int) -> str | None:
     return statistics.min if statistics is not None and statistics.has_min_max else None
 
 
-def _numbered(example_ids: pa.Array, out: Path) -> tuple[list[str], NDArray[np.int64]]:
+def _numbered(example_ids: pa.Array, out: ShardFiles) -> tuple[list[str], NDArray[np.int64]]:
     """The video_keys, ascending, and the position there of each row's. Raises UsageError."""
     parts = pc.extract_regex(example_ids, r"(?s)^(?P<video_key>.*)#[0-9]+$")
     if parts.null_count:
@@ -232,7 +235,7 @@ def _difference(schema: pa.Schema) -> str:
     return f"of another type: {', '.join(changed)}" if changed else "in another order"
 
 
-def _differs(out: Path, shard: Shard, found: str, stated: str) -> UsageError:
+def _differs(out: ShardFiles, shard: Shard, found: str, stated: str) -> UsageError:
     return UsageError(
         f"{out}/{shard.path} {found}, and the manifest says {stated}: it was changed; {_AGAIN}."
     )

@@ -94,6 +94,8 @@ def batches(
             sampler=range(first_step, steps),
             batch_size=None,
             num_workers=data.workers,
+            # Clients of buckets do not survive a fork.
+            multiprocessing_context="spawn" if data.workers and dataset.out.is_remote else None,
             prefetch_factor=_AHEAD if data.workers else None,
             pin_memory=pin_memory,
             # Its own: it would draw from PyTorch's global one, and so change what comes after.
@@ -199,6 +201,7 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
         examples = positions_of(step, *self._part)
         rows = self._stream.at(examples)
         try:
+            self._reader.fetch(rows.tolist())
             frames, sizes = self._reader.decoded(
                 [
                     self._reader.frames(row, self._drawing(example))

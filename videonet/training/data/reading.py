@@ -1,10 +1,9 @@
 """Frames of single clips, out of the shards into tensors: only those that are used."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from videonet.shards.parquet import SCHEMA, check_claims
 from videonet.training.data.clip_index import ClipIndex, example_id
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.parquet_pages import OtherLayoutError, places_of
+from videonet.training.data.shard_files import OpenFile, Span
 from videonet.training.data.temporal_sampling import Interval, frames_at, interval_between
 
 # Longest side of a frame that is kept, in short sides: of a longer one the middle.
@@ -107,8 +107,22 @@ class Reader:
             f"`videonet verify {dataset.out}` finds all that is."
         )
 
+    def fetch(self, rows: Iterable[int]) -> None:
+        """Have clips at hand that are read next, where they are far away. Raises UsageError."""
+        if not self._dataset.out.is_remote:
+            return
+        spans = []
+        for row in rows:
+            with self._damage_named(row):
+                shard, group = self._place(row)
+                begin, end = shard.span(group)
+                file = self._dataset.shards[int(self._dataset.shard[row])]
+                spans.append(Span(file.path, file.sha256, begin, end))
+        self._dataset.out.fetch(spans)
+
     def _open(self, shard: int) -> "_Shard":
-        return _Shard(self._dataset.out / self._dataset.shards[shard])
+        file = self._dataset.shards[shard]
+        return _Shard(self._dataset.out.open(file.path, file.sha256), self._dataset.out.is_remote)
 
     def _place(self, row: int) -> tuple["_Shard", int]:
         """The open shard of a row, and its row group there."""
@@ -135,21 +149,39 @@ class Reader:
 class _Shard:
     """An open file. Here alone files are read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: OpenFile, is_remote: bool) -> None:
         # Not mapped into memory: the faults on the way to a frame cost more than these reads.
-        self._parquet = pq.ParquetFile(path, pre_buffer=False)
-        self._file = path.open("rb", buffering=0)
-        self._read = partial(os.pread, self._file.fileno())
+        self._parquet = pq.ParquetFile(file.source, pre_buffer=False)
+        self._file = file
+        self._read = file.read
+        self._is_remote = is_remote
         self.footer = self._parquet.metadata
+
+    def span(self, group: int) -> tuple[int, int]:
+        """Where the columns of a clip begin and end, bytes."""
+        columns = [self.footer.row_group(group).column(at) for at in range(len(SCHEMA.names))]
+        begins = [each.dictionary_page_offset or each.data_page_offset for each in columns]
+        ends = [
+            begin + each.total_compressed_size for begin, each in zip(begins, columns, strict=True)
+        ]
+        return min(begins), max(ends)
 
     def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[Callable[[], bytes]]:
         """What reads each of these frames of a clip that has so many."""
         # Every column of a clip is one column of the file.
         column = self.footer.row_group(group).column(SCHEMA.get_field_index("image_encoded"))
         count = max(wanted) + 1
-        self._announce(column.data_page_offset, column.total_compressed_size * count // frames)
+        if self._is_remote:
+            self._file.announce(*self.span(group))
+        else:
+            begin = column.data_page_offset
+            self._file.announce(begin, begin + column.total_compressed_size * count // frames)
         try:
             places = places_of(self._read, column, count)
+            if self._is_remote:
+                # They are here now, and the next clip takes their place.
+                held = [self._read(*places[number]) for number in wanted]
+                return [partial(bytes, each) for each in held]
             return [partial(self._read, *places[number]) for number in wanted]
         except OtherLayoutError:
             # Arrow reads whatever is Parquet.
@@ -158,14 +190,11 @@ class _Shard:
 
     def columns(self, group: int, names: list[str]) -> list[Any]:
         """The values of these columns, in this order."""
+        if self._is_remote:
+            self._file.announce(*self.span(group))
         check_claims(self._read, self.footer.row_group(group), names)
         table = self._parquet.read_row_group(group, columns=names, use_threads=False)
         return [table[name][0].as_py() for name in names]
-
-    def _announce(self, offset: int, length: int) -> None:
-        """Have the system fetch this much at once: reading it bit by bit, a disk is slow."""
-        if hasattr(os, "posix_fadvise"):  # not on macOS
-            os.posix_fadvise(self._file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
 
 
 def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> None:
