@@ -22,6 +22,7 @@ from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input
+from videonet.storage.places import absolute
 from videonet.storage.store import Store
 from videonet.targets.class_list import read_class_list
 from videonet.targets.imagenet1k import IMAGENET_1K
