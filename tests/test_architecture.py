@@ -15,7 +15,17 @@ ROOMS = (
     *("schemas", "errors", "files", "stop_signal", "text", "versions"),
     *("shards", "storage", "targets", "cage", "video", "classifier", "fetch", "sources"),
     "curation",
-    *("dataset", "stages", "pipelines", "execution", "training", "report", "doctor", "cli"),
+    *(
+        "dataset",
+        "stages",
+        "pipelines",
+        "execution",
+        "training",
+        "evaluation",
+        "report",
+        "doctor",
+        "cli",
+    ),
     *("vito", "__main__"),
 )
 MOST_LEVELS = 18

@@ -11,6 +11,7 @@ import typer
 import videonet
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
+from videonet.cli.evaluate import evaluate
 from videonet.cli.export import export
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.rebuild import rebuild
@@ -42,6 +43,7 @@ app.command()(rebuild)
 app.command()(withdraw)
 app.command()(train)
 app.command()(export)
+app.command()(evaluate)
 app.command()(doctor)
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(wordnet_app, name="wordnet")

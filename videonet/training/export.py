@@ -9,7 +9,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 import safetensors.torch
@@ -33,6 +33,9 @@ OUTPUT = "features"
 # Largest difference between ONNX Runtime and PyTorch, as a part of the largest feature. Both add in
 # float32, in other orders: random weights of ResNet-50 and Swin-S differ by 4e-7 at most.
 TOLERANCE = 1e-4
+
+# The network that learns, or the moving average that follows it.
+Which = Literal["online", "target"]
 
 _PREFIX = "backbone."
 
@@ -72,17 +75,18 @@ def export_timm(trained: Path, file: Path) -> Exported:
     """Write the backbone's weights to `file`, as timm's `checkpoint_path` takes them.
 
     The file is a state dict under timm's names (for ResNets these are torchvision's too), float32,
-    and nothing else: of safetensors, which can hold nothing else, or for a name that ends in .pth
-    of PyTorch, so that `torch.load(file, weights_only=True)` gives it. The same weights give the
-    same bytes. Raises UsageError.
+    of safetensors, whose header also says where they come from and which images they want, or for
+    a name that ends in .pth of PyTorch and nothing else, so that
+    `torch.load(file, weights_only=True)` gives it. The same weights give the same bytes. Raises
+    UsageError.
     """
     # By its name, timm knows the format.
     _require(file, ".safetensors", ".pth")
     found = checkpoint.load(trained)
-    _backbone(found, trained)  # or what is written would not load
-    weights = _weights(found, trained)
+    backbone_of(found, trained)  # or what is written would not load
+    weights = _weights(found, trained, "online")
     if file.suffix == ".safetensors":
-        return _written(safetensors.torch.save(weights), found, file)
+        return _written(safetensors.torch.save(weights, _facts(found)), found, file)
     # To a stream: a file's name would be part of its bytes.
     packed = io.BytesIO()
     torch.save(weights, packed)
@@ -99,7 +103,7 @@ def export_onnx(trained: Path, file: Path) -> Exported:
     """
     _require(file, ".onnx")
     found = checkpoint.load(trained)
-    backbone, size = _backbone(found, trained).eval(), _size(found)
+    backbone, size = backbone_of(found, trained).eval(), image_size(found)
     program = torch.onnx.export(
         backbone,
         # A batch of one would be taken for a constant.
@@ -138,8 +142,11 @@ def check_agreement(model: bytes, backbone: nn.Module, size: int) -> None:
         )
 
 
-def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
-    """The backbone that a checkpoint holds, as timm makes it for num_classes=0."""
+def backbone_of(found: dict[str, Any], trained: Path, network: Which = "online") -> nn.Module:
+    """The backbone that a checkpoint holds, as timm makes it for num_classes=0.
+
+    `found` is what `checkpoint.load` gave of the file `trained`. Raises UsageError.
+    """
     config = _config(found, trained)
     name, scales = config.backbone.name, config.backbone.scales
     # Only the backbone is wanted of it.
@@ -153,7 +160,7 @@ def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
         image_size=config.augmentation.size,
     ).backbone
     try:
-        backbone.load_state_dict(_weights(found, trained))
+        backbone.load_state_dict(_weights(found, trained, network))
     except RuntimeError as error:
         raise UsageError(
             f"The weights in {trained} are not those of {name} as the installed timm "
@@ -163,11 +170,11 @@ def _backbone(found: dict[str, Any], trained: Path) -> nn.Module:
     return backbone
 
 
-def _weights(found: dict[str, Any], trained: Path) -> dict[str, Tensor]:
+def _weights(found: dict[str, Any], trained: Path, network: Which) -> dict[str, Tensor]:
     """The weights of the backbone, by timm's names, in the plain order of memory."""
     weights = {
         key.removeprefix(_PREFIX): value.clone(memory_format=torch.contiguous_format)
-        for key, value in found["online"].items()
+        for key, value in found.get(network, {}).items()
         if key.startswith(_PREFIX)
     }
     if not weights:
@@ -196,7 +203,8 @@ def _timm_of(found: dict[str, Any]) -> str:
     return as_shown(said)[:40] if isinstance(said, str) else "of the time"
 
 
-def _size(found: dict[str, Any]) -> int:
+def image_size(found: dict[str, Any]) -> int:
+    """Height and width of the images that a checkpoint's network was trained on, pixels."""
     return int(found["config"]["augmentation"]["size"])
 
 
@@ -208,13 +216,17 @@ def _describe(model: onnx.ModelProto, found: dict[str, Any]) -> None:
         f"{INPUT}: RGB in [0, 1], less the mean {MEAN}, by the standard deviation {STD}; "
         f"{OUTPUT}: the last stage, pooled as timm does for num_classes=0"
     )
-    facts = {
+    onnx.helper.set_model_props(model, _facts(found))
+
+
+def _facts(found: dict[str, Any]) -> dict[str, str]:
+    """Where weights come from, as both formats say it."""
+    return {
         "backbone": found["config"]["backbone"]["name"],
         "config": json.dumps(found["config"], sort_keys=True),
         "steps": str(found["step"]),
         "manifest_sha256": str(found.get("manifest_sha256")),
     }
-    onnx.helper.set_model_props(model, facts)
 
 
 def _written(content: bytes, found: dict[str, Any], file: Path) -> Exported:
@@ -225,7 +237,7 @@ def _written(content: bytes, found: dict[str, Any], file: Path) -> Exported:
         raise UsageError(
             f"{file} cannot be written ({error.strerror}); name another file with --out."
         ) from error
-    name, size = found["config"]["backbone"]["name"], _size(found)
+    name, size = found["config"]["backbone"]["name"], image_size(found)
     arguments: dict[str, Any] = {"num_classes": 0}
     usual = timm.get_pretrained_cfg(name)
     if usual and usual.fixed_input_size and usual.input_size[-1] != size:

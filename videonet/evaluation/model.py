@@ -1,0 +1,118 @@
+"""A backbone that is evaluated: what it can do, and how images are prepared for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from videonet.errors import UsageError
+
+# Classes of ImageNet-1k, in the order of their sorted wnids.
+CLASSES = 1000
+
+
+class Preparation(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of an image: the shorter side resized, the middle cut out, normalised."""
+
+    # pixels: the shorter side, and the side of the square that is cut out of it
+    resize: int
+    crop: int
+    # of RGB from 0 to 1: the model gets (value - mean) / std
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model it is. No paths and no host: a result may be published."""
+
+    kind: Literal["training", "timm", "state dict", "onnx"]
+    # what it is called in a table
+    name: str
+    architecture: str
+    # hex, of the file that its weights are from
+    sha256: str
+    # of the repository that they were downloaded from
+    revision: str | None = None
+    # whether its own classifier gives the classes of ImageNet
+    classifies: bool
+    # of a training: which of its two networks, after how many steps, of which settings, on which
+    # data set
+    network: Literal["online", "target"] | None = None
+    steps: int | None = None
+    images_seen: int | None = None
+    config_sha256: str | None = None
+    manifest_sha256: str | None = None
+
+
+Function = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was opened. What it lacks is None, and asking for that is a sentence.
+
+    Images are float32 [N, 3, crop, crop], normalised, on `device`.
+    """
+
+    facts: Facts
+    preparation: Preparation
+    device: torch.device
+    # features of the last stage, pooled as the architecture does, float32 [N, D]
+    features: Function | None
+    # of the 1,000 classes, float32 [N, 1000]
+    logits: Function | None
+    # timm's; None for ONNX
+    backbone: nn.Module | None
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images uint8 [N, 3, H, W] as the model takes them, on its device."""
+        images = images.to(self.device, non_blocking=True).float() / 255
+        mean, std = self._mean_and_std
+        return (images - mean) / std
+
+    @cached_property
+    def _mean_and_std(self) -> tuple[Tensor, Tensor]:
+        # Once: to a GPU each would be a copy that is waited for.
+        mean, std = (
+            torch.tensor(each, device=self.device).view(1, 3, 1, 1)
+            for each in (self.preparation.mean, self.preparation.std)
+        )
+        return mean, std
+
+
+def needed_logits(model: Model, what: str) -> Function:
+    """The function that classifies. Raises UsageError."""
+    if model.logits is None:
+        raise UsageError(
+            f"{what} asks for ImageNet's {CLASSES:,} classes, and {model.facts.name} has no "
+            f"classifier; give a model that has one, such as timm:NAME@FILE of a classifier's "
+            f"weights or an ONNX file with the output logits."
+        )
+    return model.logits
+
+
+def needed_features(model: Model, what: str) -> Function:
+    """The function that gives pooled features. Raises UsageError."""
+    if model.features is None:
+        raise UsageError(
+            f"{what} asks for features, and {model.facts.name} gives logits alone; give an ONNX "
+            f"file with the output features, as `videonet export --to onnx` writes it, or "
+            f"timm:NAME@FILE."
+        )
+    return model.features
+
+
+def needed_backbone(model: Model, what: str) -> Any:
+    """The network itself, for the features of its stages. Raises UsageError."""
+    if model.backbone is None:
+        raise UsageError(
+            f"{what} asks for the features of a stage, and {model.facts.name} is an ONNX file, "
+            f"which gives its last output alone; give the folder of the training, or "
+            f"timm:NAME@FILE of the same weights."
+        )
+    return model.backbone

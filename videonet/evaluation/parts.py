@@ -1,0 +1,65 @@
+"""Finished parts of an evaluation, kept until its result is written, so that it can go on.
+
+A part is a table below a folder of its own, and appears whole or not at all. What the parts depend
+on is written beside them first; a folder of other parts is never gone on from.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from videonet.errors import UsageError
+from videonet.files import drafted, read_bounded
+
+_BEGUN = "begun.json"
+_MOST_BYTES = 1_000_000
+
+
+class Parts:
+    """A folder of parts. `facts` are what they depend on, as JSON has them."""
+
+    def __init__(self, folder: Path, facts: dict[str, Any], *, resume: bool) -> None:
+        """Begin anew, or with `resume` go on. Raises UsageError if what is there is of another."""
+        self._folder = folder
+        begun = msgspec.json.encode(facts, order="deterministic")
+        if resume and folder.exists():
+            self._check(begun)
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        with drafted(folder / _BEGUN) as draft:
+            draft.write_bytes(begun)
+
+    def made(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
+        """The part of this name: read if it is there, else made and kept."""
+        file = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.parquet"
+        if file.exists():
+            try:
+                return pq.read_table(file)
+            except (OSError, pa.ArrowException):
+                file.unlink()  # of a disk that lost its end
+        table = make()
+        with drafted(file) as draft:
+            pq.write_table(table, draft)
+        # As it will be read, so that going on changes nothing.
+        return pq.read_table(file)
+
+    def done(self) -> None:
+        """Forget all parts."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _check(self, begun: bytes) -> None:
+        try:
+            found = read_bounded(self._folder / _BEGUN, _MOST_BYTES)
+        except OSError:
+            found = b""
+        if found != begun:
+            raise UsageError(
+                f"{self._folder} holds parts of an evaluation of another model, data, version or "
+                f"settings; without --resume it is begun anew."
+            )

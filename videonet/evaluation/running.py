@@ -1,0 +1,136 @@
+"""One evaluation from beginning to end: what was asked for, done, and written."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from videonet.errors import UsageError
+from videonet.evaluation.model import Model
+from videonet.evaluation.parts import Parts
+from videonet.evaluation.protocol import UNCONFIRMED, Evaluation, Given
+from videonet.evaluation.result import (
+    DataFacts,
+    Result,
+    TrainingData,
+    numbers_of,
+    versions_here,
+    write,
+)
+from videonet.training.config_values import nearest, shown
+
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an evaluation is run with."""
+
+    data: Path
+    # where the result goes
+    file: Path
+    settings: Any
+    resume: bool = False
+    partial: bool = False
+    batch: int = 64
+    workers: int = 0
+    told: Callable[[str, int, int], None] = lambda _what, _done, _all: None
+
+
+def settings_of(evaluation: Evaluation, given: Sequence[str]) -> Any:
+    """The settings of an evaluation, from texts such as "radius=9". Raises UsageError."""
+    fields = {each.name: each.type for each in msgspec.structs.fields(evaluation.Settings)}
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if name not in fields:
+            known = f"did you mean {nearest(name, fields)}?" if fields else "it has none."
+            raise UsageError(
+                f"--set {text}: {evaluation.PROTOCOL.name} has no setting {name}; {known}"
+            )
+        if not equals:
+            raise UsageError(f"--set {text} is no setting with its value, such as {name}=1.")
+        values[name] = _converted(name, value, fields[name])
+    return evaluation.Settings(**values)
+
+
+def run(
+    name: str, evaluation: Evaluation, model: Model, known: TrainingData, asked: Asked
+) -> Result:
+    """Evaluate, and write the result. Raises UsageError."""
+    began = time.monotonic()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    versions = versions_here()
+    facts = {
+        "evaluation": name,
+        "protocol": evaluation.PROTOCOL,
+        "settings": msgspec.to_builtins(asked.settings),
+        "model": model.facts,
+        "preparation": model.preparation,
+        "device": model.device.type,
+        "batch": asked.batch,
+        "versions": versions,
+        "partial": asked.partial,
+    }
+    parts = Parts(asked.file.with_suffix(".parts"), facts, resume=asked.resume)
+    outcome = evaluation.evaluate(
+        Given(
+            model=model,
+            data=asked.data,
+            settings=asked.settings,
+            parts=parts,
+            batch=asked.batch,
+            workers=asked.workers,
+            seed=_SEED,
+            partial=asked.partial,
+            told=asked.told,
+        )
+    )
+    result = Result(
+        read_this_first=UNCONFIRMED,
+        evaluation=name,
+        protocol=evaluation.PROTOCOL,
+        settings=msgspec.to_builtins(asked.settings),
+        numbers=numbers_of(outcome),
+        resampled=outcome.resampled,
+        seed=_SEED,
+        facts=outcome.facts,
+        model=model.facts,
+        preparation=model.preparation,
+        trained_on=known,
+        data=DataFacts(
+            fingerprint=outcome.data.fingerprint,
+            counts=outcome.data.counts,
+            expected=outcome.data.expected,
+            partial=outcome.data.is_partial,
+        ),
+        items=asked.file.with_suffix(".parquet").name,
+        device=_device(model.device),
+        precision="float32",
+        versions=versions,
+        seconds=round(time.monotonic() - began, 3),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    write(asked.file, result, outcome.items)
+    parts.done()
+    return result
+
+
+def _converted(name: str, text: str, kind: Any) -> Any:
+    parts: Mapping[str, Any] | list[str] | str = text
+    if "tuple" in str(kind):
+        parts = [each.strip() for each in text.split(",")]
+    try:
+        return msgspec.convert(parts, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"--set {name}={text}: {error} ({shown(text)}).") from error
+
+
+def _device(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
