@@ -83,11 +83,12 @@ LOCK = $(COMPILE) --constraint constraints.txt --generate-hashes --no-annotate -
 # leaves what is resolved already.
 UPGRADE = --upgrade
 lock: $(VENV)/.installed
-	$(COMPILE) --extra dev --extra train --extra youtube --annotation-style line $(UPGRADE) \
+	$(COMPILE) --extra dev --extra train --extra evaluate --extra youtube --annotation-style line $(UPGRADE) \
 	  --output-file constraints.txt
 	$(LOCK) --upgrade --output-file requirements/base.lock
 	$(LOCK) --upgrade --extra youtube --output-file requirements/youtube.lock
 	$(LOCK) --upgrade --extra train --output-file requirements/train.lock
+	$(LOCK) --upgrade --extra evaluate --output-file requirements/evaluate.lock
 	$(LOCK) --upgrade --extra dev --output-file requirements/dev.lock
 	$(BIN)/python -m scripts.pin_extras requirements/*.lock
 

@@ -92,7 +92,7 @@ def evaluate(
     Example: videonet evaluate run --on davis2017 --data DAVIS
     """
     console = Console(soft_wrap=True, highlight=False)
-    with needed_for("videonet evaluate"):
+    with needed_for("videonet evaluate", "evaluate"):
         from videonet.evaluation import catalogue
         from videonet.evaluation.opening import How, open_model
         from videonet.evaluation.protocol import UNCONFIRMED

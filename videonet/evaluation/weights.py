@@ -1,12 +1,11 @@
 """Weights from a file: a state dict of safetensors or PyTorch. No code in it is run."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
 from videonet.errors import UsageError
@@ -24,7 +23,9 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise UsageError(f"The weights {path} cannot be read ({error.strerror}).") from error
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load(content), _said(content)
+            with safe_open(path, "pt") as opened:
+                weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+                return weights, dict(opened.metadata() or {})
         # Nothing but numbers and names: a stranger's file may not say what is to be called.
         found = torch.load(  # noqa: TID251
             BytesIO(content), map_location="cpu", weights_only=True
@@ -32,13 +33,6 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except Exception as error:  # a broken file can raise almost anything here
         raise _no_weights(path, as_shown(str(error))[:200]) from error
     return _named_tensors(found, path), {}
-
-
-def _said(content: bytes) -> dict[str, str]:
-    """The metadata in the header of a safetensors file that was read already."""
-    length = int.from_bytes(content[:8], "little")
-    header: dict[str, Any] = json.loads(content[8 : 8 + length])
-    return dict(header.get("__metadata__", {}))
 
 
 def _named_tensors(found: Any, path: Path) -> dict[str, Tensor]:
