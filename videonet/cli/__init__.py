@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import videonet
+from videonet.cli.compare import compare
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
 from videonet.cli.evaluate import evaluate
@@ -44,6 +45,7 @@ app.command()(withdraw)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(doctor)
 app.add_typer(classifier_app, name="classifier")
 app.add_typer(wordnet_app, name="wordnet")

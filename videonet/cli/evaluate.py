@@ -94,8 +94,8 @@ def evaluate(
     console = Console(soft_wrap=True, highlight=False)
     with needed_for("videonet evaluate", "evaluate"):
         from videonet.evaluation import catalogue
+        from videonet.evaluation.about import UNCONFIRMED
         from videonet.evaluation.opening import How, open_model
-        from videonet.evaluation.protocol import UNCONFIRMED
         from videonet.evaluation.running import Asked, run, settings_of
         from videonet.evaluation.trained_on import training_data
 
@@ -157,7 +157,7 @@ def _print(console: Console, result: "Result", file: Path) -> None:
 
 def _list(console: Console) -> None:
     from videonet.evaluation import catalogue, paper
-    from videonet.evaluation.protocol import UNCONFIRMED
+    from videonet.evaluation.about import UNCONFIRMED
 
     console.print(UNCONFIRMED, markup=False)
     for name in catalogue.NAMES:

@@ -21,12 +21,13 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
 from videonet.errors import UsageError
+from videonet.evaluation.about import About, Needs
 from videonet.evaluation.bootstrap import Weights, interval
 from videonet.evaluation.dataset_files import checked, folder, unreadable
 from videonet.evaluation.j_and_f import Labels, ObjectScores, decay, recall, scores
 from videonet.evaluation.model import Model
 from videonet.evaluation.propagation import Rule, labels, propagated
-from videonet.evaluation.protocol import About, Data, Given, Needs, Number, Outcome
+from videonet.evaluation.protocol import Data, Given, Number, Outcome
 from videonet.evaluation.stages import is_of_basic_blocks, of_stride_8
 
 _SOURCES = (
@@ -47,6 +48,7 @@ PROTOCOL = About(
     confirmed_by=(
         "VFS's own ResNet-50: J 67.0, F 72.0 in its README, J 65.3, F 70.2 in the paper's table"
     ),
+    main=("J&F", "J", "F"),
 )
 
 NEEDS = Needs(

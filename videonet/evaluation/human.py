@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from videonet.errors import UsageError
+from videonet.evaluation.about import About, Needs
 from videonet.evaluation.bootstrap import Weights, interval
 from videonet.evaluation.class_lists import human_categories
 from videonet.evaluation.classifying import decisions
@@ -37,7 +38,7 @@ from videonet.evaluation.decision_records import (
     read_records,
 )
 from videonet.evaluation.model import Function, needed_logits
-from videonet.evaluation.protocol import About, Given, Needs, Number, Outcome
+from videonet.evaluation.protocol import Given, Number, Outcome
 
 # What the paper's Table 3 names, and how many stimuli and people each has.
 EXPERIMENTS = {
@@ -65,6 +66,12 @@ PROTOCOL = About(
     notes=(
         "Conditions without distortion, and those that people get right in less than a fifth, "
         "do not count.",
+    ),
+    main=(
+        "squared accuracy difference",
+        "observed consistency",
+        "error consistency",
+        "shape bias",
     ),
 )
 

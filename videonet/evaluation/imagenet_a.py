@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from videonet.errors import UsageError
+from videonet.evaluation.about import About, Needs
 from videonet.evaluation.bootstrap import mean_intervals
 from videonet.evaluation.class_lists import imagenet_a_wnids, output_of_wnid
 from videonet.evaluation.classifying import decisions
 from videonet.evaluation.dataset_files import checked, folder, images_below
 from videonet.evaluation.model import Function, needed_logits
-from videonet.evaluation.protocol import About, Given, Needs, Outcome
+from videonet.evaluation.protocol import Given, Outcome
 
 PROTOCOL = About(
     name="imagenet-a",
@@ -32,6 +33,7 @@ PROTOCOL = About(
         "on all 7,500 images"
     ),
     notes=("The set was filtered against a ResNet-50: its images are those that one got wrong.",),
+    main=("top1",),
 )
 
 NEEDS = Needs(

@@ -14,7 +14,7 @@ from torchvision.transforms.functional import center_crop, resize
 
 from videonet.errors import UsageError
 from videonet.evaluation.dataset_files import unreadable
-from videonet.evaluation.model import Preparation
+from videonet.evaluation.facts import Preparation
 
 # What the shorter side is before the middle is cut out, for 224 pixels: 256 (He et al. 2016).
 _RESIZE, _CROP = 256, 224

@@ -15,8 +15,9 @@ from torch import Tensor
 from videonet.classifier.onnx_session import image_input, open_session, parse_model, read_model
 from videonet.classifier.sidecar import UNSAID, parse_sidecar, sidecar_content
 from videonet.errors import UsageError
+from videonet.evaluation.facts import Facts, Preparation
 from videonet.evaluation.images import shorter_side
-from videonet.evaluation.model import CLASSES, Facts, Model, Preparation
+from videonet.evaluation.model import CLASSES, Model
 from videonet.evaluation.weights import read_weights
 from videonet.files import sha256_of
 from videonet.text import as_shown

@@ -1,54 +1,15 @@
-"""What an evaluation says of itself, and what it gives back."""
+"""What an evaluation is given, and what it gives back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import msgspec
 import pyarrow as pa
 
+from videonet.evaluation.about import About, Needs
 from videonet.evaluation.model import Model
 from videonet.evaluation.parts import Parts
-
-# How near a protocol is to the paper's. "paper": every setting is printed, or is in the code that
-# the paper names, and a published checkpoint gives the paper's row within its interval. "published
-# stand-in": the recipe of another publication. "ours": nobody's but ours.
-Mark = Literal["paper", "published stand-in", "ours"]
-
-UNCONFIRMED = (
-    "No protocol here is confirmed as the paper's: a published checkpoint has not been seen to "
-    "give the paper's row on the full data."
-)
-
-
-class About(msgspec.Struct, frozen=True, kw_only=True):
-    """A protocol: what is done, after whom, and what was assumed where nobody says."""
-
-    # such as "davis2017-vfs"; results of protocols of other names do not stand in one column
-    name: str
-    mark: Mark
-    # where the rules are written down
-    source: str
-    # what the sources leave open, a sentence each
-    assumptions: tuple[str, ...] = ()
-    # whose published numbers would confirm it, on the full data
-    confirmed_by: str = ""
-    # of the data or the task, worth knowing beside the numbers
-    notes: tuple[str, ...] = ()
-
-
-class Needs(msgspec.Struct, frozen=True, kw_only=True):
-    """The data that an evaluation wants, and what it costs."""
-
-    # what the data set is called
-    data: str
-    # files and folders below DIR, a line each
-    layout: tuple[str, ...]
-    # of the model
-    model: str
-    # on one large GPU. By arithmetic, not measured
-    cost: str
 
 
 class Number(NamedTuple):

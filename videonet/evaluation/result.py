@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from videonet import versions
 from videonet.errors import UsageError
-from videonet.evaluation.model import Facts, Preparation
-from videonet.evaluation.protocol import About, Outcome
+from videonet.evaluation.about import About
+from videonet.evaluation.facts import Facts, Preparation
 from videonet.files import drafted, read_bounded
 
 UNKNOWN = "unknown: name the data set with --trained-on"
@@ -81,14 +81,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     created: str
 
 
-def numbers_of(outcome: Outcome) -> dict[str, Value]:
-    """Numbers as they are written. What is none, such as 0/0, is null."""
-    return {
-        name: Value(value=_finite(each.value), low=_finite(each.low), high=_finite(each.high))
-        for name, each in outcome.numbers.items()
-    }
-
-
 def write(file: Path, result: Result, items: pa.Table) -> None:
     """Write both files. Raises UsageError if `file` is of another evaluation or protocol."""
     if file.exists():
@@ -125,7 +117,3 @@ def versions_here() -> dict[str, str]:
     known = versions.versions()
     ours = {name: known[name] for name in ("numpy", "onnxruntime", "pillow", "videonet")}
     return ours | {name: version(name) for name in _PACKAGES}
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or value != value else float(value)

@@ -11,14 +11,15 @@ import msgspec
 import torch
 
 from videonet.errors import UsageError
+from videonet.evaluation.about import UNCONFIRMED
 from videonet.evaluation.model import Model
 from videonet.evaluation.parts import Parts
-from videonet.evaluation.protocol import UNCONFIRMED, Evaluation, Given
+from videonet.evaluation.protocol import Evaluation, Given, Outcome
 from videonet.evaluation.result import (
     DataFacts,
     Result,
     TrainingData,
-    numbers_of,
+    Value,
     versions_here,
     write,
 )
@@ -97,7 +98,7 @@ def run(
         evaluation=name,
         protocol=evaluation.PROTOCOL,
         settings=msgspec.to_builtins(asked.settings),
-        numbers=numbers_of(outcome),
+        numbers=_written(outcome),
         resampled=outcome.resampled,
         seed=_SEED,
         facts=outcome.facts,
@@ -120,6 +121,18 @@ def run(
     write(asked.file, result, outcome.items)
     parts.done()
     return result
+
+
+def _written(outcome: Outcome) -> dict[str, Value]:
+    """Numbers as they are written. What is none, such as 0/0, is null."""
+    return {
+        name: Value(value=_finite(each.value), low=_finite(each.low), high=_finite(each.high))
+        for name, each in outcome.numbers.items()
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or value != value else float(value)
 
 
 def _converted(name: str, text: str, kind: Any) -> Any:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from videonet.errors import UsageError
-from videonet.evaluation.model import Facts
+from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
 from videonet.training.data.clip_index import parquet_shards
 

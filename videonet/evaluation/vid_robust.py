@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from videonet.errors import UsageError
+from videonet.evaluation.about import About, Needs
 from videonet.evaluation.bootstrap import mean_intervals
 from videonet.evaluation.classifying import decisions
 from videonet.evaluation.dataset_files import checked, folder, unreadable
 from videonet.evaluation.model import Function, needed_logits
-from videonet.evaluation.protocol import About, Given, Needs, Outcome
+from videonet.evaluation.protocol import Given, Outcome
 from videonet.files import read_bounded
 
 PROTOCOL = About(
@@ -33,6 +34,7 @@ PROTOCOL = About(
         "Logits of a class are merged by their maximum, as for all models but smoothed ones.",
     ),
     confirmed_by="torchvision's ResNet-50 (V1): pm0 67.54, pm10 52.48, on all 1,109 anchors",
+    main=("pm0", "pm10"),
 )
 
 METADATA = ("pmsets.json", "labels.json", "class_idx_map.json")
