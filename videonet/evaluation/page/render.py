@@ -14,6 +14,8 @@ from videonet.schemas.shown import printable
 # Pixels of the drawing.
 _LEFT, _WIDTH, _RIGHT = 250, 560, 90
 _LANE, _GAP = 22, 16
+# Room for the longest label.
+_LABEL = 230
 
 # How each column is drawn, besides its colour: so that nobody has to tell colours apart.
 _SHAPES = ("circle", "square", "triangle", "pentagon")
@@ -35,8 +37,11 @@ class _Dot:
 @dataclass(frozen=True)
 class _PaperMark:
     x: float
+    y: float
     label: str
     is_alike: bool
+    # whether its label is to its left
+    is_left: bool
 
 
 @dataclass(frozen=True)
@@ -114,9 +119,18 @@ def _band(row: Row, top: float) -> _Band:
         for place, cell in enumerate(row.cells)
         if cell is not None and cell.value.value is not None
     ]
+    # A line ends at its label, and labels stand to its left: so none crosses another one.
     marks = [
-        _PaperMark(x(each.value), f"{each.label} {100 * each.value:.1f}", each.is_alike)
-        for each in sorted(row.marks, key=lambda each: each.value)
+        _PaperMark(
+            x=x(each.value),
+            y=top + 34 + _LANE * place,
+            label=f"{each.label} {100 * each.value:.1f}",
+            is_alike=each.is_alike,
+            is_left=x(each.value) > _LEFT + _LABEL - 100,
+        )
+        for place, each in enumerate(
+            sorted(row.marks, key=lambda each: each.value), start=len(row.cells)
+        )
     ]
     lanes = len(row.cells) + len(marks)
     ticks = [(x(each), f"{100 * each:g}") for each in _ticks(low, high)]
