@@ -37,6 +37,9 @@ TOLERANCE = 1e-4
 # The network that learns, or the moving average that follows it.
 Which = Literal["online", "target"]
 
+# The name in the header of a safetensors file under which stands where its weights come from.
+METADATA = "videonet"
+
 _PREFIX = "backbone."
 
 
@@ -86,7 +89,9 @@ def export_timm(trained: Path, file: Path) -> Exported:
     backbone_of(found, trained)  # or what is written would not load
     weights = _weights(found, trained, "online")
     if file.suffix == ".safetensors":
-        return _written(safetensors.torch.save(weights, _facts(found)), found, file)
+        # Under one name: several would be written in an order of their own each time.
+        said = {METADATA: json.dumps(_facts(found), sort_keys=True)}
+        return _written(safetensors.torch.save(weights, said), found, file)
     # To a stream: a file's name would be part of its bytes.
     packed = io.BytesIO()
     torch.save(weights, packed)
