@@ -157,7 +157,10 @@ def test_fifty_steps_end_in_the_same_weights(
 ) -> None:
     out = small_data(tmp_path / "out")
     address = uploaded(out, bucket)
-    settings = ("train.epochs=2", "data.workers=1", "log.picture_every=0", "log.retrieval_every=0")
+    settings = (
+        *("train.epochs=2", "optimizer.warmup_epochs=1", "data.workers=1"),
+        *("log.picture_every=0", "log.retrieval_every=0"),
+    )
     environment = ALONE | server.environment | {"VIDEONET_CACHE": str(tmp_path / "cache")}
     server.proxy.every = 25
     for data, run in ((address, "there"), (out, "here")):
