@@ -83,10 +83,10 @@ def found(server: VideoServer, name: str, *targets: str) -> Candidate:
 def apart(context: RunContext, one: Candidate) -> list[Verdict]:
     """The verdicts when each step begins from what the store knows."""
     for step in STEPS:
-        verdicts, pending = apply_steps(context, one, [step])
-        if pending is None:
-            return verdicts
-        one = pending
+        result = apply_steps(context, one, [step])
+        if result.pending is None:
+            return result.verdicts
+        one = result.pending
     raise AssertionError("a step was missing")
 
 
@@ -96,8 +96,9 @@ def test_steps_come_to_the_same_verdicts_together_and_apart(
     server: VideoServer, tmp_path: Path, name: str, targets: tuple[str, ...]
 ):
     one = found(server, name, *targets)
-    verdicts, pending = apply_steps(context_in(tmp_path / "together"), one, STEPS)
-    assert pending is None
+    result = apply_steps(context_in(tmp_path / "together"), one, STEPS)
+    assert result.pending is None
+    verdicts = result.verdicts
     assert verdicts == apart(context_in(tmp_path / "apart"), one)
     assert [(each.target_id, each.outcome) for each in verdicts] == [
         (each, Outcome.KEPT if each == "balloon" else Outcome.REJECTED) for each in targets

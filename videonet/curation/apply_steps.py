@@ -20,7 +20,7 @@ from videonet.errors import UsageError
 from videonet.fetch.acquire import release
 from videonet.fetch.verified_file import AlteredError, forget_file
 from videonet.schemas.candidate import Candidate
-from videonet.schemas.fetch import Fetch
+from videonet.schemas.fetch import Cut, Fetch
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
@@ -36,6 +36,8 @@ class StepResult(NamedTuple):
     verdicts: list[Verdict]
     # the candidate, if the next step has to see more of it
     pending: Candidate | None
+    # of a kept video, what cutting it brought
+    cut: Cut | None = None
 
 
 def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> StepResult:
@@ -56,6 +58,7 @@ def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]
         context.first_refusals.end(number, records and records.fetch)
         if result.pending is None and records is not None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
+            result = result._replace(cut=records.cut if kept else None)
             released, records = release_bytes(context, records, kept=kept)
         if records is not None:
             written(context, records)

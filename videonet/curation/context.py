@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+from cachetools import LRUCache
+
 from videonet.classifier.model import Classifier
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.addresses import with_address
@@ -32,6 +34,9 @@ from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
 from videonet.video.decoder import Decoder
+
+# Shards whose states are kept: candidates that follow each other are of few shards.
+_STATES = 64
 
 # Of the runs that go on in this process, by plan: two of them share nothing. Stages find their
 # run's here, since Beam hands them copies of the plan and nothing else.
@@ -61,6 +66,9 @@ class ReadContext:
         )
         self.allowed_hosts = allowed_hosts(plan.allow_private_hosts)
         self._lookup: Lookup | None = None
+        # by index, of the shards that were asked for last: each names all its videos
+        self._states: LRUCache[int, ShardState | None] = LRUCache(_STATES)
+        self._states_lock = threading.Lock()
         # by path of a shard's first file, whether one of its files can be read
         self._readable: dict[str, bool] = {}
 
@@ -95,10 +103,17 @@ class ReadContext:
         lookup = self.lookup
         if lookup is None:
             return False
-        shard = self.output.shard_state(shard_of(video_key, lookup.shards))
+        shard = self._shard_state(shard_of(video_key, lookup.shards))
         if shard is None or shard.cut_key != self.cut_key:
             return False
         return shard.videos.get(video_key) == sha256 and self._is_readable(shard)
+
+    def _shard_state(self, index: int) -> ShardState | None:
+        """What a shard was made of when this run began: it is asked for each of its videos."""
+        with self._states_lock:
+            if index not in self._states:
+                self._states[index] = self.output.shard_state(index)
+            return self._states[index]
 
     def _is_readable(self, shard: ShardState) -> bool:
         """Whether a file of a shard is as it was written. It is looked at once a run."""

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +13,7 @@ import msgspec
 from videonet.errors import AccountError
 from videonet.files import sha256_of
 from videonet.schemas.clip import Clip
+from videonet.schemas.fetch import Cut
 from videonet.schemas.lock_file import Span
 from videonet.schemas.manifest import Shard
 from videonet.schemas.reason import Outcome
@@ -51,10 +52,13 @@ class Member(NamedTuple):
     clips: int
 
 
-def finish_shard(assembly: Assembly, index: int, verdicts: Iterable[Verdict]) -> tuple[Shard, ...]:
+def finish_shard(
+    assembly: Assembly, index: int, verdicts: Iterable[Verdict], cuts: Mapping[str, Cut]
+) -> tuple[Shard, ...]:
     """Put the clips of the kept videos into shard `index`, unless they are there already.
 
     `verdicts` are all those on the shard's candidates, in any order; they are written beside.
+    `cuts` say by video_key what cutting brought; for a kept video without one, the store is asked.
     Returns the shard's files. Raises AccountError if the verdicts are not exactly one for each
     pair in the candidate list.
     """
@@ -63,7 +67,7 @@ def finish_shard(assembly: Assembly, index: int, verdicts: Iterable[Verdict]) ->
     ordered = sorted(verdicts, key=lambda each: (each.video_key, position[each.target_id]))
     _balance(output, index, shards, ordered)
     members = members_of(ordered, assembly.targets)
-    files = _files(assembly, index, members)
+    files = _files(assembly, index, members, cuts)
     output.write_verdicts(index, shards, ordered)
     for member in members:
         store.delete(store.clips(member.origin.video_key, assembly.cut_key))
@@ -145,7 +149,9 @@ def _balance(output: DatasetDir, index: int, shards: int, verdicts: Sequence[Ver
         )
 
 
-def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[Shard, ...]:
+def _files(
+    assembly: Assembly, index: int, members: Sequence[Member], handed: Mapping[str, Cut]
+) -> tuple[Shard, ...]:
     """The shard's files: as they are, if they were made of the same, else written."""
     output, formats, cut_key = assembly.output, assembly.formats, assembly.cut_key
     digest = digest_of(cut_key, formats, assembly.shards, members)
@@ -153,8 +159,16 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
     if before and before.digest == digest and output.is_whole(before):
         return before.files
     written = _Written(output, before if before and before.cut_key == cut_key else None)
+    cuts = {
+        key: handed.get(key) or assembly.store.cut(key, cut_key)
+        for key in (member.origin.video_key for member in members)
+    }
     spans = Spans()
-    clips = spans.of(clip for member in members for clip in _clips(assembly, member, written))
+    clips = spans.of(
+        clip
+        for member in members
+        for clip in _clips(assembly, member, cuts[member.origin.video_key], written)
+    )
     files = output.write_shard(index, assembly.shards, formats, clips)
     state = ShardState(
         digest=digest,
@@ -162,7 +176,7 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
         files=files,
         videos={member.origin.video_key: member.sha256 for member in members},
         spans=spans.noted(),
-        first_durations=_first_durations(assembly, members, before),
+        first_durations=_first_durations(cuts, members, before),
         notes=output.notes(files),
     )
     output.write_shard_state(index, state)
@@ -170,13 +184,13 @@ def _files(assembly: Assembly, index: int, members: Sequence[Member]) -> tuple[S
 
 
 def _first_durations(
-    assembly: Assembly, members: Sequence[Member], before: ShardState | None
+    cuts: Mapping[str, Cut | None], members: Sequence[Member], before: ShardState | None
 ) -> dict[str, tuple[int, ...]]:
     """How long the first frame of each clip is shown, where that is known."""
     known = {}
     for member in members:
         key = member.origin.video_key
-        cut = assembly.store.cut(key, assembly.cut_key)
+        cut = cuts[key]
         if cut is not None and cut.sha256 == member.sha256:
             durations = cut.first_durations
         else:
@@ -186,19 +200,19 @@ def _first_durations(
     return known
 
 
-def _clips(assembly: Assembly, member: Member, written: "_Written") -> Iterator[Clip]:
+def _clips(
+    assembly: Assembly, member: Member, cut: Cut | None, written: "_Written"
+) -> Iterator[Clip]:
     """The clips of one video: those that wait in the store, or those of the shard before."""
     key = member.origin.video_key
     store = assembly.store
     waiting = store.clips_file(key, assembly.cut_key)
-    if waiting.exists():
-        cut = store.cut(key, assembly.cut_key)
-        if cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
-            waiting.unlink()
-            raise AccountError(
-                f"The clips of {key} that waited in the store are not as they were cut; run again "
-                "to cut them again."
-            )
+    if waiting.exists() and cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
+        waiting.unlink()
+        raise AccountError(
+            f"The clips of {key} that waited in the store are not as they were cut; run again "
+            "to cut them again."
+        )
     clips = WAITING.read(waiting) if waiting.exists() else written.clips(member)
     number = 0
     for clip in clips:

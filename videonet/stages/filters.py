@@ -12,8 +12,10 @@ from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext
 from videonet.curation.steps import STEPS, Step, cut, download, download_rest, measure, scan
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.fetch import Cut
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
+from videonet.schemas.video_record import MOST_BYTES
 from videonet.stages.threaded import MAIN, VERDICTS, Stage, ThreadedDoFn
 
 
@@ -76,7 +78,10 @@ class CutClips(Stage):
 def apply_step(
     candidates: PCollection, plan: Plan, steps: Sequence[Step], threads: int
 ) -> tuple[PCollection, PCollection]:
-    """The candidates that steps leave open, and the verdicts that they bring."""
+    """The candidates that steps leave open, and the verdicts that they bring.
+
+    With the verdicts on a kept video comes what cutting it brought.
+    """
     outputs = candidates | beam.ParDo(
         ThreadedDoFn(plan, partial(_outputs, steps=steps), threads, _was_left)
     ).with_outputs(VERDICTS, main=MAIN)
@@ -86,9 +91,12 @@ def apply_step(
 
 def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> list[Any]:
     """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
-    verdicts, pending = apply_steps(context, candidate, steps)
-    going_on = [] if pending is None else [pending]
-    return [*(TaggedOutput(VERDICTS, verdict) for verdict in verdicts), *going_on]
+    result = apply_steps(context, candidate, steps)
+    account: list[Verdict | Cut] = [*result.verdicts]
+    if result.cut is not None and len(result.cut.to_json()) <= MOST_BYTES:
+        account.append(result.cut)
+    going_on = [] if result.pending is None else [result.pending]
+    return [*(TaggedOutput(VERDICTS, each) for each in account), *going_on]
 
 
 def _was_left(context: RunContext, candidate: Candidate) -> bool:
@@ -96,6 +104,7 @@ def _was_left(context: RunContext, candidate: Candidate) -> bool:
     return context.in_hand.was_left(candidate.video_key)
 
 
-def _counted(verdict: Verdict) -> Verdict:
-    Metrics.counter("videonet", verdict.outcome).inc()
-    return verdict
+def _counted(each: Verdict | Cut) -> Verdict | Cut:
+    if isinstance(each, Verdict):
+        Metrics.counter("videonet", each.outcome).inc()
+    return each

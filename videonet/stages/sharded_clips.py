@@ -1,6 +1,6 @@
 """From verdicts to shards and the manifest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -10,6 +10,7 @@ from videonet.curation.context import RunContext, run_context
 from videonet.dataset.assembly import Assembly, finish_shard
 from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
+from videonet.schemas.fetch import Cut
 from videonet.schemas.manifest import Shard, Totals
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Plan
@@ -19,7 +20,7 @@ from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 
 
 class ShardedClips(Stage):
-    """Parquet and TFRecord files: Verdict -> (Shard, counts of verdicts).
+    """Parquet and TFRecord files: Verdict | Cut -> (Shard, counts of verdicts).
 
     When all candidates have their verdicts, the clips that wait in the store are put together
     shard by shard.
@@ -61,20 +62,29 @@ class _WriteShard(beam.DoFn):
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def process(self, element: tuple[int, Iterable[Verdict | None]]) -> Iterator[Any]:
+    def process(self, element: tuple[int, Iterable[Verdict | Cut | None]]) -> Iterator[Any]:
         index, rows = element
-        verdicts = [verdict for verdict in rows if verdict is not None]
+        verdicts, cuts = list[Verdict](), dict[str, Cut]()
+        for row in rows:
+            if isinstance(row, Verdict):
+                verdicts.append(row)
+            elif row is not None:
+                cuts[row.video_key] = row
         shards = complete_list(self._plan).shards
         context = run_context(self._plan)
         with context.complaining():
-            files = _finished(context, index, shards, verdicts)
+            files = _finished(context, index, shards, verdicts, cuts)
         yield from files
         for count in tally(verdicts).items():
             yield TaggedOutput(COUNTS, count)
 
 
 def _finished(
-    context: RunContext, index: int, shards: int, verdicts: Sequence[Verdict]
+    context: RunContext,
+    index: int,
+    shards: int,
+    verdicts: Sequence[Verdict],
+    cuts: Mapping[str, Cut],
 ) -> tuple[Shard, ...]:
     """The files of a shard; it counts as work unless they were there."""
     before = context.output.shard_state(index)
@@ -88,7 +98,7 @@ def _finished(
         shards,
     )
     with context.progress.at_work("write") as work:
-        files = finish_shard(assembly, index, verdicts)
+        files = finish_shard(assembly, index, verdicts, cuts)
         if was_there and context.output.shard_state(index) == before:
             work.items = 0
         else:
@@ -96,9 +106,9 @@ def _finished(
     return files
 
 
-def _placed(verdict: Verdict, plan: Plan) -> tuple[int, Verdict]:
-    """The verdict with the index of its shard. The number of shards was fixed before."""
-    return shard_of(verdict.video_key, complete_list(plan).shards), verdict
+def _placed(each: Verdict | Cut, plan: Plan) -> tuple[int, Verdict | Cut]:
+    """What is said of a video, with the index of its shard. How many there are was fixed before."""
+    return shard_of(each.video_key, complete_list(plan).shards), each
 
 
 def _with_nothing(index: int) -> tuple[int, None]:

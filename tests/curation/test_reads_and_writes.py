@@ -1,0 +1,82 @@
+"""How often a run reads and writes what the store knows of its candidates."""
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from demo.train_classifier import MODEL
+from demo.world import World
+from tests.curating import FEW, few_of, options_of, outcomes_of
+from tests.local import LOCAL
+from tests.patience import PATIENCE
+from tests.storage.counting import CountingObjects
+from videonet.curation.context import open_context
+from videonet.execution.execute import execute
+from videonet.execution.prepare import prepare
+from videonet.pipelines.curate import curate as graph
+from videonet.schemas.settings import Keep
+from videonet.storage.store import Store
+
+# Of records, for a candidate, on average.
+MOST_READS, MOST_WRITES = 3, 3
+
+
+def counted(
+    catalogue: Path, classes: Path, folder: Path, *, form: str = "together", **options: object
+) -> Counter[tuple[str, str]]:
+    """What a run asks of its store, by verb and the first part of a name."""
+    given = {
+        "targets": str(classes),
+        "source": f"catalogue:{catalogue}",
+        "classifier": str(MODEL),
+        "store": folder / "store",
+        "out": folder / "out",
+        "deadline": PATIENCE,
+        "requests_per_second": 10_000.0,
+        "per_host": 8,
+        "allow_private_hosts": LOCAL,
+    }
+    plan = msgspec.structs.replace(prepare(*options_of(given | options)), form=form)
+    with open_context(plan) as context:
+        objects = CountingObjects(context.store.root)
+        context.store = Store(context.store.root, objects)
+        execute(context, graph)
+    return objects.calls
+
+
+def per_candidate(calls: Counter[tuple[str, str]], verb: str, folder: Path) -> float:
+    candidates = len({video_id for video_id, _ in outcomes_of(folder / "out")})
+    return calls[verb, "record"] / candidates
+
+
+@pytest.mark.parametrize(
+    ("videos", "form"),
+    [
+        ("few", "together"),
+        pytest.param("all", "together", marks=pytest.mark.slow),
+    ],
+)
+def test_a_candidate_takes_few_reads_and_writes(
+    world: World, tmp_path: Path, videos: str, form: str
+):
+    with world.serve():
+        catalogue = few_of(world.catalogue, tmp_path) if videos == "few" else world.catalogue
+        calls = counted(catalogue, world.classes, tmp_path, form=form)
+    reads, writes = (per_candidate(calls, verb, tmp_path) for verb in ("read", "write"))
+    assert reads <= MOST_READS
+    assert writes <= MOST_WRITES
+
+
+def test_a_run_over_what_is_known_writes_nothing(world: World, tmp_path: Path):
+    with world.serve():
+        catalogue = few_of(world.catalogue, tmp_path)
+        first = counted(catalogue, world.classes, tmp_path, keep=Keep.ALL)
+        assert first["write", "record"] > 0
+        (tmp_path / "out").rename(tmp_path / "first")
+        again = counted(catalogue, world.classes, tmp_path, keep=Keep.ALL)
+    # Failures are tried again.
+    failed = sum(outcome == "failed" for outcome, _ in outcomes_of(tmp_path / "out").values())
+    assert again["write", "record"] <= failed
+    assert again["read", "record"] <= len(FEW)
