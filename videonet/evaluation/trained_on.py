@@ -6,6 +6,7 @@ from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
 from videonet.training.data.clip_index import parquet_shards
+from videonet.training.data.shard_files import shard_files
 
 
 def training_data(facts: Facts, out: Path | None) -> TrainingData:
@@ -15,7 +16,7 @@ def training_data(facts: Facts, out: Path | None) -> TrainingData:
     """
     if out is None:
         return TrainingData(manifest_sha256=facts.manifest_sha256)
-    manifest, sha256, _ = parquet_shards(out)
+    manifest, sha256, _ = parquet_shards(shard_files(out))
     if facts.manifest_sha256 not in (None, sha256):
         raise UsageError(
             f"{facts.name} was trained on a data set with another manifest "
