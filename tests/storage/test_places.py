@@ -134,7 +134,23 @@ def test_a_place_is_probed_once(server: Server, bucket: str) -> None:
     assert [each.name for each in place.list("")] == ["probe.json"]
     server.proxy.clear()
     open_shared(bucket)
-    assert dict(server.proxy.counts) == {"list": 1, "get": 1}
+    # Whether it may be listed, and whether drafts were left there.
+    assert dict(server.proxy.counts) == {"list": 2, "get": 1}
+
+
+def test_drafts_go_after_a_day(
+    server: Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = open_shared(bucket)
+    place.write_once("tmp/left", b"half")
+    place.write_once("a", b"one")
+    open_shared(bucket)
+    assert place.read("tmp/left") == b"half"
+    assert [each.name for each in place.list("")] == ["a", "probe.json"]
+    monkeypatch.setattr("videonet.storage.objects._ABANDONED", -60.0)
+    open_shared(bucket)
+    assert place.read("tmp/left") is None
+    assert place.read("a") == b"one"
 
 
 def test_a_service_that_overwrites_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from requests.adapters import HTTPAdapter
 
 from videonet.errors import MachineError
 from videonet.storage.again import patiently
-from videonet.storage.objects import Entry, Versioned, checked
+from videonet.storage.objects import DRAFTS, Entry, Versioned, checked, is_abandoned
 
 T = TypeVar("T")
 
@@ -89,14 +89,25 @@ class GcsObjects:
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
+        for entry in self._entries(prefix):
+            # What a console shows as an empty folder is no object, and drafts are none yet.
+            if not entry.name.endswith("/") and not entry.name.startswith(DRAFTS):
+                yield entry
+
+    def clear_drafts(self) -> None:
+        """Delete what was not finished a day ago, such as a probe of a process that was killed."""
+        for entry in self._entries(DRAFTS):
+            if is_abandoned(entry):
+                self.delete(entry.name, entry.generation)
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
         token: str | None = ""
         while token is not None:
             after = token
             page, token = self._ask(lambda: self._page(prefix, after))  # noqa: B023
             for each in page:
                 name = each.name.removeprefix(self._prefix)
-                # What a console shows as an empty folder is no object, and drafts are none yet.
-                if name and not name.endswith("/") and not name.startswith("tmp/"):
+                if name:
                     written = each.time_created.timestamp()
                     yield Entry(name, each.size, str(each.generation), written)
 

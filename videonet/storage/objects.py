@@ -5,9 +5,16 @@ state of it: no state of the same object with other content has had or will have
 says which state it replaces. So two writers never undo each other's work without noticing.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+# In a bucket, names of what is not finished begin so. Lists leave it out.
+DRAFTS = "tmp/"
+
+# Seconds after which nobody works on such a thing any more.
+_ABANDONED = 24 * 3600.0
 
 
 class Versioned(NamedTuple):
@@ -74,6 +81,11 @@ class Objects(Protocol):
 
     def delete(self, name: str, generation: str | None = None) -> bool:
         """Remove an object, or only one state of it; whether none is there now."""
+
+
+def is_abandoned(draft: Entry) -> bool:
+    """Whether nobody works on a draft any more. A day is longer than clocks are apart."""
+    return time.time() - draft.updated > _ABANDONED
 
 
 def checked(name: str) -> str:

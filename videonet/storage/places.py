@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Protocol
 
 from videonet.errors import UsageError
 from videonet.storage.folder_objects import FolderObjects
@@ -26,14 +27,37 @@ def is_remote(address: str | Path) -> bool:
     return isinstance(address, str) and _SCHEME.match(address) is not None
 
 
+class _Bucket(Objects, Protocol):
+    """What both forms of a bucket have beside the verbs."""
+
+    def clear_drafts(self) -> None: ...
+
+
 def open_place(address: str | Path) -> Objects:
     """The place at an address. A bucket is asked whether it is there and may be listed.
 
     Raises UsageError for what is no address, and for a bucket that cannot be used.
     """
+    return _bucket(str(address)) if is_remote(address) else FolderObjects(Path(address))
+
+
+def open_shared(address: str | Path, kept: str = "probe.json") -> Objects:
+    """A place that several may write to at once. A bucket must have shown that it can be one.
+
+    `kept` names the object that notes that it has. What processes that were killed left there is
+    deleted after a day. Raises UsageError as `open_place` does, and where a service ignores the
+    conditions of a write.
+    """
     if not is_remote(address):
-        return FolderObjects(Path(address))
-    scheme, bucket, prefix = parsed(str(address))
+        return open_place(address)
+    place = _bucket(str(address))
+    require_conditional_writes(place, kept)
+    place.clear_drafts()
+    return place
+
+
+def _bucket(address: str) -> _Bucket:
+    scheme, bucket, prefix = parsed(address)
     if scheme == "gs":
         from videonet.storage.gcs_objects import GcsObjects
 
@@ -43,18 +67,6 @@ def open_place(address: str | Path) -> Objects:
 
     next(S3Objects(bucket, prefix, _FIRST_ANSWER).list(""), None)
     return S3Objects(bucket, prefix)
-
-
-def open_shared(address: str | Path, kept: str = "probe.json") -> Objects:
-    """A place that several may write to at once. A bucket must have shown that it can be one.
-
-    `kept` names the object that notes that it has. Raises UsageError as `open_place` does, and
-    where a service ignores the conditions of a write.
-    """
-    place = open_place(address)
-    if is_remote(address):
-        require_conditional_writes(place, kept)
-    return place
 
 
 def parsed(address: str) -> tuple[str, str, str]:

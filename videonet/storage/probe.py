@@ -4,7 +4,7 @@ import json
 import uuid
 
 from videonet.errors import UsageError
-from videonet.storage.objects import Objects
+from videonet.storage.objects import DRAFTS, Objects
 
 # What a place has shown; a later version that needs more asks again.
 _SHOWN = json.dumps(
@@ -19,7 +19,7 @@ def require_conditional_writes(objects: Objects, kept: str = "probe.json") -> No
     """
     if objects.read(kept) == _SHOWN:
         return
-    name = f"tmp/probe-{uuid.uuid4().hex}"
+    name = f"{DRAFTS}probe-{uuid.uuid4().hex}"
     try:
         ignored = _ignored(objects, name)
     finally:

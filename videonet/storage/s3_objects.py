@@ -15,10 +15,11 @@ import obstore
 import requests
 from obstore import exceptions as answers
 from obstore.store import S3Store
+from requests.adapters import HTTPAdapter
 
 from videonet.errors import MachineError, UsageError
 from videonet.storage.again import patiently
-from videonet.storage.objects import Entry, Versioned, checked
+from videonet.storage.objects import DRAFTS, Entry, Versioned, checked, is_abandoned
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -39,6 +40,9 @@ _PAGE = 1000
 
 # Seconds for which an address that deletes one object is good.
 _SIGNED = 600
+
+# Connections that are kept open, so that as many threads need no new ones.
+_CONNECTIONS = 64
 
 # Of an answer, seconds.
 _ANSWER = 60
@@ -66,6 +70,9 @@ class S3Objects:
         self._prefix = prefix
         self._patience = patience
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
         self._store = S3Store(
             bucket,
             prefix=prefix or None,
@@ -159,15 +166,26 @@ class S3Objects:
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
+        for entry in self._entries(prefix):
+            if not entry.name.startswith(DRAFTS):
+                yield entry
+
+    def clear_drafts(self) -> None:
+        """Delete what was not finished a day ago: a large file of a process that was killed."""
+        for entry in self._entries(DRAFTS):
+            if is_abandoned(entry):
+                self.delete(entry.name, entry.generation)
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
         folder, _, _ = prefix.rpartition("/")
         pages = _Pages(self._store, folder, _before(prefix))
         while page := self._ask(pages.next):
             for each in page:
                 name = each["path"]
-                if name.startswith(prefix) and not name.startswith("tmp/"):
+                if name.startswith(prefix):
                     written = each["last_modified"].timestamp()
                     yield Entry(name, each["size"], _tag(each), written)
-                elif name > prefix and not name.startswith(prefix):
+                elif name > prefix:
                     return
 
     def delete(self, name: str, generation: str | None = None) -> bool:
@@ -191,7 +209,7 @@ class S3Objects:
         Pieces that are put together replace what is there. So they become a draft, of which the
         object is made in one step.
         """
-        draft = f"tmp/{uuid.uuid4().hex}"
+        draft = f"{DRAFTS}{uuid.uuid4().hex}"
         try:
             obstore.put(self._store, draft, file, chunk_size=_PIECE, max_concurrency=4)
             obstore.copy(self._store, draft, name, overwrite=False)
@@ -223,7 +241,7 @@ class S3Objects:
     def _delete_state(self, name: str, generation: str) -> bool:
         """Delete one state of an object. The client cannot: it signs the address, and no more."""
         address = obstore.sign(self._store, "DELETE", name, timedelta(seconds=_SIGNED))
-        answer = requests.delete(address, headers={"If-Match": generation}, timeout=_ANSWER)
+        answer = self._session.delete(address, headers={"If-Match": generation}, timeout=_ANSWER)
         if answer.status_code == 412:
             # Services may say so of what is not there, too.
             obstore.head(self._store, name)
