@@ -68,7 +68,7 @@ def evaluate(
         typer.Option("--download", help="Fetch the weights of timm:NAME if they are not here."),
     ] = False,
     trained_on: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="OUT", help="Data set that the model was trained on, to tell of it."),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where the model computes.")] = Device.AUTO,

@@ -1,7 +1,5 @@
 """What the manifest of a data set says of the videos that a model was trained on."""
 
-from pathlib import Path
-
 from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
@@ -9,8 +7,8 @@ from videonet.training.data.clip_index import parquet_shards
 from videonet.training.data.shard_files import shard_files
 
 
-def training_data(facts: Facts, out: Path | None) -> TrainingData:
-    """What is known of them; `out` is the folder of the data set, if it was named.
+def training_data(facts: Facts, out: str | None) -> TrainingData:
+    """What is known of them; `out` is its folder or address, if named.
 
     Raises UsageError where that is not the data set that the model says it was trained on.
     """
