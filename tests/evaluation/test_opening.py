@@ -124,7 +124,7 @@ def test_lite0_is_right_on_real_images(lite0):
 def test_what_a_model_cannot_do_is_a_sentence(run):
     training, exported = open_model(str(run), CPU), open_model(str(run / "a.onnx"), CPU)
     classifier = open_model(str(shared("models/mobilenetv2_1.0_224_in1k.onnx")), CPU)
-    with pytest.raises(UsageError, match="has no classifier; give a model that has one"):
+    with pytest.raises(UsageError, match="has no classifier; `videonet evaluate MODEL"):
         needed_logits(training, "imagenet-a")
     with pytest.raises(UsageError, match="gives logits alone; give an ONNX file with the output"):
         needed_features(classifier, "knn")

@@ -71,6 +71,13 @@ def evaluate(
         str | None,
         typer.Option(metavar="OUT", help="Data set that the model was trained on, to tell of it."),
     ] = None,
+    head: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Classifier that a linear probe wrote; that among the results, if not given.",
+        ),
+    ] = None,
     device: Annotated[Device, typer.Option(help="Where the model computes.")] = Device.AUTO,
     batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
     workers: Annotated[int, typer.Option(min=0, help="Processes that decode images.")] = 0,
@@ -95,6 +102,7 @@ def evaluate(
     with needed_for("videonet evaluate", "evaluate"):
         from videonet.evaluation import catalogue
         from videonet.evaluation.about import UNCONFIRMED
+        from videonet.evaluation.head_file import head_beside, with_head
         from videonet.evaluation.opening import How, open_model
         from videonet.evaluation.running import Asked, run, settings_of
         from videonet.evaluation.trained_on import training_data
@@ -113,6 +121,11 @@ def evaluate(
     files = _files(model, out, names)
     opened = open_model(model, How(network.value, arch, download, device.value))
     known = training_data(opened.facts, trained_on)
+    folder = files[names[0]].parent
+    found = head or (head_beside(folder) if opened.logits is None else None)
+    classifier = opened
+    if found is not None and any(each.NEEDS.classifies for each in chosen.values()):
+        classifier = with_head(opened, found)
     for number, (name, each) in enumerate(chosen.items()):
         with _told(Console(stderr=True)) as told:
             asked = Asked(
@@ -125,7 +138,8 @@ def evaluate(
                 workers=workers,
                 told=told,
             )
-            result = run(name, each, opened, known, asked)
+            used = classifier if each.NEEDS.classifies else opened
+            result = run(name, each, used, known, asked)
         if not number:
             console.print(UNCONFIRMED, markup=False)
         _print(console, result, files[name])

@@ -42,5 +42,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     layout: tuple[str, ...]
     # of the model
     model: str
+    # whether that is a classifier of ImageNet, its own or a head
+    classifies: bool = False
     # on one large GPU. By arithmetic, not measured
     cost: str

@@ -14,6 +14,8 @@ NAMES = (
     "human",
     "davis2017",
     "davis2016_masks",
+    "imagenet_knn",
+    "imagenet_linear_cached",
 )
 
 

@@ -17,6 +17,15 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
 
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """A linear classifier that was trained on a model's features."""
+
+    # of the probe that trained it
+    protocol: str
+    # hex, of its file
+    sha256: str
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Which model it is. No paths and no host: a result may be published."""
 
@@ -30,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     revision: str | None = None
     # whether its own classifier gives the classes of ImageNet
     classifies: bool
+    # the head that classifies instead
+    head: Head | None = None
     # of a training: which of its two networks, after how many steps, of which settings, on which
     # data set
     network: Literal["online", "target"] | None = None

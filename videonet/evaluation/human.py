@@ -56,7 +56,7 @@ PROTOCOL = About(
         "helper/plotting_helper.py, datasets/decision_mappings.py (2921634)"
     ),
     assumptions=(
-        "The classifier is the model's own; the paper's is a linear one on its frozen features.",
+        "The paper's classifier is a linear one on frozen features; the result says whose it is.",
         "A category's probability is the mean softmax of its outputs, as model-vs-human has it.",
         "Stimuli are prepared as the model itself wants images.",
         "Which of the measures are the paper's columns, and what they were divided by, its text "
@@ -81,7 +81,8 @@ NEEDS = Needs(
         "datasets/EXPERIMENT/**/*.png, the stimuli",
         "raw-data/EXPERIMENT/*.csv, the records of people",
     ),
-    model="a classifier of ImageNet's 1,000 classes",
+    model="a classifier of ImageNet's 1,000 classes: its own, or a head of a linear probe",
+    classifies=True,
     cost="seconds",
 )
 

@@ -25,7 +25,7 @@ PROTOCOL = About(
         "src/eval_settings/imagenet_a.py (4ce1ad9)"
     ),
     assumptions=(
-        "The classifier is the model's own; the paper's is a linear one on its frozen features.",
+        "The paper's classifier is a linear one on frozen features; the result says whose it is.",
         "Images are prepared as the model itself wants them.",
     ),
     confirmed_by=(
@@ -39,7 +39,8 @@ PROTOCOL = About(
 NEEDS = Needs(
     data="ImageNet-A",
     layout=("WNID/*.jpg, 200 folders",),
-    model="a classifier of ImageNet's 1,000 classes",
+    model="a classifier of ImageNet's 1,000 classes: its own, or a head of a linear probe",
+    classifies=True,
     cost="seconds",
 )
 

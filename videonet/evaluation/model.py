@@ -56,8 +56,8 @@ def needed_logits(model: Model, what: str) -> Function:
     if model.logits is None:
         raise UsageError(
             f"{what} asks for ImageNet's {CLASSES:,} classes, and {model.facts.name} has no "
-            f"classifier; give a model that has one, such as timm:NAME@FILE of a classifier's "
-            f"weights or an ONNX file with the output logits."
+            f"classifier; `videonet evaluate MODEL --on imagenet-linear-cached` trains one, and "
+            f"writes it beside its result."
         )
     return model.logits
 

@@ -62,6 +62,8 @@ class Given:
     settings: Any
     # where finished parts are kept until the result is written
     parts: Parts
+    # where a head goes, if the evaluation trains one
+    head: Path
     # images at a time, and processes that decode
     batch: int = 64
     workers: int = 0

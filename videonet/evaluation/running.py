@@ -86,6 +86,7 @@ def run(
             data=asked.data,
             settings=asked.settings,
             parts=parts,
+            head=asked.file.with_suffix(".head.safetensors"),
             batch=asked.batch,
             workers=asked.workers,
             seed=_SEED,

@@ -29,7 +29,7 @@ PROTOCOL = About(
     mark="published stand-in",
     source="modestyachts/imagenet-testbed src/eval_settings/imagenet_vid_robust.py (4ce1ad9)",
     assumptions=(
-        "The classifier is the model's own; the paper's is a linear one on its frozen features.",
+        "The paper's classifier is a linear one on frozen features; the result says whose it is.",
         "Images are prepared as the model itself wants them.",
         "Logits of a class are merged by their maximum, as for all models but smoothed ones.",
     ),
@@ -45,7 +45,8 @@ NEEDS = Needs(
         "val/ILSVRC2015_val_*/*.JPEG",
         f"metadata/{{{','.join(METADATA)}}}, those of imagenet-testbed",
     ),
-    model="a classifier of ImageNet's 1,000 classes",
+    model="a classifier of ImageNet's 1,000 classes: its own, or a head of a linear probe",
+    classifies=True,
     cost="seconds",
 )
 
