@@ -1,18 +1,17 @@
 """What the records of a store say, as tests look at them while a run goes on."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from videonet.schemas.video_record import VideoRecord
+from videonet.storage.store import Store
 
 
 def records_in(store: Path) -> Iterator[VideoRecord]:
     """All records of the store in this folder."""
-    for file in sorted((store / "record").glob("*/*.json")):
-        try:
-            record = VideoRecord.decode(file.read_bytes())
-        except FileNotFoundError:  # a withdrawal or a compaction was faster
-            continue
+    for _, data in Store(store).tables.records.all():
+        record = VideoRecord.decode(data)
         if record is not None:
             yield record
 
@@ -25,3 +24,12 @@ def sections_in(store: Path, kind: str) -> dict[tuple[str, str], bytes]:
         for name, section in record.sections.items()
         if name.partition("/")[0] == kind
     }
+
+
+def unpack(store: Store) -> None:
+    """Let all that is packed be loose again, as it was before the run ended."""
+    for table in store.tables.all:
+        packed = dict(table.all())
+        shutil.rmtree(store.root / table.packed, ignore_errors=True)
+        for digest, data in packed.items():
+            store.write(table.name(digest), data)

@@ -21,6 +21,7 @@ from tests.execution.guarded import (
 from tests.execution.planting import Planted, clips_of, curate, rebuild
 from tests.execution.test_secrets import everything_in
 from tests.locking import rewritten
+from tests.stored import unpack
 from videonet.fetch.published_address import is_redacted
 from videonet.schemas.reason import Reason
 from videonet.schemas.video_record import VideoRecord
@@ -41,6 +42,7 @@ def as_before(planted: Planted, folder: Path) -> str:
     """
     shutil.copytree(planted.folder, folder, dirs_exist_ok=True)
     store = Store(folder / "store")
+    unpack(store)
     whole = {
         row["video_key"]: row["url"]
         for row in pq.read_table(folder / "store" / "found").to_pylist()

@@ -20,6 +20,7 @@ from tests.curating import bytes_of, curate, frames_classified, outcomes_of
 from tests.execution.served import Served
 from tests.local import LOCAL, TYPED
 from tests.locking import rewritten
+from tests.stored import unpack
 from videonet.cli.rebuild import show
 from videonet.curation.context import open_context
 from videonet.dataset.lock_file import read_lock
@@ -449,6 +450,7 @@ def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
     for name in ("manifest.json", LOCK_FILE):
         (tmp_path / "out" / name).unlink()
     store = Store(tmp_path / "store")
+    unpack(store)
     open_ = [each for each in read_lock(made.lock).rows() if each.video.video_id[0] in "tr"][:2]
     for video in open_:
         store.delete(store.video(video.video_key))

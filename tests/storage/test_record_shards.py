@@ -14,6 +14,7 @@ from tests.storage.turns import KillAt, TurnObjects, Turns, every_order
 from videonet.errors import UsageError
 from videonet.storage import compaction, record_shards, shard_file
 from videonet.storage.compaction import KEPT_SECONDS, OvertakenError, compact, withdraw
+from videonet.storage.objects import Objects
 from videonet.storage.record_shards import Known, RecordShards
 from videonet.storage.shard_file import packed_bytes, span
 
@@ -24,7 +25,7 @@ def merged(states: Sequence[bytes]) -> bytes | None:
     return b" ".join(sorted({word for each in whole for word in each.split()})) if whole else None
 
 
-def shards_in(objects: MemoryObjects) -> RecordShards:
+def shards_in(objects: Objects) -> RecordShards:
     return RecordShards(objects, "record", "records", merged)
 
 

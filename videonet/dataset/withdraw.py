@@ -32,6 +32,7 @@ from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
+from videonet.storage.packing import withdraw_packed
 from videonet.storage.places import absolute
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
@@ -242,6 +243,7 @@ def _left(output: DatasetDir, gone: frozenset[str]) -> frozenset[str]:
 
 def _forget(store: Store, videos: Sequence[Withdrawal]) -> Iterator[Path]:
     """Delete what the store has of these videos; the files that are there and not the store's."""
+    withdraw_packed(store, [video.video_key for video in videos])
     for video in videos:
         store.forget(video.video_key)
         fetched = store.fetch(video.video_key)

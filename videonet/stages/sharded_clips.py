@@ -1,5 +1,6 @@
 """From verdicts to shards and the manifest."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
+from videonet.storage.packing import pack
+
+_LOG = logging.getLogger(__name__)
 
 
 class ShardedClips(Stage):
@@ -139,4 +143,13 @@ def _write_manifest(
         _require_room(dict(counts))
         manifest = manifest_of(plan.settings, targets, found, files, dict(counts))
         finish(context.output, manifest)
+    _pack(context)
     return manifest.totals
+
+
+def _pack(context: RunContext) -> None:
+    """Pack what is loose in the store. The data set is finished, whatever becomes of that."""
+    try:
+        pack(context.store)
+    except Exception as error:  # noqa: BLE001
+        _LOG.warning("The store was not packed (%s); the next run packs it.", error)

@@ -5,6 +5,7 @@ What a store holds are objects under names that say what they are the result of;
 
     STORE/record/<xx>/<digest>.json         all that is known of a video
     STORE/side/thumbnail/<xx>/<digest>      a few of its frames
+    STORE/records, side/thumbnails, addresses   the same of many videos: see `record_shards`
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
     STORE/video/<xx>/<digest>               the file
     STORE/part/<xx>/<digest>                or what is here of it, with holes
@@ -42,6 +43,8 @@ from videonet.schemas.withdrawal import Withdrawal
 from videonet.storage.folder_objects import FolderObjects
 from videonet.storage.objects import Objects
 from videonet.storage.older_files import OlderFiles
+from videonet.storage.record_shards import Known
+from videonet.storage.store_tables import StoreTables
 
 R = TypeVar("R", bound=Record)
 
@@ -66,6 +69,7 @@ class Store:
         """`objects` is what the folder `root` holds; None: its files."""
         self.root = root.absolute()
         self.objects = objects or FolderObjects(self.root)
+        self.tables = StoreTables(self.objects)
 
     def prepare(self) -> None:
         """Create the folder and clear what a killed run left. Raises UsageError."""
@@ -141,14 +145,18 @@ class Store:
 
     def record(self, video_key: str) -> RecordState:
         """All that is known of a video, and the state of the object that says so."""
-        stored = self.objects.read_versioned(self._record_name(video_key))
-        if stored is None:
+        known = self.tables.records.get(self.digest(video_key))
+        if known is None:
             return RecordState(self._older_record(video_key), None)
-        record = VideoRecord.decode(stored.data)
+        return self.record_state(video_key, known)
+
+    def record_state(self, video_key: str, known: Known) -> RecordState:
+        """What a record says of a video; see `RecordShards.known`."""
+        record = None if known.data is None else VideoRecord.decode(known.data)
         # Cut short, altered, or of another video: as good as none. It is written anew.
         is_own = record is not None and self.place(record.video_key) == self.place(video_key)
         sections = record.sections if record is not None and is_own else {}
-        return RecordState(VideoRecord(video_key, sections), stored.generation)
+        return RecordState(VideoRecord(video_key, sections), known.generation)
 
     def write_record(self, state: RecordState, *sections: Mapping[str, bytes]) -> RecordState:
         """Write sections over a state of a record that was read; the state after that.
@@ -204,7 +212,8 @@ class Store:
 
     def thumbnail(self, video_key: str) -> bytes | None:
         """A JPEG with a few of a video's frames, see `videonet.video.thumbnails`."""
-        jpeg = self.read(self._thumbnail(video_key))
+        known = self.tables.thumbnails.get(self.digest(video_key))
+        jpeg = known and known.data
         if jpeg is None and self.older is not None:
             with suppress(FileNotFoundError):
                 return self.older.thumbnail(self.place(video_key)).read_bytes()
@@ -212,7 +221,8 @@ class Store:
 
     def address(self, video_key: str) -> str | None:
         """The whole address of a video of which people publish less; None: none was given."""
-        record = self._read(Address, _address(video_key))
+        known = self.tables.addresses.get(digest(video_key))
+        record = known and known.data and _decoded(Address, known.data)
         return record.url if record and record.video_key == video_key else None
 
     def write_address(self, video_key: str, url: str) -> None:
@@ -261,7 +271,7 @@ class Store:
     def is_there(self) -> bool:
         """Whether a run has made anything in this folder that only a store has."""
         return self.older is not None or any(
-            next(self.list(kind), None) for kind in ("record", FOUND)
+            next(self.list(kind), None) for kind in ("record", "records", FOUND)
         )
 
     # What earlier versions wrote.
@@ -373,6 +383,10 @@ class Store:
         """Where what is known of a video lies below the folder of its kind: <xx>/<digest>."""
         return _folded(next(iter(self.former_keys(video_key)), video_key))
 
+    def digest(self, video_key: str) -> str:
+        """Hex digest under which what is known of a video lies."""
+        return self.place(video_key).rpartition("/")[2]
+
     def _record_name(self, video_key: str) -> str:
         return f"record/{self.place(video_key)}.json"
 
@@ -385,13 +399,15 @@ class Store:
 
     def _read(self, kind: type[R], name: str) -> R | None:
         data = self.read(name)
-        if data is None:
-            return None
-        try:
-            return kind.from_json(data)
-        except msgspec.DecodeError:
-            # Torn by a power cut or written by another version: as good as none.
-            return None
+        return None if data is None else _decoded(kind, data)
+
+
+def _decoded(kind: type[R], data: bytes) -> R | None:
+    try:
+        return kind.from_json(data)
+    except msgspec.DecodeError:
+        # Torn by a power cut or written by another version: as good as none.
+        return None
 
 
 def digest(video_key: str) -> str:

@@ -1,0 +1,51 @@
+"""What is loose in a store is packed when a run ends, and what is packed is withdrawn.
+
+Both hold the same lease, so that one command at a time does so; runs that read and write records
+go on meanwhile.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from videonet.storage.compaction import compact, withdraw
+from videonet.storage.lease import held_lease, now_at
+from videonet.storage.objects import Objects
+from videonet.storage.store import Store
+
+_LEASE = "packing"
+
+# How long a withdrawal waits for a command that packs, seconds: 5 million records take less.
+_PATIENCE = 1_800.0
+
+
+def pack(store: Store) -> int:
+    """Pack what is loose, and delete what that supersedes; how many objects were packed.
+
+    Raises UsageError, also where another command is at it, OvertakenError, and OSError. Whatever
+    happens, nothing is lost, and the next call goes on.
+    """
+    with held_lease(store.objects, _LEASE) as lease:
+        clock = _clock(store.objects)
+        return sum(compact(table, lease.number, clock) for table in store.tables.all)
+
+
+def withdraw_packed(store: Store, video_keys: Iterable[str]) -> None:
+    """Delete from shards what shows these videos. Raises like `pack`."""
+    digests = {store.digest(key) for each in video_keys for key in (each, *store.former_keys(each))}
+    tables = [table for table in store.tables.that_show if table.versioned_pointer()[1] is not None]
+    if not tables or not digests:
+        return
+    with held_lease(store.objects, _LEASE, wait=_PATIENCE) as lease:
+        clock = _clock(store.objects)
+        for table in tables:
+            withdraw(table, digests, lease.number, clock)
+
+
+def _clock(objects: Objects) -> Callable[[], float]:
+    """The clock of a place, which is asked for the time once."""
+    return partial(_later, now_at(objects), time.monotonic())
+
+
+def _later(then: float, ago: float) -> float:
+    return then + time.monotonic() - ago

@@ -1,0 +1,64 @@
+"""What a store knows of many videos, in tables of small records: see `RecordShards`."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, reduce
+
+from videonet.schemas.video_record import VideoRecord, merged
+from videonet.storage.objects import Objects
+from videonet.storage.record_shards import RecordShards
+
+# How many small objects are read from a bucket at the same time.
+_READERS = 32
+
+
+class StoreTables:
+    """The tables of one store. Cheap to make; safe to share between threads."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    @cached_property
+    def records(self) -> RecordShards:
+        """All that is known of each video."""
+        return self._table("record", "records", one_record)
+
+    @cached_property
+    def thumbnails(self) -> RecordShards:
+        """JPEGs with a few frames of each video."""
+        return self._table("side/thumbnail", "side/thumbnails", _latest, suffix="")
+
+    @cached_property
+    def addresses(self) -> RecordShards:
+        """Whole addresses."""
+        return self._table("address", "addresses", _latest)
+
+    @property
+    def all(self) -> tuple[RecordShards, ...]:
+        """All of them."""
+        return self.records, *self.that_show
+
+    @property
+    def that_show(self) -> tuple[RecordShards, ...]:
+        """Those that may not have a withdrawn video."""
+        return self.thumbnails, self.addresses
+
+    def _table(
+        self,
+        loose: str,
+        packed: str,
+        merge: Callable[[Sequence[bytes]], bytes | None],
+        suffix: str = ".json",
+    ) -> RecordShards:
+        readers = _READERS if "://" in self._objects.address else 1
+        return RecordShards(self._objects, loose, packed, merge, suffix=suffix, readers=readers)
+
+
+def one_record(states: Sequence[bytes]) -> bytes | None:
+    """What several states of a video's record come to together."""
+    whole = [record for record in map(VideoRecord.decode, states) if record is not None]
+    of_one = [record for record in whole if record.video_key == whole[-1].video_key]
+    return reduce(merged, of_one).encode() if of_one else None
+
+
+def _latest(states: Sequence[bytes]) -> bytes:
+    return states[-1]
