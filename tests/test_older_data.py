@@ -19,6 +19,7 @@ from tests.curated import Ended, sentence, videonet
 from tests.local import TYPED
 from tests.site import VideoSite, installed
 from tests.stored import sections_in
+from videonet.storage.store import Store
 
 FIXTURES = Path(__file__).parent / "fixtures" / "before_rooms"
 
@@ -269,9 +270,7 @@ def test_a_store_of_before_is_taken_over_once_with_a_sentence(finished: Path, ki
     assert "was made by an earlier version: its files are put together, once" in said
     assert files_of_before(store) == []
     assert known <= set(sections_in(store, "scan"))
-    shown = {
-        file.read_bytes() for file in (store / "side" / "thumbnail").rglob("*") if file.is_file()
-    }
+    shown = {jpeg for _, jpeg in Store(store).tables.thumbnails.all()}
     assert shown <= pictures
     # That of a withdrawn video is gone.
     assert len(pictures - shown) == (1 if kind == "withdraw" else 0)
