@@ -17,6 +17,7 @@ from tests.fetch.visiting import candidate
 from tests.local import LOCAL
 from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext, open_context
+from videonet.curation.listed import Listed
 from videonet.curation.run_progress import done_in
 from videonet.curation.steps import STEPS
 from videonet.errors import UsageError
@@ -83,10 +84,10 @@ def found(server: VideoServer, name: str, *targets: str) -> Candidate:
 def apart(context: RunContext, one: Candidate) -> list[Verdict]:
     """The verdicts when each step begins from what the store knows."""
     for step in STEPS:
-        result = apply_steps(context, one, [step])
+        result = apply_steps(context, Listed(one), [step])
         if result.pending is None:
             return result.verdicts
-        one = result.pending
+        one = result.pending.candidate
     raise AssertionError("a step was missing")
 
 
@@ -96,7 +97,7 @@ def test_steps_come_to_the_same_verdicts_together_and_apart(
     server: VideoServer, tmp_path: Path, name: str, targets: tuple[str, ...]
 ):
     one = found(server, name, *targets)
-    result = apply_steps(context_in(tmp_path / "together"), one, STEPS)
+    result = apply_steps(context_in(tmp_path / "together"), Listed(one), STEPS)
     assert result.pending is None
     verdicts = result.verdicts
     assert verdicts == apart(context_in(tmp_path / "apart"), one)
@@ -107,7 +108,7 @@ def test_steps_come_to_the_same_verdicts_together_and_apart(
 
 def test_what_is_said_of_a_video_is_the_same_in_all_its_rows(server: VideoServer, tmp_path: Path):
     one = found(server, "long.mp4", "balloon", "sailboat")
-    kept, rejected = apply_steps(context_in(tmp_path), one, STEPS).verdicts
+    kept, rejected = apply_steps(context_in(tmp_path), Listed(one), STEPS).verdicts
     assert (kept.reason, rejected.reason) == (None, Reason.NO_TOP1_MATCH)
     assert (kept.sha256, kept.duration) == (rejected.sha256, rejected.duration)
     assert None not in (kept.sha256, kept.duration)
@@ -116,7 +117,7 @@ def test_what_is_said_of_a_video_is_the_same_in_all_its_rows(server: VideoServer
 def test_taken_together_the_steps_read_the_records_once(server: VideoServer, tmp_path: Path):
     context = context_in(tmp_path)
     assert isinstance(context.store, Counting)
-    apply_steps(context, found(server, "long.mp4", "balloon"), STEPS)
+    apply_steps(context, Listed(found(server, "long.mp4", "balloon")), STEPS)
     assert context.store.reads == 1
 
 
@@ -126,9 +127,9 @@ def test_a_candidate_that_a_runner_repeats_counts_once_and_takes_its_room_once(
 ):
     context = context_in(tmp_path, keep=keep)
     one = found(server, "long.mp4", "balloon", "sailboat")
-    first = apply_steps(context, one, STEPS)
+    first = apply_steps(context, Listed(one), STEPS)
     requests, seen = len(server.requests()), frames_classified()
-    for again in (apply_steps(context, one, STEPS).verdicts, apart(context, one)):
+    for again in (apply_steps(context, Listed(one), STEPS).verdicts, apart(context, one)):
         assert again == first.verdicts
     assert (len(server.requests()), frames_classified()) == (requests, seen)
     assert done_in(context.progress.now()) == 2
@@ -143,7 +144,7 @@ def test_an_exception_fails_the_pairs_that_it_leaves_open_and_no_other(
     one = found(server, "long.mp4", "balloon", "sailboat")
     # Where clips should go, there is a file.
     (context.store.root / "clips").write_text("no folder")
-    kept, rejected = apply_steps(context, one, STEPS).verdicts
+    kept, rejected = apply_steps(context, Listed(one), STEPS).verdicts
     assert (kept.outcome, kept.reason) == (Outcome.FAILED, Reason.INTERNAL)
     assert (rejected.outcome, rejected.reason) == (Outcome.REJECTED, Reason.NO_TOP1_MATCH)
     assert context.budget.used == context.store.video_bytes()

@@ -13,6 +13,7 @@ from tests.curating import frames_classified
 from tests.curation.test_apply_steps import context_in, found
 from tests.stored import records_in, sections_in
 from videonet.curation.apply_steps import apply_steps
+from videonet.curation.listed import Listed
 from videonet.curation.steps import STEPS
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
@@ -47,12 +48,12 @@ def test_a_store_made_before_gives_the_new_verdict_without_a_download(files: Pat
     with VideoServer(files) as server:
         context = context_in(tmp_path, keep=Keep.ALL)
         one = found(server, "joined.ts", "balloon")
-        (verdict,) = apply_steps(context, one, STEPS).verdicts
+        (verdict,) = apply_steps(context, Listed(one), STEPS).verdicts
         assert (verdict.outcome, verdict.duration) == (Outcome.KEPT, 12)
         assert verdict.clips == 2
         as_before(context.store)
         requests = len(server.requests())
-        (again,) = apply_steps(context, one, STEPS).verdicts
+        (again,) = apply_steps(context, Listed(one), STEPS).verdicts
         assert again == verdict
         assert len(server.requests()) == requests
 
@@ -68,15 +69,15 @@ def test_only_another_decoder_looks_again_at_what_could_not_be_decoded(
     with VideoServer(files) as server:
         context = context_in(tmp_path, keep=Keep.ALL)
         one = found(server, "joined.ts", "balloon")
-        apply_steps(context, one, STEPS)
+        apply_steps(context, Listed(one), STEPS)
         (((key, section), known),) = sections_in(context.store.root, kind).items()
         failed = known[:-1] + b',"reason":"undecodable","error":"damaged"}'
         put(context.store, key, {section: failed})
         seen = frames_classified()
-        (verdict,) = apply_steps(context, one, STEPS).verdicts
+        (verdict,) = apply_steps(context, Listed(one), STEPS).verdicts
         assert verdict.reason is Reason.UNDECODABLE
         assert frames_classified() == seen
         other = json.loads(failed) | {"decoder": "1 0.0.0"}
         put(context.store, key, {section: json.dumps(other).encode()})
-        (verdict,) = apply_steps(context, one, STEPS).verdicts
+        (verdict,) = apply_steps(context, Listed(one), STEPS).verdicts
         assert verdict.outcome is Outcome.KEPT

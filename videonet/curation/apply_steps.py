@@ -13,7 +13,8 @@ import msgspec
 
 from videonet.cage.cage import InterruptionError
 from videonet.curation.context import RunContext
-from videonet.curation.evidence import Records, load_records, weighed, written
+from videonet.curation.evidence import Records, records_of, weighed, written
+from videonet.curation.listed import Listed
 from videonet.curation.steps import STEPS, Step, measure, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
 from videonet.errors import UsageError
@@ -34,34 +35,36 @@ class StepResult(NamedTuple):
     """What steps leave behind: verdicts on all pairs of a candidate, or none and the candidate."""
 
     verdicts: list[Verdict]
-    # the candidate, if the next step has to see more of it
-    pending: Candidate | None
+    # the candidate, if the next step has to see more of it, with what is known of it by now
+    pending: Listed | None
     # of a kept video, what cutting it brought
     cut: Cut | None = None
 
 
-def apply_steps(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> StepResult:
+def apply_steps(context: RunContext, listed: Listed, steps: Sequence[Step]) -> StepResult:
     """Take a candidate through `steps`, up to the one that decides its last pair.
 
-    What the store knows of the video is read once, before the first step. What steps find is
-    written when the next one would take long, or when all is decided: at once with what becomes of
-    the bytes then. Bytes that no later step needs are deleted: until then the candidate's fate is
-    open, and others may wait for the room.
+    Where nobody has looked yet what the store knows of the video, that is read first. What steps
+    find is written when the next one would take long, or when all is decided: at once with what
+    becomes of the bytes then. Bytes that no later step needs are deleted: until then the
+    candidate's fate is open, and others may wait for the room.
 
     Raises UsageError where none of the run's first candidates may be asked for.
     """
+    candidate, released = listed.candidate, 0
     context.budget.begin()
-    released = 0
     try:
         number = context.first_refusals.begin()
-        result, records = _applied(context, candidate, steps)
+        result, records = _applied(context, listed, steps)
         context.first_refusals.end(number, records and records.fetch)
         if result.pending is None and records is not None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
             result = result._replace(cut=records.cut if kept else None)
             released, records = release_bytes(context, records, kept=kept)
         if records is not None:
-            written(context, records)
+            stored = written(context, records).stored
+            if result.pending is not None:
+                result = result._replace(pending=Listed(candidate, stored))
         return result
     finally:
         context.in_hand.put_down(candidate.video_key)
@@ -88,12 +91,15 @@ def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple
 
 
 def _applied(
-    context: RunContext, candidate: Candidate, steps: Iterable[Step]
+    context: RunContext, listed: Listed, steps: Iterable[Step]
 ) -> tuple[StepResult, Records | None]:
     """What steps leave behind, and what is known of the video; None: an exception ended them."""
+    candidate, known = listed
     seen = Evidence()
     try:
-        records = load_records(context, candidate.video_key)
+        if known is None:
+            known = context.store.record(candidate.video_key)
+        records = records_of(context, known)
         seen = weighed(context, candidate, records)
         waiting = deque(steps)
         altered = 0
@@ -130,7 +136,7 @@ def _applied(
         decisions = _decisions(context, candidate, seen)
         judged = [fault if each is None else (each, seen) for each in decisions]
         return StepResult(_verdicts(context, candidate, judged), None), None
-    return StepResult([], candidate), records
+    return StepResult([], listed), records
 
 
 def _without_file(records: Records, fetched: Fetch) -> Records:

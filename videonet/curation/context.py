@@ -1,7 +1,7 @@
 """What the steps of a run share within one process: the store, the classifier, the disk budget."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from videonet.classifier.shared import shared_classifier
 from videonet.curation.addresses import with_address
 from videonet.curation.first_refusals import FirstRefusals
 from videonet.curation.in_hand import InHand
+from videonet.curation.listed import Listed, with_known
 from videonet.curation.progress import Progress
 from videonet.curation.verdict import Limits
 from videonet.errors import MachineError, UsageError, machine_error
@@ -88,6 +89,14 @@ class ReadContext:
         """
         for candidate in self.output.candidates(index, shards):
             yield with_address(candidate, self.store)
+
+    def with_known(self, part: str, candidates: Iterable[Candidate]) -> Iterator[Listed]:
+        """Listed candidates as they are fetched: with their addresses and what is known of them.
+
+        See `videonet.curation.listed.with_known`.
+        """
+        for candidate, known in with_known(self.store, part, candidates):
+            yield Listed(with_address(candidate, self.store), known)
 
     def is_withdrawn(self, candidate: Candidate) -> bool:
         """Whether somebody asked for a video to be taken out, under whichever of its keys."""

@@ -99,6 +99,10 @@ class VideoRecord:
         }
         return cls(record.video_key, sections)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """For records that travel between processes: no larger than where they are stored."""
+        return VideoRecord.decode, (self.encode(),)
+
     def _content(self, name: str, kind: type[R]) -> R | None:
         section = self.sections.get(name)
         return None if section is None else _unpacked(section.data, kind, self.video_key)

@@ -10,8 +10,8 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from videonet.curation.apply_steps import apply_steps
 from videonet.curation.context import RunContext
+from videonet.curation.listed import Listed
 from videonet.curation.steps import STEPS, Step, cut, download, download_rest, measure, scan
-from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
@@ -20,7 +20,7 @@ from videonet.stages.threaded import MAIN, VERDICTS, Stage, ThreadedDoFn
 
 
 class DownloadFilterAndCut(Stage):
-    """All steps, each candidate without a stop: Candidate -> Verdict.
+    """All steps, each candidate without a stop: Listed -> Verdict.
 
     A video that waits for the network leaves the processor to others, and the other way round; and
     its room is free again soon.
@@ -36,7 +36,7 @@ class DownloadFilterAndCut(Stage):
 
 
 class Download(Stage):
-    """What verdicts need first of the files: Candidate -> (Candidate, Verdict)."""
+    """What verdicts need first of the files: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadDownloads")
@@ -44,7 +44,7 @@ class Download(Stage):
 
 
 class Top1Filter(Stage):
-    """Those whose first frames show the class, by top-1: Candidate -> (Candidate, Verdict)."""
+    """Those whose first frames show the class, by top-1: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadScans")
@@ -53,7 +53,7 @@ class Top1Filter(Stage):
 
 
 class DownloadRest(Stage):
-    """All of the files of those that show the class: Candidate -> (Candidate, Verdict)."""
+    """All of the files of those that show the class: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadRests")
@@ -61,14 +61,14 @@ class DownloadRest(Stage):
 
 
 class LengthFilter(Stage):
-    """Those that are long enough: Candidate -> (Candidate, Verdict)."""
+    """Those that are long enough: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
         return apply_step(candidates, self.plan, [measure], self.plan.workers)
 
 
 class CutClips(Stage):
-    """The clips of those that are left, which wait in the store: Candidate -> Verdict."""
+    """The clips of those that are left, which wait in the store: Listed -> Verdict."""
 
     def expand(self, candidates: Any) -> Any:
         _, verdicts = apply_step(candidates, self.plan, [cut], self.plan.workers)
@@ -89,9 +89,9 @@ def apply_step(
     return outputs[MAIN], verdicts
 
 
-def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -> list[Any]:
+def _outputs(context: RunContext, listed: Listed, steps: Sequence[Step]) -> list[Any]:
     """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
-    result = apply_steps(context, candidate, steps)
+    result = apply_steps(context, listed, steps)
     account: list[Verdict | Cut] = [*result.verdicts]
     if result.cut is not None and len(result.cut.to_json()) <= MOST_BYTES:
         account.append(result.cut)
@@ -99,9 +99,9 @@ def _outputs(context: RunContext, candidate: Candidate, steps: Sequence[Step]) -
     return [*(TaggedOutput(VERDICTS, each) for each in account), *going_on]
 
 
-def _was_left(context: RunContext, candidate: Candidate) -> bool:
+def _was_left(context: RunContext, listed: Listed) -> bool:
     """Whether a process was killed while it worked on a candidate: others go first."""
-    return context.in_hand.was_left(candidate.video_key)
+    return context.in_hand.was_left(listed.candidate.video_key)
 
 
 def _counted(each: Verdict | Cut) -> Verdict | Cut:

@@ -11,6 +11,7 @@ from videonet.curation import candidate_list
 from videonet.curation.addresses import without_secrets
 from videonet.curation.candidate_list import MatchedRow, TitleHit
 from videonet.curation.context import RunContext, run_context
+from videonet.curation.listed import Listed, bits_for, in_parts, part_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.search import Search
@@ -42,7 +43,7 @@ class ClassList(Stage):
 
 
 class TitleQuery(Stage):
-    """Videos whose titles name a target: Target -> (Candidate, index of each shard).
+    """Videos whose titles name a target: Target -> (Listed, index of each shard).
 
     The list is complete, and in OUT, before the first candidate comes out. An interrupted run
     goes on from the list that is there.
@@ -54,8 +55,16 @@ class TitleQuery(Stage):
             shards = targets.pipeline | "Listed" >> beam.Create(indices, reshuffle=False)
         else:
             shards = self._list(targets)
-        reshuffle = self.reshuffle(shards, "SpreadList")
-        return reshuffle | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
+        if self.plan.local:
+            # No element is moved: the list is read as it is needed.
+            return shards | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
+        listed = (
+            self.reshuffle(shards, "SpreadList")
+            | "ReadList" >> beam.FlatMap(_by_part, self.plan)
+            | "OnePartOfList" >> beam.GroupByKey()
+            | "JoinKnown" >> beam.FlatMap(_joined, self.plan)
+        )
+        return listed, shards
 
     def _titles(self, begin: Any) -> tuple[PCollection, Any]:
         """Batches of rows with titles; and an account of each target's search, if there is one."""
@@ -283,9 +292,36 @@ def _list_is_complete(
     return list(range(shards))
 
 
-def _listed(index: int, plan: Plan) -> Iterator[Candidate]:
+def _listed(index: int, plan: Plan) -> Iterator[Listed]:
+    """All candidates, when the first shard is asked for: they come in another order than there."""
+    if index:
+        return
     found = complete_list(plan)
     context = run_context(plan)
     context.progress.listed(found.pairs)
     with context.complaining():
-        yield from context.candidates(index, found.shards)
+        candidates = (
+            candidate
+            for shard in range(found.shards)
+            for candidate in context.output.candidates(shard, found.shards)
+        )
+        for part, own in in_parts(context.store, candidates, found.candidates):
+            yield from context.with_known(part, own)
+
+
+def _by_part(index: int, plan: Plan) -> Iterator[tuple[str, Candidate]]:
+    """The candidates of a shard, by the bits that they have in common with their records."""
+    found = complete_list(plan)
+    context = run_context(plan)
+    context.progress.listed(found.pairs)
+    bits = bits_for(found.candidates)
+    with context.complaining():
+        for candidate in context.output.candidates(index, found.shards):
+            yield part_of(context.store, candidate, bits), candidate
+
+
+def _joined(element: tuple[str, Iterable[Candidate]], plan: Plan) -> Iterator[Listed]:
+    part, candidates = element
+    context = run_context(plan)
+    with context.complaining():
+        yield from context.with_known(part, candidates)

@@ -92,7 +92,7 @@ class RecordShards:
 
         Raises UsageError for what is damaged, like all methods.
         """
-        return self._together(prefix, self.loose(prefix))
+        return self.together(prefix, self.loose(prefix))
 
     def get(self, digest: str) -> Known | None:
         """One record; None: there is none. A small part of its shard is read."""
@@ -110,7 +110,7 @@ class RecordShards:
         """All records that can be believed, in the order of their digests, in bounded memory."""
         for prefix in sorted(self.pointer().shards):
             for part, loose in self.parts(prefix):
-                for digest, known in self._together(part, loose).items():
+                for digest, known in self.together(part, loose).items():
                     if known.data is not None:
                         yield digest, known.data
 
@@ -200,7 +200,11 @@ class RecordShards:
 
     # Both together.
 
-    def _together(self, prefix: str, loose: Iterable[Loose]) -> dict[str, Known]:
+    def together(self, prefix: str, loose: Iterable[Loose]) -> dict[str, Known]:
+        """The packed records whose digests begin with these bits, and these loose ones.
+
+        See `parts`: loose records are listed first.
+        """
         # In this order: see above.
         held = self.read_loose(loose)
         pointer, packed = self._counting(*span(prefix))

@@ -9,12 +9,14 @@ import hashlib
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 _SCHEMA = pa.schema([("digest", pa.binary(32)), ("record", pa.binary())])
+
+T = TypeVar("T")
 
 # In the footer: hex sha256 of each group of rows.
 _SUMS = b"videonet.sha256"
@@ -167,7 +169,7 @@ def span(prefix: str) -> tuple[str, str]:
     return f"{low:064x}", f"{high:064x}"
 
 
-def between(rows: Rows, low: str, high: str) -> Rows:
+def between(rows: dict[str, T], low: str, high: str) -> dict[str, T]:
     """The rows with digests from `low` to `high`, both inclusive."""
     digests = list(rows)
     chosen = digests[bisect_left(digests, low) : bisect_right(digests, high)]

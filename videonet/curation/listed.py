@@ -1,0 +1,110 @@
+"""The candidates of a run, each with what its store knew of it when the list was read.
+
+Candidates are joined with records by the leading bits of the digests under which the store knows
+them. So each table of many records is read once, however many candidates there are.
+"""
+
+import math
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.video_record import VideoRecord
+from videonet.storage.shard_file import between, span
+from videonet.storage.store import RecordState, Store
+
+# Candidates of a part of the list, on average: with what is known of them, 80 MB.
+_PART = 20_000
+
+# So many parts of a list at most: each is a file that is written to.
+_MOST_BITS = 8
+
+# Of so few candidates, records are read one by one where tables are many: one takes as long.
+_FEW = 32
+
+
+class Listed(NamedTuple):
+    """A candidate and what is known of it."""
+
+    candidate: Candidate
+    # by an earlier look; None: nobody has looked yet
+    known: RecordState | None = None
+
+
+def bits_for(candidates: int) -> int:
+    """By how many leading bits a list is divided, so that each part fits into memory."""
+    return min(_MOST_BITS, math.ceil(math.log2(max(1, candidates / _PART))))
+
+
+def part_of(store: Store, candidate: Candidate, bits: int) -> str:
+    """The leading bits of the digest under which a store knows a candidate."""
+    return f"{int(store.digest(candidate.video_key)[:16], 16):064b}"[:bits]
+
+
+def with_known(store: Store, part: str, candidates: Iterable[Candidate]) -> Iterator[Listed]:
+    """Candidates whose digests begin with the bits `part`, with what the store knows of them.
+
+    They come in the order of their digests, which is as good as any for the hosts that are asked:
+    it has nothing to do with them.
+    """
+    digested = ((store.digest(each.video_key), each) for each in candidates)
+    ordered = dict(sorted(digested, key=lambda each: each[0]))
+    prefixes = _prefixes(part, store.tables.records.pointer().shards)
+    for prefix in prefixes:
+        own = between(ordered, *span(prefix))
+        if len(own) <= _FEW and len(prefixes) > 1:
+            yield from map(Listed, own.values())
+        else:
+            yield from _joined(store, prefix, own)
+
+
+def in_parts(
+    store: Store, candidates: Iterable[Candidate], number: int
+) -> Iterator[tuple[str, list[Candidate]]]:
+    """`number` candidates in parts for `with_known`, in bounded memory.
+
+    Where they are many, they are put into files until all were read.
+    """
+    bits = bits_for(number)
+    if not bits:
+        yield "", list(candidates)
+        return
+    parts = [f"{value:0{bits}b}" for value in range(1 << bits)]
+    with _folder(store) as folder:
+        with ExitStack() as files:
+            opened = {part: files.enter_context((folder / part).open("wb")) for part in parts}
+            for candidate in candidates:
+                opened[part_of(store, candidate, bits)].write(candidate.to_json() + b"\n")
+        for part in parts:
+            file = folder / part
+            yield part, [Candidate.from_json(line) for line in file.read_bytes().splitlines()]
+            file.unlink()
+
+
+def _prefixes(part: str, shards: Iterable[str]) -> list[str]:
+    """The bits by which records are packed within a part, in order; or those of the part."""
+    return sorted(prefix for prefix in shards if prefix.startswith(part)) or [part]
+
+
+def _joined(store: Store, prefix: str, candidates: dict[str, Candidate]) -> Iterator[Listed]:
+    """Candidates by digest, in order, with their records, which are read all at once."""
+    records = store.tables.records
+    for part, loose in records.parts(prefix):
+        known = records.together(part, [each for each in loose if each.digest in candidates])
+        for digest, candidate in between(candidates, *span(part)).items():
+            key, found = candidate.video_key, known.get(digest)
+            nothing = RecordState(VideoRecord(key), None)
+            yield Listed(candidate, store.record_state(key, found) if found else nothing)
+
+
+@contextmanager
+def _folder(store: Store) -> Iterator[Path]:
+    folder = store.temporary()
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
