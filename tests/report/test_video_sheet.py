@@ -247,7 +247,7 @@ def test_the_store_is_looked_through_for_an_id_that_is_not_here_alone(merged, tm
     store = Path(shutil.copytree(merged / "store", tmp_path / "store"))
     (store / "found" / "damaged.parquet").write_bytes(b"no table")
     assert shown(merged / "out", "first", store).verdict.video.video_id == "first"
-    with pytest.raises(UsageError, match=r"What the store .* knows cannot be read"):
+    with pytest.raises(UsageError, match=r"damaged\.parquet of the store is damaged"):
         shown(merged / "out", "second", store)
 
 

@@ -1,6 +1,9 @@
 """videonet.sources.known_videos: what one run found is found by the next."""
 
 import random
+import shutil
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -13,6 +16,8 @@ from videonet.schemas.candidate import Sighting
 from videonet.schemas.video_info import VideoInfo
 from videonet.sources.known_videos import KnownVideos, remember
 from videonet.sources.source import Row
+from videonet.storage.folder_objects import FolderObjects
+from videonet.storage.lease import held_lease
 from videonet.storage.store import Store
 
 
@@ -196,3 +201,146 @@ def test_a_store_below_a_folder_with_an_equals_sign_is_read(tmp_path: Path):
     store = new_store(tmp_path / "run=3")
     remember(store, [sighting()])
     assert len(rows_of(store)) == 1
+
+
+# Packed.
+
+
+def packed(store: Store, most_loose: int = 0) -> bool:
+    with held_lease(store.objects, "packing") as lease:
+        return store.found.pack(lease, KnownVideos(store).tidied, most_loose)
+
+
+def known_files(store: Store) -> list[str]:
+    return [path.name for path in (store.root / "known").glob("*.parquet")]
+
+
+def test_what_was_found_is_the_same_when_it_is_packed(tmp_path: Path):
+    store = new_store(tmp_path)
+    for part in range(5):
+        said = [sighting(f"url:{part}{number}", f"A cat {part}") for number in range(20)]
+        remember(store, [*said, sighting("url:a"), sighting(rank=part)])
+    before = rows_of(store)
+    assert packed(store)
+    assert list((store.root / "found").iterdir()) == []
+    assert len(known_files(store)) == 1
+    assert rows_of(store) == before
+    # Of what is found again, nothing comes twice.
+    remember(store, [sighting("url:a"), sighting("url:new")])
+    assert len(rows_of(store)) == len(before) + 1
+    assert packed(store)
+    assert len(rows_of(store)) == len(before) + 1
+    # The file before stays for a while.
+    assert len(known_files(store)) == 2
+
+
+def test_few_files_stay_as_they_are(tmp_path: Path):
+    store = new_store(tmp_path)
+    remember(store, [sighting()])
+    assert not packed(store, most_loose=1)
+    assert len(list((store.root / "found").iterdir())) == 1
+
+
+def test_much_is_packed_into_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("videonet.storage.found_files._ROWS", 2_000)
+    store = new_store(tmp_path)
+    remember(store, [sighting(f"url:{number:05}") for number in range(9_000)])
+    assert packed(store)
+    assert len(known_files(store)) > 3
+    assert [row.video_key for row in rows_of(store)] == [f"url:{n:05}" for n in range(9_000)]
+
+
+def test_a_damaged_packed_file_is_named(tmp_path: Path):
+    store = new_store(tmp_path)
+    remember(store, [sighting()])
+    packed(store)
+    (file,) = (store.root / "known").glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(UsageError, match=r"known/0+1-[0-9a-f]+\.parquet of the store is damaged"):
+        rows_of(store)
+
+
+class KilledError(Exception):
+    """The process was killed."""
+
+
+class DyingObjects(FolderObjects):
+    """Objects of a process that is killed before it changes anything once more than so often."""
+
+    def __init__(self, root: Path, changes: int) -> None:
+        super().__init__(root)
+        self.left = changes
+
+    def write_once(self, name: str, data: bytes | Path, *, lasting: bool = False) -> str | None:
+        self._live(name)
+        return super().write_once(name, data, lasting=lasting)
+
+    def write_if(
+        self, name: str, data: bytes | Path, generation: str, *, lasting: bool = False
+    ) -> str | None:
+        self._live(name)
+        return super().write_if(name, data, generation, lasting=lasting)
+
+    def delete(self, name: str, generation: str | None = None) -> bool:
+        self._live(name)
+        return super().delete(name, generation)
+
+    def _live(self, name: str) -> None:
+        if not name.startswith("lease/"):
+            self.left -= 1
+            if self.left < 0:
+                raise KilledError
+
+
+def test_killed_at_any_change_nothing_is_missing_and_the_next_call_goes_on(tmp_path: Path):
+    store = new_store(tmp_path)
+    for part in range(3):
+        remember(store, [sighting(f"url:{part}")])
+        if part == 1:
+            packed(store)
+    remember(store, [sighting("url:3")])
+    before = rows_of(store)
+    for changes in count():
+        copy = shutil.copytree(store.root, tmp_path / f"copy-{changes}")
+        try:
+            packed(Store(copy, DyingObjects(copy, changes)))
+        except KilledError:
+            assert rows_of(Store(copy)) == before
+            packed(Store(copy))
+            assert rows_of(Store(copy)) == before
+            assert list((copy / "found").iterdir()) == []
+        else:
+            assert changes > 3
+            return
+
+
+class MeanwhileObjects(FolderObjects):
+    """Objects in which something happens before the read of a number."""
+
+    def __init__(self, root: Path, reads: int, happens: Callable[[], object]) -> None:
+        super().__init__(root)
+        self.left = reads
+        self._happens = happens
+
+    def read(self, name: str, begin: int = 0, end: int | None = None) -> bytes | None:
+        if self.left == 0:
+            self._happens()
+        self.left -= 1
+        return super().read(name, begin, end)
+
+
+def test_a_reader_misses_nothing_when_it_is_packed_between_any_two_reads(tmp_path: Path):
+    store = new_store(tmp_path)
+    for part in range(3):
+        remember(store, [sighting(f"url:{part}")])
+    packed(store)
+    for part in range(3, 6):
+        remember(store, [sighting(f"url:{part}")])
+    before = rows_of(store)
+    for reads in count():
+        copy = shutil.copytree(store.root, tmp_path / f"copy-{reads}")
+        objects = MeanwhileObjects(copy, reads, lambda copy=copy: packed(Store(copy)))
+        assert rows_of(Store(copy, objects)) == before
+        if objects.left >= 0:
+            assert reads > 5
+            return

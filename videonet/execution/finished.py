@@ -34,7 +34,7 @@ from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table
 from videonet.storage.places import absolute
-from videonet.storage.store import FOUND, Store
+from videonet.storage.store import Store
 from videonet.versions import decoder_version, versions
 
 
@@ -74,10 +74,10 @@ def look_before(
         "classifier": model,
         "card": sidecar_path(model),
         "source": _read_as(kind, place),
-        # It grows by the run itself: see `remember_finished`.
-        "found": Path(run.store) / FOUND if options.source == "store" else None,
     }
     given = _given(options, run, credentials, files)
+    # It grows by the run itself: see `remember_finished`.
+    given["found"] = Store(Path(run.store)).found.state() if options.source == "store" else ""
     before: Before | None = None
     said: list[str] = []
     if not run.refresh_search:
@@ -123,7 +123,7 @@ def remember_finished(output: DatasetDir, store: Path) -> None:
     if given is None or lookup is None or manifest is None:
         return
     if given.given.get("found"):
-        grown = given.given | {"found": _state_of(store / FOUND)}
+        grown = given.given | {"found": Store(store).found.state()}
         given = msgspec.structs.replace(given, given=grown)
     local = _local(output, lookup, given.at)
     notes: dict[str, FileNote] = {}

@@ -8,13 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import msgspec
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from videonet.errors import UsageError
 from videonet.sources.video_key import MAY_BE_SIGNED, present_key
-from videonet.storage.store import FOUND, Store
+from videonet.storage.store import Store
 
 
 def find_former_keys(store: Store) -> None:
@@ -39,23 +36,10 @@ def find_former_keys(store: Store) -> None:
 
 def _signed(store: Store) -> Iterator[tuple[str, str]]:
     """Key and address of what was found with an address that may be signed."""
-    for name in store.list(FOUND):
-        file = store.root / name
-        try:
-            with pq.ParquetFile(file) as table:
-                for batch in table.iter_batches(columns=["video_key", "url"]):
-                    signed = pc.match_substring_regex(
-                        batch["url"], MAY_BE_SIGNED.pattern, ignore_case=True
-                    )
-                    rows = batch.filter(signed)
-                    yield from zip(
-                        rows["video_key"].to_pylist(), rows["url"].to_pylist(), strict=True
-                    )
-        except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-            raise UsageError(
-                f"{file} of the store is damaged ({error}); delete it, and run again from the "
-                "source that it came from."
-            ) from error
+    for batch in store.found.batches(["video_key", "url"]):
+        signed = pc.match_substring_regex(batch["url"], MAY_BE_SIGNED.pattern, ignore_case=True)
+        rows = batch.filter(signed)
+        yield from zip(rows["video_key"].to_pylist(), rows["url"].to_pylist(), strict=True)
 
 
 def _fullest_first(store: Store, keys: set[str]) -> list[str]:

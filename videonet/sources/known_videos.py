@@ -8,11 +8,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.schemas.candidate import Sighting
@@ -20,7 +18,9 @@ from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.sources.source import BATCH_ROWS, Batch, Row, in_batches
 from videonet.sources.video_key import present_key
 from videonet.storage.database import open_database
-from videonet.storage.store import FOUND, Store
+from videonet.storage.found_files import FOUND
+from videonet.storage.lease import Lease
+from videonet.storage.store import Store
 
 # What is sorted in memory; the rest is sorted on disk.
 _MEMORY = "250MB"
@@ -38,7 +38,7 @@ class KnownVideos:
 
     def check(self) -> list[str]:
         """Raise UsageError if nothing was ever found."""
-        if next(self.store.list(FOUND), None) is None:
+        if not self.store.found.are_there:
             raise UsageError(
                 f"The store {self.store.root} knows no videos yet; "
                 "fill it with a run from another source."
@@ -63,6 +63,11 @@ class KnownVideos:
                 yield sighting
 
     def _sorted(self) -> Iterator[Sighting]:
+        for batch in self.tidied():
+            yield from from_batch(Sighting, batch)
+
+    def tidied(self) -> Iterator[pa.RecordBatch]:
+        """All sightings, equal ones once, in the order of their keys."""
         # Here, since it takes long to import and no other source needs it.
         import duckdb
 
@@ -75,8 +80,10 @@ class KnownVideos:
         try:
             with open_database(spilled, memory=_MEMORY) as db:
                 read = pa.RecordBatchReader.from_batches(schema, self._read(schema, damaged))
-                for batch in db.from_arrow(read).order(order).to_arrow_reader(BATCH_ROWS):
-                    yield from from_batch(Sighting, batch)
+                for batch in (
+                    db.from_arrow(read).distinct().order(order).to_arrow_reader(BATCH_ROWS)
+                ):
+                    yield batch.cast(schema)
         except duckdb.Error as error:
             if damaged:
                 raise damaged[0] from error
@@ -91,20 +98,19 @@ class KnownVideos:
 
         The database that reads these batches hands on no exceptions.
         """
-        for name in self.store.list(FOUND):
-            file = self.store.root / name
-            try:
-                with pq.ParquetFile(file) as table:
-                    for batch in table.iter_batches(BATCH_ROWS):
-                        yield batch.cast(schema)
-            except (pa.ArrowException, OSError, ValueError) as error:
-                damaged.append(
-                    UsageError(
-                        f"{file} of the store is damaged ({error}); delete it, and run again from "
-                        "the source that it came from."
-                    )
-                )
-                raise
+        try:
+            for batch in self.store.found.batches():
+                yield batch.cast(schema)
+        except (pa.ArrowException, UsageError) as error:
+            told = error if isinstance(error, UsageError) else self._of_another_version(error)
+            damaged.append(told)
+            raise
+
+    def _of_another_version(self, error: pa.ArrowException) -> UsageError:
+        return UsageError(
+            f"{self.store.objects.address}/{FOUND} has a file with other columns ({error}): it was "
+            "written by another version; delete it, and run again from the source it came from."
+        )
 
 
 def _row(rank: int, sighting: Sighting) -> Row:
@@ -120,6 +126,9 @@ def remember(store: Store, sightings: Sequence[Sighting]) -> None:
     said = sorted(((each.to_json(), each) for each in sightings), key=itemgetter(0))
     content = hashlib.sha256(b"\n".join(line for line, _ in said)).hexdigest()
     rows = to_batch(Sighting, [sighting for _, sighting in said])
-    file: Path = store.temporary()
-    pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
-    store.adopt(file, f"{FOUND}/{content}.parquet")
+    store.found.write(content, pa.Table.from_batches([rows]))
+
+
+def pack_found(store: Store, lease: Lease) -> bool:
+    """Pack what sources said, if that is in many files; whether it was packed."""
+    return store.found.pack(lease, KnownVideos(store).tidied)

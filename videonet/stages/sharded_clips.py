@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -17,6 +18,7 @@ from videonet.schemas.reason import Reason
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
+from videonet.sources.known_videos import pack_found
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 from videonet.storage.packing import pack
 
@@ -150,6 +152,6 @@ def _write_manifest(
 def _pack(context: RunContext) -> None:
     """Pack what is loose in the store. The data set is finished, whatever becomes of that."""
     try:
-        pack(context.store)
+        pack(context.store, partial(pack_found, context.store))
     except Exception as error:  # noqa: BLE001
         _LOG.warning("The store was not packed (%s); the next run packs it.", error)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from videonet.storage.compaction import compact, withdraw
-from videonet.storage.lease import held_lease, now_at
+from videonet.storage.lease import Lease, held_lease, now_at
 from videonet.storage.objects import Objects
 from videonet.storage.store import Store
 
@@ -19,15 +19,19 @@ _LEASE = "packing"
 _PATIENCE = 1_800.0
 
 
-def pack(store: Store) -> int:
+def pack(store: Store, *others: Callable[[Lease], object]) -> int:
     """Pack what is loose, and delete what that supersedes; how many objects were packed.
 
-    Raises UsageError, also where another command is at it, OvertakenError, and OSError. Whatever
-    happens, nothing is lost, and the next call goes on.
+    `others` do the same under the same lease with what this room knows nothing of. Raises
+    UsageError, also where another command is at it, OvertakenError, and OSError. Whatever happens,
+    nothing is lost, and the next call goes on.
     """
     with held_lease(store.objects, _LEASE) as lease:
         clock = _clock(store.objects)
-        return sum(compact(table, lease.number, clock) for table in store.tables.all)
+        packed = sum(compact(table, lease.number, clock) for table in store.tables.all)
+        for other in others:
+            other(lease)
+        return packed
 
 
 def withdraw_packed(store: Store, video_keys: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/video/<xx>/<digest>               the file
     STORE/part/<xx>/<digest>                or what is here of it, with holes
     STORE/clips/<key>/<xx>/<digest>         its clips, until their shard is written
-    STORE/found/<digest>.parquet            what sources said of it
+    STORE/found, known                      what sources said of it: see `found_files`
     STORE/search/<digest>.parquet           what a site answered to one query
     STORE/address/<xx>/<digest>.json        its whole address, if what is published is less
     STORE/former_keys.json                  keys that earlier versions gave to videos
@@ -41,15 +41,13 @@ from videonet.schemas.shown import shown_json
 from videonet.schemas.video_record import VideoRecord, fitted, merged, sections_of, updated
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.storage.folder_objects import FolderObjects
+from videonet.storage.found_files import FOUND, FoundFiles
 from videonet.storage.objects import Objects
 from videonet.storage.older_files import OlderFiles
 from videonet.storage.record_shards import Known
 from videonet.storage.store_tables import StoreTables
 
 R = TypeVar("R", bound=Record)
-
-# Folder of what sources said of videos.
-FOUND = "found"
 
 _FORMER_KEYS = "former_keys.json"
 
@@ -70,6 +68,7 @@ class Store:
         self.root = root.absolute()
         self.objects = objects or FolderObjects(self.root)
         self.tables = StoreTables(self.objects)
+        self.found = FoundFiles(self.objects)
 
     def prepare(self) -> None:
         """Create the folder and clear what a killed run left. Raises UsageError."""
@@ -271,7 +270,7 @@ class Store:
     def is_there(self) -> bool:
         """Whether a run has made anything in this folder that only a store has."""
         return self.older is not None or any(
-            next(self.list(kind), None) for kind in ("record", "records", FOUND)
+            next(self.list(kind), None) for kind in ("record", "records", FOUND, "known")
         )
 
     # What earlier versions wrote.

@@ -17,7 +17,7 @@ from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.storage.database import open_database
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.store import FOUND
+from videonet.storage.store import Store
 from videonet.text import as_shown
 
 
@@ -105,14 +105,11 @@ def _merged(
 
 def _known_keys(store: Path, is_it: pc.Expression) -> list[str]:
     """The keys of all videos that a source called so, as its store remembers."""
-    found = [str(file) for file in (store / FOUND).glob("*.parquet")]
-    if not found:
-        return []
-    try:
-        rows = ds.dataset(found).to_table(columns=["video_key"], filter=is_it)
-    except (OSError, pa.ArrowException) as error:
-        raise UsageError(f"What the store {store} knows cannot be read: {error}.") from error
-    return sorted(set(rows["video_key"].to_pylist()))
+    keys: set[str] = set()
+    for batch in Store(store).found.batches(["video_key", "video_id"]):
+        rows = pa.Table.from_batches([batch]).filter(is_it)
+        keys.update(rows["video_key"].to_pylist())
+    return sorted(keys)
 
 
 def _require_one(asked: str, ids: dict[str, str]) -> None:
