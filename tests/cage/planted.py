@@ -79,20 +79,20 @@ def wait_to_be_killed(arguments: bytes, files: Sequence[int], ask: Ask) -> Itera
 
 def babble(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
     """Write nonsense to the connection, past the task's own words."""
-    os.write(3, bytes(7) + b"\x05hello")
+    os.write(3, bytes(7) + b"\x05?hello")
     yield b"alive"
 
 
 def stall(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
     """Announce a message, and send half of it."""
-    os.write(3, bytes(7) + b"\x05he")
+    os.write(3, bytes(7) + b"\x05vhe")
     time.sleep(100)
     yield b"alive"
 
 
 def promise(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
     """Announce a message without end."""
-    os.write(3, b"\x7f" + bytes(7))
+    os.write(3, b"\x7f" + bytes(7) + b"v")
     time.sleep(100)
     yield b"alive"
 

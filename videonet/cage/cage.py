@@ -12,6 +12,8 @@ from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SI
 
 from videonet.cage.channel import BadMessageError, Channel
 from videonet.cage.server import (
+    ANSWER,
+    ARGUMENTS,
     BY_ITSELF,
     BY_THE_CLOCK,
     DONE,
@@ -108,7 +110,7 @@ class Cage:
         arguments: bytes,
         files: Sequence[int] = (),
         answer: Callable[[bytes], bytes] | None = None,
-    ) -> Iterator[bytes]:
+    ) -> Iterator[bytearray]:
         """What the task yields. Of `files` it gets copies, in this order; `answer` is asked.
 
         Raises LimitError and InterruptionError, and what `answer` raises.
@@ -116,23 +118,22 @@ class Cage:
         with ExitStack() as stack:
             parent, status = self._start(task, files, stack)
             try:
-                parent.send(arguments)
+                parent.send(ARGUMENTS, arguments)
             except OSError as error:
                 raise self._ended(status) from error
             while True:
                 try:
-                    message = parent.receive(min(self.limits.memory, _LONGEST))
+                    kind, said = parent.receive(min(self.limits.memory, _LONGEST))
                 except (EOFError, OSError) as error:
                     raise self._ended(status) from error
                 except BadMessageError as error:
                     raise LimitError(NONSENSE) from error
-                kind, said = message[:1], message[1:]
                 if kind == VALUE:
                     yield said
                 elif kind == QUESTION and answer is not None:
-                    told = answer(said)
+                    told = answer(bytes(said))
                     try:
-                        parent.send(told)
+                        parent.send(ANSWER, told)
                     except OSError as error:
                         raise self._ended(status) from error
                 elif kind == DONE:

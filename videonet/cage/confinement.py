@@ -15,7 +15,6 @@ import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 # Options of prctl(2).
@@ -127,6 +126,8 @@ class _Program(ctypes.Structure):
 _PEAK = re.compile(rb"^VmPeak:\s+(\d+) kB$", re.MULTILINE)
 
 _c_library = ctypes.CDLL(None, use_errno=True)
+if sys.platform == "linux":
+    _c_library.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 
 
 def limit(memory: int, seconds: int) -> Callable[[], bool]:
@@ -139,7 +140,7 @@ def limit(memory: int, seconds: int) -> Callable[[], bool]:
     if sys.platform == "linux":
         # A machine without memory ends this process first, and not the one that asked for it.
         with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")
+            _write("/proc/self/oom_score_adj", b"1000")
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_CPU, seconds, seconds + 2)
     _lower(resource.RLIMIT_FSIZE, 0)
@@ -156,13 +157,22 @@ def limit(memory: int, seconds: int) -> Callable[[], bool]:
     return took_more
 
 
-def resident(process: int) -> int:
-    """Bytes of memory that a process has in use; 0: it has ended, or that cannot be known here."""
+def memory_of(process: int) -> int | None:
+    """A file that says how much memory a process has in use; None: that cannot be known here."""
     try:
-        pages = Path(f"/proc/{process}/statm").read_bytes().split()[1]
+        return os.open(f"/proc/{process}/statm", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def resident(memory: int | None) -> int:
+    """Bytes of memory in use, of `memory_of` a process; 0: it has ended, or nobody knows."""
+    if memory is None:
+        return 0
+    try:
+        return int(os.pread(memory, 128, 0).split()[1]) * resource.getpagesize()
     except (OSError, IndexError):
         return 0
-    return int(pages) * resource.getpagesize()
 
 
 def end_with_parent(parent: int) -> None:
@@ -180,10 +190,9 @@ def shut_in() -> bool:
     The files that it has open stay. Each call that is refused fails with EPERM. There is no way
     back.
     """
-    calls = _CALLS.get(platform.machine()) if sys.platform == "linux" else None
-    if calls is None:
+    if _HERE is None:
         return False
-    instructions = b"".join(_filter(calls, os.getpid()))
+    instructions = _OF_ALL + b"".join(_end_of_filter(_HERE, os.getpid()))
     code = ctypes.create_string_buffer(instructions, len(instructions))
     program = _Program(len(instructions) // 8, ctypes.addressof(code))
     try:
@@ -206,8 +215,8 @@ def can_shut_in() -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def _filter(calls: _Calls, process: int) -> Iterator[bytes]:
-    """The instructions of the filter."""
+def _filter(calls: _Calls) -> Iterator[bytes]:
+    """The instructions of the filter, but for those that are of one process."""
     yield _instruction(_LOAD, _MACHINE)
     yield _instruction(_IF_EQUAL, calls.machine, 1, 0)
     yield _instruction(_RETURN, _KILL)
@@ -219,13 +228,17 @@ def _filter(calls: _Calls, process: int) -> Iterator[bytes]:
     yield from _if(calls.mmap, 2, not_executable)
     yield from _if(calls.mprotect, 2, not_executable)
     yield from _if(calls.newfstatat, 3, (_instruction(_IF_EQUAL, _EMPTY_PATH, 0, 1),))
-    yield from _if(calls.tgkill, 0, (_instruction(_IF_EQUAL, process, 0, 1),))
     no_new_limit = (
         _instruction(_IF_EQUAL, 0, 0, 3),
         _instruction(_LOAD, _ARGUMENTS + 8 * 2 + 4),
         _instruction(_IF_EQUAL, 0, 0, 1),
     )
     yield from _if(calls.prlimit64, 2, no_new_limit)
+
+
+def _end_of_filter(calls: _Calls, process: int) -> Iterator[bytes]:
+    """The others: a process may signal itself alone."""
+    yield from _if(calls.tgkill, 0, (_instruction(_IF_EQUAL, process, 0, 1),))
     yield _instruction(_RETURN, _REFUSE)
 
 
@@ -243,8 +256,7 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 
 
 def _prctl(option: int, value: int, more: int = 0) -> None:
-    values = (ctypes.c_ulong(each) for each in (value, more, 0, 0))
-    if _c_library.prctl(ctypes.c_int(option), *values):
+    if _c_library.prctl(option, value, more, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 
@@ -261,4 +273,27 @@ def _lower(kind: int, soft: int, hard: int | None = None) -> None:
 
 def _mapped() -> int:
     """Bytes of memory that this process has mapped, whether or not they are in use."""
-    return int(Path("/proc/self/statm").read_bytes().split()[0]) * resource.getpagesize()
+    return int(_read("/proc/self/statm").split()[0]) * resource.getpagesize()
+
+
+# A new process has to be given each page of memory that it touches, so these do little in Python.
+
+
+def _read(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 1 << 14)
+    finally:
+        os.close(file)
+
+
+def _write(path: str, data: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(file, data)
+    finally:
+        os.close(file)
+
+
+_HERE = _CALLS.get(platform.machine()) if sys.platform == "linux" else None
+_OF_ALL = b"".join(_filter(_HERE)) if _HERE is not None else b""

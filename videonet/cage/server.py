@@ -7,6 +7,7 @@ the socket.
 """
 
 import ctypes
+import fcntl
 import gc
 import importlib
 import os
@@ -21,7 +22,13 @@ from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from videonet.cage.channel import Channel
-from videonet.cage.confinement import end_with_parent, limit, resident, shut_in
+from videonet.cage.confinement import (
+    end_with_parent,
+    limit,
+    memory_of,
+    resident,
+    shut_in,
+)
 
 # What a task is: a function of its arguments, of the files that it was given, and of a way to ask
 # its parent something. It yields answers.
@@ -37,8 +44,9 @@ MOST_FILES = 6
 STATUS = struct.Struct("!Bi")
 BY_ITSELF, ON_DEMAND, BY_THE_CLOCK, FOR_MEMORY = range(4)
 
-# The first byte of what a child says.
+# The kinds of messages: of a child, and of its parent.
 VALUE, QUESTION, NO_MEMORY, FAULT, DONE = b"v", b"q", b"m", b"f", b"d"
+ARGUMENTS, ANSWER = b"a", b"r"
 
 READY = b"ready"
 
@@ -55,8 +63,9 @@ class _Child(NamedTuple):
     status: socket.socket
     # by the monotonic clock, seconds
     end: float
-    # most that it may have in use, bytes
+    # most that it may have in use, bytes, and where the system says how much it has
     memory: int
+    memory_in_use: int | None
     ended_by: list[int]
 
 
@@ -83,6 +92,7 @@ def serve(control: socket.socket, module: str) -> None:
     for stream in range(3):
         os.dup2(null, stream)
     children: dict[int, _Child] = {}
+    own_memory = memory_of(os.getpid())
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
@@ -91,7 +101,7 @@ def serve(control: socket.socket, module: str) -> None:
             wait = max(0.0, min(_WATCH, min(ends) - time.monotonic())) if ends else None
             for key, _ in selector.select(wait):
                 if key.fileobj is control:
-                    if not _start(control, tasks, children, selector):
+                    if not _start(control, tasks, children, selector, own_memory):
                         return
                 elif key.fileobj == woken:
                     os.read(woken, 4096)
@@ -102,7 +112,7 @@ def serve(control: socket.socket, module: str) -> None:
             for process, child in children.items():
                 if child.end <= time.monotonic():
                     _kill(children, process, BY_THE_CLOCK)
-                elif resident(process) > child.memory:
+                elif resident(child.memory_in_use) > child.memory:
                     _kill(children, process, FOR_MEMORY)
             _reap(children, selector)
 
@@ -117,6 +127,7 @@ def _keep_memory() -> None:
     if hasattr(library, "mallopt"):
         for parameter, value in _MALLOC.items():
             library.mallopt(parameter, value)
+        library.malloc_trim(0)
 
 
 def _start(
@@ -124,6 +135,7 @@ def _start(
     tasks: object,
     children: dict[int, _Child],
     selector: selectors.BaseSelector,
+    own_memory: int | None,
 ) -> bool:
     """Fork a process for the next request; False: there is none."""
     request, files, _, _ = socket.recv_fds(control, REQUEST.size, MOST_FILES)
@@ -151,9 +163,10 @@ def _start(
             os._exit(1)
     for file in (connection, *given):
         os.close(file)
+    end = time.monotonic() + wall
     # It shares with this process what that has in use now.
-    most = resident(parent) + memory
-    child = _Child(socket.socket(fileno=status), time.monotonic() + wall, most, [])
+    most = resident(own_memory) + memory
+    child = _Child(socket.socket(fileno=status), end, most, memory_of(process), [])
     children[process] = child
     selector.register(child.status, selectors.EVENT_READ, process)
     return True
@@ -175,27 +188,28 @@ def _work(task: Task, connection: int, given: Sequence[int], memory: int, second
     shut_in()
     parent = Channel(3)
 
+    def told() -> bytes:
+        return bytes(parent.receive(memory)[1])
+
     def ask(question: bytes) -> bytes:
-        parent.send(QUESTION + question)
-        return parent.receive(memory)
+        parent.send(QUESTION, question)
+        return told()
 
     try:
-        for value in task(parent.receive(memory), range(4, spare), ask):
+        for value in task(told(), range(4, spare), ask):
             if took_more():
                 raise MemoryError
-            parent.send(VALUE + value)
+            parent.send(VALUE, value)
         parent.send(NO_MEMORY if took_more() else DONE)
     except MemoryError:
         parent.send(NO_MEMORY)
     except Exception as error:  # noqa: BLE001  # what our own code did not foresee
-        parent.send(FAULT + f"{type(error).__name__}: {error}".encode())
+        parent.send(FAULT, f"{type(error).__name__}: {error}".encode())
     os._exit(0)
 
 
 def _above(file: int, least: int) -> int:
     """The same file under a number that is out of the way."""
-    import fcntl
-
     return fcntl.fcntl(file, fcntl.F_DUPFD, least)
 
 
@@ -221,6 +235,8 @@ def _reap(children: dict[int, _Child], selector: selectors.BaseSelector) -> None
         with suppress(KeyError):
             selector.unregister(child.status)
         child.status.close()
+        if child.memory_in_use is not None:
+            os.close(child.memory_in_use)
 
 
 if __name__ == "__main__":

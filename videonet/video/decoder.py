@@ -325,7 +325,7 @@ def _shared(count: int, crop: tuple[int, int]) -> Iterator[_SharedFrames]:
         os.close(descriptor)
 
 
-def _understood(data: bytes, kind: Any) -> Any:
+def _understood(data: bytes | bytearray, kind: Any) -> Any:
     """The message in `data`. Raises LimitError if there is none: somebody else is speaking."""
     try:
         return decoded(data, kind)

@@ -121,7 +121,7 @@ def encoded(message: object) -> bytes:
     return msgspec.msgpack.encode(message, enc_hook=_plain)
 
 
-def decoded(data: bytes, kind: Any) -> Any:
+def decoded(data: bytes | bytearray, kind: Any) -> Any:
     """The message of this kind in `data`. Raises msgspec.MsgspecError for all else."""
     return msgspec.msgpack.decode(data, type=kind, dec_hook=_fraction)
 
