@@ -67,6 +67,11 @@ def endless_server(answer: Answer) -> Iterator[str]:
                     self.wfile.write(block)
             self.close_connection = True
 
+        def do_POST(self) -> None:
+            # Were it not read, closing the connection would cut the answer short.
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def log_message(self, *_: object) -> None:
             pass
 

@@ -5,8 +5,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, Signals
 
@@ -116,44 +118,53 @@ class Cage:
         Raises LimitError and InterruptionError, and what `answer` raises.
         """
         with ExitStack() as stack:
-            parent, status = self._start(task, files, stack)
-            try:
-                parent.send(ARGUMENTS, arguments)
-            except OSError as error:
-                raise self._ended(status) from error
-            while True:
-                try:
-                    kind, said = parent.receive(min(self.limits.memory, _LONGEST))
-                except (EOFError, OSError) as error:
-                    raise self._ended(status) from error
-                except BadMessageError as error:
-                    raise LimitError(NONSENSE) from error
+            process = self._start(task, files, self._clock, stack, self._look)
+            process.send(ARGUMENTS, arguments)
+            for kind, said in process.messages():
                 if kind == VALUE:
                     yield said
-                elif kind == QUESTION and answer is not None:
-                    told = answer(bytes(said))
-                    try:
-                        parent.send(ANSWER, told)
-                    except OSError as error:
-                        raise self._ended(status) from error
-                elif kind == DONE:
-                    return
-                elif kind == NO_MEMORY:
-                    raise self._over_memory()
-                elif kind == FAULT:
-                    raise RuntimeError(said[:_FAULT_LENGTH].decode(errors="replace"))
-                else:
+                elif answer is None:
                     raise LimitError(NONSENSE)
+                else:
+                    process.send(ANSWER, answer(bytes(said)))
+
+    def questions(
+        self, task: str, arguments: bytes, clock: float
+    ) -> Generator[bytearray, bytes, None]:
+        """What the task asks; it goes on with the answer that this is sent. What it yields is lost.
+
+        It is ended after `clock` seconds, in which it may wait for answers; between two of them it
+        has the time of other tasks. Raises as `run`.
+        """
+        answered = time.monotonic()
+
+        def look() -> None:
+            self._look()
+            if time.monotonic() > answered + self._clock:
+                raise _late(self._clock)
+
+        with ExitStack() as stack:
+            process = self._start(task, (), clock, stack, look)
+            process.send(ARGUMENTS, arguments)
+            for kind, said in process.messages():
+                if kind == QUESTION:
+                    process.send(ANSWER, (yield said))
+                    answered = time.monotonic()
 
     def _start(
-        self, task: str, files: Sequence[int], stack: ExitStack
-    ) -> tuple[Channel, socket.socket]:
-        """A new process for a task: the way to talk to it, and where its end is told."""
+        self,
+        task: str,
+        files: Sequence[int],
+        clock: float,
+        stack: ExitStack,
+        look: Callable[[], None],
+    ) -> "_Process":
+        """A new process for a task."""
         ours, theirs = socket.socketpair()
         status, their_status = socket.socketpair()
         stack.enter_context(ours)
         stack.enter_context(status)
-        request = REQUEST.pack(task.encode(), self.limits.memory, self.limits.seconds, self._clock)
+        request = REQUEST.pack(task.encode(), self.limits.memory, self.limits.seconds, clock)
         with theirs, their_status:
             given = [theirs.fileno(), their_status.fileno(), *files]
             with self._lock:
@@ -163,7 +174,7 @@ class Cage:
                     # Somebody has ended the server.
                     self._control = None
                     socket.send_fds(self._open(), [request], given)
-        return Channel(ours.fileno(), self._look), status
+        return _Process(Channel(ours.fileno(), look), status, self.limits, clock)
 
     def _open(self) -> socket.socket:
         """The socket of the server, which is started if there is none."""
@@ -187,17 +198,56 @@ class Cage:
         self._control = ours
         return ours
 
+
+@dataclass(frozen=True)
+class _Process:
+    """A process with a task."""
+
+    parent: Channel
+    # where its end is told
+    status: socket.socket
+    limits: DecodeLimits
+    # seconds after which it is ended
+    clock: float
+
+    def send(self, kind: bytes, message: bytes) -> None:
+        """Tell it something. Raises TaskError if it has ended."""
+        try:
+            self.parent.send(kind, message)
+        except OSError as error:
+            raise self._ended() from error
+
+    def messages(self) -> Iterator[tuple[bytes, bytearray]]:
+        """Its values and questions, until it is done. Raises TaskError."""
+        while True:
+            try:
+                kind, said = self.parent.receive(min(self.limits.memory, _LONGEST))
+            except (EOFError, OSError) as error:
+                raise self._ended() from error
+            except BadMessageError as error:
+                raise LimitError(NONSENSE) from error
+            if kind in (VALUE, QUESTION):
+                yield kind, said
+            elif kind == DONE:
+                return
+            elif kind == NO_MEMORY:
+                raise self._over_memory()
+            elif kind == FAULT:
+                raise RuntimeError(said[:_FAULT_LENGTH].decode(errors="replace"))
+            else:
+                raise LimitError(NONSENSE)
+
     def _over_memory(self) -> LimitError:
         return LimitError(f"its decoder needed more than {self.limits.memory:,} bytes of memory")
 
-    def _ended(self, status: socket.socket) -> TaskError:
-        """Why a process ended."""
-        told = status.recv(STATUS.size)
+    def _ended(self) -> TaskError:
+        """Why it ended."""
+        told = self.status.recv(STATUS.size)
         if len(told) < STATUS.size:
             return InterruptionError("its decoder was ended, or not begun: is memory short?")
         by, code = STATUS.unpack(told)
         if by == BY_THE_CLOCK:
-            return InterruptionError(f"its decoder was not done within {self._clock:g} s")
+            return _late(self.clock)
         if by == FOR_MEMORY:
             return self._over_memory()
         if by != BY_ITSELF or not os.WIFSIGNALED(code):
@@ -215,6 +265,10 @@ class Cage:
         if number in _OWN_DOING:
             return LimitError(f"its decoder crashed ({name})")
         return InterruptionError(f"its decoder was ended from outside ({name}): is memory short?")
+
+
+def _late(seconds: float) -> InterruptionError:
+    return InterruptionError(f"its decoder was not done within {seconds:g} s")
 
 
 def _environment() -> dict[str, str]:

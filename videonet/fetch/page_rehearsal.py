@@ -3,11 +3,15 @@
 The regular expressions of yt-dlp can take days over a page of a few hundred kilobytes, and nothing
 ends one: all threads of a process wait meanwhile. So a page, playlist or manifest goes through a
 process first that may take so much memory and time, and is read here if that came to an end.
+
+Extractors of known sites read several pages in an order of their own. So the same extractor works
+there at the same time, one page ahead: it is given each answer before ours is.
 """
 
 import atexit
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from xml.etree import ElementTree
 
@@ -15,6 +19,7 @@ import msgspec
 
 from videonet.cage.cage import Cage, TaskError
 from videonet.fetch.failure import FetchError
+from videonet.fetch.page_messages import NO_ANSWER, Answer, Asked, Extraction, Page
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 
@@ -23,14 +28,20 @@ from videonet.schemas.reason import Reason
 _LIMITS = DecodeLimits(memory=1 << 30, seconds=10)
 _CLOCK = 120.0
 
+# Seconds for an extractor of a known site, which waits for its pages; and how often it may want
+# what ours does not ask for before it is given up.
+_EXTRACTION_CLOCK = 24 * 3600.0
+_MOST_UNASKED = 20
+
 _TASKS = "videonet.fetch.page_tasks"
 
 
 class PageRehearsal:
     """Any thread may use it."""
 
-    def __init__(self) -> None:
-        self._cage = Cage(_TASKS, _LIMITS, clock=_CLOCK)
+    def __init__(self, limits: DecodeLimits = _LIMITS) -> None:
+        """`limits` of what reading one page may take, or all that one extractor reads."""
+        self._cage = Cage(_TASKS, limits, clock=_CLOCK)
 
     def close(self) -> None:
         """End all processes."""
@@ -38,16 +49,19 @@ class PageRehearsal:
 
     def read(self, task: str, url: str, text: str) -> None:
         """Have a page read by a task of `page_tasks`. Raises FetchError if that does not end."""
-        page = msgspec.msgpack.encode({"url": url, "text": _encodable(text)})
-        try:
+        page = msgspec.msgpack.encode(Page(url, _encodable(text)))
+        with _failing():
             for _ in self._cage.run(task, page):
                 pass
-        except TaskError as error:
-            said = str(error).replace("its decoder", "whoever read its page")
-            raise FetchError(Reason.EXTRACTION, said) from error
+
+    def begin(self, extractor: Any, url: str) -> "ExtractionRehearsal":
+        """Have an extractor of yt-dlp do there what it is about to do here with an address."""
+        given = Extraction(extractor.ie_key(), url, extractor.get_param("extractor_args") or {})
+        begun = msgspec.msgpack.encode(given)
+        return ExtractionRehearsal(self._cage.questions("extraction", begun, _EXTRACTION_CLOCK))
 
     def guard(self, extractor: Any) -> None:
-        """Have an extractor of yt-dlp read no playlist and no manifest that was not read before."""
+        """Have an extractor of yt-dlp read nothing that was not read before."""
         if "_parse_mpd_periods" in vars(extractor):
             # It was guarded in an earlier session.
             return
@@ -58,6 +72,15 @@ class PageRehearsal:
         for name in ("_parse_mpd_periods", "_parse_ism_formats_and_subtitles"):
             read = getattr(extractor, name)
             setattr(extractor, name, self._before(read, _as_text))
+        if extractor.ie_key() != "Generic":
+            extract = extractor.extract
+
+            def rehearsed(url: str) -> Any:
+                # That of the present session, to which an extractor may be handed on.
+                extractor._downloader.rehearse(extractor, url)
+                return extract(url)
+
+            extractor.extract = rehearsed
 
     def _before(
         self, read: Callable[..., Any], told: Callable[[Any], tuple[str, str]]
@@ -67,6 +90,71 @@ class PageRehearsal:
             return read(what, *arguments, **named)
 
         return rehearsed
+
+
+class ExtractionRehearsal:
+    """An extractor at work in a process that is shut in. All raise FetchError if that is ended."""
+
+    def __init__(self, questions: Generator[bytearray, bytes, None]) -> None:
+        """`questions` of the task `extraction`, which has not begun."""
+        self._questions = questions
+        # what it wants; None: it has come to its end
+        self._wanted: Asked | None = None
+        self._has_begun = False
+
+    def close(self) -> None:
+        """End it, wherever it is."""
+        self._questions.close()
+
+    def answered(self, asked: str, url: str, status: int, headers: Mapping[str, str]) -> None:
+        """Give it the answer of the address `asked`, whose page is at `url`, before ours has it."""
+        told = Answer(
+            _encodable(url),
+            status,
+            tuple((_encodable(name), _encodable(value)) for name, value in headers.items()),
+        )
+        self._give(Asked(asked, is_body=False), told)
+
+    def read(self, url: str, body: bytes) -> None:
+        """Give it what the answer at an address holds, before ours reads it."""
+        self._give(Asked(url, is_body=True), Answer(_encodable(url), body=body))
+
+    def _give(self, to: Asked, answer: Answer) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._go_on(None)
+        for _ in range(_MOST_UNASKED):
+            if self._wanted is None:
+                return
+            if (self._wanted.is_body, _place(self._wanted.url)) == (to.is_body, _place(to.url)):
+                self._go_on(msgspec.msgpack.encode(answer))
+                return
+            # Ours knows it already, or could not get it.
+            self._go_on(msgspec.msgpack.encode(NO_ANSWER))
+
+    def _go_on(self, answer: bytes | None) -> None:
+        """Wait until it wants something."""
+        self._wanted = None
+        with _failing(), suppress(StopIteration):
+            # The type of `send` leaves out that the first one is None.
+            asked = self._questions.send(answer)  # type: ignore[arg-type]
+            with suppress(msgspec.MsgspecError):
+                self._wanted = msgspec.msgpack.decode(asked, type=Asked)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Turns the end of a process into a FetchError."""
+    try:
+        yield
+    except TaskError as error:
+        said = str(error).replace("its decoder", "whoever read its page")
+        raise FetchError(Reason.EXTRACTION, said) from error
+
+
+def _place(url: str) -> str:
+    """An address without what may be of a moment: times, numbers by chance."""
+    return url.partition("#")[0].partition("?")[0]
 
 
 @functools.cache

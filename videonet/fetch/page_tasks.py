@@ -5,6 +5,7 @@ square of the page's length, and makes of a manifest of a few lines as many frag
 """
 
 import io
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree
@@ -15,31 +16,66 @@ from yt_dlp.downloader.hls import HlsFD
 from yt_dlp.extractor.common import InfoExtractor
 from yt_dlp.extractor.generic import GenericIE
 from yt_dlp.networking import Response
-from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import parse_m3u8_attributes
 
 from videonet.cage.server import Ask
+from videonet.fetch.page_messages import Answer, Asked, Extraction, Page
 from videonet.fetch.silence import SILENCE
 
 
-class Page(msgspec.Struct, frozen=True):
-    """What a server gave, as text."""
-
-    url: str
-    text: str
-
-
 class _Offline(yt_dlp.YoutubeDL):  # type: ignore[misc]
-    """yt-dlp that has one page, once."""
+    """yt-dlp that has one page, once; or whose parent is told what it wants."""
 
     page: Page | None = None
+    ask: Ask | None = None
 
-    def urlopen(self, _: object) -> Response:
+    def urlopen(self, request: Any) -> Response:
+        if self.ask is not None:
+            url = request if isinstance(request, str) else request.url
+            return _answered(_wanted(self.ask, url, is_body=False), self.ask)
         page, self.page = self.page, None
         if page is None:
             raise TransportError("not asked")
         body = io.BytesIO(page.text.encode("utf-8", "replace"))
         return Response(body, page.url, {"Content-Type": "text/html; charset=utf-8"})
+
+    def _impersonate_target_available(self, _: object) -> bool:
+        return False
+
+
+class _Body(io.RawIOBase):
+    """What an answer holds; the parent has it when its own extractor reads it."""
+
+    def __init__(self, url: str, ask: Ask) -> None:
+        self._url, self._ask = url, ask
+        self._data: io.BytesIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if self._data is None:
+            self._data = io.BytesIO(_wanted(self._ask, self._url, is_body=True).body)
+        return self._data.read(size)
+
+
+def _wanted(ask: Ask, url: str, *, is_body: bool) -> Answer:
+    """What the parent has of an address. Raises TransportError if it has nothing."""
+    told = ask(msgspec.msgpack.encode(Asked(url, is_body)))
+    answer = msgspec.msgpack.decode(told, type=Answer | None)
+    if answer is None:
+        raise TransportError("not asked")
+    return answer
+
+
+def _answered(answer: Answer, ask: Ask) -> Response:
+    """An answer as yt-dlp has them. Raises HTTPError where yt-dlp does."""
+    body = _Body(answer.url, ask)
+    response = Response(body, answer.url, dict(answer.headers), status=answer.status)
+    if not 200 <= answer.status < 300:
+        raise HTTPError(response)
+    return response
 
 
 def page(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:  # noqa: ARG001
@@ -47,6 +83,20 @@ def page(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:  
     _SESSION.page = msgspec.msgpack.decode(arguments, type=Page)
     url = _SESSION.page.url
     _tried(lambda: _SESSION.get_info_extractor("Generic")._real_extract(url))
+    yield b"read"
+
+
+def extraction(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:  # noqa: ARG001
+    """Do what an extractor does with an address, up to the first entry of a list."""
+    given = msgspec.msgpack.decode(arguments, type=Extraction)
+    _SESSION.ask = ask
+    _SESSION.params["extractor_args"] = given.arguments
+
+    def read() -> None:
+        found = _SESSION.get_info_extractor(given.key).extract(given.url)
+        next(iter((found or {}).get("entries") or ()), None)
+
+    _tried(read)
     yield b"read"
 
 
@@ -108,13 +158,24 @@ def _tolerant(cls: type[InfoExtractor], *arguments: Any) -> Iterator[Any]:
 
 
 _found_in_page = InfoExtractor.extract_from_webpage.__func__  # type: ignore[attr-defined]
-_SESSION = _Offline({"logger": SILENCE, "cachedir": False, "plugin_dirs": []})
+_SESSION = _Offline(
+    {
+        "logger": SILENCE,
+        "cachedir": False,
+        "plugin_dirs": [],
+        "geo_bypass": False,
+        # It could start no program.
+        "js_runtimes": {},
+    }
+)
 _ANY = InfoExtractor(_SESSION)
 
 
 def warm_up() -> None:
     """Do all of this once: a process that is shut in can load no code."""
     InfoExtractor.extract_from_webpage = classmethod(_tolerant)
+    # Where an extractor waits a while before it asks, its parent waits, too.
+    time.sleep = lambda _: None
     encode = msgspec.msgpack.encode
     for text in ("<html><video src=v.mp4></video></html>", "<MPD></MPD>", "<html>nothing</html>"):
         list(page(encode(Page("http://localhost/", text)), (), lambda _: b""))
@@ -122,3 +183,7 @@ def warm_up() -> None:
     key = "#EXTM3U\n#EXT-X-KEY:METHOD=NONE\nv\n"
     list(segments(encode(Page("http://localhost/", key)), (), lambda _: b""))
     list(manifest(encode(Page("http://localhost/", "<MPD/>")), (), lambda _: b""))
+    none = encode(None)
+    begun = Extraction("Vimeo", "https://vimeo.com/1", {})
+    list(extraction(encode(begun), (), lambda _: none))
+    _SESSION.ask = None

@@ -26,7 +26,7 @@ from videonet.fetch.failure import FetchError
 from videonet.fetch.javascript import runtimes
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.page_limits import MeteredResponse, PageMeter
-from videonet.fetch.page_rehearsal import PageRehearsal, shared_rehearsal
+from videonet.fetch.page_rehearsal import ExtractionRehearsal, PageRehearsal, shared_rehearsal
 from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.silence import SILENCE
 from videonet.files import cache_folder
@@ -173,6 +173,7 @@ class YtDlp(yt_dlp.YoutubeDL):
         self._meter = meter or PageMeter(FetchLimits())
         self._is_downloading = False
         self._steps = 0
+        self._rehearsed: ExtractionRehearsal | None = None
         self._shared = shared
         self._connections = connections
         self._take = take
@@ -197,6 +198,7 @@ class YtDlp(yt_dlp.YoutubeDL):
     def __exit__(self, *error: object) -> None:
         """Close the connections, and leave the extractors to the next session."""
         super().__exit__(*error)
+        self._end_rehearsal()
         # The extractors refer to this session, and so would keep it alive.
         self.probe = None
         self._shared.extractors.append(self._ies_instances)
@@ -248,6 +250,16 @@ class YtDlp(yt_dlp.YoutubeDL):
         """Where pages are read before they are read here."""
         return self._shared.rehearsal
 
+    def rehearse(self, extractor: Any, url: str) -> None:
+        """Have an extractor, which is about to begin, read all pages elsewhere before it does."""
+        self._end_rehearsal()
+        self._rehearsed = self.rehearsal.begin(extractor, url)
+
+    def _end_rehearsal(self) -> None:
+        if self._rehearsed is not None:
+            self._rehearsed.close()
+            self._rehearsed = None
+
     def extract_info(self, url: str, *arguments: Any, **named: Any) -> Any:
         """What yt-dlp makes of an address. It calls this for each further one that a page names.
 
@@ -270,10 +282,10 @@ class YtDlp(yt_dlp.YoutubeDL):
         if re.match("wss?:", request if isinstance(request, str) else request.url, re.IGNORECASE):
             raise RequestError("nothing is asked for through a WebSocket")
         try:
-            response = self._metered(super().urlopen(request))
+            response = self._answered(request, super().urlopen(request))
         except HTTPError as error:
             # Extractors read pages of errors, too.
-            error.response = self._metered(error.response)
+            error.response = self._answered(request, error.response)
             raise
         except RequestError as error:
             if isinstance(error.cause, FetchError):
@@ -286,6 +298,14 @@ class YtDlp(yt_dlp.YoutubeDL):
             raise RequestError(str(error), cause=error) from error
         return response
 
+    def _answered(self, request: Any, response: Response) -> Response:
+        """The answer to a request; it is counted, and rehearsed where an extractor reads it."""
+        metered = self._metered(response)
+        if self._rehearsed is not None and not self._is_downloading:
+            asked = request if isinstance(request, str) else request.url
+            self._rehearsed.answered(asked, metered.url, metered.status, metered.headers)
+        return metered
+
     def _metered(self, response: Response) -> Response:
         length = response.headers.get("Content-Length")
         if length is not None and not _NUMBER.fullmatch(length):
@@ -295,8 +315,12 @@ class YtDlp(yt_dlp.YoutubeDL):
         )
 
     def _look_at(self, url: str, page: bytes) -> None:
-        """Have a playlist read elsewhere that yt-dlp's downloader is to read."""
-        if self._is_downloading and b"#EXT" in page:
+        """Have a page read elsewhere that is to be read here."""
+        if not self._is_downloading:
+            if self._rehearsed is not None:
+                self._rehearsed.read(url, page)
+        elif b"#EXT" in page:
+            # yt-dlp's downloader reads this one.
             self.rehearsal.read("segments", url, page.decode("utf-8", "ignore"))
 
     def process_info(self, info: dict[str, Any]) -> None:
