@@ -1,5 +1,6 @@
 """videonet.fetch.sparse_file: a file of which some bytes are here."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -84,6 +85,19 @@ def test_a_reader_that_can_fill_reads_what_the_whole_file_says(place, written, r
         assert reader.seek(0, os.SEEK_END) == SIZE
         assert reader.read(1) == b""
         assert source.failure is None
+
+
+@pytest.mark.parametrize("place", [-1, 1 << 62, (1 << 63) - 1, 1 << 64])
+def test_a_reader_goes_nowhere_where_the_system_would_not(tmp_path, place):
+    part = with_stretches(tmp_path / "file", [(0, SIZE)])
+    with reading(PartSource(part)) as reader, part.path.open("rb") as whole:
+        reader.seek(7)
+        try:
+            expected = os.lseek(whole.fileno(), place, os.SEEK_SET)
+        except (OSError, OverflowError):
+            expected = -errno.EINVAL
+        assert reader.seek(place) == expected
+        assert reader.tell() == (7 if expected < 0 else place)
 
 
 @given(stretches, st.integers(0, SIZE - 1), st.integers(1, SIZE))

@@ -44,6 +44,18 @@ def test_a_few_mutants_end_as_they_should(
     assert capfd.readouterr() == ("", "")
 
 
+# Mutants that showed a fault, by seed and number. (An index far beyond any file: a whole part was
+# no video, and the same file was undecodable.)
+FOUND = [(20261129, 4239)]
+
+
+@pytest.mark.parametrize(("seed", "number"), FOUND)
+def test_what_was_found_once_is_mended(seed: int, number: int, decoder: Decoder, tmp_path: Path):
+    tally = Tally()
+    try_mutant(mutant(seed, number), decoder, tmp_path, tally)
+    assert tally.faults == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("share", range(SHARES))
 def test_many_mutants_end_as_they_should(

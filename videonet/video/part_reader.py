@@ -1,5 +1,6 @@
 """Reads a file of which bytes are missing, as a decoder does."""
 
+import errno
 import io
 import os
 from bisect import bisect_right
@@ -47,9 +48,16 @@ class PartReader(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place of the file."""
+        """Go to a place of the file; to one that no file can have, as little as the system does.
+
+        PyAV hands what is below 0 to FFmpeg, as the number of an error.
+        """
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}
-        self._position = max(0, base[whence] + offset)
+        try:
+            # The file system knows, and FFmpeg asks it about a file that is whole.
+            self._position = os.lseek(self._descriptor, base[whence] + offset, os.SEEK_SET)
+        except (OSError, OverflowError):
+            return -errno.EINVAL
         return self._position
 
     def read(self, size: int = -1) -> bytes:
