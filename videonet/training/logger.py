@@ -7,6 +7,7 @@ checkpoint is written.
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -109,6 +110,7 @@ class RunLogger:
         """Take back what was said after the checkpoint, and begin; the first step starts now."""
         with ExitStack() as stack:
             self._log = stack.enter_context(_log(self._run, self._resumed_at))
+            stack.enter_context(_quiet_board())
             self._board = _board(self._run / "tensorboard", self._resumed_at)
             if self._board is not None:
                 stack.callback(self._board.close)
@@ -253,6 +255,25 @@ def _board(folder: Path, resumed_at: int) -> Any:
         return None
     # What was written after the checkpoint is not shown.
     return SummaryWriter(folder, purge_step=resumed_at + 1)
+
+
+@contextmanager
+def _quiet_board() -> Iterator[None]:
+    """While this lasts, have the thread that writes TensorBoard's files print no trace.
+
+    Where it fails, such as on a full disk, whoever gives it the next number is told why.
+    """
+    before = threading.excepthook
+
+    def hook(ended: threading.ExceptHookArgs) -> None:
+        if not type(ended.thread).__module__.startswith("tensorboard."):
+            before(ended)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _flat(values: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, float]]:
