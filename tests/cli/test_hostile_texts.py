@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -146,7 +147,16 @@ def make(folder: Path) -> None:
             *("rebuild", lock, "--store", f"{store}2", "--out", rebuilt),
             *("--allow-private-hosts", "all"),
         )
+        # Another folder and store, as what is withdrawn is gone.
+        fewer, from_store = str(folder / "withdrawn"), str(folder / "store3")
+        shutil.copytree(out, fewer)
+        shutil.copytree(store, from_store)
+        gone = ["withdraw", fewer, "--store", from_store, "--"]
+        said["withdraw"] = videonet(*gone, *(name for name in IDS[::3] if "\0" not in name))
+        said["withdraw again"] = videonet(*gone, IDS[0], IDS[3])
+        said["withdraw refused"] = videonet(*gone, *IDS[1:12:3])
         typed = NASTY.replace("\n", "")
+        said["withdraw unknown"] = videonet(*gone, f"not there {typed}".replace("\0", ""))
         said["bad option"] = videonet(*curate, "--source", f"catalogue:{typed}")
         (folder / "bad.txt").write_text("balloon: b\nno such class \x1b[31m\u202e\n")
         bad = [*curate[:2], str(folder / "bad.txt"), *curate[3:6], f"{out}2", *curate[7:]]
@@ -164,7 +174,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_every_command_did_its_work(hostile):
     codes = {name: each.code for name, each in hostile.said.items()}
-    bad = {"show unknown", "bad option", "bad class"}
+    bad = {"show unknown", "bad option", "bad class", "withdraw unknown"}
     assert {name for name, code in codes.items() if code not in (0, 3)} == bad, hostile.said
     manifest = DatasetDir(hostile.out).manifest()
     assert manifest.totals.kept_videos >= 5
@@ -181,12 +191,61 @@ def test_no_character_of_a_stranger_acts_on_a_terminal(hostile):
 def test_no_character_of_a_stranger_acts_on_a_page_or_in_a_record(hostile):
     kinds = {".md", ".html", ".csv", ".json", ".txt", ".toml"}
     looked_at = set()
-    for root in ("out", "rebuilt", "store"):
+    for root in ("out", "rebuilt", "store", "withdrawn", "store3"):
         for file in (hostile.folder / root).rglob("*"):
             if file.is_file() and file.suffix in kinds:
                 looked_at.add(file.suffix)
                 assert RAW.findall(file.read_bytes().decode()) == [], file
     assert {".md", ".html", ".json"} <= looked_at
+
+
+def test_what_was_withdrawn_is_named_and_gone(hostile):
+    kept = DatasetDir(hostile.out).manifest().totals.kept_videos
+    assert DatasetDir(hostile.folder / "withdrawn").manifest().totals.kept_videos == 0 < kept
+    assert hostile.said["withdraw"].stdout.count("is withdrawn.") == len(IDS[::3])
+    assert "not there" in hostile.said["withdraw unknown"].stderr
+
+
+@pytest.mark.parametrize("to", ["timm", "onnx"])
+def test_what_a_checkpoint_is_called_and_calls_things_does_not_act_when_it_is_exported(
+    tmp_path, to
+):
+    torch = pytest.importorskip("torch")
+    from videonet.training import checkpoint
+
+    # A folder may be called anything but this.
+    run = tmp_path / NASTY.replace("\0", "").replace("/", "")
+    held = {
+        "config": {"backbone": {"name": NASTY, "scales": 2}, "augmentation": {"size": 32}},
+        "step": 3,
+        "online": {NASTY: torch.zeros(1)},
+        "versions": {NASTY: NASTY},
+        "manifest_sha256": NASTY,
+    }
+    (run / "checkpoints").mkdir(parents=True)
+    checkpoint.save(run, held, keep_last=1, keep_every=0)
+    hostile_name = videonet("export", str(run), "--to", to)
+    held["config"]["backbone"]["name"] = "test_resnet"
+    checkpoint.save(run, held, keep_last=1, keep_every=0)
+    hostile_weights = videonet("export", str(run), "--to", to)
+    (run / "checkpoints" / "step-00000003.pt").write_bytes(NASTY.encode())
+    for ended in (hostile_name, hostile_weights, videonet("export", str(run), "--to", to)):
+        assert ended.code == 2
+        assert ended.stderr.startswith("videonet: ")
+        assert RAW.findall(ended.stdout + ended.stderr) == []
+        assert "Traceback" not in ended.stderr
+
+
+def test_an_export_names_a_folder_without_its_characters_that_act(tmp_path):
+    pytest.importorskip("torch")
+    from tests.training.test_export import save, trained
+
+    run = tmp_path / NASTY.replace("\0", "").replace("/", "")
+    save(run, trained("test_resnet", 1))
+    ended = videonet("export", str(run), "--to", "timm")
+    assert ended.code == 0, ended.stderr
+    assert RAW.findall(ended.stdout + ended.stderr) == []
+    assert not re.search(r"^\s*PLANTED", ended.stdout, re.MULTILINE)
 
 
 def test_in_tables_they_are_data(hostile):
@@ -203,13 +262,14 @@ def test_ids_never_meet_a_file_system(hostile):
     names = [
         file.relative_to(hostile.folder).as_posix()
         for file in hostile.folder.rglob("*")
-        if file.relative_to(hostile.folder).parts[0] in ("out", "rebuilt", "store", "store2")
+        if file.relative_to(hostile.folder).parts[0]
+        in (*("out", "rebuilt", "withdrawn", "store", "store2", "store3"),)
     ]
     assert all(re.fullmatch(r"[A-Za-z0-9_./-]+", name) for name in names)
     assert all(len(Path(name).name) < 100 for name in names)
     # On a disk to which upper and lower case are the same, they are other files still.
     assert len({name.lower() for name in names}) == len(names)
-    shown = [name for name in names if "/report/show/" in name]
+    shown = [name for name in names if name.startswith("out/") and "/report/show/" in name]
     assert len(shown) == sum("\0" not in name for name in IDS)
     assert not any((hostile.folder / name).exists() for name in ("x", "../x", "out/x"))
 

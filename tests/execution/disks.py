@@ -76,6 +76,31 @@ def make_room(at: Path) -> None:
     (at / "filling").unlink()
 
 
+# $1 stays where it is. Each folder that Python takes for temporary files is a full disk, as is the
+# working directory.
+_NOWHERE = """
+mount --bind "$1" /mnt
+for folder in /tmp /var/tmp; do
+  mount -t tmpfs -o size=64k tmpfs $folder
+done
+mkdir -p "$1"
+mount --bind /mnt "$1"
+for folder in /tmp /var/tmp; do
+  cat /dev/zero > $folder/filling 2> /dev/null || true
+done
+cd /tmp
+shift
+exec "$@"
+"""
+
+
+def nowhere_for_temporary_files(kept: Path) -> list[str]:
+    """How a command begins to which all folders for temporary files are full, but for `kept`."""
+    begin = ["unshare", "--mount", "sh", "-ec"]
+    _run(*begin, "mount -t tmpfs tmpfs /mnt")
+    return [*begin, _NOWHERE, "sh", str(kept)]
+
+
 def starve(at: Path) -> None:
     """Let this process open no more files, on any disk."""
     del at
@@ -83,10 +108,14 @@ def starve(at: Path) -> None:
 
 
 def _mount(*arguments: str | Path) -> None:
+    _run("mount", *arguments)
+
+
+def _run(*command: str | Path) -> None:
     try:
-        done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        pytest.skip("there is no mount")
+        pytest.skip(f"there is no {command[0]}")
     if done.returncode:
         pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
 

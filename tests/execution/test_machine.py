@@ -15,7 +15,14 @@ from demo.drawing import draw_video
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curating import bytes_of
-from tests.execution.disks import Ext4, fill, make_room, memory_disk, more_inodes
+from tests.execution.disks import (
+    Ext4,
+    fill,
+    make_room,
+    memory_disk,
+    more_inodes,
+    nowhere_for_temporary_files,
+)
 from tests.local import TYPED
 from tests.patience import PATIENCE
 
@@ -174,14 +181,24 @@ def test_a_limit_on_the_size_of_files_ends_the_run_which_goes_on(
 
 
 @pytest.mark.slow
-def test_no_room_for_temporary_files_ends_the_run_which_goes_on(job: Job, tmp_path: Path):
-    store, out = tmp_path / "s", tmp_path / "o"
+def test_a_full_folder_for_temporary_files_is_done_without(job: Job, tmp_path: Path):
     with memory_disk(tmp_path / "disk") as disk:
         fill(disk)
+        # Python takes another folder, which has room.
+        store, out = tmp_path / "s", tmp_path / "o"
         ended = run(job.typed(store, out), TMPDIR=str(disk))
-        # Python takes another folder, if there is one with room.
-        if ended.returncode:
-            sentence(ended)
+    assert ended.returncode == 0, ended.stderr
+    assert bytes_of(out) == job.whole
+
+
+@pytest.mark.slow
+def test_no_room_for_temporary_files_anywhere_ends_the_run_which_goes_on(
+    job: Job, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+):
+    store, out = tmp_path / "s", tmp_path / "o"
+    nowhere = nowhere_for_temporary_files(tmp_path_factory.getbasetemp())
+    ended = run(job.typed(store, out), *nowhere, sys.executable, "-m", "videonet", TMPDIR="/tmp")
+    assert "There is no room for " in sentence(ended)
     job.goes_on(store, out)
 
 

@@ -3,6 +3,8 @@
 import io
 import re
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +17,12 @@ from rich.console import Console
 from demo.behaviours import Redirect, Status
 from demo.server import VideoServer
 from demo.world import World
-from tests.curated import Ended, sentence, videonet
+from tests.curated import VIDEONET, Ended, sentence, videonet
 from tests.curating import bytes_of, curate, frames_classified, outcomes_of
 from tests.execution.served import Served
 from tests.local import LOCAL, TYPED
 from tests.locking import rewritten
+from tests.patience import PATIENCE, wait_for
 from tests.stored import unpack
 from videonet.cli.rebuild import show
 from videonet.curation.context import open_context
@@ -460,6 +463,26 @@ def test_killed_on_the_way_it_goes_on(made: Made, again: Path, tmp_path: Path):
     asked = {each.path for each in made.server.requests()[before:]}
     assert asked == {each.video.video_id for each in open_}
     assert len(asked) == 2
+    assert bytes_of(tmp_path / "out") == bytes_of(again / "out")
+
+
+@pytest.mark.parametrize("asked", [1, 4])
+def test_asked_to_end_it_goes_on_to_the_same_bytes(
+    made: Made, again: Path, tmp_path: Path, asked: int
+):
+    folders = ("--store", str(tmp_path / "store"), "--out", str(tmp_path / "out"))
+    command = [str(VIDEONET), "rebuild", str(made.lock), *folders, *TYPED]
+    command += ["--requests-per-second", "2", "--workers", "1"]
+    asked += len(made.server.requests())
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: len(made.server.requests()) >= asked)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGTERM, stderr
+    assert stderr.splitlines()[-1] == "Interrupted; the same command goes on."
+    assert "Traceback" not in stderr
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     assert bytes_of(tmp_path / "out") == bytes_of(again / "out")
 
 

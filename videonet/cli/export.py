@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from videonet.cli.terminal import Console
+from videonet.text import as_shown
 from videonet.training.torch_extra import needed_for
 
 
@@ -54,7 +55,7 @@ def export(
         use = f'{session}.run(["features"], {{"images": ...}})'
     console = Console(soft_wrap=True, highlight=False)
     console.print(
-        f"{written.file}: {written.backbone} after {written.steps:,} steps, "
+        f"{as_shown(str(written.file))}: {written.backbone} after {written.steps:,} steps, "
         f"sha256 {written.sha256}",
         markup=False,
     )
