@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.fetch.endless_server import HTML, endless_server
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import LIMITS, candidate, quick_web
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.failure import FetchError
 from videonet.fetch.page_rehearsal import PageRehearsal
