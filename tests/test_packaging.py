@@ -40,6 +40,11 @@ def test_an_installation_brings_one_top_level_name(tmp_path: Path):
     assert {name for name in names if not name.endswith(".dist-info")} == {"videonet"}
     data = [
         *(f"report/video_sheet/sheet.{kind}" for kind in ("html", "css")),
+        "evaluation/paper.toml",
+        "evaluation/lists/imagenet_a.txt",
+        "evaluation/lists/human_categories.toml",
+        "evaluation/page/comparison.html",
+        "evaluation/page/comparison.css",
         "py.typed",
         "targets/imagenet1k.tsv",
         "training/configs/vito_resnet50.toml",

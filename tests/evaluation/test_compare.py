@@ -129,7 +129,8 @@ def test_the_command_shows_a_table_and_writes_markdown_and_a_page(tmp_path):
         assert ended.code == 0, ended.stderr
         first, *rest = ended.stdout.splitlines()
         assert first.startswith("No protocol here is confirmed as the paper's")
-        assert any("70.0 (66.0 to 74.0)" in line and "VITO" in line for line in rest)
+        assert any("70.0 (66.0 to 74.0)" in line for line in rest)
+        assert "paper, davis2017: J   VITO 65.5, supervised 63.7, MoCLR 63.1" in rest
     written = (tmp_path / "table.md").read_text()
     assert "**70.0 (66.0 to 74.0)**" in written
     assert "12,288,000" in written

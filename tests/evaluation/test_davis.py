@@ -146,9 +146,20 @@ def test_a_network_without_a_fine_stage_is_a_sentence():
         of_stride_8(opened("test_vit"), "davis2017")
 
 
-def test_a_resnet_that_pools_where_others_have_a_stride_is_a_sentence():
-    with pytest.raises(UsageError, match="and this one pools there; give a plain ResNet"):
-        of_stride_8(opened("resnet26d"), "davis2017")
+def test_a_resnet_that_pools_beside_its_blocks_is_as_fine():
+    model = opened("test_resnet")
+    images = torch.randn(1, 3, 120, 214)
+    with torch.inference_mode():
+        assert of_stride_8(model, "davis2017")(images).shape[2:] == (15, 27)
+    # As timm makes such a block where it has no stride: without pooling.
+    first, strided = (opened("resnet26d").backbone.get_submodule(f"layer{n}.0") for n in (1, 3))
+    assert isinstance(strided.downsample[0], torch.nn.AvgPool2d)
+    assert isinstance(first.downsample[0], torch.nn.Identity)
+
+
+def test_a_resnet_that_blurs_where_others_have_a_stride_is_a_sentence():
+    with pytest.raises(UsageError, match="and this one blurs there; give a plain ResNet"):
+        of_stride_8(opened("resnetblur50"), "davis2017")
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from videonet.evaluation.linear_heads import (  # noqa: E402
 from videonet.evaluation.model import needed_features  # noqa: E402
 from videonet.evaluation.neighbours import voted  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
+from videonet.training.export import checkpoint_of, export_onnx, export_timm  # noqa: E402
 
 RATES = (0.4, 0.3, 0.2, 0.1, 0.05)
 
@@ -199,6 +200,9 @@ def test_a_training_gets_a_head_and_then_classifies(imagenet, run, tmp_path):
     on_a = evaluate(run, "imagenet-a", data, results / "imagenet_a.json", *QUICK)
     assert on_a.model.head.protocol == "byol-linear-cached"
     assert not on_a.model.classifies
+    # What a head learnt of a part of ImageNet is no result on the whole of another set.
+    assert on_a.model.head.partial
+    assert on_a.data.partial
 
     # Of a later checkpoint, the head is another model's.
     later = Path(shutil.copytree(run, tmp_path / "later"))
@@ -216,6 +220,20 @@ def test_neighbours_of_colours_are_found(imagenet, run, tmp_path):
     assert result.data.counts == {"train images": 2000, "val images": 1000, "classes": 1000}
     # Of 1,000 colours, by an untrained network.
     assert result.numbers["top1"].value > 20 / 1000
+
+
+def test_a_training_and_its_exports_give_the_same_numbers(imagenet, run, tmp_path):
+    newest = checkpoint_of(run)
+    export_timm(newest, tmp_path / "a.safetensors")
+    export_onnx(newest, tmp_path / "a.onnx")
+    models = (run, f"timm:test_resnet@{tmp_path / 'a.safetensors'}", tmp_path / "a.onnx")
+    top1 = [
+        evaluate(each, "imagenet-knn", imagenet, tmp_path / f"{place}.json", *QUICK)
+        .numbers["top1"]
+        .value
+        for place, each in enumerate(models)
+    ]
+    assert top1 == pytest.approx([top1[0]] * 3, abs=1e-4)
 
 
 def test_an_interrupted_probe_goes_on(imagenet, run, tmp_path):

@@ -9,7 +9,12 @@ from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.evaluation.about import UNCONFIRMED
 from videonet.evaluation.comparison import compare as compared
-from videonet.evaluation.comparison_text import NO_DIFFERENCE, markdown, terminal_table
+from videonet.evaluation.comparison_text import (
+    NO_DIFFERENCE,
+    markdown,
+    paper_lines,
+    terminal_table,
+)
 from videonet.evaluation.page.render import render
 from videonet.files import drafted
 
@@ -37,6 +42,8 @@ def compare(
     console = Console(soft_wrap=True, highlight=False)
     console.print(UNCONFIRMED, markup=False)
     console.print(terminal_table(comparison))
+    for each in paper_lines(comparison):
+        console.print(each, markup=False)
     console.print(NO_DIFFERENCE, markup=False)
     for each in comparison.left_out:
         console.print(f"Left out: {each}", markup=False)

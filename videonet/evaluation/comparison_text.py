@@ -18,14 +18,20 @@ def terminal_table(comparison: Comparison) -> Table:
     table.add_column("")
     for column in comparison.columns:
         table.add_column(Text(column.name), justify="right", no_wrap=True)
-    if any(row.marks for row in comparison.rows):
-        table.add_column("paper")
     for what, values in _heads(comparison.columns):
         table.add_row(what, *(Text(each, "dim") for each in values))
     for row in comparison.rows:
-        cells = [_text(each) for each in row.cells]
-        table.add_row(Text(_title(row)), *cells, *([Text(_marks(row), "dim")] if row.marks else []))
+        table.add_row(Text(_title(row)), *(_text(each) for each in row.cells))
     return table
+
+
+def paper_lines(comparison: Comparison) -> list[str]:
+    """The paper's numbers, a line for each row that has some."""
+    return [
+        f"paper, {row.evaluation.replace('_', '-')}: {row.metric}   {_marks(row)}"
+        for row in comparison.rows
+        if row.marks
+    ]
 
 
 def markdown(comparison: Comparison) -> str:

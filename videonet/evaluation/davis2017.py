@@ -42,6 +42,7 @@ PROTOCOL = About(
     source=_SOURCES,
     assumptions=(
         "Of networks that are no ResNet: the last stage of stride 8. VFS has ResNets alone.",
+        "Of ResNets that pool beside the first block of a stage: no pooling where no stride is.",
         "Frames are normalised as the model itself wants them.",
         "Of equal similarities, which ones are among the top ten depends on the device.",
     ),

@@ -22,6 +22,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
     # of the probe that trained it
     protocol: str
+    # whether that saw a part of its data alone
+    partial: bool
     # hex, of its file
     sha256: str
 

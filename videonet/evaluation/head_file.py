@@ -21,11 +21,17 @@ NAMES = ("imagenet_linear_cached.head.safetensors",)
 _SAID = "videonet"
 
 
-def write_head(file: Path, weight: Tensor, bias: Tensor, model: Model, protocol: str) -> None:
-    """Write a head for the features of `model`: weight [1000, D] and bias [1000]."""
+def write_head(
+    file: Path, weight: Tensor, bias: Tensor, model: Model, protocol: str, *, partial: bool
+) -> None:
+    """Write a head for the features of `model`: weight [1000, D] and bias [1000].
+
+    `partial`: whether it was trained on a part of the data alone.
+    """
     said = {
         "model_sha256": model.facts.sha256,
         "network": model.facts.network,
+        "partial": partial,
         "protocol": protocol,
     }
     tensors = {"weight": weight.cpu().contiguous(), "bias": bias.cpu().contiguous()}
@@ -42,7 +48,7 @@ def with_head(model: Model, file: Path) -> Model:
             said = json.loads((opened.metadata() or {})[_SAID])
             weight, bias = opened.get_tensor("weight"), opened.get_tensor("bias")
         of = (said["model_sha256"], said["network"])
-        protocol = str(said["protocol"])
+        protocol, partial = str(said["protocol"]), bool(said["partial"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{file} is no head that a linear probe has written ({error}).") from error
     if of != (model.facts.sha256, model.facts.network):
@@ -57,7 +63,7 @@ def with_head(model: Model, file: Path) -> Model:
     def logits(images: Tensor) -> Tensor:
         return functional.linear(features(images), weight, bias)
 
-    head = Head(protocol=protocol, sha256=sha256_of(file))
+    head = Head(protocol=protocol, partial=partial, sha256=sha256_of(file))
     return replace(model, logits=logits, facts=msgspec.structs.replace(model.facts, head=head))
 
 

@@ -102,7 +102,14 @@ def evaluate(given: Given) -> Outcome:
     }
     if imagenet.is_whole:
         head = heads[chosen]
-        write_head(given.head, head.weight.detach(), head.bias.detach(), given.model, PROTOCOL.name)
+        write_head(
+            given.head,
+            head.weight.detach(),
+            head.bias.detach(),
+            given.model,
+            PROTOCOL.name,
+            partial=imagenet.data.is_partial,
+        )
     items = pa.table(
         {
             "image": [path.relative_to(given.data).as_posix() for path in imagenet.val.paths],

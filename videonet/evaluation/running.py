@@ -110,7 +110,7 @@ def run(
             fingerprint=outcome.data.fingerprint,
             counts=outcome.data.counts,
             expected=outcome.data.expected,
-            partial=outcome.data.is_partial,
+            partial=outcome.data.is_partial or _has_partial_head(model),
         ),
         items=asked.file.with_suffix(".parquet").name,
         device=_device(model.device),
@@ -144,6 +144,11 @@ def _converted(name: str, text: str, kind: Any) -> Any:
         return msgspec.convert(parts, kind, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"--set {name}={text}: {error} ({shown(text)}).") from error
+
+
+def _has_partial_head(model: Model) -> bool:
+    """Whether the classifier was trained on a part of its data alone."""
+    return model.facts.head is not None and model.facts.head.partial
 
 
 def _device(device: torch.device) -> str:

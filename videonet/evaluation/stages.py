@@ -54,14 +54,19 @@ def is_of_basic_blocks(model: Model) -> bool:
 def _without_stride(backbone: Any, what: str) -> Any:
     """A copy whose third stage has stride 1."""
     copied = copy.deepcopy(backbone)
-    for module in copied.layer3[0].modules():
+    first = copied.layer3[0]
+    if not isinstance(first.aa, nn.Identity):
+        raise UsageError(
+            f"{what} takes the stride out of the third stage of a ResNet, and this one blurs "
+            f"there; give a plain ResNet, such as resnet50."
+        )
+    for module in first.modules():
         if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
             module.stride = (1, 1)
-        elif isinstance(module, nn.AvgPool2d | nn.MaxPool2d):
-            raise UsageError(
-                f"{what} takes the stride out of the third stage of a ResNet, and this one pools "
-                f"there; give a plain ResNet, such as resnet50."
-            )
+    # Of those that pool beside their first block (ResNet-D): timm makes nothing of it for stride 1.
+    for name, module in list(first.downsample.named_children()):
+        if isinstance(module, nn.AvgPool2d):
+            setattr(first.downsample, name, nn.Identity())
     return copied
 
 
