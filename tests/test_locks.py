@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 LOCKS = {
-    **{"base": [], "youtube": ["youtube"], "train": ["train"], "dev": ["dev"]},
+    "base": [],
+    "youtube": ["youtube"],
+    "train": ["train"],
+    "dev": ["dev"],
     # which asks for the other by the project's own name
     "evaluate": ["evaluate", "train"],
 }
