@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from videonet.schemas.fetch import Fetch
 from videonet.schemas.video_record import VideoRecord
 from videonet.storage.store import Store
 
@@ -33,3 +34,8 @@ def unpack(store: Store) -> None:
         shutil.rmtree(store.root / table.packed, ignore_errors=True)
         for digest, data in packed.items():
             store.write(table.name(digest), data)
+
+
+def file_of(store: Store, fetch: Fetch) -> Path:
+    """Where the bytes that `fetch` speaks of can be read."""
+    return Path(fetch.path) if fetch.path else store.root / store.video(fetch.video_key)

@@ -16,6 +16,7 @@ from demo.server import VideoServer
 from tests.curating import bytes_of, curate, outcomes_of, verdicts_of
 from tests.fetch.fetching import fetch
 from tests.fetch.visiting import LIMITS, candidate, quick_web
+from tests.stored import file_of
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.verified_file import AlteredError, verified_file
 from videonet.schemas.reason import Outcome, Reason
@@ -169,7 +170,7 @@ def test_a_file_is_read_only_if_it_is_what_was_fetched(tmp_path, videos):
         record = fetch(candidate(url), store, DiskBudget(None), LIMITS, quick_web(), "run")
     with verified_file(record, store) as file:
         assert file.read_bytes() == (videos / "one.mp4").read_bytes()
-    flip(store.file(record))
+    flip(file_of(store, record))
     with pytest.raises(AlteredError), verified_file(record, store):
         raise AssertionError("it must not be read")
 

@@ -19,6 +19,7 @@ from demo.server import VideoServer
 from tests.fetch.fetching import fetch, release
 from tests.fetch.visiting import LIMITS, NAME, Visit, candidate, quick_web
 from tests.local import ALLOWED
+from tests.stored import file_of
 from videonet.fetch.acquire import is_local, worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
@@ -125,7 +126,7 @@ def test_a_local_file_is_read_in_place_and_neither_copied_nor_deleted(tmp_path, 
     assert record.attempts == 0
     assert (record.path, record.bytes) == (str(file), len(video))
     assert record.sha256 == sha256_of(file) == hashlib.sha256(video).hexdigest()
-    assert store.file(record).samefile(file)
+    assert file_of(store, record).samefile(file)
     assert store.video_bytes() == budget.used == 0
     assert release(record, store) == 0
     assert file.read_bytes() == video
@@ -172,7 +173,7 @@ def test_a_local_path_may_be_written_in_many_ways_below_its_root(tmp_path, store
     one = candidate(path.format(root=root), root=root)
     record = fetch(one, store, DiskBudget(0), LIMITS, quick_web(), "run")
     assert record.reason is None
-    assert store.file(record).read_bytes() == video
+    assert file_of(store, record).read_bytes() == video
 
 
 def test_a_pipe_or_a_folder_is_no_video_and_is_not_waited_for(tmp_path, store):
@@ -231,7 +232,7 @@ def test_a_released_file_is_gone_and_may_be_released_again(folder, store, video)
 
 def test_a_copy_that_lost_bytes_is_not_here(folder, store):
     record = Visit(folder, store).fetch
-    os.truncate(store.file(record), 100)
+    os.truncate(file_of(store, record), 100)
     assert not is_local(record, store)
     assert not is_local(None, store)
 

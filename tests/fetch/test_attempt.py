@@ -25,6 +25,7 @@ from demo.server import VideoServer
 from tests.fetch.fetching import fetch
 from tests.fetch.visiting import IMPATIENT, LIMITS, NAME, Visit, candidate, has_worked, quick_web
 from tests.patience import PATIENCE
+from tests.stored import file_of
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.schemas.reason import Reason
 
@@ -80,7 +81,7 @@ def test_a_download_that_cannot_be_resumed_begins_anew_and_is_not_glued_together
             candidate(server.url(NAME)), store, DiskBudget(None), LIMITS, quick_web(), "run"
         )
     assert record.reason is None
-    assert store.file(record).read_bytes() == video
+    assert file_of(store, record).read_bytes() == video
 
 
 def test_a_file_whose_name_has_a_percent_sign_is_downloaded(folder, store, video):

@@ -19,6 +19,7 @@ from tests.fetch.padding import pad
 from tests.fetch.visiting import LIMITS, candidate, quick_web
 from tests.fetch.withholding import Withholding
 from tests.local import ALLOWED
+from tests.stored import file_of
 from videonet.fetch.acquire import local_part
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
@@ -116,7 +117,7 @@ def test_the_rest_comes_later_and_no_byte_comes_twice(large, store, name):
     assert record.attempts == 1
     assert record.part == part.part
     assert record.sha256 == hashlib.sha256(content).hexdigest()
-    assert store.file(record).read_bytes() == content
+    assert file_of(store, record).read_bytes() == content
     assert local_part(record, store) is None
     assert budget.used == len(content) == store.video_bytes()
 
@@ -128,7 +129,7 @@ def test_a_file_no_larger_than_the_first_request_is_here_as_a_whole(folder, stor
     assert len(video) < FIRST_BYTES
     assert record.here
     assert record.part is None
-    assert store.file(record).read_bytes() == video
+    assert file_of(store, record).read_bytes() == video
 
 
 @pytest.mark.parametrize("behaviour", [NoRanges(), NoLength(), NoLength(chunked=False)])
@@ -143,7 +144,7 @@ def test_a_server_that_gives_no_parts_is_asked_for_the_whole_file(large, store, 
     assert record.here
     assert record.part is None
     assert record.attempts == 1
-    assert store.file(record).read_bytes() == (large / name).read_bytes()
+    assert file_of(store, record).read_bytes() == (large / name).read_bytes()
 
 
 def test_a_connection_that_is_cut_is_resumed_where_it_broke(large, store):
@@ -169,7 +170,7 @@ def test_a_file_that_is_another_one_by_now_is_fetched_anew_and_what_was_seen_of_
         record = fetched(server.url("v.mp4"), store)
     assert record.here
     assert record.part is None
-    assert store.file(record).read_bytes() == (large / NAMES[1]).read_bytes()
+    assert file_of(store, record).read_bytes() == (large / NAMES[1]).read_bytes()
     assert local_part(record, store) is None
 
 
@@ -296,7 +297,7 @@ def test_a_server_that_is_odd_with_ranges_gives_the_whole_file_all_the_same(larg
         assert first.here or same_frames(first, store, large / name)
         record = first if first.here else fetched(server.url(name), store)
     assert record.here
-    assert store.file(record).read_bytes() == (large / name).read_bytes()
+    assert file_of(store, record).read_bytes() == (large / name).read_bytes()
 
 
 def test_of_a_video_within_a_page_a_part_is_fetched_too(large, store):

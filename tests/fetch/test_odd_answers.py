@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.fetch.fetching import fetch
 from tests.fetch.odd_server import Answer, odd_server
 from tests.fetch.visiting import LIMITS, candidate, quick_web
+from tests.stored import file_of
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Reason
@@ -47,7 +48,7 @@ ENDINGS = ["php", "aspx", "v2", "720", "PHP7", "exe", "html", "json", "bin", "mh
 def test_a_video_is_one_however_its_address_ends(store, video, path, frames):
     record = answered(store, calling_it("video/mp4", video), path, frames)
     assert record.reason is None
-    assert store.file(record).read_bytes() == video
+    assert file_of(store, record).read_bytes() == video
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_a_playlist_that_is_called_one_is_still_followed(store, video):
 
     record = answered(store, answer, "/list.m3u8")
     assert record.reason is None
-    assert store.file(record).read_bytes() == video
+    assert file_of(store, record).read_bytes() == video
 
 
 # Headers.
@@ -88,7 +89,7 @@ def test_a_playlist_that_is_called_one_is_still_followed(store, video):
 def test_a_length_that_is_no_number_counts_as_not_stated(store, video, length):
     record = answered(store, calling_it("video/mp4", video, **{"Content-Length": length}))
     assert record.reason is None
-    assert store.file(record).read_bytes() == video
+    assert file_of(store, record).read_bytes() == video
 
 
 def test_two_lengths_that_differ_are_a_broken_answer(store, video):

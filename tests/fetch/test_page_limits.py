@@ -25,6 +25,7 @@ from tests.fetch.endless_server import (
 from tests.fetch.fetching import fetch
 from tests.fetch.visiting import candidate, quick_web
 from tests.patience import PATIENCE
+from tests.stored import file_of
 from videonet.fetch.acquire import worth_fetching
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.limits import FetchLimits
@@ -213,7 +214,7 @@ def test_a_stream_whose_fragments_are_larger_than_a_page_is_fetched(store, tmp_p
     small = replace(LIMITED, max_page_bytes=2000, max_pages_bytes=4000)
     record = fetched(store, small, serve, "/v.m3u8")
     assert record.reason is None, record.error
-    assert store.file(record).read_bytes() == content
+    assert file_of(store, record).read_bytes() == content
 
 
 def test_millions_of_short_lines_count_as_a_larger_page(store):

@@ -11,6 +11,7 @@ from demo.server import VideoServer
 from tests.fetch.fetching import fetch
 from tests.local import ALLOWED
 from tests.patience import PATIENCE
+from tests.stored import file_of
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
@@ -97,4 +98,4 @@ def has_worked(visit: Visit, store: Store, content: bytes) -> bool:
         run_id="run",
     )
     assert visit.budget.used == len(content)
-    return store.file(visit.fetch).read_bytes() == content
+    return file_of(store, visit.fetch).read_bytes() == content

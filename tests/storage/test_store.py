@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.stored import file_of
 from videonet.errors import UsageError
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Reason
@@ -311,12 +312,12 @@ def test_a_local_file_is_moved_into_the_store_whole(store: Store, tmp_path: Path
     file.write_bytes(b"video")
     store.adopt(file, store.video("youtube:x"))
     assert not file.exists()
-    assert store.file(FETCH).read_bytes() == b"video"
+    assert file_of(store, FETCH).read_bytes() == b"video"
 
 
 def test_a_file_in_place_is_read_where_it_is(store: Store):
     record = msgspec.structs.replace(FETCH, path="/data/a.mp4")
-    assert store.file(record) == Path("/data/a.mp4")
+    assert file_of(store, record) == Path("/data/a.mp4")
 
 
 def test_the_bytes_of_videos_are_counted_and_nothing_else(store: Store):

@@ -1,7 +1,6 @@
 """`videonet curate`: the whole job."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +36,7 @@ def curate(
     """
     # --help needs neither.
     from videonet.storage.dataset_dir import DatasetDir
-    from videonet.storage.locks import exclusive_lock
+    from videonet.storage.locks import store_lock
     from videonet.storage.places import absolute
 
     console = Console(stderr=True)
@@ -46,7 +45,7 @@ def curate(
     output = DatasetDir(absolute(run.out))
     with (
         ended_by_signal(console) as stopping,
-        exclusive_lock(Path(run.store)),
+        store_lock(run.store),
         output.files.exclusive(),
     ):
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
@@ -82,7 +81,7 @@ def curate(
             stopping.counts = at_work.progress
             manifest = execute(at_work, graph, beam_options or ())
         if manifest is not None:
-            remember_finished(output, Path(run.store))
+            remember_finished(output, at_work.store)
     if manifest is None:
         console.print("The job was handed to its runner.")
         return

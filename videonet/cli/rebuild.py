@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -59,7 +58,7 @@ def rebuild(
         from videonet.fetch.options import options_of
         from videonet.storage.dataset_dir import DatasetDir
         from videonet.storage.inputs import local_input
-        from videonet.storage.locks import exclusive_lock
+        from videonet.storage.locks import store_lock
 
         credentials = credentials_from(
             given, options_of(given.yt_dlp_option, from_command_line=True)
@@ -67,7 +66,7 @@ def rebuild(
         file = local_input(lock)
         opened = read_lock(file)
         output = DatasetDir(run.out)
-        with exclusive_lock(Path(run.store)), output.files.exclusive():
+        with store_lock(run.store), output.files.exclusive():
             inputs, before = look_before_rebuild(file, options, run, credentials)
             if before is None or before.to_try_again:
                 manifest, closed = _made(
@@ -116,7 +115,7 @@ def _made(
         stopping.counts = context.progress
         manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
-    remember_finished(context.output, context.store.root)
+    remember_finished(context.output, context.store)
     return manifest, hosts_no_longer_asked(context)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videonet.cli.options import Out
+from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
+from videonet.storage.places import is_remote
 
 if TYPE_CHECKING:
     from videonet.report.page.content import Advice, PageFacts  # slow, and not needed for --help
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 def report(
     out: Out,
     store: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The run's store; default: where the run had it."),
+        Any,
+        typer.Option(
+            parser=place, metavar="PLACE", help="The run's store; default: where the run had it."
+        ),
     ] = None,
 ) -> None:
     """Write OUT/report/index.html: what was found, kept and thrown away, why, and with pictures.
@@ -53,13 +56,13 @@ def _answer(console: Console, question: str, found: Sequence[Advice], nothing: s
     console.print(f"{question}: {found[0].text if found else nothing}{more}", markup=False)
 
 
-def _whereabouts(facts: PageFacts, store: Path | None) -> str:
+def _whereabouts(facts: PageFacts, store: Path | str | None) -> str:
     """Which store was read, or why none was: the page itself names no path of this machine."""
     if store is None:
         return (
             "Nothing says where the store of the run is, with its pictures; name it with --store."
         )
-    if not store.is_dir():
+    if not is_remote(store) and not Path(store).is_dir():
         return f"The store {store}, with the pictures, is not here; name it with --store."
     if facts.kept_pictures or facts.rejected_pictures:
         return f"Pictures are from the store {store}."

@@ -1,11 +1,11 @@
 """`videonet show`: one video of a data set, as a page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from videonet.cli.options import Out
+from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 
@@ -16,7 +16,8 @@ def show(
         str, typer.Argument(metavar="VIDEO_ID", help="What its source calls it, or its video_key.")
     ],
     store: Annotated[
-        Path | None, typer.Option(help="Store of the run; the one that OUT names if not given.")
+        Any,
+        typer.Option(parser=place, help="Store of the run; the one that OUT names if not given."),
     ] = None,
     to: Annotated[
         Path | None,

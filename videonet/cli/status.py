@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -13,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from videonet.cli.interrupt import ended_by_signal
-from videonet.cli.options import Out
+from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.text import duration, file_size, number
@@ -28,8 +27,10 @@ _REFRESH = 2.0  # seconds
 def status(
     out: Out,
     store: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The run's store, where it is seen by another path."),
+        Any,
+        typer.Option(
+            parser=place, metavar="PLACE", help="The run's store, where it is seen by another path."
+        ),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and refresh until the run is finished.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from videonet.cli.options import Out
+from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
 from videonet.text import number
 
@@ -26,9 +26,10 @@ def withdraw(
         ),
     ],
     store: Annotated[
-        Path | None,
+        Any,
         typer.Option(
-            metavar="DIR",
+            parser=place,
+            metavar="PLACE",
             help="Store that OUT was made from; without it, where OUT says that it is.",
             show_default=False,
         ),

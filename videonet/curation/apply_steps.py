@@ -85,7 +85,9 @@ def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple
     if fetched.run_id != context.plan.run_id:
         return 0, records
     if keep is Keep.ALL or (kept and keep is Keep.KEPT):
-        return 0, records
+        if fetched.path is not None:
+            return 0, records
+        return context.store.files.keep(context.store.video(fetched.video_key)), records
     released = release(fetched, context.store)
     return released, records if fetched.path is not None else _without_file(records, fetched)
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from pathlib import Path
 
 from cachetools import LRUCache
 
@@ -32,6 +31,7 @@ from videonet.sources.outage import Outage
 from videonet.sources.video_key import keys_of
 from videonet.stop_signal import StopSignal
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
 from videonet.video.decoder import Decoder
@@ -50,8 +50,9 @@ class ReadContext:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.store = Store(Path(plan.store))
-        self.output = DatasetDir(plan.out)
+        scratch = scratch_at(plan.scratch, plan.scratch_budget)
+        self.store = Store(plan.store, scratch=scratch)
+        self.output = DatasetDir(plan.out, scratch)
         settings = plan.settings
         self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
         self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)

@@ -147,7 +147,9 @@ def _has_clips(known: ReadContext, video_key: str, clips: Cut) -> bool:
     """Whether the clips need no bytes of the video: there are none, they wait, or are written."""
     if not clips.clips:
         return True
-    waiting = known.store.clips_file(video_key, known.cut_key)
-    if waiting.exists():
-        return clips.waiting_sha256 is None or has_content(waiting, clips.waiting_sha256)
+    files, waiting = known.store.files, known.store.clips(video_key, known.cut_key)
+    if files.size(waiting) is not None:
+        file = files.file(waiting)
+        sha256 = clips.waiting_sha256
+        return file is None or sha256 is None or has_content(file, sha256)
     return known.is_in_shard(video_key, clips.sha256)

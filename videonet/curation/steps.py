@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -124,12 +125,11 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     file = context.store.temporary()
     reason = error = limits = None
     clips, report = 0, CutReport()
-    source, length = context.store.file(fetched), seconds(seen.length)
-    waiting_sha256 = None
+    length, waiting_sha256 = seconds(seen.length), None
     # A single recording needs no second look at the whole file.
     recordings = () if seen.length.recordings == 1 else None
 
-    def written() -> int:
+    def written(source: Path) -> int:
         """Write all clips into the file, from its beginning on; how many."""
         with WAITING.open_writer(file) as write:
             number = 0
@@ -142,8 +142,8 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
 
     try:
         with _at_work(context, candidate, "cut") as work:
-            with verified_file(fetched, context.store):
-                clips = context.decoder.twice(written)
+            with verified_file(fetched, context.store) as source:
+                clips = context.decoder.twice(partial(written, source))
             work.bytes += file.stat().st_size
         waiting_sha256 = sha256_of(file)
         context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))

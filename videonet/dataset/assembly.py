@@ -206,21 +206,23 @@ def _clips(
     """The clips of one video: those that wait in the store, or those of the shard before."""
     key = member.origin.video_key
     store = assembly.store
-    waiting = store.clips_file(key, assembly.cut_key)
-    if waiting.exists() and cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
-        waiting.unlink()
-        raise AccountError(
-            f"The clips of {key} that waited in the store are not as they were cut; run again "
-            "to cut them again."
-        )
-    clips = WAITING.read(waiting) if waiting.exists() else written.clips(member)
+    name = store.clips(key, assembly.cut_key)
     number = 0
-    for clip in clips:
-        number += 1
-        yield labelled(clip, member.origin)
+    with store.files.local(name) as waiting:
+        if waiting is not None:
+            if cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
+                store.delete(name)
+                raise AccountError(
+                    f"The clips of {key} that waited in the store are not as they were cut; run "
+                    "again to cut them again."
+                )
+        clips = written.clips(member) if waiting is None else WAITING.read(waiting)
+        for clip in clips:
+            number += 1
+            yield labelled(clip, member.origin)
     if number != member.clips:
         # Or the next run would take them for what they should be.
-        waiting.unlink(missing_ok=True)
+        store.delete(name)
         raise AccountError(
             f"{key} has {number} clips where {member.clips} are due; run again to cut it again."
         )

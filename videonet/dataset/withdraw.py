@@ -31,10 +31,10 @@ from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.locks import exclusive_lock
+from videonet.storage.locks import store_lock
 from videonet.storage.packing import withdraw_packed
 from videonet.storage.places import absolute
-from videonet.storage.store import Store
+from videonet.storage.store import Store, store_at_hand
 from videonet.storage.take_over import take_over
 
 _LOG = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ class TakenOut:
     # whether OUT is the whole result of a run; if not, the run that goes on leaves the videos out
     finished: bool
     # the store that refuses the videos now, too; None: none was found that can be written
-    store: Path | None
+    store: str | None
     # the store that OUT names, if it is there and cannot be written
-    unwritable: Path | None
+    unwritable: str | None
     # files that were read where they are and are not the store's to delete
     in_place: tuple[Path, ...]
 
@@ -68,7 +68,7 @@ class TakenOut:
 def withdraw(
     out: Path | str,
     ids: Sequence[str],
-    store: Path | None = None,
+    store: Path | str | None = None,
     *,
     say: Callable[[str], object] = _LOG.info,
 ) -> TakenOut:
@@ -85,9 +85,9 @@ def withdraw(
     known = _store(output, store)
     with ExitStack() as held:
         held.enter_context(output.files.exclusive())
-        unwritable: Path | None = None
+        unwritable: str | None = None
         if known and not _taken(held, known, given=store is not None):
-            unwritable = known.root
+            unwritable = known.location
             known = None
         try:
             return _withdraw(output, known, ids, unwritable, say)
@@ -102,7 +102,7 @@ def _withdraw(
     output: DatasetDir,
     store: Store | None,
     ids: Sequence[str],
-    unwritable: Path | None,
+    unwritable: str | None,
     say: Callable[[str], object],
 ) -> TakenOut:
     lookup, manifest = _listed(output), output.manifest()
@@ -145,7 +145,7 @@ def _withdraw(
         shards=lookup.shards,
         report=report,
         finished=manifest is not None,
-        store=store.root if store else None,
+        store=store.location if store else None,
         unwritable=unwritable,
         in_place=in_place,
     )
@@ -166,7 +166,7 @@ def _listed(output: DatasetDir) -> Lookup:
     return lookup
 
 
-def _store(output: DatasetDir, given: Path | None) -> Store | None:
+def _store(output: DatasetDir, given: Path | str | None) -> Store | None:
     """The store that OUT was made from. Raises UsageError if there is none where it is said to be.
 
     Without being told, it may have been moved, or be on another machine.
@@ -180,8 +180,8 @@ def _store(output: DatasetDir, given: Path | None) -> Store | None:
             )
         return store
     plan = output.plan()
-    named = Store(Path(plan.store)) if plan else None
     try:
+        named = store_at_hand(plan.store) if plan else None
         return named if named and named.is_there() else None
     except PermissionError:  # of a folder above it
         return None
@@ -194,7 +194,7 @@ def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:
     be written. Otherwise that is no reason to leave a video in OUT.
     """
     try:
-        held.enter_context(exclusive_lock(store.root))
+        held.enter_context(store_lock(store.location))
         store.prepare()
     except UsageError as error:
         if given or isinstance(error.__cause__, filelock.Timeout):

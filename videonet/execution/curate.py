@@ -20,7 +20,7 @@ from videonet.schemas.option import options_from
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
 from videonet.schemas.shown import printable
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.locks import exclusive_lock
+from videonet.storage.locks import store_lock
 from videonet.storage.places import absolute
 
 _LOG = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def curate(
         raise UsageError(f"An option has a value of another type: {error}.") from error
     credentials = credentials_from(access, options_of(access.yt_dlp_option))
     output = DatasetDir(absolute(run.out))
-    with exclusive_lock(Path(run.store)), output.files.exclusive():
+    with store_lock(run.store), output.files.exclusive():
         inputs, before = look_before(data, run, credentials)
         if before is None or before.to_try_again:
             for note in inputs.notes:
@@ -73,5 +73,5 @@ def curate(
             remember_given(output, inputs)
             with open_context(plan, credentials) as context:
                 execute(context, graph)
-            remember_finished(context.output, context.store.root)
+            remember_finished(context.output, context.store)
     return open_dataset(run.out)

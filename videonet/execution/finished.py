@@ -33,7 +33,7 @@ from videonet.schemas.run import FileNote, Finished, Given, Lookup
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table
-from videonet.storage.places import absolute
+from videonet.storage.places import absolute, is_remote
 from videonet.storage.store import Store
 from videonet.versions import decoder_version, versions
 
@@ -77,7 +77,7 @@ def look_before(
     }
     given = _given(options, run, credentials, files)
     # It grows by the run itself: see `remember_finished`.
-    given["found"] = Store(Path(run.store)).found.state() if options.source == "store" else ""
+    given["found"] = Store(run.store).found.state() if options.source == "store" else ""
     before: Before | None = None
     said: list[str] = []
     if not run.refresh_search:
@@ -117,13 +117,13 @@ def remember_given(output: DatasetDir, inputs: Inputs) -> None:
         output.write_given(inputs.given)
 
 
-def remember_finished(output: DatasetDir, store: Path) -> None:
+def remember_finished(output: DatasetDir, store: Store) -> None:
     """Write down that the run is finished, and what its candidate list was made of, if known."""
     given, lookup, manifest = output.given(), output.lookup(), output.manifest()
     if given is None or lookup is None or manifest is None:
         return
     if given.given.get("found"):
-        grown = given.given | {"found": Store(store).found.state()}
+        grown = given.given | {"found": store.found.state()}
         given = msgspec.structs.replace(given, given=grown)
     local = _local(output, lookup, given.at)
     notes: dict[str, FileNote] = {}
@@ -149,8 +149,7 @@ def _given(
     Files and folders stand for their contents by sizes and times. WordNet is not among them: there
     is one version of it that a class list can be read with.
     """
-    store, withdrawn = Path(run.store).absolute(), Path(run.out) / "withdrawn.json"
-    hosts = run.allow_private_hosts
+    store, hosts = Store(run.store), run.allow_private_hosts
     return {
         **versions(),
         "decoder": decoder_version(),
@@ -158,9 +157,9 @@ def _given(
         "format": video_format(credentials.options) or "",
         "keep": run.keep,
         "device": run.device,
-        "store": str(store),
-        "withdrawn": _state_of(withdrawn),
-        "withdrawn from the store": _digest(each.video_key for each in Store(store).withdrawals()),
+        "store": store.location,
+        "withdrawn": _withdrawn(run.out),
+        "withdrawn from the store": _digest(each.video_key for each in store.withdrawals()),
         # Of the local files there, those of candidates count: see `_local`.
         "files_root": (options.files_root and str(Path(options.files_root).absolute())) or "",
         # Videos that were refused may be had now.
@@ -259,6 +258,14 @@ def _local(output: DatasetDir, lookup: Lookup, begun: int | None = None) -> str:
     """
     paths = sorted(set(output.local_files(lookup.shards)))
     return _digest(_file(Path(path), begun) for path in paths) if paths else ""
+
+
+def _withdrawn(out: str) -> str:
+    """The state of the list of what was withdrawn from OUT."""
+    if not is_remote(out):
+        return _state_of(Path(out) / "withdrawn.json")
+    states = DatasetDir(out).files.states(["withdrawn.json"])
+    return f"{out}/withdrawn.json {states.get('withdrawn.json')}"
 
 
 def _state_of(path: Path) -> str:

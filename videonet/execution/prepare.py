@@ -26,6 +26,7 @@ from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import absolute, is_remote
+from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 from videonet.targets.resolve import resolve_targets
@@ -107,7 +108,7 @@ def prepared_store(
     allowed_hosts(run.allow_private_hosts)
     check_yt_dlp()
     _check_credentials(credentials, local)
-    store = Store(Path(run.store))
+    store = Store(run.store, scratch=scratch_at(run.scratch, run.scratch_budget))
     store.prepare()
     find_former_keys(store)
     return store
@@ -133,7 +134,7 @@ def make_plan(
     drop_list_with_secrets(output, settings)
     state = resume_or_start(output, settings, same_list=same_list)
     lookup = output.lookup()
-    resolved = {"store": str(store.root), "out": output.address, "disk_budget": budget}
+    resolved = {"store": store.location, "out": output.address, "disk_budget": budget}
     return Plan(
         **shared_fields(run, RunOptions) | resolved,
         settings=settings,
@@ -173,7 +174,7 @@ def _budget(store: Store, asked: int | None) -> int:
         )
     if wanted < used:
         raise UsageError(
-            f"The store {store.root} holds {file_size(used)} of videos already, more than "
+            f"The store {store.location} holds {file_size(used)} of videos already, more than "
             f"--disk-budget {file_size(wanted)}; raise it, or use another store."
         )
     return wanted

@@ -30,6 +30,7 @@ from videonet.schemas.settings import DataOptions, RebuildOptions, RunOptions
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.storage.places import is_remote
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 from videonet.text import as_shown
@@ -50,7 +51,8 @@ def prepare_rebuild(
     The credentials that come back ask sites for the formats that the data set was made of. `say`:
     see `videonet.execution.prepare.prepare`.
     """
-    if lock.file.resolve() == (Path(run.out) / LOCK_FILE).resolve():
+    own = None if is_remote(run.out) else Path(run.out) / LOCK_FILE
+    if own is not None and lock.file.resolve() == own.resolve():
         raise UsageError(
             f"{lock.file} lies where the rebuilt data set has its own; move it elsewhere, or "
             "choose another --out."

@@ -22,7 +22,7 @@ from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input
-from videonet.storage.places import absolute
+from videonet.storage.places import absolute, is_remote
 from videonet.storage.store import Store
 from videonet.targets.class_list import read_class_list
 from videonet.targets.imagenet1k import IMAGENET_1K
@@ -73,7 +73,7 @@ def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> Sequence[str
     kind, _, place = options.source.partition(":")
     require_apart(run, Path(place) if kind == "folder" else None)
     root = options.files_root
-    return check_source(options.source, Store(Path(run.store)), (root and Path(root)) or None)
+    return check_source(options.source, Store(run.store), (root and Path(root)) or None)
 
 
 def require_apart(run: RunOptions, videos: Path | None) -> None:
@@ -82,11 +82,14 @@ def require_apart(run: RunOptions, videos: Path | None) -> None:
     `videos` is the folder of local files, if the run reads one.
     """
     source = videos.resolve() if videos else None
-    store, out = Path(run.store).resolve(), Path(run.out).resolve()
+    store, out = (
+        each.rstrip("/") if is_remote(each) else Path(each).resolve()
+        for each in (run.store, run.out)
+    )
     if store == out:
         raise UsageError(f"--store and --out are both {store}; give each a folder of its own.")
     for option, folder in (("--store", store), ("--out", out)):
-        if source is not None and folder.is_relative_to(source):
+        if source is not None and isinstance(folder, Path) and folder.is_relative_to(source):
             raise UsageError(
                 f"{option} {folder} lies in the folder of videos {source}; choose one outside."
             )

@@ -123,8 +123,10 @@ def is_local(fetch: Fetch | None, store: Store) -> bool:
     """Whether the file of a record can be read, and was not changed since."""
     if fetch is None or not fetch.here:
         return False
+    if fetch.path is None:
+        return store.files.size(store.video(fetch.video_key)) == fetch.bytes
     try:
-        stat = store.file(fetch).stat()
+        stat = Path(fetch.path).stat()
     except OSError:
         return False
     return stat.st_size == fetch.bytes and fetch.mtime_ns in (None, stat.st_mtime_ns)

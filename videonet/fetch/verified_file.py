@@ -25,15 +25,15 @@ def verified_file(fetched: Fetch, store: Store) -> Iterator[Path]:
     Raises AlteredError if its content is another one than the record's, before it is read, or if it
     was changed while it was read: what was made of it is then not to be used.
     """
-    path = store.file(fetched)
-    before = _state(path)
-    if before is None or _digest(path, before) != fetched.sha256:
-        raise AlteredError(f"the file of {fetched.video_key} is not what was fetched")
-    try:
-        yield path
-    finally:
-        if _state(path) != before:
-            raise AlteredError(f"the file of {fetched.video_key} was changed while it was read")
+    with store.opened(fetched) as path:
+        before = None if path is None else _state(path)
+        if path is None or before is None or _digest(path, before) != fetched.sha256:
+            raise AlteredError(f"the file of {fetched.video_key} is not what was fetched")
+        try:
+            yield path
+        finally:
+            if _state(path) != before:
+                raise AlteredError(f"the file of {fetched.video_key} was changed while it was read")
 
 
 def has_content(path: Path, sha256: str) -> bool:

@@ -20,11 +20,11 @@ from videonet.report.pictures import pictures
 from videonet.report.settings import last_run, settings
 from videonet.report.sizes import sizes_of, summary_of
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.store import Store
+from videonet.storage.store import Store, store_at_hand
 from videonet.video.clips import DATASET
 
 
-def facts_of(out: Path | str, store: Path | None) -> PageFacts:
+def facts_of(out: Path | str, store: Path | str | None) -> PageFacts:
     """All that the page says of OUT, finished or not.
 
     `store` is where the store of the run is; None: where the run had it, if it is still there.
@@ -33,21 +33,20 @@ def facts_of(out: Path | str, store: Path | None) -> PageFacts:
     if isinstance(out, Path) and not out.is_dir():
         raise UsageError(f"{out} is no folder; give the --out of `videonet curate`.")
     output = DatasetDir(out)
-    if store is not None and not store.is_dir():
+    if isinstance(store, Path) and not store.is_dir():
         raise UsageError(f"There is no store {store}; give the folder that the run had.")
-    place = store_of(out, store)
-    at_hand = Store(place) if place and place.is_dir() else None
+    at_hand = Store(store) if store is not None else store_at_hand(store_of(out, None))
     with _open(output, at_hand) as given:
         return _facts(given, at_hand)
 
 
-def store_of(out: Path | str, given: Path | None) -> Path | None:
+def store_of(out: Path | str, given: Path | str | None) -> Path | str | None:
     """Where the store of the run over OUT should be: as given, else where the run had it.
 
     None: neither says. The folder may be missing.
     """
     plan = DatasetDir(out).plan()
-    return given or (Path(plan.store) if plan else None)
+    return given or (plan.store if plan else None)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.store import Store
+from videonet.storage.store import Store, store_at_hand
 
 # Most candidates that are looked at: their records are small files, a few thousand a second.
 MOST = 20_000
@@ -98,14 +98,14 @@ def _knowledge(output: DatasetDir, store: Store | None) -> ReadContext:
             f"{output.address} has no run.json that says which run is at work there; give the OUT "
             "of videonet curate."
         )
-    place = Path(plan.store) if store is None else store.root
-    if not place.is_dir():
+    known = store_at_hand(plan.store) if store is None else store
+    if known is None:
         raise UsageError(
-            f"The run has not finished, and its store {place} is not here, from which it could be "
-            "told how far it is; name the store with --store."
+            f"The run has not finished, and its store {plan.store} is not here, from which it "
+            "could be told how far it is; name the store with --store."
         )
     # Both folders may have been moved since, or be seen from another machine.
-    return ReadContext(msgspec.structs.replace(plan, store=str(place), out=output.address))
+    return ReadContext(msgspec.structs.replace(plan, store=known.location, out=output.address))
 
 
 def _lookup(output: DatasetDir) -> Lookup:

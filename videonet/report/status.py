@@ -74,7 +74,9 @@ class Status:
     hosts: dict[str, HostOfLate]
 
 
-def status_of(out: Path | str, store: Path | None = None, now: datetime | None = None) -> Status:
+def status_of(
+    out: Path | str, store: Path | str | None = None, now: datetime | None = None
+) -> Status:
     """How far the run over `out` is at this moment, or at `now`.
 
     `store` is where its store lies by now, if not where it was for the run. Raises UsageError
@@ -139,27 +141,27 @@ def _of_late(spans: Sequence[HostCount]) -> HostOfLate:
     return HostOfLate(fetched, failed, success=round(fetched / (fetched + failed), 4))
 
 
-def _require_store(plan: Plan, store: Path | None) -> None:
+def _require_store(plan: Plan, store: Path | str | None) -> None:
     """Raise UsageError where no store lies at `store`, or where the run had its own."""
-    folder = store or Path(plan.store)
-    if Store(folder).is_there() or (folder / "progress" / plan.run_id).is_dir():
+    kept = Store(store or plan.store)
+    if kept.is_there() or next(kept.list(f"progress/{plan.run_id}"), None) is not None:
         return
     # The run itself has made its store ready before it was begun, and nothing came into it yet.
-    if store is None and (folder / "tmp").is_dir():
+    if store is None and kept.is_ready():
         return
     raise UsageError(
-        f"The run keeps its counts in its store, and {folder} is none; say where that store lies "
-        "with --store."
+        f"The run keeps its counts in its store, and {store or plan.store} is none; say where that "
+        "store lies with --store."
     )
 
 
 def _told(
-    plan: Plan | None, store: Path | None, now: datetime
+    plan: Plan | None, store: Path | str | None, now: datetime
 ) -> tuple[list[ProcessProgress], dict[str, StageCost], dict[str, HostOfLate]]:
     """What the processes of a run have told its store, what its stages took, and of its hosts."""
     if plan is None:
         return [], {}, {}
-    kept = Store(store or Path(plan.store))
+    kept = Store(store or plan.store)
     hosts = run_progress.hosts_of(kept, plan.run_id, now.timestamp())
     return (
         run_progress.processes_of(kept, plan.run_id),

@@ -40,7 +40,7 @@ class KnownVideos:
         """Raise UsageError if nothing was ever found."""
         if not self.store.found.are_there:
             raise UsageError(
-                f"The store {self.store.root} knows no videos yet; "
+                f"The store {self.store.location} knows no videos yet; "
                 "fill it with a run from another source."
             )
         return []
@@ -88,7 +88,7 @@ class KnownVideos:
             if damaged:
                 raise damaged[0] from error
             raise UsageError(
-                f"What the store {self.store.root} knows cannot be sorted "
+                f"What the store {self.store.location} knows cannot be sorted "
                 f"({str(error).splitlines()[0]}); make room on its disk, and run the same command "
                 "again."
             ) from error

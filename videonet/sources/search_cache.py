@@ -141,11 +141,11 @@ class CachedQuery:
 
     def _saved(self) -> tuple[list[SearchResult], bool]:
         """What is known already, and whether that is all there is."""
-        file = self._context.store.root / self._name
-        if not file.exists():
-            return [], False
         try:
-            table = pq.read_table(file)
+            with self._context.store.files.local(self._name) as file:
+                if file is None:
+                    return [], False
+                table = pq.read_table(file)
             results = from_batch(SearchResult, table)
         except (pa.ArrowException, OSError, msgspec.ValidationError):
             # Of another version, or damaged, for which Arrow has both: it can be asked again.
@@ -168,7 +168,7 @@ class CachedQuery:
             self._context.store.adopt(file, self._name)
         except OSError as error:
             raise UsageError(
-                f"What a search has found cannot be written to {self._context.store.root} "
+                f"What a search has found cannot be written to {self._context.store.location} "
                 f"({error.strerror or error}); make room, and run the same command again."
             ) from error
 
@@ -286,4 +286,4 @@ _locks: WeakValueDictionary[str, Any] = WeakValueDictionary()
 def _lock(store: Store, prefix: str, words: str) -> Any:
     """What keeps two targets of a run, but not two runs, from asking the same at the same time."""
     with _guard:
-        return _locks.setdefault(f"{store.root}:{prefix}:{words}", threading.RLock())
+        return _locks.setdefault(f"{store.location}:{prefix}:{words}", threading.RLock())

@@ -6,7 +6,7 @@ the file that is left says nothing: not after a kill, nor after a power cut, on 
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import filelock
@@ -17,15 +17,14 @@ from videonet.errors import UsageError, machine_error
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP})
 
 
+def store_lock(place: str) -> AbstractContextManager[None]:
+    """Keep other runs out of a store, if that is a folder. Raises UsageError if one is there."""
+    return nullcontext() if "://" in place else exclusive_lock(Path(place))
+
+
 @contextmanager
 def exclusive_lock(*folders: Path) -> Iterator[None]:
     """Keep other runs out of these folders. Raises UsageError if one is at work there."""
-    for folder in folders:
-        if ":/" in str(folder):
-            raise UsageError(
-                f"{folder} is no folder: stores and data sets on object storage are not supported "
-                "yet; give a local path."
-            )
     locks = []
     try:
         for folder in dict.fromkeys(each.resolve() for each in folders):

@@ -35,7 +35,8 @@ class Scratch:
 
     def __init__(self, folder: Path, budget: int) -> None:
         """`budget` in bytes."""
-        self._folder = folder.absolute()
+        # of this machine
+        self.root = folder.absolute()
         self._budget = budget
 
     @contextmanager
@@ -86,7 +87,7 @@ class Scratch:
         Raises MachineError if that does not fit into the budget.
         """
         with self.draft(size) as room:
-            folder = self._folder / "folders" / room.name
+            folder = self.root / "folders" / room.name
             folder.mkdir(parents=True)
             try:
                 yield folder
@@ -96,7 +97,7 @@ class Scratch:
     def _place(self, objects: Objects, entry: Entry) -> Path:
         """Where the copy of one state of an object lies, or would."""
         what = "\n".join((objects.address, entry.name, entry.generation, str(entry.size)))
-        return self._folder / "copies" / hashlib.sha256(what.encode()).hexdigest()
+        return self.root / "copies" / hashlib.sha256(what.encode()).hexdigest()
 
     def _kept(self, place: Path) -> int | None:
         """A descriptor that keeps a copy where it is until it is closed; None if there is none."""
@@ -144,10 +145,10 @@ class Scratch:
         """An empty file that counts as `size` bytes, for which there is room."""
         if size > self._budget:
             raise MachineError(
-                f"A file of {size:,} bytes does not fit into {self._folder}, which may hold "
+                f"A file of {size:,} bytes does not fit into {self.root}, which may hold "
                 f"{self._budget:,}: raise --scratch-budget; the same command goes on."
             )
-        drafts = self._folder / "drafts"
+        drafts = self.root / "drafts"
         drafts.mkdir(parents=True, exist_ok=True)
         give_up = time.monotonic() + _PATIENCE
         while True:
@@ -159,20 +160,20 @@ class Scratch:
                     return draft
             if time.monotonic() > give_up:
                 raise MachineError(
-                    f"{self._folder} is full of files in use ({self._budget:,} bytes): raise "
+                    f"{self.root} is full of files in use ({self._budget:,} bytes): raise "
                     "--scratch-budget, or lower --workers; the same command goes on."
                 )
             time.sleep(_PAUSE)
 
     def _made_room(self, size: int) -> bool:
         """Remove what is not in use, oldest first, until `size` more bytes fit; whether they do."""
-        for draft in abandoned(_files(self._folder / "drafts")):
+        for draft in abandoned(_files(self.root / "drafts")):
             draft.unlink(missing_ok=True)
-        for left in abandoned(_files(self._folder / "folders")):
+        for left in abandoned(_files(self.root / "folders")):
             shutil.rmtree(left, ignore_errors=True)
         used, copies = 0, []
         for folder in ("drafts", "copies"):
-            for file in _files(self._folder / folder):
+            for file in _files(self.root / folder):
                 with suppress(FileNotFoundError):
                     state = file.stat()
                     used += state.st_size
@@ -188,7 +189,7 @@ class Scratch:
     @contextmanager
     def _turn(self, name: str) -> Iterator[None]:
         """Keep others waiting, in this process and in others."""
-        place = self._folder / "turns" / name
+        place = self.root / "turns" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
         try:

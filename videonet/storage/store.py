@@ -18,12 +18,11 @@ What a store holds are objects under names that say what they are the result of;
     STORE/progress/<run>/<process>.json     how far a run is, process by process
 """
 
-import errno
 import hashlib
 import shutil
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -31,7 +30,6 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from videonet.errors import UsageError, machine_error
-from videonet.files import drafted
 from videonet.schemas.address import Address
 from videonet.schemas.fetch import Cut, Fetch
 from videonet.schemas.progress import ProcessProgress
@@ -44,7 +42,11 @@ from videonet.storage.folder_objects import FolderObjects
 from videonet.storage.found_files import FOUND, FoundFiles
 from videonet.storage.objects import Objects
 from videonet.storage.older_files import OlderFiles
+from videonet.storage.places import is_remote, open_place
+from videonet.storage.probe import require_conditional_writes
 from videonet.storage.record_shards import Known
+from videonet.storage.scratch import Scratch, scratch_at
+from videonet.storage.store_files import BucketStoreFiles, FolderStoreFiles, StoreFiles
 from videonet.storage.store_tables import StoreTables
 
 R = TypeVar("R", bound=Record)
@@ -61,14 +63,37 @@ class RecordState(NamedTuple):
 
 
 class Store:
-    """A store in a local folder. Cheap to make; safe to share between threads and processes."""
+    """A store in a folder or a bucket. Cheap to make; safe to share between threads and processes.
 
-    def __init__(self, root: Path, objects: Objects | None = None) -> None:
-        """`objects` is what the folder `root` holds; None: its files."""
-        self.root = root.absolute()
-        self.objects = objects or FolderObjects(self.root)
+    It goes to other processes as its address alone.
+    """
+
+    def __init__(
+        self, place: Path | str, objects: Objects | None = None, scratch: Scratch | None = None
+    ) -> None:
+        """`place` is a folder, or an address such as gs://bucket/store.
+
+        `objects` are those that the place holds; None: it is asked. In a bucket, large files are
+        below `scratch` while they are in hand. Raises UsageError for an address that cannot be
+        used.
+        """
+        self.files: StoreFiles
+        if is_remote(place):
+            self.objects = objects or open_place(place)
+            self.files = BucketStoreFiles(self.objects, scratch or scratch_at())
+        else:
+            root = Path(place).absolute()
+            self.objects = objects or FolderObjects(root)
+            self.files = FolderStoreFiles(root)
+        # folder of this machine: all of the store, or what is in hand of it
+        self.root = self.files.root
         self.tables = StoreTables(self.objects)
         self.found = FoundFiles(self.objects)
+
+    @property
+    def location(self) -> str:
+        """Where the store is, as users write it."""
+        return self.objects.address
 
     def prepare(self) -> None:
         """Create the folder and clear what a killed run left. Raises UsageError."""
@@ -90,6 +115,8 @@ class Store:
                 f"The store {self.root} cannot be written ({error.strerror}); "
                 "choose a folder of yours with --store."
             ) from error
+        if is_remote(self.location):
+            require_conditional_writes(self.objects)
 
     # Objects by their names.
 
@@ -112,6 +139,7 @@ class Store:
 
     def delete(self, name: str) -> None:
         """Remove what is under `name`, if anything is."""
+        self.files.forget(name)
         self.objects.delete(name)
 
     def list(self, folder: str) -> Iterator[str]:
@@ -125,20 +153,8 @@ class Store:
         return self.root / "tmp" / uuid.uuid4().hex
 
     def adopt(self, file: Path, name: str) -> None:
-        """Move a local file to `name`, in one step, also where a link leads to another disk."""
-        place = self.root / name
-        try:
-            try:
-                file.replace(place)
-            except FileNotFoundError:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                file.replace(place)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            with drafted(place) as draft:
-                shutil.copyfile(file, draft)
-            file.unlink()
+        """Put a local file under a name, in one step: it is moved there, or goes up and is gone."""
+        self.files.adopt(file, name)
 
     # What is known of a video.
 
@@ -267,6 +283,12 @@ class Store:
             if name.split("/", 2)[-1] in places:
                 self.delete(name)
 
+    def is_ready(self) -> bool:
+        """Whether a run has made it ready, though it may have nothing yet."""
+        if is_remote(self.location):
+            return self.objects.read("probe.json") is not None
+        return (self.root / "tmp").is_dir()
+
     def is_there(self) -> bool:
         """Whether a run has made anything in this folder that only a store has."""
         return self.older is not None or any(
@@ -360,23 +382,22 @@ class Store:
         """Name of the clips of a video, until their shard is written."""
         return f"clips/{cut_key}/{self.place(video_key)}"
 
-    def file(self, fetch: Fetch) -> Path:
-        """Where the bytes that `fetch` speaks of can be read."""
-        return Path(fetch.path) if fetch.path else self.root / self.video(fetch.video_key)
+    @contextmanager
+    def opened(self, fetch: Fetch) -> Iterator[Path | None]:
+        """A file with the bytes that `fetch` speaks of, to be read only; None: there is none."""
+        if fetch.path:
+            yield Path(fetch.path)
+        else:
+            with self.files.local(self.video(fetch.video_key)) as file:
+                yield file
 
     def part_file(self, video_key: str) -> Path:
         """Where what is here of a video lies, with holes."""
         return self.root / self.part(video_key)
 
-    def clips_file(self, video_key: str, cut_key: str) -> Path:
-        """Where clips of a video wait for their shard."""
-        return self.root / self.clips(video_key, cut_key)
-
     def video_bytes(self) -> int:
-        """Bytes of all copies of videos here; one that is here in part counts as a whole one."""
-        return sum(
-            entry.size for kind in ("video", "part") for entry in self.objects.list(f"{kind}/")
-        )
+        """Bytes of all files of videos here; one that is here in part counts as a whole one."""
+        return self.files.held()
 
     def place(self, video_key: str) -> str:
         """Where what is known of a video lies below the folder of its kind: <xx>/<digest>."""
@@ -407,6 +428,15 @@ def _decoded(kind: type[R], data: bytes) -> R | None:
     except msgspec.DecodeError:
         # Torn by a power cut or written by another version: as good as none.
         return None
+
+
+def store_at_hand(place: Path | str | None) -> Store | None:
+    """The store that a run has named, if this machine sees it."""
+    if place is None or not (is_remote(place) or Path(place).is_dir()):
+        return None
+    with suppress(UsageError):
+        return Store(place)
+    return None
 
 
 def digest(video_key: str) -> str:

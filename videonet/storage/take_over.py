@@ -24,8 +24,8 @@ def take_over(store: Store, say: Callable[[str], object]) -> None:
     prefixes = older.prefixes()
     if prefixes:
         say(
-            f"the store {store.root} was made by an earlier version: its files are put together, "
-            "once, into one for each video"
+            f"the store {store.location} was made by an earlier version: its files are put "
+            "together, once, into one for each video"
         )
     for prefix in prefixes:
         files = older.of_prefix(prefix)

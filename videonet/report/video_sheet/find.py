@@ -21,7 +21,7 @@ from videonet.storage.store import Store
 from videonet.text import as_shown
 
 
-def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Verdict]:
+def find_verdicts(output: DatasetDir, asked: str, store: Store | None) -> list[Verdict]:
     """All verdicts on the video that is called `asked`; at least one.
 
     The id of a file may lack its ending. A row that was merged with another one, since both name
@@ -41,7 +41,7 @@ def find_verdicts(output: DatasetDir, asked: str, store: Path | None) -> list[Ve
 
 
 def _found(
-    output: DatasetDir, files: list[Path], asked: str, shards: int, store: Path | None
+    output: DatasetDir, files: list[Path], asked: str, shards: int, store: Store | None
 ) -> list[Verdict]:
     whole, without_ending = ds.field("video_id") == asked, _without_ending(asked)
     try:
@@ -93,7 +93,7 @@ def _with_id(files: list[Path], asked: str, is_it: pc.Expression, shards: int) -
 
 
 def _merged(
-    files: list[Path], asked: str, is_it: pc.Expression, shards: int, store: Path
+    files: list[Path], asked: str, is_it: pc.Expression, shards: int, store: Store
 ) -> list[Verdict]:
     """The verdicts on the only video of this data set that a source called so, too."""
     # A store serves several data sets: not all of its videos are in this one.
@@ -103,10 +103,10 @@ def _merged(
     return [verdict for found in here.values() for verdict in found]
 
 
-def _known_keys(store: Path, is_it: pc.Expression) -> list[str]:
+def _known_keys(store: Store, is_it: pc.Expression) -> list[str]:
     """The keys of all videos that a source called so, as its store remembers."""
     keys: set[str] = set()
-    for batch in Store(store).found.batches(["video_key", "video_id"]):
+    for batch in store.found.batches(["video_key", "video_id"]):
         rows = pa.Table.from_batches([batch]).filter(is_it)
         keys.update(rows["video_key"].to_pylist())
     return sorted(keys)

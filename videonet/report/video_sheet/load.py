@@ -15,26 +15,29 @@ from videonet.schemas.scan import Scan
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.store import Store
+from videonet.storage.store import Store, store_at_hand
 from videonet.text import label_names
 from videonet.video import thumbnails
 
 
-def load_view(out: Path | str, asked: str, store: Path | None, training_views: bool) -> VideoView:
+def load_view(
+    out: Path | str, asked: str, store: Path | str | None, training_views: bool
+) -> VideoView:
     """Gather what there is of the video that is called `asked`: its video_id or video_key.
 
     `store` is the run's own if None. Raises UsageError if there is no such video or store, or
     several videos.
     """
-    if store is not None and not store.is_dir():
+    if isinstance(store, Path) and not store.is_dir():
         raise UsageError(f"The store {store} is no folder; give the --store of a run.")
     output = DatasetDir(out)
     targets = _targets(output)
-    folder = store or _store_of(output)
-    verdicts = find_verdicts(output, asked, folder)
+    named = store or _store_of(output)
+    at_hand = store_at_hand(named)
+    verdicts = find_verdicts(output, asked, at_hand)
     clips, notes = load_clips(output, verdicts, training_views)
     notes = [*_other_name(verdicts[0], asked), *notes]
-    evidence = _evidence(output, verdicts[0], folder)
+    evidence = _evidence(output, verdicts[0], at_hand, named)
     notes.extend(evidence.notes)
     return VideoView(
         verdicts=tuple(
@@ -51,10 +54,10 @@ def load_view(out: Path | str, asked: str, store: Path | None, training_views: b
     )
 
 
-def _store_of(output: DatasetDir) -> Path | None:
+def _store_of(output: DatasetDir) -> str | None:
     """The store that the run had, wherever that is by now."""
     plan = output.plan()
-    return None if plan is None else Path(plan.store)
+    return None if plan is None else plan.store
 
 
 def _other_name(verdict: Verdict, asked: str) -> list[str]:
@@ -86,27 +89,28 @@ class _Evidence:
     notes: tuple[str, ...] = ()
 
 
-def _evidence(output: DatasetDir, verdict: Verdict, folder: Path | None) -> _Evidence:
-    """The scan that the verdict rests on, from the store in `folder`, or else the run's own."""
+def _evidence(
+    output: DatasetDir, verdict: Verdict, store: Store | None, named: Path | str | None
+) -> _Evidence:
+    """The scan that the verdict rests on, from the store, which is `named` so."""
     if verdict.reason is Reason.WITHDRAWN:
         return _Evidence(notes=("It was withdrawn, so no picture of it is shown.",))
-    if folder is None or not folder.is_dir():
-        where = f" ({folder})" if folder else ""
+    if store is None:
+        where = f" ({named})" if named else ""
         missing = (
             f"The store of the run{where} is not here, so the line of the first frames is "
             "missing; --store DIR names it."
         )
         return _Evidence(notes=(missing,))
-    store = Store(folder)
     damage = DamageRecords(output, store).of(verdict)
     notes = (damage,) if damage else ()
     scan_key = scan_key_of(output)
     scan = store.scan(verdict.video_key, scan_key) if scan_key else None
     if scan is None or not scan.top1:
-        unknown = f"The store {folder} knows nothing of its first frames."
+        unknown = f"The store {store.location} knows nothing of its first frames."
         return _Evidence(notes=(*notes, unknown) if verdict.frames_scanned else notes)
     if not is_of(verdict, scan, store):
-        seen = f"The store {folder} has seen other content of it since."
+        seen = f"The store {store.location} has seen other content of it since."
         return _Evidence(notes=(*notes, seen))
     strip = store.thumbnail(verdict.video_key)
     return _Evidence(scan, thumbnails.frames_of(strip) if strip else {}, notes)
