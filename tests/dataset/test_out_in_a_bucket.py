@@ -40,6 +40,14 @@ class Copies:
         files = (each for each in self.folder.rglob("*") if each.is_file())
         return {each.relative_to(self.folder).as_posix(): each.read_bytes() for each in files}
 
+    def published(self) -> dict[str, bytes]:
+        """What of the data set depends on no clock and no machine."""
+        return {
+            name: data
+            for name, data in self.in_folder().items()
+            if not name.startswith("_state/") and name != "run.json"
+        }
+
     def in_bucket(self) -> dict[str, bytes]:
         entries = list(self.objects.list(""))
         return {each.name: self.objects.read(each.name) or b"" for each in entries}
@@ -166,12 +174,7 @@ def test_a_run_writes_the_same_there(copies: Copies, curated: Curated):
     assert f"shards    {address}/clips/" in made.stdout
     objects = open_place(address)
     there = {each.name: objects.read(each.name) for each in objects.list("")}
-    published = {
-        name: data
-        for name, data in copies.in_folder().items()
-        if not name.startswith("_state/") and name != "run.json"
-    }
-    assert {name: there.get(name) for name in published} == published
+    assert {name: there.get(name) for name in copies.published()} == copies.published()
     assert videonet("verify", address).code == 0
     again = videonet(*typed)
     assert again.code == 0
@@ -182,6 +185,32 @@ def test_a_run_writes_the_same_there(copies: Copies, curated: Curated):
     mended = videonet(*typed)
     assert f"{address}/targets.json: not as it was written" in mended.stderr
     assert objects.read("targets.json") == card.data
+
+
+def test_a_run_whose_store_is_there_too_writes_the_same(copies: Copies, curated: Curated):
+    address, store = f"{copies.address}-made", f"{copies.address}-store"
+    typed = [*arguments(curated.folder), "--config", curated.folder / "run.toml"]
+    typed[typed.index("--store") + 1], typed[typed.index("--out") + 1] = store, address
+    made = videonet(*typed)
+    assert made.code == 0, made
+    objects = open_place(address)
+    there = {each.name: objects.read(each.name) for each in objects.list("")}
+    assert {name: there.get(name) for name in copies.published()} == copies.published()
+    # Nothing is on this machine but what can be had again.
+    names = {each.name.partition("/")[0] for each in open_place(store).list("")}
+    assert names <= {"found", "lease", "probe.json", "progress", "record", "records", "side"} | {
+        "former_keys.json"
+    }
+    again = videonet(*typed)
+    assert "nothing has changed" in again.stdout, again
+    page, shown = videonet("report", address), videonet("show", address, "a balloon.mp4")
+    assert f"Pictures are from the store {store}." in page.stdout
+    assert shown.code == 0
+    assert videonet("status", address).code == 0
+    known = videonet(*typed[:3], "--source", "store", *typed[5:9], "--out", f"{address}-again")
+    assert known.code == 0, known
+    withdrawn = videonet("withdraw", address, "a balloon.mp4")
+    assert f"The store {store} has none of their bytes" in withdrawn.stdout, withdrawn
 
 
 def test_where_there_is_no_data_set_a_sentence_says_so(copies: Copies):

@@ -209,13 +209,12 @@ def _clips(
     name = store.clips(key, assembly.cut_key)
     number = 0
     with store.files.local(name) as waiting:
-        if waiting is not None:
-            if cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
-                store.delete(name)
-                raise AccountError(
-                    f"The clips of {key} that waited in the store are not as they were cut; run "
-                    "again to cut them again."
-                )
+        if waiting and cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):
+            store.delete(name)
+            raise AccountError(
+                f"The clips of {key} that waited in the store are not as they were cut; run again "
+                "to cut them again."
+            )
         clips = written.clips(member) if waiting is None else WAITING.read(waiting)
         for clip in clips:
             number += 1
