@@ -134,6 +134,14 @@ def make_plan(
     drop_list_with_secrets(output, settings)
     state = resume_or_start(output, settings, same_list=same_list)
     lookup = output.lookup()
+    # Scans take turns with downloads, unless they need machines that are too dear to wait.
+    form = "together" if local or run.device != "cuda" else "apart"
+    if form == "apart" and is_remote(store.location):
+        raise UsageError(
+            f"With --device cuda on a cluster, one machine fetches a video and another one scans "
+            f"it, and {store.location} hands on no parts of videos: give a --store that is a "
+            "folder which all machines share, or --device cpu."
+        )
     resolved = {"store": store.location, "out": output.address, "disk_budget": budget}
     return Plan(
         **shared_fields(run, RunOptions) | resolved,
@@ -143,8 +151,7 @@ def make_plan(
         shards=lookup.shards if lookup else state.shards,
         listed=lookup is not None,
         local=local,
-        # Scans take turns with downloads, unless they need machines that are too dear to wait.
-        form="together" if local or run.device != "cuda" else "apart",
+        form=form,
     )
 
 
