@@ -98,10 +98,11 @@ def _knowledge(output: DatasetDir, store: Store | None) -> ReadContext:
             f"{output.address} has no run.json that says which run is at work there; give the OUT "
             "of videonet curate."
         )
-    known = store_at_hand(plan.store) if store is None else store
+    place = plan.store if store is None else store.location
+    known = store_at_hand(place)
     if known is None:
         raise UsageError(
-            f"The run has not finished, and its store {plan.store} is not here, from which it "
+            f"The run has not finished, and its store {place} is not here, from which it "
             "could be told how far it is; name the store with --store."
         )
     # Both folders may have been moved since, or be seen from another machine.
