@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -135,7 +136,7 @@ def make_plan(
     state = resume_or_start(output, settings, same_list=same_list)
     lookup = output.lookup()
     # Scans take turns with downloads, unless they need machines that are too dear to wait.
-    form = "together" if local or run.device != "cuda" else "apart"
+    form: Literal["together", "apart"] = "together" if local or run.device != "cuda" else "apart"
     if form == "apart" and is_remote(store.location):
         raise UsageError(
             f"With --device cuda on a cluster, one machine fetches a video and another one scans "
