@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from tests.storage.test_store import CUT, FETCH, LENGTH, SCAN
 from tests.stored import records_in
 from videonet.schemas.video_record import sections_of
 from videonet.storage.older_files import OlderFiles
+from videonet.storage.packing import pack
 from videonet.storage.store import Store, digest
 from videonet.storage.take_over import take_over
 
@@ -122,10 +124,11 @@ def test_killed_at_any_step_it_goes_on_and_loses_nothing(
     steps = iter(range(after))
 
     def counted(act):
-        def stepped(*args, **options):
-            if next(steps, None) is None:
+        def stepped(first, *args, **options):
+            own = not isinstance(first, Path) or first.relative_to(root).parts[0] in KINDS
+            if own and next(steps, None) is None:
                 raise Killed
-            return act(*args, **options)
+            return act(first, *args, **options)
 
         return stepped
 
@@ -189,6 +192,27 @@ def test_what_an_earlier_version_writes_after_that_is_taken_over_too(root: Path)
     take_over(store, print)
     assert store.fetch(VIDEOS[0]) == fetch
     assert store.cut(VIDEOS[0], "c") is not None
+    assert left(root) == []
+
+
+def test_what_is_packed_by_then_counts_as_earlier_too(root: Path):
+    store = opened(root)
+    take_over(store, print)
+    pack(store)
+    write_older(root, VIDEOS[0])
+    fetch = msgspec.structs.replace(FETCH, video_key=VIDEOS[0], here=False)
+    (root / f"fetch/{place(VIDEOS[0])}.json").write_bytes(fetch.to_json())
+    take_over(opened(root), print)
+    assert opened(root).fetch(VIDEOS[0]) == fetch
+    assert opened(root).scan(VIDEOS[0], "k") is not None
+
+
+def test_two_commands_at_once_take_it_over_once(root: Path):
+    said: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda store: take_over(store, said.append), [opened(root)] * 4))
+    assert len(said) == 1
+    assert_known(opened(root))
     assert left(root) == []
 
 

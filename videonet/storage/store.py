@@ -160,10 +160,13 @@ class Store:
 
     def record(self, video_key: str) -> RecordState:
         """All that is known of a video, and the state of the object that says so."""
+        stored = self.stored(video_key)
+        return RecordState(self._older_record(video_key), None) if stored is None else stored
+
+    def stored(self, video_key: str) -> RecordState | None:
+        """The same, leaving aside what earlier versions have written; None: there is no record."""
         known = self.tables.records.get(self.digest(video_key))
-        if known is None:
-            return RecordState(self._older_record(video_key), None)
-        return self.record_state(video_key, known)
+        return None if known is None else self.record_state(video_key, known)
 
     def record_state(self, video_key: str, known: Known) -> RecordState:
         """What a record says of a video; see `RecordShards.known`."""
