@@ -17,10 +17,14 @@ torch.set_num_threads(1)
 import timm  # noqa: E402
 
 from videonet.errors import UsageError  # noqa: E402
+from videonet.evaluation import davis2017  # noqa: E402
 from videonet.evaluation.facts import Facts, Preparation  # noqa: E402
 from videonet.evaluation.j_and_f import scores  # noqa: E402
 from videonet.evaluation.model import Model  # noqa: E402
+from videonet.evaluation.opening import How, open_model  # noqa: E402
+from videonet.evaluation.running import Asked, run  # noqa: E402
 from videonet.evaluation.stages import is_of_basic_blocks, of_stride_8  # noqa: E402
+from videonet.evaluation.trained_on import training_data  # noqa: E402
 
 SEQUENCES = ("blackswan", "car-shadow", "cows")
 
@@ -186,28 +190,55 @@ def test_each_object_has_a_row_and_the_mean_is_over_objects(tiny, lite0, tmp_pat
     assert result.resampled == "sequences"
 
 
+class Interrupted(Exception):  # noqa: N818
+    """As by a signal."""
+
+
+def stopped_in_the_second_sequence(model: Model, data: Path, file: Path) -> None:
+    def told(what: str, done: int, _everything: int) -> None:
+        if what == "davis2017-vfs" and done == 1:
+            raise Interrupted
+
+    settings = davis2017.Settings(short_side=120, radius=5.0)
+    asked = Asked(data=data, file=file, settings=settings, partial=True, told=told)
+    known = training_data(model.facts, None)
+    with pytest.raises(Interrupted):
+        run("davis2017", davis2017, model, known, asked)
+
+
 def test_going_on_gives_what_never_stopping_gives(tiny, lite0, tmp_path):
     whole = evaluate(lite0, "davis2017", tiny, tmp_path / "a.json", *TINY)
-    root = Path(shutil.copytree(tiny, tmp_path / "data"))
-    broken = sorted((root / "JPEGImages" / "480p" / "cows").iterdir())[3]
-    content = broken.read_bytes()
-    broken.write_bytes(content[:100])
     file = tmp_path / "b.json"
-    # It stops in the second sequence.
-    assert f"{broken} cannot be read" in refused(lite0, "davis2017", root, file, *TINY)
+    stopped_in_the_second_sequence(open_model(lite0, How(device="cpu")), tiny, file)
     parts = file.with_suffix(".parts")
     assert len(list(parts.glob("*.parquet"))) == 1
-    first = next(parts.glob("*.parquet")).stat().st_mtime_ns
-    broken.write_bytes(content)
-    other = refused(*(lite0, "davis2017", root, file, *TINY, "--resume"), "--set", "top=5")
-    assert "holds parts of an evaluation of another model, data, version or settings" in other
-    assert next(parts.glob("*.parquet")).stat().st_mtime_ns == first
-    resumed = evaluate(lite0, "davis2017", root, file, *TINY, "--resume")
+    other = refused(*(lite0, "davis2017", tiny, file, *TINY, "--resume"), "--set", "top=5")
+    assert "holds parts of an evaluation of another model, version or settings" in other
+    resumed = evaluate(lite0, "davis2017", tiny, file, *TINY, "--resume")
     assert resumed.numbers == whole.numbers
     assert resumed.data == whole.data
     tables = [pq.read_table(tmp_path / each.items) for each in (whole, resumed)]
     assert tables[0].equals(tables[1])
     assert not parts.exists()
+
+
+def test_what_is_gone_on_from_is_what_was_done_of_the_same_data(tiny, lite0, tmp_path):
+    root = Path(shutil.copytree(tiny, tmp_path / "data"))
+    file = tmp_path / "a.json"
+    stopped_in_the_second_sequence(open_model(lite0, How(device="cpu")), root, file)
+    # It says something that no evaluation finds.
+    (part,) = file.with_suffix(".parts").glob("*.parquet")
+    table = pq.read_table(part)
+    pq.write_table(table.set_column(2, "J", [[7.0]]), part)
+    kept = Path(shutil.copytree(file.with_suffix(".parts"), tmp_path / "kept"))
+    resumed = evaluate(lite0, "davis2017", root, file, *TINY, "--resume")
+    assert pq.read_table(tmp_path / resumed.items)["J"].to_pylist()[0] == 7
+    # One frame is another one: nothing that was done before is of this data.
+    shutil.copytree(kept, file.with_suffix(".parts"))
+    frame = sorted((root / "JPEGImages" / "480p" / "cows").iterdir())[-1]
+    shutil.copy(frame.with_name("00000.jpg"), frame)
+    anew = evaluate(lite0, "davis2017", root, file, *TINY, "--resume")
+    assert pq.read_table(tmp_path / anew.items)["J"].to_pylist()[0] < 1
 
 
 @pytest.mark.parametrize(

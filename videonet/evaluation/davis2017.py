@@ -113,6 +113,7 @@ def evaluated(
     sequences = _sequences(given, names)
     firsts = {each.name: _first(each, reading) for each in sequences}
     data = _checked(given, sequences, firsts, expected)
+    given.parts.of(data.fingerprint)
     tables = []
     for number, each in enumerate(sequences):
         given.told(what, number, len(sequences))

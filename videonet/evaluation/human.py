@@ -121,6 +121,7 @@ def evaluate(given: Given) -> Outcome:
         partial=given.partial,
         told=given.told,
     )
+    given.parts.of(data.fingerprint)
     paths = [path for name in names for path in stimuli[name]]
     chosen = iter(decisions(given, paths, PROTOCOL.name, categorising(given.model.device)))
     categories = list(human_categories())

@@ -63,6 +63,7 @@ def evaluate(given: Given) -> Outcome:
         partial=given.partial,
         told=given.told,
     )
+    given.parts.of(data.fingerprint)
     wnids = imagenet_a_wnids()
     decided = decisions(given, paths, PROTOCOL.name, restricted(given.model.device))
     right = decided == np.array([wnids.index(wnid) for wnid in classes])

@@ -57,6 +57,7 @@ def open_imagenet(given: Given, what: str) -> ImageNet:
         partial=given.partial,
         told=given.told,
     )
+    given.parts.of(data.fingerprint)
     place = {wnid: number for number, wnid in enumerate(classes)}
     train, val = (
         Split(paths[name], [place[wnid] for wnid in wnids[name]]) for name in ("train", "val")

@@ -27,6 +27,7 @@ class Parts:
     def __init__(self, folder: Path, facts: dict[str, Any], *, resume: bool) -> None:
         """Begin anew, or with `resume` go on. Raises UsageError if what is there is of another."""
         self._folder = folder
+        self._fingerprint = ""
         begun = msgspec.json.encode(facts, order="deterministic")
         if resume and folder.exists():
             self._check(begun)
@@ -35,9 +36,14 @@ class Parts:
         with drafted(folder / _BEGUN) as draft:
             draft.write_bytes(begun)
 
+    def of(self, fingerprint: str) -> None:
+        """Say which data the parts are of: those of other data are not gone on from."""
+        self._fingerprint = fingerprint
+
     def made(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
         """The part of this name: read if it is there, else made and kept."""
-        file = self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.parquet"
+        key = f"{self._fingerprint} {name}"
+        file = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.parquet"
         if file.exists():
             try:
                 return pq.read_table(file)
@@ -60,6 +66,6 @@ class Parts:
             found = b""
         if found != begun:
             raise UsageError(
-                f"{self._folder} holds parts of an evaluation of another model, data, version or "
+                f"{self._folder} holds parts of an evaluation of another model, version or "
                 f"settings; without --resume it is begun anew."
             )

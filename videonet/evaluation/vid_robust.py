@@ -92,6 +92,7 @@ def evaluate(given: Given) -> Outcome:
         partial=given.partial,
         told=given.told,
     )
+    given.parts.of(data.fingerprint)
     decide = merging(sets.merged, given.model.device)
     paths = [given.data / name for name in names]
     decided = decisions(given, paths, PROTOCOL.name, decide).tolist()
