@@ -251,6 +251,7 @@ def test_what_the_store_has_of_it_goes_and_it_is_never_downloaded_again(
         assert (done.store, done.in_place) == (store.root, ())
         for kind in ("video", "thumbnail", "clips"):
             assert not list((store.root / kind).rglob(f"{_digest(gone)}*")), kind
+        assert store.thumbnail(gone.video_key) is None
         assert store.thumbnail(stays.video_key)
         assert (store.root / store.video(stays.video_key)).is_file()
         fetched = store.fetch(gone.video_key)

@@ -65,7 +65,7 @@ def test_no_secret_is_in_anything_that_a_run_leaves_but_for_what_fetches_it_agai
         *everything_in(folder / "out"),
         *everything_in(folder / "store"),
     ]
-    kept = (folder / "store" / "address", folder / "store" / "found")
+    kept = [folder / "store" / each for each in ("address", "addresses", "found", "known")]
     for place, text in texts:
         if not any(Path(place).is_relative_to(each) for each in kept):
             for secret in SECRETS:
@@ -110,8 +110,7 @@ def test_the_store_keeps_whole_addresses_only_where_less_is_published(planted: P
     for each in verdicts_of(planted.out):
         url = store.address(each.video_key)
         assert (url is not None) is is_redacted(each.video.url)
-    written = list((planted.folder / "store" / "address").rglob("*.json"))
-    assert len(written) == 10
+    assert len(list(store.tables.addresses.all())) == 10
 
 
 def test_a_signature_that_is_renewed_changes_no_byte_and_fetches_nothing(
@@ -132,7 +131,7 @@ def test_a_signature_that_is_renewed_changes_no_byte_and_fetches_nothing(
 
 def test_the_store_as_a_source_has_the_whole_addresses(planted: Planted, tmp_path: Path):
     shutil.copytree(planted.folder, tmp_path, dirs_exist_ok=True)
-    shutil.rmtree(tmp_path / "store" / "fetch")
+    shutil.rmtree(tmp_path / "store" / "records")
     shutil.rmtree(tmp_path / "store" / "video")
     assert curate(tmp_path, "other", "store").code == 0
     assert outcomes_of(tmp_path / "other") == outcomes_of(planted.out)

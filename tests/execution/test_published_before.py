@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -45,7 +46,7 @@ def as_before(planted: Planted, folder: Path) -> str:
     unpack(store)
     whole = {
         row["video_key"]: row["url"]
-        for row in pq.read_table(folder / "store" / "found").to_pylist()
+        for row in pa.Table.from_batches(store.found.batches(["video_key", "url"])).to_pylist()
         if row["url"] != signed(planted.server, SIGNATURES[1])
     }
     key, former = keys_of(signed(planted.server, SIGNATURES[0]))

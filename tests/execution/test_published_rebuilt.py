@@ -53,7 +53,7 @@ def test_with_the_catalogue_the_same_data_set_is_made_to_the_byte(planted: Plant
 
 
 def test_the_store_that_knows_the_addresses_will_do(planted: Planted, tmp_path: Path):
-    shutil.copytree(planted.folder / "store" / "address", tmp_path / "store" / "address")
+    shutil.copytree(planted.folder / "store" / "addresses", tmp_path / "store" / "addresses")
     ended = rebuild(planted.lock, tmp_path)
     assert ended.code == 0, ended
     assert clips_of(tmp_path / "again") == clips_of(planted.out)

@@ -48,6 +48,8 @@ def compact(shards: RecordShards, number: int, clock: Callable[[], float]) -> in
     `clock` says seconds since 1970-01-01 UTC, by the server's clock. A record that is written
     meanwhile may stay loose. Raises OvertakenError.
     """
+    if shards.versioned_pointer()[1] is None and next(shards.loose(""), None) is None:
+        return 0
     holder = _Holder(shards, number, clock)
     holder.take_over(())
     holder.finish_withdrawals()
@@ -84,6 +86,18 @@ def withdraw(
     holder.take_over(digests)
     holder.finish_withdrawals()
     holder.sweep()
+
+
+def is_withdrawn(shards: RecordShards, digests: Collection[str]) -> bool:
+    """Whether a call of `withdraw` with these digests has ended, and nothing is left to do."""
+    pointer = shards.pointer()
+    if pointer.pending or not {*digests} <= {*pointer.gone}:
+        return False
+    named = {*pointer.shards.values(), *pointer.superseded}
+    entries = shards.objects.list(f"{shards.packed}/")
+    return all(entry.name in named for entry in entries if shard_of_name(entry.name)) and not any(
+        shards.objects.read(shards.name(digest)) for digest in digests
+    )
 
 
 class _Holder:

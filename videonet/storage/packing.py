@@ -8,10 +8,9 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from videonet.storage.compaction import compact, withdraw
+from videonet.storage.compaction import compact, is_withdrawn, withdraw
 from videonet.storage.lease import Lease, held_lease, now_at
 from videonet.storage.objects import Objects
-from videonet.storage.record_shards import RecordShards
 from videonet.storage.store import Store
 
 _LEASE = "packing"
@@ -38,19 +37,18 @@ def pack(store: Store, *others: Callable[[Lease], object]) -> int:
 def withdraw_packed(store: Store, video_keys: Iterable[str]) -> None:
     """Delete from shards what shows these videos. Raises like `pack`."""
     digests = {store.digest(key) for each in video_keys for key in (each, *store.former_keys(each))}
-    tables = [table for table in store.tables.that_show if _shows(table, digests)]
-    if not tables or not digests:
+    tables = [
+        table
+        for table in store.tables.that_show
+        # Nothing is packed where there is no pointer.
+        if table.versioned_pointer()[1] is not None and not is_withdrawn(table, digests)
+    ]
+    if not tables:
         return
     with held_lease(store.objects, _LEASE, wait=_PATIENCE) as lease:
         clock = _clock(store.objects)
         for table in tables:
             withdraw(table, digests, lease.number, clock)
-
-
-def _shows(table: RecordShards, digests: set[str]) -> bool:
-    """Whether shards may have something of these, or a call was killed that withdrew from them."""
-    pointer, generation = table.versioned_pointer()
-    return generation is not None and (bool(pointer.pending) or not digests <= set(pointer.gone))
 
 
 def _clock(objects: Objects) -> Callable[[], float]:

@@ -55,9 +55,14 @@ class StoreTables:
 
 def one_record(states: Sequence[bytes]) -> bytes | None:
     """What several states of a video's record come to together."""
-    whole = [record for record in map(VideoRecord.decode, states) if record is not None]
-    of_one = [record for record in whole if record.video_key == whole[-1].video_key]
-    return reduce(merged, of_one).encode() if of_one else None
+    decoded = [(VideoRecord.decode(state), state) for state in states]
+    whole = [(record, state) for record, state in decoded if record is not None]
+    of_one = [
+        (record, state) for record, state in whole if record.video_key == whole[-1][0].video_key
+    ]
+    if len(of_one) < 2:
+        return of_one[0][1] if of_one else None
+    return reduce(merged, (record for record, _ in of_one)).encode()
 
 
 def _latest(states: Sequence[bytes]) -> bytes:
