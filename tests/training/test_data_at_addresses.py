@@ -162,7 +162,7 @@ def test_fifty_steps_end_in_the_same_weights(
         *("log.picture_every=0", "log.retrieval_every=0"),
     )
     environment = ALONE | server.environment | {"VIDEONET_CACHE": str(tmp_path / "cache")}
-    server.proxy.every = 25
+    server.proxy.every = 5
     for data, run in ((address, "there"), (out, "here")):
         done = subprocess.run(
             [
