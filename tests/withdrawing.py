@@ -62,11 +62,13 @@ def clips_of(out: Path, key: str) -> dict[str, int]:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, apart from locks."""
+    """Every file below a folder, apart from locks, leases, and how often they were taken."""
     return {
         file.relative_to(folder).as_posix(): file.read_bytes()
         for file in folder.rglob("*")
-        if file.is_file() and file.name != ".lock"
+        if file.is_file()
+        and file.name not in (".lock", "taken_up.json", "pointer.json")
+        and {"lease", ".turns"}.isdisjoint(file.relative_to(folder).parts)
     }
 
 

@@ -13,7 +13,7 @@ import re
 import time
 import tomllib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -148,11 +148,14 @@ def draft_name() -> str:
 
 
 def draft_of(file: Path) -> Path:
-    """Where `file` is until it is complete: beside it, under a name that readers of a folder skip.
+    """A fresh path for `file` until it is complete: beside it, and readers of a folder skip it."""
+    return file.with_name(f".{file.name}.{draft_name()}.tmp")
 
-    A killed run's is overwritten by the next.
-    """
-    return file.with_name(f".{file.name}.tmp")
+
+def drafts_below(folder: Path) -> Iterator[Path]:
+    """All drafts of files in a folder and below it."""
+    for place, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, each) for each in names if each[0] == "." and each[-4:] == ".tmp")
 
 
 def abandoned(drafts: Iterable[Path]) -> Iterator[Path]:
@@ -179,15 +182,23 @@ def below(root: str, path: str) -> Path | None:
     return file if file.is_relative_to(folder) else None
 
 
+def unchecked() -> None:
+    """What is checked where nothing is to be."""
+
+
 @contextmanager
-def drafted(file: Path) -> Iterator[Path]:
-    """A path to write to; it becomes `file`, in one step, when all went well."""
+def drafted(file: Path, check: Callable[[], None] = unchecked) -> Iterator[Path]:
+    """A path to write to; it becomes `file`, in one step, when all went well.
+
+    `check` comes between the two, and raises what keeps the file as it was.
+    """
     draft = draft_of(file)
     try:
         with named(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             yield draft
             sync(draft)
+            check()
             draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)

@@ -245,7 +245,7 @@ def test_what_the_store_has_of_it_goes_and_it_is_never_downloaded_again(
         for verdict in (gone, stays):
             assert (store.root / store.video(verdict.video_key)).is_file()
         # Clips that wait for a shard, as an interrupted run leaves them.
-        store.write(store.clips(gone.video_key, "cut"), b"clips")
+        store.write(store.clips(gone.video_key, "cut", "a" * 32), b"clips")
         # Without being told: OUT knows its store.
         done = withdraw(tmp_path / "out", [gone.video.video_id])
         assert (done.store, done.in_place) == (store.root, ())

@@ -118,7 +118,7 @@ def test_clips_that_waited_and_are_not_as_they_were_cut_are_cut_again(finished, 
     plan, lookup = output.plan(), output.lookup()
     key = ReadContext(plan).cut_key
     for candidate in output.candidates(0, lookup.shards):
-        place = store / Store(store).clips(candidate.video_key, key)
+        place = store / Store(store).clips(candidate.video_key, key, plan.run_id)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"other clips")
     for name in FILES[:2]:

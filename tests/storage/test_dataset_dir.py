@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.curated import Curated, curated_once
+from videonet.files import draft_of
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
-from videonet.schemas.run import Finished, Given, Lookup, RunState, ShardState
+from videonet.schemas.run import Finished, Given, Lookup, RunState, ShardState, TakenUp
 from videonet.schemas.settings import Keep
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
@@ -167,10 +168,10 @@ def test_a_file_has_its_name_only_when_it_is_complete_and_a_hidden_one_before(ou
 
     fields = {name: getattr(candidate(), name) for name in Candidate.__struct_fields__}
     output.write_candidates(0, 1, [Looking(**fields)])
-    assert seen == [
-        "candidates/.candidates-00000-of-00001.parquet.tmp",
-        "candidates/candidates-00000-of-00001.parquet",
-    ]
+    draft, there = seen
+    assert draft.startswith("candidates/.candidates-00000-of-00001.parquet.")
+    assert draft.endswith(".tmp")
+    assert there == "candidates/candidates-00000-of-00001.parquet"
     assert files_of(output) == ["candidates/candidates-00000-of-00001.parquet"]
     after = (Path(output.address) / "candidates/candidates-00000-of-00001.parquet").read_bytes()
     assert after == whole
@@ -187,12 +188,13 @@ def test_what_was_there_stays_when_writing_fails(output: DatasetDir):
 
 def test_a_draft_that_a_killed_run_left_is_no_part_of_a_folder(output: DatasetDir):
     output.write_verdicts(0, 1, [verdict()])
-    (Path(output.place_of("verdicts")) / ".verdicts-00000-of-00001.parquet.tmp").write_bytes(
-        b"PAR1 torn"
-    )
-    assert pq.read_table(Path(output.place_of("verdicts"))).num_rows == 1
+    verdicts = Path(output.place_of("verdicts"))
+    draft_of(verdicts / "verdicts-00000-of-00001.parquet").write_bytes(b"PAR1 torn")
+    assert pq.read_table(verdicts).num_rows == 1
+    assert output.fence.take_up("a" * 32) == 1
     output.write_verdicts(0, 1, [verdict(), verdict("youtube:b")])
     assert len(list(output.verdicts(0, 1))) == 2
+    (Path(output.address) / "_state/taken_up.json").unlink()
     assert files_of(output) == ["verdicts/verdicts-00000-of-00001.parquet"]
 
 
@@ -327,6 +329,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
         "lookup.json": Lookup,
         "manifest.json": Manifest,
         "_state/run.json": RunState,
+        "_state/taken_up.json": TakenUp,
         "_state/given.json": Given,
         "_state/finished.json": Finished,
         "_state/shards/00000.json": ShardState,

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.stored import file_of
 from videonet.errors import UsageError
+from videonet.files import process_name
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe, Scan
@@ -275,12 +276,18 @@ def test_a_scan_of_very_many_frames_is_found_by_its_video(store: Store):
 
 def test_prepare_clears_what_a_killed_run_left_and_nothing_else(store: Store):
     store.write_fetch(FETCH)
-    store.temporary().write_bytes(b"half a video")
-    folder = store.temporary()
+    ours = store.temporary()
+    ours.write_bytes(b"half a video")
+    machine, pid, begun = process_name().split("-")
+    ended = f"{machine}-{pid}-{int(begun) + 1}"
+    (store.root / "tmp" / f"{ended}.one").write_bytes(b"half a video")
+    folder = store.root / "tmp" / f"{ended}.two"
     folder.mkdir()
     (folder / "video.part").write_bytes(b"half")
+    (store.root / "tmp" / "of an earlier version").touch()
     store.prepare()
-    assert list((store.root / "tmp").glob("[!.]*")) == []
+    # What a run that is at work has begun stays.
+    assert list((store.root / "tmp").iterdir()) == [ours]
     assert store.fetch("youtube:x") == FETCH
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.cage.cage import InterruptionError
-from videonet.curation.context import RunContext
-from videonet.curation.evidence import Records, records_of, weighed, written
+from videonet.curation.context import NotClaimed, RunContext
+from videonet.curation.evidence import Records, load_records, records_of, weighed, written
 from videonet.curation.listed import Listed
 from videonet.curation.steps import STEPS, Step, measure, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
@@ -26,6 +26,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.video_record import sections_of
+from videonet.storage.claims import Postponed
 
 # A file that is not what was fetched so many times lies on a disk that does not keep it.
 _MOST_ALTERED = 3
@@ -41,7 +42,9 @@ class StepResult(NamedTuple):
     cut: Cut | None = None
 
 
-def apply_steps(context: RunContext, listed: Listed, steps: Sequence[Step]) -> StepResult:
+def apply_steps(
+    context: RunContext, listed: Listed, steps: Sequence[Step], *, patient: bool = True
+) -> StepResult:
     """Take a candidate through `steps`, up to the one that decides its last pair.
 
     Where nobody has looked yet what the store knows of the video, that is read first. What steps
@@ -49,13 +52,16 @@ def apply_steps(context: RunContext, listed: Listed, steps: Sequence[Step]) -> S
     becomes of the bytes then. Bytes that no later step needs are deleted: until then the
     candidate's fate is open, and others may wait for the room.
 
+    A video that another run has in hand is waited for, and what that run has found is read; unless
+    `patient`, Postponed is raised instead.
+
     Raises UsageError where none of the run's first candidates may be asked for.
     """
     candidate, released = listed.candidate, 0
     context.budget.begin()
+    number = context.first_refusals.begin()
     try:
-        number = context.first_refusals.begin()
-        result, records = _applied(context, listed, steps)
+        result, records = _applied(context, listed, steps, patient=patient)
         context.first_refusals.end(number, records and records.fetch)
         if result.pending is None and records is not None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
@@ -66,8 +72,12 @@ def apply_steps(context: RunContext, listed: Listed, steps: Sequence[Step]) -> S
             if result.pending is not None:
                 result = result._replace(pending=Listed(candidate, stored))
         return result
+    except Postponed:
+        context.first_refusals.end(number, None)
+        raise
     finally:
         context.in_hand.put_down(candidate.video_key)
+        context.claims.give_back(context.store.place(candidate.video_key))
         context.budget.settle(released)
 
 
@@ -93,7 +103,7 @@ def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple
 
 
 def _applied(
-    context: RunContext, listed: Listed, steps: Iterable[Step]
+    context: RunContext, listed: Listed, steps: Iterable[Step], *, patient: bool
 ) -> tuple[StepResult, Records | None]:
     """What steps leave behind, and what is known of the video; None: an exception ended them."""
     candidate, known = listed
@@ -109,6 +119,13 @@ def _applied(
             step = waiting.popleft()
             try:
                 after = step(context, candidate, records, seen)
+            except NotClaimed:
+                records = _claimed(context, candidate, patient=patient)
+                seen = weighed(context, candidate, records)
+                # From the first one on: another run may have done a step since the records were
+                # read, and may have deleted the file. Nothing is decided before that.
+                waiting.extendleft(reversed(STEPS[: STEPS.index(step) + 1]))
+                continue
             except AlteredError:
                 altered += 1
                 if altered >= _MOST_ALTERED or records.fetch is None:
@@ -139,6 +156,18 @@ def _applied(
         judged = [fault if each is None else (each, seen) for each in decisions]
         return StepResult(_verdicts(context, candidate, judged), None), None
     return StepResult([], listed), records
+
+
+def _claimed(context: RunContext, candidate: Candidate, *, patient: bool) -> Records:
+    """What is known of a video that is in this run's hand from here on. Raises Postponed."""
+    place = context.store.place(candidate.video_key)
+    if not context.claims.take(place):
+        if not patient:
+            raise Postponed
+        with context.budget.aside():
+            context.claims.wait(place)
+    context.look_for_withdrawal(candidate.video_key)
+    return load_records(context, candidate.video_key)
 
 
 def _without_file(records: Records, fetched: Fetch) -> Records:

@@ -1,7 +1,7 @@
 """What the steps of a run share within one process: the store, the classifier, the disk budget."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
@@ -30,7 +30,9 @@ from videonet.shards.layout import shard_of
 from videonet.sources.outage import Outage
 from videonet.sources.video_key import keys_of
 from videonet.stop_signal import StopSignal
+from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.fence import OvertakenError
 from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
@@ -45,6 +47,13 @@ _contexts: dict[Plan, "RunContext"] = {}
 _lock = threading.Lock()
 
 
+class NotClaimed(BaseException):
+    """A video is to be worked on, and this run has not taken it in hand yet.
+
+    No Exception, so that nothing takes it for a failure and records it.
+    """
+
+
 class ReadContext:
     """What verdicts are made of: a run's records, and its rules. To be read only."""
 
@@ -52,7 +61,7 @@ class ReadContext:
         self.plan = plan
         scratch = scratch_at(plan.scratch, plan.scratch_budget)
         self.store = Store(plan.store, scratch=scratch)
-        self.output = DatasetDir(plan.out, scratch)
+        self.output = DatasetDir(plan.out, scratch, of=plan)
         settings = plan.settings
         self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
         self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)
@@ -63,9 +72,9 @@ class ReadContext:
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}
         # keys of videos that were withdrawn from this store or this data set
-        self.withdrawn = frozenset(
+        self.withdrawn = {
             each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
-        )
+        }
         self.allowed_hosts = allowed_hosts(plan.allow_private_hosts)
         self._lookup: Lookup | None = None
         # by index, of the shards that were asked for last: each names all its videos
@@ -107,6 +116,22 @@ class ReadContext:
         if candidate.video.root is None:
             keys.update(keys_of(candidate.video.url))
         return not self.withdrawn.isdisjoint(keys)
+
+    def look_for_withdrawal(self, video_key: str) -> None:
+        """Learn whether somebody has withdrawn a video since the run was begun."""
+        if self.store.is_withdrawn(video_key):
+            self.withdrawn.add(video_key)
+
+    def require_not_withdrawn(self, kept: Collection[str]) -> None:
+        """Raise UsageError if any of these videos was withdrawn since this run looked at it."""
+        withdrawn = sorted(
+            each.video_key for each in self.store.withdrawals() if each.video_key in kept
+        )
+        if withdrawn:
+            raise UsageError(
+                f"{len(withdrawn)} videos that this run has kept were withdrawn meanwhile, such as "
+                f"{withdrawn[0]}; the same command goes on, and leaves them out."
+            )
 
     def is_in_shard(self, video_key: str, sha256: str) -> bool:
         """Whether an earlier run over OUT has put the clips of this content into their shard."""
@@ -164,6 +189,8 @@ class RunContext(ReadContext):
         )
         self.first_refusals = FirstRefusals(plan.run_id)
         self.in_hand = InHand(self.output.in_hand)
+        # which videos no other run is to work on meanwhile
+        self.claims = Claims(self.store.objects, stop=self.stop)
         self.decoder = Decoder(self.decode_limits, look=self.stop.check)
         # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)
@@ -180,14 +207,17 @@ class RunContext(ReadContext):
         """End what goes on in other threads and processes."""
         self.progress.end()
         self.decoder.close()
+        self.claims.close()
         self.in_hand.close(is_over=self.output.manifest() is not None)
 
     @property
     def is_over(self) -> bool:
         """Whether the run is finished, or OUT belongs to another run by now."""
-        state = self.output.run_state()
-        belongs_to_it = state is not None and state.run_id == self.plan.run_id
-        return not belongs_to_it or self.output.manifest() is not None
+        try:
+            self.output.fence.check()
+        except OvertakenError:
+            return True
+        return self.output.manifest() is not None
 
     @contextmanager
     def while_gpu_works(self) -> Iterator[None]:
@@ -219,9 +249,14 @@ class RunContext(ReadContext):
                 self.stop.set()
             else:
                 # The process that began the run looks there. Here, the next work may go well.
-                with suppress(OSError):
+                with suppress(OSError, OvertakenError):
                     self.output.complain(str(fault))
             raise fault from error
+
+    def require_claim(self, video_key: str) -> None:
+        """Raise NotClaimed unless this run has a video in hand: it is to be worked on now."""
+        if not self.claims.has(self.store.place(video_key)):
+            raise NotClaimed
 
     def machine_error(self, error: BaseException) -> MachineError | None:
         """What the machine lacks, if `error` comes of that; it says nothing of a video then."""

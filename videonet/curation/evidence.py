@@ -147,7 +147,8 @@ def _has_clips(known: ReadContext, video_key: str, clips: Cut) -> bool:
     """Whether the clips need no bytes of the video: there are none, they wait, or are written."""
     if not clips.clips:
         return True
-    files, waiting = known.store.files, known.store.clips(video_key, known.cut_key)
+    files = known.store.files
+    waiting = known.store.clips(video_key, known.cut_key, known.plan.run_id)
     if files.size(waiting) is not None:
         file = files.file(waiting)
         sha256 = clips.waiting_sha256

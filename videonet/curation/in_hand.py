@@ -7,9 +7,10 @@ meets again. What was in hand when a process was killed comes last, and one afte
 import contextlib
 import hashlib
 import os
-import platform
 import threading
 from pathlib import Path
+
+from videonet.files import draft_name
 
 # A note is the sha256 of a video's key in hexadecimal, and a line's end.
 _SIZE = 65
@@ -25,7 +26,8 @@ class InHand:
     def __init__(self, folder: Path) -> None:
         """Nothing is written before the first note."""
         self._folder = folder
-        self._file = folder / f"{platform.node()}-{os.getpid()}"
+        # Containers that share a folder often share a host name and process numbers, too.
+        self._file = folder / draft_name()
         self._descriptor: int | None = None
         self._lock = threading.Lock()
         # by the digest of a key

@@ -7,6 +7,7 @@ import os
 import platform
 import threading
 import time
+import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # they do not.
 SAY_EVERY = 1.0
 SIGN_OF_LIFE = 5.0
+
+# Buckets take one write a second of an object, and each write is paid for.
+SAY_EVERY_IN_A_BUCKET = 12.0
 
 # A run is as fast as it has been for so long, seconds. What an earlier attempt has done is skipped
 # within a moment, and would promise too much.
@@ -66,7 +70,11 @@ class Progress:
         self._output = output
         self._run_id = run_id
         self._process = f"{platform.node()}-{os.getpid()}"
-        self._name = store.progress_name(run_id, self._process)
+        # Containers often share a name, and the number of their one process.
+        self._name = store.progress_name(run_id, f"{self._process}-{uuid.uuid4().hex[:12]}")
+        self._say_every, self._sign_of_life = SAY_EVERY, SIGN_OF_LIFE
+        if not store.is_folder:
+            self._say_every = self._sign_of_life = SAY_EVERY_IN_A_BUCKET
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -242,12 +250,12 @@ class Progress:
     def _keep_saying(self) -> None:
         going_on = self._say()
         said = time.monotonic()
-        while going_on and not self._over.wait(SAY_EVERY):
+        while going_on and not self._over.wait(self._say_every):
             finished = False
             with suppress(OSError):
                 # On a cluster, nothing tells a process that the run is finished.
                 finished = self._output.manifest() is not None
-            if finished or self._changed or time.monotonic() - said >= SIGN_OF_LIFE:
+            if finished or self._changed or time.monotonic() - said >= self._sign_of_life:
                 going_on = self._say() and not finished
                 said = time.monotonic()
 

@@ -1,7 +1,7 @@
 """How far a run is and what it costs: what its processes, which count for themselves, come to.
 
-STORE/progress/<run>/<host>-<pid>.json   what a process has done since the run was last begun
-STORE/progress/<run>/earlier.json        what the stages cost before, and how hosts answered of late
+STORE/progress/<run>/<host>-<pid>-<id>.json   what a process has done since the run was last begun
+STORE/progress/<run>/earlier.json             stages before, and how hosts answered of late
 
 So every reader of the store can see how far a run is, on any runner. Nothing that a data set is
 made of depends on these counts.
@@ -110,8 +110,7 @@ def restart_counts(store: Store, run_id: str, before: str | None = None) -> None
         hosts=summed(records, datetime.fromisoformat(updated).timestamp() - HOUR),
     )
     store.write(store.progress_name(run_id, _EARLIER), earlier.to_json())
-    for each in processes_of(store, run_id):
-        store.delete(store.progress_name(run_id, each.process))
+    store.forget_progress(run_id, but=store.progress_name(run_id, _EARLIER))
     if before is not None:
         store.forget_progress(before)
 

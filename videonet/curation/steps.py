@@ -119,6 +119,7 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
     if seen.cut is not None or seen.length is None:
         return records
     fetched, content = _content(seen)
+    run_id = context.plan.run_id
     # Whose clips they are; what they show is written on them when they go into a shard.
     video = published_video(candidate.video)
     origin = ClipOrigin(DATASET, candidate.video_key, video.video_id, video.url)
@@ -146,7 +147,8 @@ def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evide
                 clips = context.decoder.twice(partial(written, source))
             work.bytes += file.stat().st_size
         waiting_sha256 = sha256_of(file)
-        context.store.adopt(file, context.store.clips(candidate.video_key, context.cut_key))
+        waiting = context.store.clips(candidate.video_key, context.cut_key, run_id)
+        context.store.adopt(file, waiting)
     except VideoError as failure:
         reason, error, limits = failure.reason, shortened(str(failure)), failure.limits
     finally:
@@ -193,6 +195,7 @@ def _fetched(
         return records
     limits = context.fetch_limits
     before = _bytes_here(context, seen.fetch)
+    context.require_claim(candidate.video_key)
     context.in_hand.take(candidate.video_key)
     with context.progress.at_work("download") as work:
         fetched = acquire(
@@ -268,6 +271,7 @@ def _scanned(
 @contextmanager
 def _at_work(context: RunContext, candidate: Candidate, stage: str) -> Iterator[Work]:
     """Take up the processor, when it is this one's turn, and count what that costs."""
+    context.require_claim(candidate.video_key)
     with context.computing:
         context.stop.check()
         context.in_hand.take(candidate.video_key)

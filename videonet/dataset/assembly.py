@@ -34,6 +34,8 @@ class Assembly:
     output: DatasetDir
     # where cut clips wait
     store: Store
+    # for which run they wait
+    run_id: str
     # in the order of the run's list
     targets: tuple[Target, ...]
     formats: tuple[str, ...]
@@ -62,15 +64,13 @@ def finish_shard(
     Returns the shard's files. Raises AccountError if the verdicts are not exactly one for each
     pair in the candidate list.
     """
-    output, store, shards = assembly.output, assembly.store, assembly.shards
+    output, shards = assembly.output, assembly.shards
     position = {target.target_id: place for place, target in enumerate(assembly.targets)}
     ordered = sorted(verdicts, key=lambda each: (each.video_key, position[each.target_id]))
     _balance(output, index, shards, ordered)
     members = members_of(ordered, assembly.targets)
     files = _files(assembly, index, members, cuts)
     output.write_verdicts(index, shards, ordered)
-    for member in members:
-        store.delete(store.clips(member.origin.video_key, assembly.cut_key))
     return files
 
 
@@ -206,7 +206,7 @@ def _clips(
     """The clips of one video: those that wait in the store, or those of the shard before."""
     key = member.origin.video_key
     store = assembly.store
-    name = store.clips(key, assembly.cut_key)
+    name = store.clips(key, assembly.cut_key, assembly.run_id)
     number = 0
     with store.files.local(name) as waiting:
         if waiting and cut and cut.waiting_sha256 not in (None, sha256_of(waiting)):

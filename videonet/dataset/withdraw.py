@@ -11,7 +11,6 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,7 +29,9 @@ from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
+from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.lease import LeaseHeldError, held_lease
 from videonet.storage.locks import store_lock
 from videonet.storage.packing import withdraw_packed
 from videonet.storage.places import absolute
@@ -38,6 +39,10 @@ from videonet.storage.store import Store, store_at_hand
 from videonet.storage.take_over import take_over
 
 _LOG = logging.getLogger(__name__)
+
+
+# How long another command that withdraws from the same store is waited for, seconds.
+_WAIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def _withdraw(
 ) -> TakenOut:
     lookup, manifest = _listed(output), output.manifest()
     videos = _named(output, ids)
+    # What a run that was held up still has to write is written nowhere from here on.
+    output.fence.take_up()
     before = output.withdrawals()
     refused = {each.video_key: each for each in (*before, *videos)}
     if store is not None:
@@ -188,19 +195,25 @@ def _store(output: DatasetDir, given: Path | str | None) -> Store | None:
 
 
 def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:
-    """Take a store for us alone, until `held` ends; whether it can be written.
+    """Let no other command withdraw from a store, until `held` ends; whether it can be written.
 
-    Raises UsageError where a run is at work in it, and, for a store that was given, where it cannot
-    be written. Otherwise that is no reason to leave a video in OUT.
+    Raises UsageError where another one does, and, for a store that was given, where it cannot be
+    written. Otherwise that is no reason to leave a video in OUT.
     """
     try:
         held.enter_context(store_lock(store.location))
         store.prepare()
+        held.enter_context(held_lease(store.objects, "withdrawal", wait=_WAIT))
     except UsageError as error:
-        if given or isinstance(error.__cause__, filelock.Timeout):
+        if given or isinstance(error, LeaseHeldError) or _is_busy(error):
             raise
         return False
     return True
+
+
+def _is_busy(error: UsageError) -> bool:
+    """Whether a command of an earlier version has a store for itself."""
+    return isinstance(error.__cause__, BlockingIOError)
 
 
 def _named(output: DatasetDir, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
@@ -242,10 +255,18 @@ def _left(output: DatasetDir, gone: frozenset[str]) -> frozenset[str]:
 
 
 def _forget(store: Store, videos: Sequence[Withdrawal]) -> Iterator[Path]:
-    """Delete what the store has of these videos; the files that are there and not the store's."""
+    """Delete what the store has of these videos; the files that are there and not the store's.
+
+    A run that has one in hand is waited for. Whoever takes it in hand later looks first whether it
+    was withdrawn: so what is deleted does not come back.
+    """
     withdraw_packed(store, [video.video_key for video in videos])
+    claims = Claims(store.objects)
     for video in videos:
+        place = store.place(video.video_key)
+        claims.wait(place)
         store.forget(video.video_key)
+        claims.give_back(place)
         fetched = store.fetch(video.video_key)
         if fetched and fetched.path and Path(fetched.path).is_file():
             yield Path(fetched.path)
@@ -262,7 +283,6 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
     accounted = {file.path for file in files if output.are_there([file])}
     for name in FORMATS:
         path = shard_path(name, index, shards)
-        output.files.delete_draft(path)
         if path not in accounted:
             # A killed run wrote it last, and nothing says whose clips are in it.
             output.files.delete(path)

@@ -22,6 +22,7 @@ from videonet.fetch.rate_limit import ClosedHost
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.run import Plan
 from videonet.stop_signal import Stopped, set_on_interrupt
+from videonet.storage.waiting_clips import hand_on_clips
 from videonet.versions import versions
 
 # Adds the transforms of a run to a pipeline: see `videonet.pipelines.curate`.
@@ -51,7 +52,9 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     before = output.plan()
     # Of another store we know nothing, and may not touch it.
     known = before is not None and before.store == plan.store and before.run_id != plan.run_id
-    restart_counts(store, plan.run_id, before.run_id if before and known else None)
+    earlier = before.run_id if before and known else None
+    restart_counts(store, plan.run_id, earlier)
+    hand_on_clips(store, plan.run_id, earlier)
     # Now, so that `videonet status` knows which run is at work.
     output.write_run_facts(facts)
     options = _Options(list(beam_options))

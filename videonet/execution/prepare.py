@@ -134,6 +134,7 @@ def make_plan(
     output = DatasetDir(absolute(run.out))
     drop_list_with_secrets(output, settings)
     state = resume_or_start(output, settings, same_list=same_list)
+    number = output.fence.take_up(state.run_id)
     lookup = output.lookup()
     # Scans take turns with downloads, unless they need machines that are too dear to wait.
     form: Literal["together", "apart"] = "together" if local or run.device != "cuda" else "apart"
@@ -153,6 +154,7 @@ def make_plan(
         listed=lookup is not None,
         local=local,
         form=form,
+        number=number,
     )
 
 

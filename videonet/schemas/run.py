@@ -47,6 +47,8 @@ class Plan(RunOptions, frozen=True, kw_only=True):
     # step is a stage of its own, so that scans run on machines with a GPU, and nothing else does.
     # Plans of earlier versions name none.
     form: Literal["together", "apart"] = "together"
+    # how often a command had taken OUT up, with this one: see `TakenUp`
+    number: int = 0
 
 
 class RunState(Record, frozen=True, kw_only=True):
@@ -56,6 +58,15 @@ class RunState(Record, frozen=True, kw_only=True):
     run_id: RunId
     # number of shards, where an earlier run over OUT fixed it
     shards: int | None
+
+
+class TakenUp(Record, frozen=True, kw_only=True):
+    """OUT/_state/taken_up.json: who may change OUT, see `videonet.storage.fence`."""
+
+    # how often a command has taken OUT up to change it
+    number: int
+    # of the run that did so last; "": another command
+    run_id: str
 
 
 class Invocation(Record, frozen=True, kw_only=True):

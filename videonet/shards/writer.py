@@ -30,13 +30,19 @@ WAITING = FORMATS["tfrecord"]
 
 
 def write_shard(
-    out: Path, index: int, shards: int, formats: Iterable[str], clips: Iterable[Clip]
+    out: Path,
+    index: int,
+    shards: int,
+    formats: Iterable[str],
+    clips: Iterable[Clip],
+    check: Callable[[], None] | None = None,
 ) -> list[Shard]:
     """Write shard `index` of `shards` below `out` in each of these formats.
 
     The clips are taken once and held one at a time; no clips give valid, empty files. A file
     appears under its own name only when all are complete and on disk, and replaces an earlier
-    one; until then its name is hidden, so that readers of the folder do not see it.
+    one; until then its name is hidden, so that readers of the folder do not see it. `check` comes
+    before each file appears, and raises what keeps the earlier one.
     """
     paths = {name: shard_path(name, index, shards) for name in formats}
     drafts = {name: draft_of(out / path) for name, path in paths.items()}
@@ -44,6 +50,8 @@ def write_shard(
         rows = _write(drafts, clips)
         written = [_shard(drafts[name], path, rows) for name, path in paths.items()]
         for name, path in paths.items():
+            if check is not None:
+                check()
             drafts[name].replace(out / path)
             sync((out / path).parent)
     finally:

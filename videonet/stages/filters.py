@@ -83,15 +83,23 @@ def apply_step(
     With the verdicts on a kept video comes what cutting it brought.
     """
     outputs = candidates | beam.ParDo(
-        ThreadedDoFn(plan, partial(_outputs, steps=steps), threads, _was_left)
+        ThreadedDoFn(
+            plan,
+            partial(_outputs, steps=steps, patient=False),
+            threads,
+            _was_left,
+            partial(_outputs, steps=steps, patient=True),
+        )
     ).with_outputs(VERDICTS, main=MAIN)
     verdicts = outputs[VERDICTS] | "Count" >> beam.Map(_counted)
     return outputs[MAIN], verdicts
 
 
-def _outputs(context: RunContext, listed: Listed, steps: Sequence[Step]) -> list[Any]:
+def _outputs(
+    context: RunContext, listed: Listed, steps: Sequence[Step], *, patient: bool
+) -> list[Any]:
     """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
-    result = apply_steps(context, listed, steps)
+    result = apply_steps(context, listed, steps, patient=patient)
     account: list[Verdict | Cut] = [*result.verdicts]
     if result.cut is not None and len(result.cut.to_json()) <= MOST_BYTES:
         account.append(result.cut)

@@ -14,7 +14,7 @@ from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
 from videonet.schemas.fetch import Cut
 from videonet.schemas.manifest import Shard, Totals
-from videonet.schemas.reason import Reason
+from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
@@ -23,6 +23,7 @@ from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 from videonet.storage.packing import pack
 
 _LOG = logging.getLogger(__name__)
+from videonet.storage.waiting_clips import forget_clips
 
 
 class ShardedClips(Stage):
@@ -57,9 +58,12 @@ class Manifest(Stage):
         files, counts = written
         summed = counts | beam.CombinePerKey(sum)
         begin = files.pipeline | beam.Impulse()
-        return begin | "Write" >> beam.Map(
+        totals = begin | "Write" >> beam.Map(
             _write_manifest, self.plan, AsList(files), AsList(summed)
         )
+        # Not before: a shard may be written twice, at once or again.
+        totals | "ForgetWaitingClips" >> beam.Map(_forget_waiting, self.plan)
+        return totals
 
 
 class _WriteShard(beam.DoFn):
@@ -93,11 +97,16 @@ def _finished(
     cuts: Mapping[str, Cut],
 ) -> tuple[Shard, ...]:
     """The files of a shard; it counts as work unless they were there."""
+    # Their clips are gone.
+    context.require_not_withdrawn(
+        {each.video_key for each in verdicts if each.outcome is Outcome.KEPT}
+    )
     before = context.output.shard_state(index)
     was_there = before is not None and context.output.are_there(before.files)
     assembly = Assembly(
         context.output,
         context.store,
+        context.plan.run_id,
         tuple(context.targets.values()),
         context.plan.settings.formats,
         context.cut_key,
@@ -132,6 +141,26 @@ def _require_room(counts: dict[Key, int]) -> None:
         )
 
 
+def _require_as_written(context: RunContext, shards: int, files: Iterable[Shard]) -> None:
+    """Raise UsageError where what lies in OUT is not what this run has written there."""
+    if next(context.store.withdrawals(), None) is not None:
+        states = (context.output.shard_state(index) for index in range(shards))
+        context.require_not_withdrawn({key for state in states if state for key in state.videos})
+    altered = context.output.altered_shards(shards, files)
+    if altered:
+        raise UsageError(
+            f"{context.output.address} has {len(altered)} files of shards that are not as this run "
+            f"wrote them, such as {altered[0]}: something else writes there, or the disk does not "
+            "keep what it is given. The same command writes them again."
+        )
+
+
+def _forget_waiting(_: Totals, plan: Plan) -> None:
+    context = run_context(plan)
+    context.output.fence.check()
+    forget_clips(context.store, plan.run_id)
+
+
 def _write_manifest(
     _: bytes, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
 ) -> Totals:
@@ -143,6 +172,7 @@ def _write_manifest(
     targets, found = context.targets, complete_list(plan)
     with context.complaining():
         _require_room(dict(counts))
+        _require_as_written(context, found.shards, files)
         manifest = manifest_of(plan.settings, targets, found, files, dict(counts))
         finish(context.output, manifest)
     _pack(context)

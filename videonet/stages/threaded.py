@@ -10,6 +10,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from videonet.curation.context import RunContext, run_context
 from videonet.schemas.run import Lookup, Plan
+from videonet.storage.claims import Postponed
 
 # Outputs of a stage.
 MAIN = "main"
@@ -46,15 +47,20 @@ class ThreadedDoFn(beam.DoFn):
         work: Callable[[RunContext, Any], Iterable[Any]],
         threads: int,
         is_late: Callable[[RunContext, Any], bool] = lambda *_: False,
+        wait: Callable[[RunContext, Any], Iterable[Any]] | None = None,
     ) -> None:
-        """Elements that are `is_late` are worked on after the others, one after the other."""
+        """Elements that are `is_late` are worked on after the others, one after the other.
+
+        Those that `work` postpones are worked on by `wait`, after all others.
+        """
         self._plan, self._work, self._threads = plan, work, threads
-        self._is_late = is_late
+        self._is_late, self._wait = is_late, wait or work
 
     def setup(self) -> None:
         self._pool = ThreadPoolExecutor(self._threads)
         self._running: set[Future[Iterable[Any]]] = set()
         self._late: list[Any] = []
+        self._postponed: list[Any] = []
 
     def process(self, element: Any) -> Iterator[Any]:
         context = run_context(self._plan)
@@ -64,14 +70,18 @@ class ThreadedDoFn(beam.DoFn):
         # Two for each thread: one that it works on, one that it finds when it is done.
         while len(self._running) >= 2 * self._threads:
             yield from self._finished()
-        self._running.add(self._pool.submit(self._done, context, element))
+        self._running.add(self._pool.submit(self._done, self._work, context, element))
 
     def finish_bundle(self) -> Iterator[Any]:
         late, self._late = self._late, []
-        while self._running or late:
+        while self._running or late or self._postponed:
             if not self._running:
-                work = self._pool.submit(self._done, run_context(self._plan), late.pop(0))
-                self._running.add(work)
+                work, due = (self._work, [late.pop(0)]) if late else (self._wait, self._postponed)
+                if due is self._postponed:
+                    self._postponed = []
+                context = run_context(self._plan)
+                for element in due:
+                    self._running.add(self._pool.submit(self._done, work, context, element))
             for result in self._finished():
                 if isinstance(result, TaggedOutput):
                     windowed = GlobalWindows.windowed_value(result.value)
@@ -82,9 +92,18 @@ class ThreadedDoFn(beam.DoFn):
     def teardown(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def _done(self, context: RunContext, element: Any) -> Iterable[Any]:
-        with context.complaining():
-            return self._work(context, element)
+    def _done(
+        self,
+        work: Callable[[RunContext, Any], Iterable[Any]],
+        context: RunContext,
+        element: Any,
+    ) -> Iterable[Any]:
+        try:
+            with context.complaining():
+                return work(context, element)
+        except Postponed:
+            self._postponed.append(element)
+            return ()
 
     def _finished(self) -> Iterator[Any]:
         done, self._running = wait(self._running, return_when=FIRST_COMPLETED)

@@ -9,14 +9,14 @@ import hashlib
 import io
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from videonet.errors import UsageError
-from videonet.files import cache_folder, sha256_of
+from videonet.files import cache_folder, sha256_of, unchecked
 from videonet.shards.layout import SHARD_BYTES
 from videonet.storage.dataset_files import State
 from videonet.storage.lease import held_lease
@@ -40,6 +40,7 @@ class BucketFiles:
     def __init__(self, objects: Objects, scratch: Scratch) -> None:
         self.address = objects.address
         self.folders: tuple[Path, ...] = ()
+        self.check: Callable[[], None] = unchecked
         self._objects = objects
         self._scratch = scratch
         # of objects that were written here
@@ -63,7 +64,7 @@ class BucketFiles:
         self._generations.pop(path, None)
         self._objects.delete(path)
 
-    def delete_draft(self, path: str) -> None:
+    def delete_drafts(self) -> None:
         """See `DatasetFiles`: an object that is not complete is none."""
 
     def delete_below(self, folder: str) -> bool:
@@ -187,6 +188,8 @@ class BucketFiles:
         """Replace whatever is there by one more state."""
         for _ in range(_TIMES):
             before = self._generations.pop(path, None)
+            # After it is known which state is replaced: a later command replaces that, too.
+            self.check()
             if before is None:
                 written = self._objects.write_once(path, data)
             else:

@@ -22,6 +22,13 @@ SECONDS = 120.0
 _LOOK_FIRST, _LOOK_LAST = 0.1, 5.0
 
 
+class Postponed(BaseException):
+    """Another run has the video in hand: it is to be looked at later.
+
+    No Exception, so that nothing takes it for a failure and records it.
+    """
+
+
 class Claims:
     """The claims of one run in one process. Safe to share between threads."""
 

@@ -56,6 +56,7 @@ from videonet.storage.dataset_tables import (
     unreadable_table,
     write_table,
 )
+from videonet.storage.fence import DatasetFence
 from videonet.storage.file_notes import is_as_noted, noted, noted_now
 from videonet.storage.places import is_remote, open_place
 from videonet.storage.scratch import Scratch, scratch_at
@@ -79,11 +80,14 @@ _LIST_AGAIN = "delete lookup.json there, and the same command lists the candidat
 class DatasetDir:
     """Reads and writes what lies in one OUT. Every file appears whole or not at all."""
 
-    def __init__(self, out: Path | str, scratch: Scratch | None = None) -> None:
+    def __init__(
+        self, out: Path | str, scratch: Scratch | None = None, *, of: Plan | None = None
+    ) -> None:
         """`out` is a folder, or an address such as gs://bucket/out.
 
-        `scratch` is where copies of files come and go, if OUT is no folder. Raises UsageError for
-        an address that cannot be used.
+        `scratch` is where copies of files come and go, if OUT is no folder. With the plan that it
+        is opened for, only that run may write: not once a later command has taken OUT up. Raises
+        UsageError for an address that cannot be used.
         """
         self.files: DatasetFiles = (
             BucketFiles(open_place(out), scratch or scratch_at())
@@ -92,6 +96,8 @@ class DatasetDir:
         )
         # as users write it
         self.address = self.files.address
+        self.fence = DatasetFence(self.files, of)
+        self.files.check = self.fence.check
 
     @property
     def in_hand(self) -> Path:
@@ -244,6 +250,24 @@ class DatasetDir:
         for file in state.files:
             note = _note_of(file, state.notes)
             yield is_as_noted(self.files, file.path, note, states.get(file.path))
+
+    def altered_shards(self, shards: int, files: Iterable[Shard]) -> list[str]:
+        """Of the files that a run wrote for its shards, those that are not so, by paths below OUT.
+
+        So are files of which OUT says something else than the run.
+        """
+        said = {file.path: file for file in files}
+        states = self.files.states(said)
+        as_said = set()
+        for index in range(shards):
+            state = self.shard_state(index)
+            for file in state.files if state else ():
+                note = _note_of(file, state.notes if state else {})
+                if said.get(file.path) == file and is_as_noted(
+                    self.files, file.path, note, states.get(file.path)
+                ):
+                    as_said.add(file.path)
+        return sorted(said.keys() - as_said)
 
     def notes(self, files: Iterable[Shard]) -> dict[str, FileNote]:
         """Notes of files that were written just now. Raises OSError."""
@@ -408,7 +432,8 @@ class DatasetDir:
         See `videonet.shards.writer.write_shard`.
         """
         with self.files.below(folder) as place:
-            return tuple(write_shard(place, index, shards, formats, clips))
+            check = self.files.check
+            return tuple(write_shard(place, index, shards, formats, clips, check))
 
     def clips_in(self, path: str) -> Iterator[Clip]:
         """The clips of a file of a shard, in order. Raises UsageError if it is damaged."""

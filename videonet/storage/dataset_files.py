@@ -6,12 +6,12 @@ that is the file itself. Where OUT is no folder, it is a copy on this machine th
 
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from videonet.files import draft_of, drafted, read_bounded, sha256_of, sync
+from videonet.files import drafted, drafts_below, read_bounded, sha256_of, sync, unchecked
 from videonet.storage.locks import exclusive_lock
 
 # What changes whenever a file does: in a folder its inode, bytes, and the times of the last changes
@@ -37,6 +37,8 @@ class DatasetFiles(Protocol):
     address: str
     # of this machine, that must be writable
     folders: tuple[Path, ...]
+    # comes before each file appears, and raises what keeps an earlier one: see `DatasetFence`
+    check: Callable[[], None]
 
     def read(self, path: str, most: int) -> bytes:
         """What a small file holds. Raises OSError, also for one of more than `most` bytes."""
@@ -47,8 +49,8 @@ class DatasetFiles(Protocol):
     def delete(self, path: str) -> None:
         """Remove a file, if it is there."""
 
-    def delete_draft(self, path: str) -> None:
-        """Remove what a killed run left of a file that was never complete."""
+    def delete_drafts(self) -> None:
+        """Remove all that is not complete, whoever writes it."""
 
     def delete_below(self, folder: str) -> bool:
         """Remove all files of a folder; whether there was any such folder."""
@@ -102,6 +104,7 @@ class FolderFiles:
     def __init__(self, root: Path) -> None:
         self.address = str(root)
         self.folders: tuple[Path, ...] = (root,)
+        self.check: Callable[[], None] = unchecked
         self._root = root
 
     def read(self, path: str, most: int) -> bytes:
@@ -110,16 +113,17 @@ class FolderFiles:
 
     def write(self, path: str, data: bytes) -> None:
         """See `DatasetFiles`."""
-        with drafted(self._root / path) as draft:
+        with self.draft(path) as draft:
             draft.write_bytes(data)
 
     def delete(self, path: str) -> None:
         """See `DatasetFiles`."""
         (self._root / path).unlink(missing_ok=True)
 
-    def delete_draft(self, path: str) -> None:
+    def delete_drafts(self) -> None:
         """See `DatasetFiles`."""
-        draft_of(self._root / path).unlink(missing_ok=True)
+        for draft in drafts_below(self._root):
+            draft.unlink(missing_ok=True)
 
     def delete_below(self, folder: str) -> bool:
         """See `DatasetFiles`."""
@@ -131,6 +135,7 @@ class FolderFiles:
     def move(self, path: str, to: str) -> None:
         """See `DatasetFiles`."""
         place = self._root / to
+        self.check()
         (self._root / path).replace(place)
         sync(place.parent)
 
@@ -182,14 +187,26 @@ class FolderFiles:
         """See `DatasetFiles`."""
         return (self._root / path).open("rb")
 
-    def draft(self, path: str) -> AbstractContextManager[Path]:
+    @contextmanager
+    def draft(self, path: str) -> Iterator[Path]:
         """See `DatasetFiles`."""
-        return drafted(self._root / path)
+        with self._drafting(), drafted(self._root / path, self.check) as draft:
+            yield draft
 
     @contextmanager
     def below(self, folder: str) -> Iterator[Path]:
         """See `DatasetFiles`."""
-        yield self._root / folder
+        with self._drafting():
+            yield self._root / folder
+
+    @contextmanager
+    def _drafting(self) -> Iterator[None]:
+        """Say why a draft is gone: whoever takes OUT up deletes those of others."""
+        try:
+            yield
+        except FileNotFoundError:
+            self.check()
+            raise
 
     def exclusive(self) -> AbstractContextManager[None]:
         """See `DatasetFiles`: by a lock of the system's own."""

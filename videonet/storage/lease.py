@@ -41,6 +41,10 @@ class LeaseLostError(UsageError):
     """Somebody else may hold the lease by now: nothing more is to be written under it."""
 
 
+class LeaseHeldError(UsageError):
+    """Another command holds the lease."""
+
+
 class Renewed:
     """An object that says who holds something: taken, renewed and given back by this holder.
 
@@ -257,8 +261,8 @@ def held_lease(
 ) -> Iterator[Lease]:
     """Hold the lease `what` of a place; it is renewed meanwhile, and given back at the end.
 
-    Waits up to `wait` seconds for another holder. Raises UsageError if that one stays, and Stopped
-    when `stop` is set.
+    Waits up to `wait` seconds for another holder. Raises LeaseHeldError if that one stays, and
+    Stopped when `stop` is set.
     """
     renewed = Renewed(objects, f"lease/{what}.json", seconds)
     give_up = time.monotonic() + wait
@@ -266,7 +270,7 @@ def held_lease(
     while not renewed.take():
         left = give_up - time.monotonic()
         if left <= 0:
-            raise UsageError(
+            raise LeaseHeldError(
                 f"Another command is at the same ({what}) in {objects.address}; wait for it. If "
                 f"it was killed on another machine, that is known after {seconds:.0f} s."
             )

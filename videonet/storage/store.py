@@ -9,7 +9,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
     STORE/video/<xx>/<digest>               the file
     STORE/part/<xx>/<digest>                or what is here of it, with holes
-    STORE/clips/<key>/<xx>/<digest>         its clips, until their shard is written
+    STORE/clips/<key>/<run>/<xx>/<digest>   its clips, until the run that wants them is finished
     STORE/found, known                      what sources said of it: see `found_files`
     STORE/search/<digest>.parquet           what a site answered to one query
     STORE/address/<xx>/<digest>.json        its whole address, if what is published is less
@@ -20,7 +20,6 @@ What a store holds are objects under names that say what they are the result of;
 
 import hashlib
 import shutil
-import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, reduce
@@ -30,6 +29,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from videonet.errors import UsageError, machine_error
+from videonet.files import abandoned, draft_name
 from videonet.schemas.address import Address
 from videonet.schemas.fetch import Cut, Fetch
 from videonet.schemas.progress import ProcessProgress
@@ -95,11 +95,19 @@ class Store:
         """Where the store is, as users write it."""
         return self.objects.address
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether all that the store holds lies in a folder of this machine."""
+        return isinstance(self.objects, FolderObjects)
+
     def prepare(self) -> None:
-        """Create the folder and clear what a killed run left. Raises UsageError."""
+        """Create the folder and clear what a killed run left. Raises UsageError.
+
+        What other runs are at work on stays.
+        """
         try:
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
-            for left in (self.root / "tmp").glob("[!.]*"):
+            for left in abandoned((self.root / "tmp").iterdir()):
                 if left.is_dir():
                     shutil.rmtree(left, ignore_errors=True)
                 else:
@@ -150,7 +158,7 @@ class Store:
 
     def temporary(self) -> Path:
         """A fresh path on the store's own file system, for `adopt`."""
-        return self.root / "tmp" / uuid.uuid4().hex
+        return self.root / "tmp" / draft_name()
 
     def adopt(self, file: Path, name: str) -> None:
         """Put a local file under a name, in one step: it is moved there, or goes up and is gone."""
@@ -252,6 +260,10 @@ class Store:
         name = f"withdrawn/{digest(withdrawal.video_key)}.json"
         self.write(name, withdrawal.to_json(), lasting=True)
 
+    def is_withdrawn(self, video_key: str) -> bool:
+        """Whether no data set may have a video."""
+        return self.read(f"withdrawn/{digest(video_key)}.json") is not None
+
     def withdrawals(self) -> Iterator[Withdrawal]:
         """The videos that no data set may have."""
         for name in self.list("withdrawn"):
@@ -282,8 +294,8 @@ class Store:
             self.delete(_address(key))
             places.add(self.place(key))
         for name in self.list("clips"):
-            # Behind the name of the way in which they were cut.
-            if name.split("/", 2)[-1] in places:
+            # Behind the name of the way in which they were cut, and of the run.
+            if "/".join(name.split("/")[-2:]) in places:
                 self.delete(name)
 
     def is_ready(self) -> bool:
@@ -363,10 +375,10 @@ class Store:
             if record is not None:
                 yield record
 
-    def forget_progress(self, run_id: str) -> None:
-        """Remove what all processes of a run say: these files, and nothing else."""
+    def forget_progress(self, run_id: str, *, but: str = "") -> None:
+        """Remove what all processes of a run say, `but` one: these files, and nothing else."""
         for name in list(self.list(f"progress/{run_id}")):
-            if name.endswith(".json"):
+            if name.endswith(".json") and name != but:
                 self.delete(name)
         with suppress(OSError):
             (self.root / "progress" / run_id).rmdir()
@@ -381,9 +393,12 @@ class Store:
         """Name of a file as long as the video's, of which some stretches are here."""
         return f"part/{self.place(video_key)}"
 
-    def clips(self, video_key: str, cut_key: str) -> str:
-        """Name of the clips of a video, until their shard is written."""
-        return f"clips/{cut_key}/{self.place(video_key)}"
+    def clips(self, video_key: str, cut_key: str, run_id: str) -> str:
+        """Name of the clips of a video, until the run that they were cut for is finished.
+
+        Another run that uses the store, and wants the same clips, has its own.
+        """
+        return f"clips/{cut_key}/{run_id}/{self.place(video_key)}"
 
     @contextmanager
     def opened(self, fetch: Fetch) -> Iterator[Path | None]:
