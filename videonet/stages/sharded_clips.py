@@ -21,9 +21,9 @@ from videonet.shards.layout import shard_of
 from videonet.sources.known_videos import pack_found
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
 from videonet.storage.packing import pack
+from videonet.storage.waiting_clips import forget_clips
 
 _LOG = logging.getLogger(__name__)
-from videonet.storage.waiting_clips import forget_clips
 
 
 class ShardedClips(Stage):
