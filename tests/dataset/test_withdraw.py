@@ -248,7 +248,7 @@ def test_what_the_store_has_of_it_goes_and_it_is_never_downloaded_again(
         store.write(store.clips(gone.video_key, "cut", "a" * 32), b"clips")
         # Without being told: OUT knows its store.
         done = withdraw(tmp_path / "out", [gone.video.video_id])
-        assert (done.store, done.in_place) == (store.root, ())
+        assert (done.store, done.in_place) == (store.location, ())
         for kind in ("video", "thumbnail", "clips"):
             assert not list((store.root / kind).rglob(f"{_digest(gone)}*")), kind
         assert store.thumbnail(gone.video_key) is None
