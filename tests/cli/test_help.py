@@ -21,6 +21,8 @@ COMMANDS = [
     ("rebuild",),
     ("withdraw",),
     ("train",),
+    ("evaluate",),
+    ("compare",),
     ("export",),
     ("doctor",),
     ("classifier", "fetch"),

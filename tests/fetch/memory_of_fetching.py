@@ -12,8 +12,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from tests.fetch.fetching import fetch
 from tests.fetch.visiting import LIMITS, candidate, quick_web
-from videonet.fetch.acquire import fetch
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.storage.store import Store
 

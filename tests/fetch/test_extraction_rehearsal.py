@@ -112,7 +112,9 @@ def test_a_page_that_another_leads_to_is_read_there_first_as_well(visit: Visit):
 def test_each_page_is_asked_for_once(visit: Visit, video: bytes, store: Store):
     record, asked = visit(PAGE, {PAGE: HTML, OPTIONS: options(), "/video.mp4": video})
     assert record.here, record.error
-    assert store.file(record).read_bytes() == video
+    file = store.files.file(store.video(record.video_key))
+    assert file is not None
+    assert file.read_bytes() == video
     assert asked[PAGE] == asked[OPTIONS] == 1
 
 

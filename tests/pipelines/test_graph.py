@@ -245,7 +245,8 @@ def files_in(out: Path) -> dict[str, bytes]:
     """Every file in OUT by its path, but what names the run, its times and its inodes."""
     files = (file for file in out.rglob("*") if file.is_file() and file.name != ".lock")
     contents = {str(file.relative_to(out)): file.read_bytes() for file in files}
-    del contents["_state/run.json"]
+    for name in ("_state/run.json", "_state/taken_up.json"):
+        del contents[name]
     for name in contents:
         if name.startswith("_state/shards/"):
             state = ShardState.from_json(contents[name])

@@ -75,9 +75,12 @@ def test_a_shard_that_cannot_be_finished_leaves_what_was_there(clips, tmp_path):
     assert write_shard(tmp_path, 3, 8, FORMATS, clips) == before
 
 
-def test_what_a_killed_run_left_behind_is_overwritten(clips, tmp_path):
+def test_what_another_process_has_begun_does_not_come_into_a_shard(clips, tmp_path):
     (tmp_path / "clips/parquet").mkdir(parents=True)
-    (tmp_path / "clips/parquet/.clips-00003-of-00008.parquet.tmp").write_bytes(b"half" * 10_000)
+    begun = tmp_path / "clips/parquet/.clips-00003-of-00008.parquet.tmp"
+    begun.write_bytes(b"half" * 10_000)
     write_shard(tmp_path, 3, 8, FORMATS, clips)
+    assert begun.read_bytes() == b"half" * 10_000
+    begun.unlink()
     assert files_below(tmp_path) == BOTH
     assert list(FORMATS["parquet"].read(tmp_path / BOTH[0])) == clips

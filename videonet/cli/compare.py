@@ -7,15 +7,6 @@ import typer
 
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
-from videonet.evaluation.about import UNCONFIRMED
-from videonet.evaluation.comparison import compare as compared
-from videonet.evaluation.comparison_text import (
-    NO_DIFFERENCE,
-    markdown,
-    paper_lines,
-    terminal_table,
-)
-from videonet.evaluation.page.render import render
 from videonet.files import drafted
 
 
@@ -36,6 +27,17 @@ def compare(
 
     Example: videonet compare run other-run --paper --out page.html
     """
+    # Here, since the help of no command needs them, and they take long to import.
+    from videonet.evaluation.about import UNCONFIRMED
+    from videonet.evaluation.comparison import compare as compared
+    from videonet.evaluation.comparison_text import (
+        NO_DIFFERENCE,
+        markdown,
+        paper_lines,
+        terminal_table,
+    )
+    from videonet.evaluation.page.render import render
+
     if out is not None and out.suffix not in (".html", ".md"):
         raise UsageError(f"{out} does not end with .html or .md; name another file with --out.")
     comparison = compared(folders, with_paper=paper)

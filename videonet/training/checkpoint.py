@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 import videonet
 from videonet.errors import UsageError
-from videonet.files import drafted
+from videonet.files import abandoned, drafted, drafts_below
 from videonet.text import as_shown
 from videonet.training.config import check_settings_stay
 
@@ -47,6 +47,9 @@ def save(run: Path, checkpoint: Mapping[str, Any], keep_last: int, keep_every: i
         raise UsageError(
             f"{path} cannot be written ({error.strerror}); once it can, the same command goes on."
         ) from error
+    # A killed run's: each has the size of a checkpoint.
+    for left in abandoned(drafts_below(path.parent)):
+        left.unlink(missing_ok=True)
     steps = _steps(run)
     for step in steps[:-keep_last]:
         if not (keep_every and step % keep_every == 0):
