@@ -206,10 +206,10 @@ def test_no_room_for_temporary_files_anywhere_ends_the_run_which_goes_on(
 def test_a_folder_that_nobody_may_write_to_ends_the_run_which_goes_on(job: Job, tmp_path: Path):
     with Ext4(tmp_path) as disk:
         store, out = disk.at / "s", tmp_path / "o"
-        (store / "fetch").mkdir(parents=True)
-        subprocess.run(["chattr", "+i", store / "fetch"], check=True)
+        (store / "record").mkdir(parents=True)
+        subprocess.run(["chattr", "+i", store / "record"], check=True)
         assert f"{store}/" in sentence(run(job.typed(store, out)))
-        subprocess.run(["chattr", "-i", store / "fetch"], check=True)
+        subprocess.run(["chattr", "-i", store / "record"], check=True)
         job.goes_on(store, out)
 
 
@@ -218,7 +218,7 @@ def test_the_store_its_folders_and_out_may_lie_on_different_disks(job: Job, tmp_
     store, out = tmp_path / "s", tmp_path / "o"
     store.mkdir()
     with memory_disk(tmp_path / "one") as one, memory_disk(tmp_path / "two") as two:
-        for kind, disk in (("video", one), ("part", two), ("clips", one), ("scan", two)):
+        for kind, disk in (("video", one), ("part", two), ("clips", one), ("record", two)):
             (disk / kind).mkdir()
             (store / kind).symlink_to(disk / kind)
         (two / "out").mkdir()

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from videonet.files import draft_name, named, sync
+from videonet.files import draft_name, draft_of, named, sync
 from videonet.storage.objects import Entry, Versioned, checked
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class FolderObjects:
                 with self._turn(name):
                     if place.exists():
                         return self._generation_of_same(place, draft)
-                    draft.replace(place)
+                    generation = _put(draft, place, lasting=lasting)
             if lasting:
                 sync(place.parent)
             return generation
@@ -86,8 +86,8 @@ class FolderObjects:
                 return None
             if _generation(before) != generation:
                 return self._generation_of_same(place, draft)
-            after = _stamped(draft, before.st_mtime_ns)
-            draft.replace(place)
+            _stamped(draft, before.st_mtime_ns)
+            after = _put(draft, place, lasting=lasting)
             if lasting:
                 sync(place.parent)
             return after
@@ -119,7 +119,7 @@ class FolderObjects:
 
     @contextmanager
     def _draft(self, place: Path, data: bytes | Path, *, lasting: bool) -> Iterator[Path]:
-        """A file of its own with the data of an object, on the same file system as its place."""
+        """A file of its own with the data of an object."""
         draft = self.temporary()
         try:
             with named(place):
@@ -182,6 +182,28 @@ def _stamped(draft: Path, before: int) -> str:
     """Give a file a time of change after `before`, nanoseconds; its generation."""
     os.utime(draft, ns=(0, max(time.time_ns(), before + 1)))
     return _generation(draft.stat())
+
+
+def _put(draft: Path, place: Path, *, lasting: bool) -> str:
+    """Move a file to its place, also where a link leads to another disk; its generation there."""
+    generation = _generation(draft.stat())
+    try:
+        draft.replace(place)
+        return generation
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    beside = draft_of(place)
+    try:
+        shutil.copy2(draft, beside)
+        if lasting:
+            sync(beside)
+        # That disk may keep times less exactly.
+        generation = _generation(beside.stat())
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
+    return generation
 
 
 def _fill(draft: Path, data: bytes | Path) -> None:
