@@ -68,6 +68,8 @@ def tree(folder: Path) -> dict[str, bytes]:
         for file in folder.rglob("*")
         if file.is_file()
         and file.name not in (".lock", "taken_up.json", "pointer.json")
+        # What a killed command was writing goes with the next run.
+        and not (file.name.startswith(".") and file.name.endswith(".tmp"))
         and {"lease", ".turns"}.isdisjoint(file.relative_to(folder).parts)
     }
 

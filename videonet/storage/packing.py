@@ -11,7 +11,7 @@ from functools import partial
 from videonet.storage.compaction import compact, is_withdrawn, withdraw
 from videonet.storage.lease import Lease, held_lease, now_at
 from videonet.storage.objects import Objects
-from videonet.storage.store import Store
+from videonet.storage.store import Store, digest
 
 _LEASE = "packing"
 
@@ -36,7 +36,9 @@ def pack(store: Store, *others: Callable[[Lease], object]) -> int:
 
 def withdraw_packed(store: Store, video_keys: Iterable[str]) -> None:
     """Delete from shards what shows these videos. Raises like `pack`."""
-    digests = {store.digest(key) for each in video_keys for key in (each, *store.former_keys(each))}
+    keys = {key for each in video_keys for key in (each, *store.former_keys(each))}
+    # Addresses lie under a video's own key, all else under the first that it had.
+    digests = {name for key in keys for name in (store.digest(key), digest(key))}
     tables = [
         table
         for table in store.tables.that_show
