@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -40,7 +41,10 @@ WITHOUT = str(Path(__file__).with_name("without"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide them from this process, and from those that tests start."""
+    """Hide them from this process, and from those that tests start; let these have Ctrl-C."""
+    # A shell starts what runs in the background without it, and so would all that tests start be.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if WITHOUT not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join([WITHOUT, *filter(None, paths)])

@@ -1,6 +1,7 @@
 """What is made once for all processes that the tests run in, since each making takes a while."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def made_once(temporary: Path, name: str, make: Callable[[Path], object]) -> Pat
     folder, made = root / name, root / f"{name}.made"
     with filelock.FileLock(root / f"{name}.lock"):
         if not made.exists():
+            # What another process could not make to its end is made anew.
+            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             make(folder)
             made.touch()
