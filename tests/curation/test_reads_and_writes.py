@@ -17,6 +17,7 @@ from videonet.execution.execute import execute
 from videonet.execution.prepare import prepare
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.settings import Keep
+from videonet.storage.claims import Claims
 from videonet.storage.store import Store
 
 # Under which names records are, loose and packed.
@@ -48,6 +49,7 @@ def counted(
     with open_context(plan) as context:
         objects = CountingObjects(context.store.root)
         context.store = Store(context.store.root, objects)
+        context.claims = Claims(objects, stop=context.stop)
         execute(context, graph)
     return objects.calls
 
@@ -74,6 +76,34 @@ def test_a_candidate_takes_few_reads_and_writes(
     # All of them together read a few objects that say what is packed.
     assert reads <= MOST_READS + OF_THE_STORE / len(outcomes_of(tmp_path / "out"))
     assert writes <= MOST_WRITES
+
+
+def test_a_candidate_takes_no_more_of_anything_else_than_its_costs_say(
+    world: World, tmp_path: Path
+):
+    """The rows of docs/storage.md, of what each candidate takes one by one."""
+    with world.serve():
+        calls = counted(few_of(world.catalogue, tmp_path), world.classes, tmp_path)
+    candidates = len({video_id for video_id, _ in outcomes_of(tmp_path / "out")})
+    most = {
+        ("write", "claim"): 1,
+        ("read", "claim"): 1,
+        ("read", "withdrawn"): 1,
+        # The thumbnails of a run are written loose, and packed when it ends.
+        ("write", "side"): 1,
+    }
+    assert calls["write", "claim"] > 0
+    # What is packed when a run ends are few objects, however many candidates there are.
+    assert {
+        what: calls[what] for what, each in most.items() if calls[what] > each * candidates + 2
+    } == {}
+    of_candidates = {*most, *((verb, kind) for verb in ("read", "write") for kind in KINDS)}
+    others = {
+        (verb, kind): number
+        for (verb, kind), number in calls.items()
+        if verb in ("read", "write") and (verb, kind) not in of_candidates
+    }
+    assert sum(number for (verb, _), number in others.items() if verb == "write") <= 12, others
 
 
 def test_a_run_over_what_is_known_writes_nothing(world: World, tmp_path: Path):

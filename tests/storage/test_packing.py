@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.test_record_shards import shards_in, words, write
+from tests.storage.record_story import shards_in, words, write
 from videonet.errors import UsageError
 from videonet.schemas.fetch import Length
 from videonet.schemas.video_record import sections_of

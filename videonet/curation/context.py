@@ -124,9 +124,7 @@ class ReadContext:
 
     def require_not_withdrawn(self, kept: Collection[str]) -> None:
         """Raise UsageError if any of these videos was withdrawn since this run looked at it."""
-        withdrawn = sorted(
-            each.video_key for each in self.store.withdrawals() if each.video_key in kept
-        )
+        withdrawn = self.store.withdrawn_among(kept)
         if withdrawn:
             raise UsageError(
                 f"{len(withdrawn)} videos that this run has kept were withdrawn meanwhile, such as "

@@ -264,6 +264,13 @@ class Store:
         """Whether no data set may have a video."""
         return self.read(f"withdrawn/{digest(video_key)}.json") is not None
 
+    def withdrawn_among(self, video_keys: Collection[str]) -> Sequence[str]:
+        """Those of these videos that no data set may have, in order; no withdrawal is read."""
+        names = frozenset(self.list("withdrawn"))
+        if not names:
+            return []
+        return sorted(key for key in video_keys if f"withdrawn/{digest(key)}.json" in names)
+
     def withdrawals(self) -> Iterator[Withdrawal]:
         """The videos that no data set may have."""
         for name in self.list("withdrawn"):
