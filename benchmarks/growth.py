@@ -168,7 +168,13 @@ def copied(source: Path, folder: Path) -> list[Video]:
     return videos
 
 
-def measure(videos: Sequence[Video], candidates: int, folder: Path, startup: float) -> Measured:
+def measure(
+    videos: Sequence[Video],
+    candidates: int,
+    folder: Path,
+    startup: float,
+    beam_options: Sequence[str] = (),
+) -> Measured:
     """Curate so many candidates, and throw away what comes of it."""
     here = folder / f"{candidates}"
     served, store, out = here / "served", here / "store", here / "out"
@@ -180,6 +186,7 @@ def measure(videos: Sequence[Video], candidates: int, folder: Path, startup: flo
         # The limits that remain are those of the machine.
         *("--requests-per-second", "100000", "--per-host", "8", "--downloads", "8"),
         *("--format", "parquet", "--allow-private-hosts", HOST),
+        *(("--", *beam_options) if beam_options else ()),
     ]
     with serving(served) as server, (here / "said").open("w+") as said:
         with (here / "catalogue.csv").open("w", newline="") as file:

@@ -83,7 +83,7 @@ def whole_job_once(temporary: Path, world: World) -> WholeJob:
 def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Manifest:
     """Run `videonet curate` with OUT `folder/out`, the store beside it, and the demo's model.
 
-    `form` is the graph's: see `Plan.form`.
+    `form` is the graph's: see `Plan.form`. `beam_options` are as typed behind `--`.
     """
     given = {
         "store": folder / "store",
@@ -98,11 +98,13 @@ def curate(source: str, targets: Path | str, folder: Path, **options: Any) -> Ma
     values = {**given, **options, "source": source, "targets": targets}
     credentials = values.pop("credentials", NO_CREDENTIALS)
     form = values.pop("form", "together")
+    beam_options = values.pop("beam_options", ())
     asked, run = options_of(values)
     with exclusive_lock(Path(run.store), Path(run.out)):
-        plan = msgspec.structs.replace(prepare(asked, run, credentials), form=form)
+        plan = prepare(asked, run, credentials, beam_options)
+        plan = msgspec.structs.replace(plan, form=form)
         with open_context(plan, credentials) as context:
-            manifest = execute(context, graph)
+            manifest = execute(context, graph, beam_options)
     assert manifest is not None
     return manifest
 

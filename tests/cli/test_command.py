@@ -15,7 +15,9 @@ from demo.train_classifier import MODEL
 from tests.curated import VIDEONET, Curated, Ended, arguments, curated_once, sentence, videonet
 from videonet.cli import curate_with_beam_options
 from videonet.dataset.verify import verify
+from videonet.errors import UsageError
 from videonet.execution.prepare import prepare
+from videonet.execution.runner import engine_of
 from videonet.schemas.reason import Reason
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
@@ -387,6 +389,9 @@ BEAMS_OWN = [
 ]
 
 
+PROCESSES = ("--direct_running_mode=multi_processing",)
+
+
 def as_beam_main(*typed: str | Path) -> Ended:
     return videonet(*typed, main=curate_with_beam_options)
 
@@ -410,23 +415,47 @@ def test_an_option_that_nobody_knows_is_named_among_those_of_beam(asked: list[st
     assert "'--per_clas', '--max_frames' is no option of" in said
 
 
-def test_processes_that_beam_would_start_here_are_refused(asked: list[str]):
-    typed = ("--", "--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    said = sentence(videonet(*asked, *typed))
-    assert "starts processes that share neither --downloads nor --disk-budget" in said
-    assert "--workers" in said
+@pytest.mark.parametrize("runner", ["PortableRunner", "FlinkRunner", "SparkRunner"])
+def test_options_that_only_a_job_server_knows_are_passed_on_and_slips_are_not(runner: str):
+    of_flink = ("--max_bundle_size=1000", "--number_of_execution_retries", "3")
+    engine = engine_of([f"--runner={runner}", *of_flink])
+    assert (engine.local, engine.processes, engine.runner) == (False, 0, runner)
+    for slip in ("--per_clas=2", "-x", "--requests_per_secnd=3"):
+        with pytest.raises(UsageError, match=f"'{slip.partition('=')[0]}' is no option"):
+            engine_of([f"--runner={runner}", *of_flink, slip])
+    with pytest.raises(UsageError, match="'folder' is no option"):
+        engine_of(["folder", f"--runner={runner}", *of_flink])
+    with pytest.raises(UsageError, match="'--max_bundle_size', '--number_of_execution_retries'"):
+        engine_of(of_flink)
 
 
-def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
+def options_in(tmp_path: Path) -> tuple[CurateOptions, RunOptions]:
     options = CurateOptions(
         targets=str(tmp_path / "classes.txt"),
         source=f"folder:{tmp_path / 'videos'}",
         classifier=str(MODEL),
     )
-    run = RunOptions(store=str(tmp_path / "store"), out=str(tmp_path / "out"))
+    return options, RunOptions(store=str(tmp_path / "store"), out=str(tmp_path / "out"))
+
+
+def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
+    options, run = options_in(tmp_path)
     assert prepare(options, run).disk_budget is not None
     elsewhere = msgspec.structs.replace(run, out=str(tmp_path / "other"))
     assert prepare(options, elsewhere, beam_options=BEAMS_OWN).disk_budget is None
+
+
+def test_worker_processes_of_this_machine_share_what_is_allowed(asked: list[str], tmp_path: Path):
+    options, run = options_in(tmp_path)
+    run = msgspec.structs.replace(
+        run, disk_budget=1_000_000, workers=4, requests_per_second=3.0, per_host=4, downloads=9
+    )
+    plan = prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=2"))
+    assert (plan.local, plan.form) == (False, "together")
+    assert (plan.workers, plan.downloads, plan.per_host) == (2, 4, 2)
+    assert (plan.requests_per_second, plan.disk_budget) == (1.5, 500_000)
+    with pytest.raises(UsageError, match=r"5 processes .* cannot share --per-host 4"):
+        prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=5"))
 
 
 # Other commands.

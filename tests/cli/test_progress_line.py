@@ -14,6 +14,7 @@ from videonet.cli.progress_line import cut_to_fit, line_of, progress_line
 from videonet.cli.status import shown_rate
 from videonet.curation import run_progress
 from videonet.curation.progress import Progress
+from videonet.curation.run_counts import RunCounts
 from videonet.schemas.progress import ProcessProgress
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -116,3 +117,32 @@ def test_before_there_is_a_list_it_says_what_it_is_at():
 def test_a_run_that_has_just_begun_promises_no_time():
     begun = msgspec.structs.replace(NOW, recent_pairs=0, kept=0, rejected={}, failed={})
     assert line_of(begun).startswith("0 of 5,000,000: looking at videos; 0 kept")
+
+
+def told(store: Store, process: str, **counts: object) -> None:
+    record = msgspec.structs.replace(NOW, process=process, **counts)
+    store.write(store.progress_name("run", process), record.to_json())
+
+
+def test_of_a_run_of_several_processes_the_line_says_what_all_of_them_have_done(tmp_path: Path):
+    store = Store(tmp_path / "store")
+    assert not RunCounts(store, "run").is_active
+    recent = {"recent_pairs": 10, "recent_seconds": 20.0}
+    told(store, "one", pairs=0, kept=3, rejected={"too_short": 2}, failed={}, **recent)
+    told(store, "two", pairs=100, kept=4, rejected={"too_short": 1}, failed={"gone": 5}, **recent)
+    counts = RunCounts(store, "run")
+    assert counts.is_active
+    line = line_of(counts.now())
+    assert line.startswith("15 of 100, 1/s, about 85 s left: looking at videos")
+    assert line.endswith("7 kept, 3 rejected, 5 failed")
+
+
+def test_that_no_worker_says_anything_is_said_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("videonet.cli.progress_line._SILENCE", 0.4)
+    shown = io.StringIO()
+    counts = RunCounts(Store(tmp_path / "store"), "run")
+    with progress_line(Console(file=shown, width=200), counts):
+        wait_for(lambda: shown.getvalue().count("No worker has said anything for") == 2)
+    assert "can workers start" in shown.getvalue()

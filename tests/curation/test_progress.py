@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,9 +20,15 @@ from tests.curating import verdicts_of
 from tests.patience import PATIENCE, wait_for
 from videonet.curation import progress, run_progress
 from videonet.curation.progress import RECENT, Progress
-from videonet.curation.run_progress import STAGES, costs_of, processes_of, restart_counts
+from videonet.curation.run_progress import (
+    STAGES,
+    closed_hosts_of,
+    costs_of,
+    processes_of,
+    restart_counts,
+)
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.progress import ClosedHost, ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.stop_signal import Stopped, StopSignal
@@ -304,6 +311,40 @@ def test_after_the_end_nothing_is_said(counts: Progress, store: Store):
     counts.listed(6)
     time.sleep(0.2)
     assert said(store) == last
+
+
+def test_what_was_counted_is_in_the_store_when_work_is_handed_back(
+    counts: Progress, store: Store, output: DatasetDir
+):
+    counts.say()
+    assert list(store.list("progress")) == []
+    counts.listed(5)
+    wait_for(lambda: bool(processes_of(store, RUN)))
+    for number in range(20):
+        counts.searched()
+        counts.say()
+        assert said(store).searched == number + 1
+
+
+def test_hosts_that_any_process_has_closed_are_those_of_the_run(store: Store, output: DatasetDir):
+    first, later = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2))
+    of_each = [
+        [closed("b.example", first), closed("c.example", later)],
+        [closed("b.example", later), closed("a.example", first)],
+    ]
+    for hosts in of_each:
+        counts = Progress(store, output, RUN, closed=lambda hosts=hosts: hosts)
+        counts.begin()
+        counts.end()
+    names = ("a.example", first), ("b.example", later), ("c.example", later)
+    assert closed_hosts_of(store, RUN) == [closed(*each) for each in names]
+    # The next attempt asks them again.
+    restart_counts(store, RUN)
+    assert closed_hosts_of(store, RUN) == []
+
+
+def closed(host: str, until: datetime) -> ClosedHost:
+    return ClosedHost(host=host, refusals=10, until=until)
 
 
 @pytest.mark.usefixtures("quickly")

@@ -19,17 +19,15 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from demo.server import VideoServer
 from demo.train_classifier import MODEL
-from demo.videos import EXPECTED, VIDEOS
+from demo.videos import EXPECTED
 from demo.world import World
 from tests.curating import bytes_of, curate, outcomes_of
+from tests.execution.steps_done import StepsDone
 from tests.local import TYPED
 from tests.patience import PATIENCE
-from tests.sources.rows import row_of
 from tests.stored import records_in, sections_in
 from videonet.cli import main
-from videonet.sources.video_key import video_key
 from videonet.storage.store import digest
 
 
@@ -124,7 +122,7 @@ def test_kills_change_no_byte_and_no_finished_step_is_repeated(world: World, tmp
         curate(f"catalogue:{world.catalogue}", world.classes, tmp_path / "whole", shards=3)
         victim = Victim(world, world.catalogue, tmp_path / "killed")
         store, out = victim.folder / "store", victim.folder / "out"
-        finished = _Finished(store, server)
+        finished = StepsDone(store, server)
         kills = 0
 
         def kill(seen: Callable[[], bool]) -> None:
@@ -229,33 +227,6 @@ def _contents(out: Path) -> dict[str, bytes]:
 def _rows(verdicts: Path) -> bytes:
     """A table of verdicts without the attempts that downloads took, which kills add to."""
     return repr(pq.read_table(verdicts).drop_columns(["attempts"]).to_pylist()).encode()
-
-
-class _Finished:
-    """Remembers which downloads and scans were finished, and that none is done again."""
-
-    def __init__(self, store: Path, server: VideoServer) -> None:
-        self._store, self._server = store, server
-        rows = [row_of(0, each.id, server.url(each.path), None, each.title) for each in VIDEOS]
-        self._paths = {video_key(row): each.path for row, each in zip(rows, VIDEOS, strict=True)}
-        self._asked: dict[str, int] = {}
-        self._scans: dict[tuple[str, str], bytes] = {}
-
-    def check(self) -> None:
-        asked: dict[str, int] = {}
-        for request in self._server.requests():
-            asked[request.path] = asked.get(request.path, 0) + 1
-        for path, times in self._asked.items():
-            assert asked[path] == times, f"{path} was fetched, and was asked for again"
-        # How many seconds it took stands in each.
-        scans = sections_in(self._store, "scan")
-        assert self._scans.items() <= scans.items(), "a scan was made again"
-        for record in records_in(self._store):
-            path = self._paths.get(record.video_key)
-            # Of what is here in part, the rest may still be asked for.
-            if path is not None and record.fetch is not None and record.fetch.part is None:
-                self._asked[path] = asked[path]
-        self._scans = scans
 
 
 def _draft(folder: Path, name: str) -> bool:

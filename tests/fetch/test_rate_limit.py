@@ -16,7 +16,8 @@ from tests.fetch.refusing import HOST, LONG, PACE, FakeClock
 from videonet.fetch import rate_limit as rate_limit_module
 from videonet.fetch.failure import FetchError, NotAskedError
 from videonet.fetch.host_state import REMEMBERED, HostState, Pace
-from videonet.fetch.rate_limit import ClosedHost, RateLimiter, host_of
+from videonet.fetch.rate_limit import RateLimiter, host_of
+from videonet.schemas.progress import ClosedHost
 from videonet.schemas.reason import Reason
 from videonet.stop_signal import Stopped, StopSignal
 

@@ -59,6 +59,7 @@ def curate(
             raise typer.Exit(exit_code(before.manifest, before.lookup, ()))
 
         from videonet.curation.context import open_context
+        from videonet.curation.run_counts import RunCounts
         from videonet.execution.execute import execute, hosts_no_longer_asked
         from videonet.execution.prepare import prepare
         from videonet.pipelines.curate import curate as graph
@@ -74,12 +75,11 @@ def curate(
         was = output.manifest()
         plan = prepare(options, run, credentials, beam_options or (), same_list=same_list, say=say)
         remember_given(output, inputs)
-        with (
-            open_context(plan, credentials) as at_work,
-            progress_line(console, at_work.progress),
-        ):
-            stopping.counts = at_work.progress
-            manifest = execute(at_work, graph, beam_options or ())
+        with open_context(plan, credentials) as at_work:
+            counts = at_work.progress if plan.local else RunCounts(at_work.store, plan.run_id)
+            stopping.counts = counts
+            with progress_line(console, counts):
+                manifest = execute(at_work, graph, beam_options or ())
         if manifest is not None:
             remember_finished(output, at_work.store)
     if manifest is None:

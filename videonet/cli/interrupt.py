@@ -20,7 +20,9 @@ from videonet.stop_signal import ENDING, heeded
 from videonet.text import number
 
 if TYPE_CHECKING:
-    from videonet.curation.progress import Progress  # slow, and not needed for --help
+    # slow, and not needed for --help
+    from videonet.curation.progress import Progress
+    from videonet.curation.run_counts import RunCounts
 
 _GRACE = 1.5  # seconds
 
@@ -30,7 +32,7 @@ class Stopping:
 
     def __init__(self) -> None:
         # what the run counts; None: there is no run, or none yet
-        self.counts: Progress | None = None
+        self.counts: Progress | RunCounts | None = None
         # the first signal; None: there was none
         self.signal: int | None = None
 

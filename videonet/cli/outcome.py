@@ -19,7 +19,7 @@ from videonet.text import number, number_of, target_names
 if TYPE_CHECKING:
     # slow, and not needed for --help
     from videonet.execution.finished import Before
-    from videonet.fetch.rate_limit import ClosedHost
+    from videonet.schemas.progress import ClosedHost
 
 # A thousand classes fill many screens; the rest stands in the manifest.
 CLASSES_SHOWN = 30

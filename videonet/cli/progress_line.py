@@ -11,17 +11,25 @@ from rich.text import Text
 from videonet.cli.status import shown_rate
 from videonet.cli.terminal import Console
 from videonet.curation import run_progress
-from videonet.curation.progress import Progress as Counts
+from videonet.curation.progress import Progress
+from videonet.curation.run_counts import RunCounts
 from videonet.schemas.progress import ProcessProgress
 from videonet.text import duration, number
 
 _REFRESH = 0.5  # seconds, on a terminal
 _LOG_EVERY = 30.0  # seconds, elsewhere
 
+# Seconds without a word of any worker, after which that is said, and again after as long.
+# Machines of a cluster take minutes to start.
+_SILENCE = 600.0
+
+# Of this process, or of all those that the run has elsewhere.
+Counts = Progress | RunCounts
+
 
 @contextmanager
 def progress_line(console: Console, counts: Counts) -> Iterator[None]:
-    """Show what is counted of the run that goes on inside, in this process."""
+    """Show what is counted of the run that goes on inside."""
     stop = threading.Event()
 
     def show() -> None:
@@ -29,13 +37,36 @@ def progress_line(console: Console, counts: Counts) -> Iterator[None]:
         with suppress(OSError):
             (_kept_up if console.is_terminal else _logged)(console, counts, stop)
 
-    thread = threading.Thread(target=show, daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=show, daemon=True)]
+    if isinstance(counts, RunCounts):
+        listen = threading.Thread(target=_listen, args=(console, counts, stop), daemon=True)
+        threads.append(listen)
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
+
+
+def _listen(console: Console, counts: RunCounts, stop: threading.Event) -> None:
+    """Say that no worker says anything, now and then as long as that is so."""
+    said = 0.0
+    while not stop.wait(_REFRESH) and not counts.called_off:
+        silent = counts.silent
+        if silent < said:
+            said = 0.0
+        if silent - said >= _SILENCE:
+            said = silent
+            with suppress(OSError):
+                console.print(
+                    f"No worker has said anything for {duration(silent)}: can workers start, and "
+                    "do they see the store? Their runner's logs say more.",
+                    highlight=False,
+                    soft_wrap=True,
+                )
 
 
 def _kept_up(console: Console, counts: Counts, stop: threading.Event) -> None:

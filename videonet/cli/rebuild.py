@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from videonet.dataset.rebuild_diff import Missing, Rebuilt
     from videonet.execution.finished import Inputs
     from videonet.fetch.credentials import Credentials
-    from videonet.fetch.rate_limit import ClosedHost
+    from videonet.schemas.progress import ClosedHost
 
 # Some videos are gone, have other bytes or other clips, or the shards differ for no known reason.
 INCOMPLETE = 1

@@ -198,7 +198,8 @@ class RunContext(ReadContext):
         self.search_outage = Outage()
         # what this run ends with; None: it goes on
         self.complaint: UsageError | None = None
-        self.progress = Progress(self.store, self.output, plan.run_id)
+        closed = self.web.rate_limiter.closed_hosts
+        self.progress = Progress(self.store, self.output, plan.run_id, closed=closed)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
 
     def close(self) -> None:
@@ -290,6 +291,16 @@ def open_context(plan: Plan, credentials: Credentials = NO_CREDENTIALS) -> Itera
         context.close()
         with _lock:
             _contexts.pop(plan, None)
+
+
+def close_contexts() -> None:
+    """End all that this process does, for any run; what it has counted is in their stores then."""
+    with _lock:
+        contexts = list(_contexts.values())
+        _contexts.clear()
+    for context in contexts:
+        context.stop.set()
+        context.close()
 
 
 def run_context(plan: Plan) -> RunContext:

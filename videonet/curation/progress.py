@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from videonet.curation.host_counts import HostCounts
 from videonet.curation.run_progress import STAGES
-from videonet.schemas.progress import ProcessProgress, StageCost
+from videonet.schemas.progress import ClosedHost, ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
 from videonet.stop_signal import Stopped
@@ -63,9 +63,13 @@ class Progress:
         output: DatasetDir,
         run_id: str,
         clock: Callable[[], float] = time.monotonic,
+        closed: Callable[[], Sequence[ClosedHost]] = tuple,
     ) -> None:
-        """`clock` tells the time that passes between two verdicts, seconds."""
-        self._clock = clock
+        """`clock` tells the time that passes between two verdicts, seconds.
+
+        `closed` tells the hosts that this process no longer asks.
+        """
+        self._clock, self._closed = clock, closed
         self._store = store
         self._output = output
         self._run_id = run_id
@@ -76,6 +80,8 @@ class Progress:
         if not store.is_folder:
             self._say_every = self._sign_of_life = SAY_EVERY_IN_A_BUCKET
         self._lock = threading.Lock()
+        # what is said later says more
+        self._saying = threading.Lock()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         # whether the run is to end before it is done
@@ -108,6 +114,17 @@ class Progress:
         """Keep the store informed from here on, though there may be nothing to count for long."""
         with self._lock:
             self._start()
+
+    def say(self) -> None:
+        """Let the store have all that was counted by now, if there is anything new.
+
+        Where no process is told that a run is over, whoever looks at it then finds all counts.
+        """
+        with self._saying:
+            # what is being said is said now
+            is_new = self._changed
+        if self.is_active and is_new:
+            self._say()
 
     # What is counted.
 
@@ -198,6 +215,7 @@ class Progress:
                     if cost.seconds
                 },
                 hosts=self._hosts.of_late(),
+                closed=tuple(self._closed()),
                 ended=self._ended,
                 namespace=namespace_here(),
             )
@@ -265,7 +283,7 @@ class Progress:
         The run was begun again then, or another one over OUT, and no longer asks for it.
         """
         # What cannot be written now will be the next time; no run fails for its counters.
-        with suppress(OSError):
+        with self._saying, suppress(OSError):
             if self._said and self._store.read(self._name) is None:
                 return False
             self._changed = False

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from videonet.curation.host_counts import HOUR, summed
-from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
+from videonet.schemas.progress import ClosedHost, HostCount, ProcessProgress, StageCost
 
 if TYPE_CHECKING:
     from videonet.storage.store import Store  # slow, and not needed for --help
@@ -71,7 +71,12 @@ def processes_of(store: Store, run_id: str) -> list[ProcessProgress]:
 
 def costs_of(store: Store, run_id: str) -> dict[str, StageCost]:
     """What each stage took, over all processes, attempts at a run, and runs before it over OUT."""
-    return _added(each.stages for each in store.progress(run_id))
+    return costs_of_processes(store.progress(run_id))
+
+
+def costs_of_processes(processes: Iterable[ProcessProgress]) -> dict[str, StageCost]:
+    """What each stage took, over these processes, in the order of the stages."""
+    return _added(each.stages for each in processes)
 
 
 def hosts_of(store: Store, run_id: str, now: float) -> dict[str, tuple[HostCount, ...]]:
@@ -80,6 +85,19 @@ def hosts_of(store: Store, run_id: str, now: float) -> dict[str, tuple[HostCount
     `now`: seconds since 1970-01-01 UTC.
     """
     return summed(store.progress(run_id), now - HOUR)
+
+
+def closed_hosts_of(store: Store, run_id: str) -> list[ClosedHost]:
+    """The hosts that any process of a run no longer asks, in alphabetical order.
+
+    Of what several say of a host, the latest moment to come back counts.
+    """
+    closed: dict[str, ClosedHost] = {}
+    for process in store.progress(run_id):
+        for each in process.closed:
+            if each.host not in closed or closed[each.host].until < each.until:
+                closed[each.host] = each
+    return [closed[host] for host in sorted(closed)]
 
 
 def restart_counts(store: Store, run_id: str, before: str | None = None) -> None:
@@ -106,7 +124,7 @@ def restart_counts(store: Store, run_id: str, before: str | None = None) -> None
         failed={},
         recent_pairs=0,
         recent_seconds=0.0,
-        stages=_added(each.stages for each in records),
+        stages=costs_of_processes(records),
         hosts=summed(records, datetime.fromisoformat(updated).timestamp() - HOUR),
     )
     store.write(store.progress_name(run_id, _EARLIER), earlier.to_json())

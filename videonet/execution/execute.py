@@ -13,13 +13,15 @@ from typing import TypeVar
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from videonet.curation.context import RunContext
-from videonet.curation.run_progress import costs_of, restart_counts
+from videonet.curation.run_progress import closed_hosts_of, costs_of, restart_counts
 from videonet.errors import UsageError
-from videonet.execution.runner import runner_of
-from videonet.fetch.rate_limit import ClosedHost
+from videonet.execution.runner import engine_of
+from videonet.execution.worker_processes import watched_workers
 from videonet.schemas.manifest import Manifest
+from videonet.schemas.progress import ClosedHost
 from videonet.schemas.run import Plan
 from videonet.stop_signal import Stopped, set_on_interrupt
 from videonet.storage.waiting_clips import hand_on_clips
@@ -31,6 +33,8 @@ Graph = Callable[[beam.Pipeline, Plan], object]
 
 def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ()) -> Manifest | None:
     """Run the graph; the manifest, or None where only a graph was made or a job was begun.
+
+    What the run took is read in the store, to which all its processes have told it.
 
     Raises UsageError for input that turns out to be wrong on the way. Raises Stopped once
     `context.stop` is set. Stopped and KeyboardInterrupt leave OUT and the store so that the same
@@ -57,17 +61,14 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     hand_on_clips(store, plan.run_id, earlier)
     # Now, so that `videonet status` knows which run is at work.
     output.write_run_facts(facts)
-    options = _Options(list(beam_options))
-    runner = runner_of(beam_options, local=plan.local)
     if plan.local:
         counts.begin()
+    else:
+        # What an earlier run stopped with is none of this one.
+        output.complaint()
     try:
-        with (
-            set_on_interrupt(context.stop),
-            _SILENCE if plan.local else nullcontext(),
-            beam.Pipeline(runner=runner, options=options) as pipeline,
-        ):
-            graph(pipeline, plan)
+        with set_on_interrupt(context.stop):
+            _run(graph, plan, beam_options)
     except Exception as error:
         if context.complaint is not None:
             raise context.complaint from error
@@ -79,7 +80,8 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
         raise UsageError(complaint) from error
     finally:
         counts.end()
-    if not plan.local:
+    manifest = output.manifest()
+    if manifest is None:
         return None
     facts["seconds"] = round(time.monotonic() - begin, 3)
     facts["stages"] = costs_of(store, plan.run_id)
@@ -88,12 +90,34 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
         for each in hosts_no_longer_asked(context)
     ]
     output.write_run_facts(facts)
-    return output.manifest()
+    return manifest
+
+
+def _run(graph: Graph, plan: Plan, beam_options: Sequence[str]) -> None:
+    """Have Beam run the graph; until it has done so, unless its options say otherwise."""
+    engine, typed = engine_of(beam_options), list(beam_options)
+    if engine.processes:
+        # In this process, Beam only hands out work.
+        options = _Options(typed, direct_running_mode="in_memory")
+        with _SILENCE, watched_workers() as workers:
+            pipeline = beam.Pipeline(runner=workers.runner(), options=options)
+            graph(pipeline, plan)
+            workers.run(pipeline)
+        return
+    runner = FnApiRunner() if engine.local else engine.runner
+    with (
+        _SILENCE if engine.local else nullcontext(),
+        beam.Pipeline(runner=runner, options=_Options(typed)) as pipeline,
+    ):
+        graph(pipeline, plan)
 
 
 def hosts_no_longer_asked(context: RunContext) -> list[ClosedHost]:
-    """The hosts that kept refusing this run until it left them alone, and when to come back."""
-    return context.web.rate_limiter.closed_hosts()
+    """The hosts that kept refusing this run until it left them alone, and when to come back.
+
+    All processes of the run have said so in the store.
+    """
+    return closed_hosts_of(context.store, context.plan.run_id)
 
 
 _View = TypeVar("_View", bound=PipelineOptions)

@@ -14,7 +14,7 @@ from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
 from videonet.execution.older_list import drop_list_with_secrets
 from videonet.execution.resume import data_settings, require_apart, resume_or_start
-from videonet.execution.runner import is_local
+from videonet.execution.runner import engine_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
@@ -51,7 +51,8 @@ def prepare(
     With `same_list`, a run after a finished one takes its candidate list. `say` is given sentences
     about what this takes time for.
     """
-    local = is_local(beam_options)
+    engine = engine_of(beam_options)
+    local, processes = engine.local, engine.processes
     data = data_settings(options, credentials.options)
     classifier = shared_classifier(options.classifier, run.device)
     targets = resolve_targets(options.targets, classifier.labels)
@@ -75,6 +76,7 @@ def prepare(
             options.classifier if is_remote(options.classifier) else str(classifier.path.absolute())
         ),
         local=local,
+        processes=processes,
         same_list=same_list,
     )
     take_over(store, say)
@@ -122,15 +124,22 @@ def make_plan(
     *,
     classifier: str = "",
     local: bool = True,
+    processes: int = 0,
     same_list: bool = False,
 ) -> Plan:
     """The plan of a run that OUT was taken up for. Raises UsageError, without a trace in OUT.
 
-    `classifier` is the path of its file; "" where nothing is to be classified. `same_list`: see
-    `prepare`.
+    `classifier` is the path of its file; "" where nothing is to be classified. So many `processes`
+    of this machine share what is given for all of them; 0: there is but one, or it is not known how
+    many there will be. `same_list`: see `prepare`.
     """
     # A budget is counted in one process; machines that share a store have none.
-    budget = _budget(store, run.disk_budget) if local else None
+    budget = _budget(store, run.disk_budget) if local or processes else None
+    if processes > 1:
+        used = store.video_bytes()
+        assert budget is not None
+        budget = used + (budget - used) // processes
+        run = _share_of(run, processes)
     output = DatasetDir(absolute(run.out))
     drop_list_with_secrets(output, settings)
     state = resume_or_start(output, settings, same_list=same_list)
@@ -155,6 +164,24 @@ def make_plan(
         local=local,
         form=form,
         number=number,
+    )
+
+
+def _share_of(run: RunOptions, processes: int) -> RunOptions:
+    """What one of several processes may do of what a user allows all of them. Raises UsageError."""
+    for name in ("downloads", "per_host"):
+        allowed = getattr(run, name)
+        if allowed < processes:
+            raise UsageError(
+                f"{processes} processes (--direct_num_workers) cannot share "
+                f"--{name.replace('_', '-')} {allowed}: start fewer, or raise it."
+            )
+    return msgspec.structs.replace(
+        run,
+        workers=max(1, run.workers // processes),
+        downloads=run.downloads // processes,
+        per_host=run.per_host // processes,
+        requests_per_second=run.requests_per_second / processes,
     )
 
 

@@ -13,22 +13,11 @@ import yarl
 
 from videonet.fetch.failure import NotAskedError
 from videonet.fetch.host_state import HostState, Pace
+from videonet.schemas.progress import ClosedHost
 from videonet.stop_signal import StopSignal
 
 _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 _YEAR = 366 * 86400.0  # seconds; servers may name any number, and a calendar ends
-
-
-@dataclass(frozen=True)
-class ClosedHost:
-    """A host that this run no longer asks."""
-
-    host: str
-    # in a row, each after the wait that was due
-    refusals: int
-    # When to come back, UTC: as the host said, and not before the pace's `come_back` if it had
-    # been asked again and again by then.
-    until: datetime
 
 
 def host_of(url: str) -> str:
@@ -101,7 +90,9 @@ class RateLimiter:
             if host.state.closed:
                 wait = timedelta(seconds=min(host.state.comes_back() - now, _YEAR))
                 until = datetime.now(UTC) + wait
-                host.closed = ClosedHost(name, max(1, host.state.refusals), until)
+                host.closed = ClosedHost(
+                    host=name, refusals=max(1, host.state.refusals), until=until
+                )
 
     def _take(
         self, name: str, seconds: float, take: Callable[[HostState, float], int | None]

@@ -1,5 +1,8 @@
 """How far a run is, and what its stages cost: counted by each of its processes while it goes on."""
 
+from datetime import datetime
+from typing import Annotated
+
 import msgspec
 
 from videonet.schemas.record import Record
@@ -23,6 +26,17 @@ class HostCount(Record, frozen=True, kw_only=True):
     begun: int
     fetched: int
     failed: int
+
+
+class ClosedHost(Record, frozen=True, kw_only=True):
+    """A host that a run no longer asks."""
+
+    host: str
+    # in a row, each after the wait that was due
+    refusals: int
+    # When to come back, UTC: as the host said, and not before the pace's `come_back` if it had
+    # been asked again and again by then.
+    until: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class ProcessProgress(Record, frozen=True, kw_only=True):
@@ -50,6 +64,8 @@ class ProcessProgress(Record, frozen=True, kw_only=True):
     stages: dict[str, StageCost]
     # by host, of the last hour, in the order of time; the hosts that were asked most
     hosts: dict[str, tuple[HostCount, ...]] = msgspec.field(default_factory=dict)
+    # the hosts that the process no longer asks, in alphabetical order
+    closed: tuple[ClosedHost, ...] = ()
     # whether the process has ended its work on the run: it is done, or was stopped
     ended: bool = False
     # of the process number: where else it may be another process's; "": not known

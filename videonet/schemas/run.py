@@ -30,7 +30,8 @@ class Plan(RunOptions, frozen=True, kw_only=True):
     """A run: the settings, and what differs from machine to machine without changing a byte.
 
     `store` and `out` are absolute paths. `disk_budget` is None where several machines share the
-    store.
+    store. Where this machine works with several processes, each has a share of what a user gave for
+    all of them.
     """
 
     settings: Settings

@@ -19,7 +19,7 @@ from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.sources.known_videos import pack_found
-from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list
+from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list, say_counts
 from videonet.storage.packing import pack
 from videonet.storage.waiting_clips import forget_clips
 
@@ -87,6 +87,9 @@ class _WriteShard(beam.DoFn):
         yield from files
         for count in tally(verdicts).items():
             yield TaggedOutput(COUNTS, count)
+
+    def finish_bundle(self) -> None:
+        say_counts(self._plan)
 
 
 def _finished(

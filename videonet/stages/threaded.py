@@ -88,6 +88,7 @@ class ThreadedDoFn(beam.DoFn):
                     yield TaggedOutput(result.tag, windowed)
                 else:
                     yield GlobalWindows.windowed_value(result)
+        say_counts(self._plan)
 
     def teardown(self) -> None:
         self._pool.shutdown(cancel_futures=True)
@@ -109,6 +110,15 @@ class ThreadedDoFn(beam.DoFn):
         done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
         for future in done:
             yield from future.result()
+
+
+def say_counts(plan: Plan) -> None:
+    """Let the store have what this process has counted, before others hear that its work is done.
+
+    So all is there when the run is finished, of which nobody tells this process.
+    """
+    if not plan.local:
+        run_context(plan).progress.say()
 
 
 def complete_list(plan: Plan) -> Lookup:

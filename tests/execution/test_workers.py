@@ -1,0 +1,215 @@
+"""A run over two worker processes of this machine: the same bytes, and an end that says why."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from demo.behaviours import Status
+from demo.server import VideoServer
+from demo.train_classifier import MODEL
+from demo.world import World
+from tests.curated import Ended, videonet
+from tests.curating import bytes_of, few_of, options_of
+from tests.execution.steps_done import StepsDone
+from tests.execution.two_workers import (
+    TWO_WORKERS,
+    killing,
+    python_path,
+    told_by,
+    workers,
+)
+from tests.local import LOCAL, TYPED
+from tests.patience import PATIENCE
+from videonet.curation.context import open_context
+from videonet.errors import MachineError, UsageError
+from videonet.execution.execute import execute
+from videonet.execution.prepare import prepare
+from videonet.execution.worker_processes import WorkerFaultError
+from videonet.pipelines.curate import curate as curation
+from videonet.schemas.run import Plan
+
+# Seconds within which a run ends that has lost a worker.
+AN_END = 60.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """The demo's world on a server, and what one process makes of it."""
+
+    world: World
+    server: VideoServer
+    alone: Path
+    # exit code of the run in one process, and what it said of its outcome
+    code: int
+    said: str
+
+    def videonet(self, folder: Path, *beam_options: str) -> Ended:
+        """The command, with OUT `folder/out` and the store beside it."""
+        # Some files come only when they are asked for again, in each run.
+        self.server.forget_requests()
+        behind = ("--", *beam_options) if beam_options else ()
+        return videonet(
+            *("curate", "--targets", self.world.classes),
+            *("--source", f"catalogue:{self.world.catalogue}", "--classifier", MODEL),
+            *("--store", folder / "store", "--out", folder / "out", "--shards", "3"),
+            *("--workers", "2", "--downloads", "4", "--requests-per-second", "10000", *TYPED),
+            *behind,
+        )
+
+
+@pytest.fixture(scope="module")
+def served(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("alone")
+    with world.serve(delay=0.05) as server:
+        empty = Served(world, server, folder, 0, "")
+        ended = empty.videonet(folder)
+        yield Served(world, server, folder / "out", ended.code, outcome_in(ended, folder))
+    assert workers() == []
+
+
+def outcome_in(ended: Ended, folder: Path) -> str:
+    """What a command said of its outcome, but for where that lies."""
+    return ended.stdout.replace(str(folder), "")
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_same_bytes_and_the_same_account_as_one_process(
+    served: Served, tmp_path: Path
+):
+    ended = served.videonet(tmp_path, *TWO_WORKERS)
+    assert (ended.code, outcome_in(ended, tmp_path)) == (served.code, served.said)
+    assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
+    told = told_by(tmp_path / "store", tmp_path / "out")
+    for stage in ("download", "scan"):
+        items = [each.stages[stage].items for each in told if stage in each.stages]
+        assert len(items) == 2, f"one worker had nothing to {stage}"
+    # The account has what both have done: each file was fetched once.
+    facts = json.loads((tmp_path / "out/run.json").read_bytes())
+    of_one = json.loads((served.alone / "run.json").read_bytes())
+    for stage, cost in facts["stages"].items():
+        assert cost["items"] == of_one["stages"][stage]["items"], stage
+    assert facts["stages"].keys() == of_one["stages"].keys()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_the_same_command_goes_on(
+    served: Served, tmp_path: Path
+):
+    done = StepsDone(tmp_path / "store", served.server)
+    moments: list[float] = []
+
+    def in_the_middle() -> bool:
+        if sum(1 for _ in (tmp_path / "store").glob("record/*/*.json")) < 8:
+            return False
+        moments.append(time.monotonic())
+        return True
+
+    with killing(in_the_middle) as killed:
+        ended = served.videonet(tmp_path, *TWO_WORKERS)
+    assert time.monotonic() - moments[-1] < AN_END
+    assert ended.code == 2
+    *_, said = ended.stderr.splitlines()
+    assert said.startswith(f"videonet: Worker process {killed[0]} was ended from outside (SIGKILL)")
+    assert "the same command goes on" in said
+    assert workers() == []
+    done.check()
+    again = served.videonet(tmp_path, *TWO_WORKERS)
+    assert again.code == served.code
+    done.check()
+    assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
+
+
+@pytest.mark.slow
+def test_hosts_that_close_for_workers_count_for_the_exit_code(world: World, tmp_path: Path):
+    names = [f"{number}.mp4" for number in range(60)]
+    with VideoServer(tmp_path, {name: Status(429) for name in names}) as server:
+        rows = [f"{name},{server.url(name)},a balloon" for name in names]
+        (tmp_path / "videos.csv").write_text("\n".join(["id,url,title", *rows, ""]))
+        ended = videonet(
+            *("curate", "--targets", world.classes, "--classifier", MODEL),
+            *("--source", f"catalogue:{tmp_path / 'videos.csv'}"),
+            *("--store", tmp_path / "store", "--out", tmp_path / "out"),
+            *("--requests-per-second", "10000", *TYPED, "--", *TWO_WORKERS),
+        )
+        asked = len(server.requests())
+    assert ended.code == 3
+    host = server.address.removeprefix("http://")
+    assert f"{host} kept refusing" in " ".join(ended.stdout.split())
+    assert asked < len(names)
+    facts = json.loads((tmp_path / "out/run.json").read_bytes())
+    assert [each["host"] for each in facts["hosts_no_longer_asked"]] == [host]
+
+
+# What goes wrong in workers.
+
+
+def run(world: World, folder: Path, graph=curation, **options) -> None:
+    """A run over two workers and a few local videos, of any graph."""
+    values = {
+        "targets": str(world.classes),
+        "source": f"catalogue:{few_of(world.catalogue, folder)}",
+        "classifier": str(MODEL),
+        "store": folder / "store",
+        "out": folder / "out",
+        "allow_private_hosts": LOCAL,
+    }
+    asked, run = options_of({**values, **options})
+    plan = prepare(asked, run, beam_options=TWO_WORKERS)
+    with open_context(plan) as context:
+        execute(context, graph, TWO_WORKERS)
+
+
+def sleep_or_fail(number: int) -> int:
+    if number == 0:
+        raise ValueError("something that nobody thought of")
+    time.sleep(2 * PATIENCE)
+    return number
+
+
+def failing(pipeline: beam.Pipeline, plan: Plan) -> object:
+    numbers = pipeline | beam.Create([0, 1]) | beam.Reshuffle()
+    return numbers | beam.Map(sleep_or_fail)
+
+
+@pytest.mark.slow
+def test_what_fails_in_one_worker_ends_the_run_at_once_with_its_traceback(
+    served: Served, tmp_path: Path
+):
+    begin = time.monotonic()
+    with pytest.raises(WorkerFaultError, match="ValueError: something that nobody thought of"):
+        run(served.world, tmp_path, failing)
+    assert time.monotonic() - begin < PATIENCE
+    assert workers() == []
+
+
+@pytest.mark.slow
+def test_a_sentence_of_a_worker_is_what_the_run_ends_with(served: Served, tmp_path: Path):
+    model = tmp_path / "model.onnx"
+    model.write_bytes(MODEL.read_bytes())
+    model.with_suffix(".json").write_bytes(MODEL.with_suffix(".json").read_bytes())
+
+    def replaced(pipeline: beam.Pipeline, plan: Plan) -> object:
+        model.write_bytes(MODEL.read_bytes() + b" ")
+        return curation(pipeline, plan)
+
+    with pytest.raises(UsageError, match="the run was prepared for"):
+        run(served.world, tmp_path, replaced, classifier=str(model))
+    assert workers() == []
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_start_end_the_run_with_what_they_said(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    broken = tmp_path / "broken" / "apache_beam"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('this Beam is out of order')\n")
+    monkeypatch.setenv("PYTHONPATH", python_path(broken.parent))
+    with pytest.raises(MachineError, match="this Beam is out of order"):
+        run(served.world, tmp_path)
+    assert workers() == []
