@@ -11,8 +11,8 @@ from tests.curated import sentence, videonet
 from tests.evaluation.written import DAVIS, in_training, result, with_numbers
 from videonet.errors import UsageError
 from videonet.evaluation import paper
-from videonet.evaluation.comparison import compare, is_better
-from videonet.evaluation.comparison_text import markdown
+from videonet.evaluation.comparison import compare, is_better, marks_of
+from videonet.evaluation.comparison_text import markdown, paper_lines
 from videonet.evaluation.page.render import render
 from videonet.evaluation.result import Value
 
@@ -188,6 +188,42 @@ def test_results_are_compared_without_pytorch(tmp_path):
 def test_the_papers_numbers_are_shares_of_known_evaluations():
     numbers = paper.numbers()
     assert len(numbers) > 40
-    assert all(0 < each.value < 1 for each in numbers)
+    assert all(0 < value < 1 for each in numbers for value in each.values)
+    assert all(each.values or each.note for each in numbers)
     assert {each.model for each in numbers} >= set(paper.MARKED)
     assert paper.in_one_line("imagenet_a").startswith("VITO top1 5.4; supervised top1 2.2")
+
+
+def test_a_number_of_the_paper_says_its_table_where_that_is_known_and_nothing_where_it_is_not():
+    said = paper.in_one_line("human")
+    assert "supervised (Table 3) first column 21.5, second column 51.1, third column 32.9" in said
+    (known,) = [each for each in paper.of("davis2017") if (each.model, each.metric) == ("VFS", "J")]
+    assert (known.data, known.epochs, known.table) == ("Kinetics-400", None, None)
+    assert known.named(with_architecture=True) == "VFS (resnet50)"
+    told = msgspec.structs.replace(known, epochs=300, table="B.1")
+    assert told.named(with_architecture=False) == "VFS (300 epochs, Table B.1)"
+
+
+def test_where_the_paper_contradicts_itself_is_said_beside_its_numbers(tmp_path):
+    segmented = msgspec.structs.replace(DAVIS, name="a segmentation", main=("mIoU",))
+    values = {"mIoU": value(0.7, 0.72, 0.74)}
+    given = result(evaluation="pascal_voc", protocol=segmented, numbers=values)
+    found = compare([in_training(tmp_path / "a", given)], with_paper=True)
+    said = (
+        "VITO on pascal-voc, mIoU: the paper prints another value as well, which was not at hand."
+    )
+    assert said in found.of_paper
+    assert said in markdown(found)
+    assert said in render(found)
+    assert said in paper_lines(found)
+    assert compare([tmp_path / "a"], with_paper=False).of_paper == ()
+    assert "CycleCon accuracy (the paper prints two values" in paper.in_one_line("ucf101")
+
+
+def test_each_of_several_values_of_the_paper_is_a_mark():
+    (first, *_) = paper.of("davis2017")
+    both = msgspec.structs.replace(first, values=(0.655, 0.66), table="1")
+    assert [(each.label, each.value) for each in marks_of([both], {"resnet50"})] == [
+        ("VITO, paper (Table 1)", 0.655),
+        ("VITO, paper (Table 1)", 0.66),
+    ]

@@ -13,7 +13,7 @@ from videonet.evaluation.result import Result, Value, read
 _FOLDER = "evaluations"
 
 # Measures of which less is better.
-_LESS_IS_BETTER = ("difference",)
+_LESS_IS_BETTER = ("difference", "drop")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,8 @@ class Comparison:
     left_out: tuple[str, ...]
     # what protocols assume, by name
     footnotes: dict[str, tuple[str, ...]]
+    # what must be known beside the paper's numbers, a sentence each
+    of_paper: tuple[str, ...]
 
 
 def compare(folders: Sequence[Path], *, with_paper: bool) -> Comparison:
@@ -105,7 +107,10 @@ def compare(folders: Sequence[Path], *, with_paper: bool) -> Comparison:
         for found in results
         for each in found.values()
     }
-    return Comparison(tuple(columns), tuple(rows), tuple(left_out), notes)
+    # A sentence that is said of several evaluations is said once.
+    evaluations = dict.fromkeys(row.evaluation for row in rows if with_paper)
+    of_paper = dict.fromkeys(note for each in evaluations for note in paper.notes(each))
+    return Comparison(tuple(columns), tuple(rows), tuple(left_out), notes, tuple(of_paper))
 
 
 def is_better(one: Value, other: Value, *, less: bool) -> bool:
@@ -167,19 +172,28 @@ def _row(
         others = [each for at, each in enumerate(values) if at != place and each is not None]
         is_best = bool(others) and all(is_better(value, each, less=less) for each in others)
         cells.append(Cell(value, is_best, result.protocol.mark == "paper"))
-    alike = {each.facts.architecture.partition(".")[0] for each in columns}
-    marks = [
-        Mark(_label(each, alike), each.value, each.architecture in alike)
-        for each in paper.of(evaluation)
-        if with_paper and each.metric == metric and each.model in paper.MARKED
-    ]
-    return Row(evaluation, metric, protocol, tuple(cells), tuple(marks), less)
+    numbers = [each for each in paper.of(evaluation) if with_paper and each.metric == metric]
+    marks = marks_of(numbers, {each.facts.architecture.partition(".")[0] for each in columns})
+    return Row(evaluation, metric, protocol, tuple(cells), marks, less)
+
+
+def marks_of(numbers: Sequence[paper.PaperNumber], alike: set[str]) -> tuple[Mark, ...]:
+    """The marks of those that are shown; `alike` are the architectures of the columns.
+
+    Where the paper contradicts itself, each of its values is a mark.
+    """
+    return tuple(
+        Mark(_label(each, alike), value, each.architecture in alike)
+        for each in numbers
+        if each.model in paper.MARKED
+        for value in each.values
+    )
 
 
 def _label(number: paper.PaperNumber, alike: set[str]) -> str:
     """What a mark is called: with its architecture, where no column has that."""
-    other = "" if number.architecture in alike else f" ({number.architecture})"
-    return f"{number.model}, paper{other}"
+    name = number.named(with_architecture=number.architecture not in alike)
+    return name.replace(number.model, f"{number.model}, paper", 1)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

@@ -26,12 +26,13 @@ def terminal_table(comparison: Comparison) -> Table:
 
 
 def paper_lines(comparison: Comparison) -> list[str]:
-    """The paper's numbers, a line for each row that has some."""
-    return [
+    """The paper's numbers, a line for each row that has some, and what must be known of them."""
+    lines = [
         f"paper, {row.evaluation.replace('_', '-')}: {row.metric}   {_marks(row)}"
         for row in comparison.rows
         if row.marks
     ]
+    return [*lines, *comparison.of_paper]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -45,7 +46,7 @@ def markdown(comparison: Comparison) -> str:
             for each in row.cells
         ]
         lines.append(_line([_title(row), *cells, _marks(row)]))
-    lines += ["", NO_DIFFERENCE, ""]
+    lines += ["", NO_DIFFERENCE, "", *map(_plain, comparison.of_paper)]
     lines += [f"Left out: {_plain(each)}" for each in comparison.left_out]
     for name, (mark, *notes) in sorted(comparison.footnotes.items()):
         lines.append(f"- {_plain(name)} ({mark}): {_plain(' '.join(notes))}")
