@@ -1,10 +1,18 @@
-"""What the manifest of a data set says of the videos that a model was trained on."""
+"""What a data set says of the videos that a model was trained on."""
 
 from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
+from videonet.schemas.label import Label
+from videonet.schemas.manifest import Manifest
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.text import as_shown, number
 from videonet.training.data.clip_index import parquet_shards
 from videonet.training.data.shard_files import shard_files
+
+# Of a classifier's classes that are no known list, so many are named.
+_FIRST = 5
 
 
 def training_data(facts: Facts, out: str | None) -> TrainingData:
@@ -20,13 +28,48 @@ def training_data(facts: Facts, out: str | None) -> TrainingData:
             f"{facts.name} was trained on a data set with another manifest "
             f"({str(facts.manifest_sha256)[:12]}..., that of {out} is {sha256[:12]}...)."
         )
-    classifier = manifest.classifier
+    dataset = DatasetDir(out)
     return TrainingData(
         manifest_sha256=sha256,
         videos=manifest.totals.kept_videos,
-        excluded="no: the manifest names no evaluation data that was left out",
-        chosen_by=(
-            f"the classifier {classifier.name} (sha256 {classifier.sha256[:12]}...), of "
-            f"{classifier.outputs:,} classes, and so by the labels that it was trained on"
-        ),
+        excluded=_excluded(manifest, dataset),
+        chosen_by=_chosen_by(manifest, dataset),
     )
+
+
+def _excluded(manifest: Manifest, dataset: DatasetDir) -> str:
+    """Whether videos like those of evaluations were left out, as far as the data set tells.
+
+    NOTE: no version of this program leaves out videos for an evaluation, so no manifest names one.
+    """
+    withdrawn = len(dataset.withdrawals())
+    taken_out = (
+        f" {number(withdrawn, 'video')} withdrawn, for reasons not told." if withdrawn else ""
+    )
+    before = "the lock file" if manifest.settings.lock else "its source"
+    return (
+        f"not by videonet: no setting in the manifest leaves out videos for an evaluation, and "
+        f"none were looked for.{taken_out} Whether {before} had been rid of some before is not "
+        f"known."
+    )
+
+
+def _chosen_by(manifest: Manifest, dataset: DatasetDir) -> str:
+    """With which classifier, and so by which labels."""
+    classifier = manifest.classifier
+    try:
+        labels = _named(dataset.labels())
+    except UsageError:
+        labels = "which they are is not known, for labels.json cannot be read"
+    return (
+        f"the classifier {classifier.name} (sha256 {classifier.sha256[:12]}...), and so by the "
+        f"labels that it was trained on: {labels}"
+    )
+
+
+def _named(labels: tuple[Label, ...]) -> str:
+    if [each.wnid for each in labels] == [each.wnid for each in imagenet1k_labels()]:
+        return f"those of ImageNet-1k ({len(labels):,} classes)"
+    first = ", ".join(as_shown(each.name)[:60] for each in labels[:_FIRST])
+    more = f" and {len(labels) - _FIRST:,} more" if len(labels) > _FIRST else ""
+    return f"{number(len(labels), 'class', 'classes')} of its own: {first}{more}"
