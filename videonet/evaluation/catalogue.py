@@ -16,6 +16,9 @@ NAMES = (
     "davis2016_masks",
     "imagenet_knn",
     "imagenet_linear_cached",
+    "imagenet_linear",
+    "imagenet_3dcc",
+    "clickme",
 )
 
 

@@ -16,7 +16,7 @@ from videonet.evaluation.model import CLASSES, Model, needed_features
 from videonet.files import drafted, sha256_of
 
 # In the folder of a model's results. Of several the first is taken.
-NAMES = ("imagenet_linear_cached.head.safetensors",)
+NAMES = ("imagenet_linear.head.safetensors", "imagenet_linear_cached.head.safetensors")
 
 _SAID = "videonet"
 
@@ -54,7 +54,7 @@ def with_head(model: Model, file: Path) -> Model:
     if of != (model.facts.sha256, model.facts.network):
         raise UsageError(
             f"{file} was trained on the features of another model or checkpoint than "
-            f"{model.facts.name}; evaluate that on imagenet-linear-cached again."
+            f"{model.facts.name}; evaluate that on imagenet-linear-cached or imagenet-linear again."
         )
     if weight.ndim != 2 or len(weight) != CLASSES or bias.shape != (CLASSES,):
         raise UsageError(f"{file} is no head of {CLASSES:,} classes.")

@@ -34,6 +34,8 @@ class Model:
     logits: Function | None
     # timm's; None for ONNX
     backbone: nn.Module | None
+    # masks of each scale, float [N, h, w] of sum 1; of trainings that pool by attention
+    attention: Callable[[Tensor], list[Tensor]] | None = None
 
     def normalised(self, images: Tensor) -> Tensor:
         """Images uint8 [N, 3, H, W] as the model takes them, on its device."""
@@ -71,6 +73,17 @@ def needed_features(model: Model, what: str) -> Function:
             f"timm:NAME@FILE."
         )
     return model.features
+
+
+def needed_gradients(model: Model, what: str) -> Function:
+    """The function that classifies, if gradients go through it. Raises UsageError."""
+    logits = needed_logits(model, what)
+    if model.backbone is None:
+        raise UsageError(
+            f"{what} asks for gradients, and {model.facts.name} is an ONNX file, which has none; "
+            f"give the folder of the training, or timm:NAME@FILE of the same weights."
+        )
+    return logits
 
 
 def needed_backbone(model: Model, what: str) -> Any:

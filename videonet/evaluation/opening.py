@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,14 @@ from videonet.files import sha256_of
 from videonet.text import as_shown
 from videonet.training import checkpoint
 from videonet.training.augment.augmentation import MEAN, STD
-from videonet.training.export import OUTPUT, Which, backbone_of, checkpoint_of, image_size
+from videonet.training.export import (
+    OUTPUT,
+    Which,
+    attending,
+    backbone_of,
+    checkpoint_of,
+    image_size,
+)
 
 # Of an ONNX file whose input has any size, and that says nothing of its own.
 _USUAL_SIZE = 224
@@ -80,7 +87,8 @@ def _device(asked: str) -> torch.device:
 def _of_training(run: Path, network: Which, device: torch.device) -> Model:
     file = checkpoint_of(run)
     found = checkpoint.load(file)
-    backbone = backbone_of(found, file, network)
+    whole = attending(found, file, network)
+    backbone = backbone_of(found, file, network) if whole is None else whole.backbone
     config = found["config"]
     manifest = found.get("manifest_sha256")
     facts = Facts(
@@ -95,7 +103,10 @@ def _of_training(run: Path, network: Which, device: torch.device) -> Model:
         config_sha256=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         manifest_sha256=as_shown(manifest) if isinstance(manifest, str) else None,
     )
-    return _of_backbone(backbone, facts, _as_trained(image_size(found)), device)
+    model = _of_backbone(backbone, facts, _as_trained(image_size(found)), device)
+    if whole is None:
+        return model
+    return replace(model, attention=whole.eval().requires_grad_(False).to(device).attention)
 
 
 def _images_seen(found: dict[str, Any]) -> int | None:

@@ -1,6 +1,7 @@
 """Finished parts of an evaluation, kept until its result is written, so that it can go on.
 
-A part is a table below a folder of its own, and appears whole or not at all. What the parts depend
+A part is a table below a folder of its own, and appears whole or not at all; so does the state of
+what is trained, of which the newest is kept. What the parts depend
 on is written beside them first; a folder of other parts is never gone on from.
 """
 
@@ -42,8 +43,7 @@ class Parts:
 
     def made(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
         """The part of this name: read if it is there, else made and kept."""
-        key = f"{self._fingerprint} {name}"
-        file = self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.parquet"
+        file = self._file(name, "parquet")
         if file.exists():
             try:
                 return pq.read_table(file)
@@ -55,9 +55,25 @@ class Parts:
         # As it will be read, so that going on changes nothing.
         return pq.read_table(file)
 
+    def keep_state(self, name: str, state: bytes) -> None:
+        """Keep a state under this name, in the place of an earlier one."""
+        with drafted(self._file(name, "state")) as draft:
+            draft.write_bytes(state)
+
+    def state(self, name: str) -> bytes | None:
+        """The newest state of this name; None: there is none."""
+        try:
+            return self._file(name, "state").read_bytes()
+        except FileNotFoundError:
+            return None
+
     def done(self) -> None:
         """Forget all parts."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _file(self, name: str, suffix: str) -> Path:
+        key = f"{self._fingerprint} {name}"
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.{suffix}"
 
     def _check(self, begun: bytes) -> None:
         try:

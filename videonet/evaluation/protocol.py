@@ -49,6 +49,8 @@ class Outcome:
     data: Data
     # facts of this evaluation that are no numbers, as JSON has them
     facts: dict[str, Any] = field(default_factory=dict)
+    # whether the model's classifier had a part in it, if the evaluation asks for one
+    by_classifier: bool = True
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def run(
             fingerprint=outcome.data.fingerprint,
             counts=outcome.data.counts,
             expected=outcome.data.expected,
-            partial=outcome.data.is_partial or _has_partial_head(model),
+            partial=outcome.data.is_partial or (outcome.by_classifier and _has_partial_head(model)),
         ),
         items=asked.file.with_suffix(".parquet").name,
         device=_device(model.device),

@@ -1,4 +1,4 @@
-"""TensorFlow's message `SequenceExample`, without TensorFlow.
+"""TensorFlow's messages `SequenceExample` and `Example`, without TensorFlow.
 
 Described at run time, in a pool of its own: there is no generated code that wants a certain
 protobuf release, and no clash of names where TensorFlow is loaded too.
@@ -29,6 +29,7 @@ _MESSAGES = {
     "FeatureListEntry": {"key": "string", "value": "FeatureList"},
     "FeatureLists": {"feature_list*": "FeatureListEntry"},
     "SequenceExample": {"context": "Features", "feature_lists": "FeatureLists"},
+    "Example": {"features": "Features"},
 }
 
 # A clip has a part for each frame and list, and some for what is said once. As an object, a part
@@ -40,17 +41,17 @@ _MOST_NUMBERS_BYTES = 1_000_000
 _NUMBERS = frozenset({"FloatList", "Int64List"})
 
 
-def check_parts(data: bytes) -> None:
-    """Raise ValueError for a SequenceExample that would be far larger as objects than in `data`."""
-    waiting, parts = [("SequenceExample", 0, len(data))], 0
+def check_parts(data: bytes, message: str = "SequenceExample") -> None:
+    """Raise ValueError for a message that would be far larger as objects than in `data`."""
+    waiting, parts = [(message, 0, len(data))], 0
     try:
         while waiting:
-            message, at, end = waiting.pop()
-            if message in _NUMBERS:
+            kind, at, end = waiting.pop()
+            if kind in _NUMBERS:
                 if end - at > _MOST_NUMBERS_BYTES:
                     raise ValueError("it has a list of too many numbers")
                 continue
-            kinds = list(_MESSAGES[message].values())
+            kinds = list(_MESSAGES[kind].values())
             while at < end:
                 parts += 1
                 tag, at = varint(data, at)
@@ -89,3 +90,4 @@ def _message_class(name: str) -> Any:
 
 
 SequenceExample: Any = _message_class("SequenceExample")
+Example: Any = _message_class("Example")

@@ -74,12 +74,17 @@ def read(path: Path) -> Iterator[Clip]:
     Raises `UsageError`, naming file and clip, if a byte was changed or the file ends within a clip.
     Whether it ends too early between two clips, only its sha256 in the manifest can tell.
     """
+    for index, data in enumerate(read_records(path)):
+        try:
+            yield _decode(data)
+        except (DecodeError, KeyError, ValueError) as error:
+            raise _corrupt(path, index, f"it is not a clip ({error!r})") from error
+
+
+def read_records(path: Path) -> Iterator[bytes]:
+    """The records of a file, whatever they hold, as `read` gives clips. Raises what that raises."""
     with path.open("rb") as file:
-        for index, data in enumerate(_read_records(file, path)):
-            try:
-                yield _decode(data)
-            except (DecodeError, KeyError, ValueError) as error:
-                raise _corrupt(path, index, f"it is not a clip ({error!r})") from error
+        yield from _records_in(file, path)
 
 
 def _encode(clip: Clip) -> bytes:
@@ -134,7 +139,7 @@ def _write_record(file: BinaryIO, data: bytes) -> None:
     file.write(_CHECKSUM.pack(_masked_crc(data)))
 
 
-def _read_records(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _records_in(file: BinaryIO, path: Path) -> Iterator[bytes]:
     left = path.stat().st_size
     for index in itertools.count():
         header = file.read(_HEADER.size)

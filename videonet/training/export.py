@@ -167,12 +167,49 @@ def backbone_of(found: dict[str, Any], trained: Path, network: Which = "online")
     try:
         backbone.load_state_dict(_weights(found, trained, network))
     except RuntimeError as error:
-        raise UsageError(
-            f"The weights in {trained} are not those of {name} as the installed timm "
-            f"{timm.__version__} makes it; install the version that the checkpoint names: "
-            f"timm {_timm_of(found)}."
-        ) from error
+        raise _other_weights(found, trained, name) from error
     return backbone
+
+
+def attending(found: dict[str, Any], trained: Path, network: Which = "online") -> Network | None:
+    """The network that a checkpoint holds, with the attention of its scales, without its projector.
+
+    `found` is what `checkpoint.load` gave of the file `trained`. None: it pools by the average, or
+    does not say how. Raises UsageError.
+    """
+    said = found["config"].get("pooling")
+    hidden = said.get("hidden") if isinstance(said, dict) else None
+    if not isinstance(hidden, int) or said["kind"] != "attention":
+        return None
+    config = _config(found, trained)
+    made = Network(
+        config.backbone.name,
+        config.backbone.scales,
+        "attention",
+        hidden,
+        projector_hidden=1,
+        projection=1,
+        image_size=config.augmentation.size,
+    )
+    own = {name: each for name, each in made.state_dict().items() if _is_projector(name)}
+    held = {name: each for name, each in found.get(network, {}).items() if not _is_projector(name)}
+    try:
+        made.load_state_dict(held | own)
+    except RuntimeError as error:
+        raise _other_weights(found, trained, config.backbone.name) from error
+    return made
+
+
+def _is_projector(name: str) -> bool:
+    return name.startswith("projector.")
+
+
+def _other_weights(found: dict[str, Any], trained: Path, name: str) -> UsageError:
+    return UsageError(
+        f"The weights in {trained} are not those of {name} as the installed timm "
+        f"{timm.__version__} makes it; install the version that the checkpoint names: "
+        f"timm {_timm_of(found)}."
+    )
 
 
 def _weights(found: dict[str, Any], trained: Path, network: Which) -> dict[str, Tensor]:

@@ -107,7 +107,7 @@ def draw(recipe: Recipe, sizes: Tensor, generator: torch.Generator, crop_from: f
     def random(*shape: int) -> Tensor:
         return torch.rand(len(sizes), *shape, generator=generator)
 
-    crop = _crops(sizes, crop_from, random(2, CROP_ATTEMPTS), random(2))
+    crop = crop_boxes(sizes, crop_from, random(2, CROP_ATTEMPTS), random(2))
     unchanged = torch.tensor((1.0, 1.0, 1.0, 0.0))
     change = torch.tensor(JITTER_BY) * (2 * random(4) - 1)
     low, high = BLUR_SIGMA
@@ -165,10 +165,11 @@ def _change(
         views[which] = operation(views[which], *given)
 
 
-def _crops(sizes: Tensor, crop_from: float, random: Tensor, place: Tensor) -> Tensor:
-    """Boxes as torchvision draws them, but all attempts at once.
+def crop_boxes(sizes: Tensor, crop_from: float, random: Tensor, place: Tensor) -> Tensor:
+    """Boxes as torchvision draws them, but all attempts at once: int64 [N, 4], as `Drawn.crop`.
 
-    `random` are [N, 2, attempts] for area and aspect, `place` are [N, 2], all uniform in [0, 1).
+    `sizes` are int64 [N, 2], height and width in pixels; `random` are [N, 2, attempts] for area
+    and aspect, `place` are [N, 2], all uniform in [0, 1).
     NOTE: where no attempt fits, the largest box of the nearest aspect is taken, as in torchvision,
     yet not from the middle but from anywhere.
     """
