@@ -45,6 +45,15 @@ class MemoryObjects:
             return self._if_same(name, data)
         return self._put(name, data)
 
+    def copy(self, source: str, name: str, generation: str | None) -> str | None:
+        self.step("copy", name)
+        if source not in self.held:
+            raise FileNotFoundError(source)
+        data, held = self.held[source].data, self.held.get(name)
+        if (held and held.generation) == generation:
+            return self._put(name, data)
+        return None if held is None else self._if_same(name, data)
+
     def list(self, prefix: str) -> Iterator[Entry]:
         after = ""
         while True:

@@ -2,16 +2,19 @@
 
 import hashlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.storage.servers import Server
 from videonet.errors import UsageError
 from videonet.storage import bucket_files
 from videonet.storage.bucket_files import BucketFiles
 from videonet.storage.dataset_files import DatasetFiles, FolderFiles
+from videonet.storage.fence import DatasetFence
 from videonet.storage.file_notes import is_as_noted, noted_now
 from videonet.storage.places import open_place
 from videonet.storage.scratch import Scratch
@@ -172,3 +175,34 @@ def test_one_run_at_a_time_is_at_work_there(bucket: str, tmp_path: Path):
         pass
     with theirs.exclusive():
         pass
+
+
+def test_a_write_that_is_held_up_changes_nothing_after_a_later_command_has_taken_out_up(
+    bucket: str, server: Server, tmp_path: Path
+):
+    earlier, later = (in_bucket(bucket, tmp_path) for _ in range(2))
+    number = DatasetFence(earlier).take_up("earlier")
+    earlier.write("name", b"before")
+
+    def check() -> None:
+        assert DatasetFence(earlier).last() == (number, "earlier")
+
+    earlier.check = check
+    with ThreadPoolExecutor(1) as pool:
+        with server.proxy.holding("/name") as held:
+            write = pool.submit(earlier.write, "name", b"late")
+            assert held.wait(PATIENCE)
+            assert DatasetFence(later).take_up("later") == number + 1
+        with pytest.raises(AssertionError):
+            write.result()
+    assert later.read("name", 10) == b"before"
+    assert list(later.list("tmp")) == []
+
+
+def test_of_commands_that_take_out_up_at_once_each_has_a_number_of_its_own(
+    bucket: str, tmp_path: Path
+):
+    fences = [DatasetFence(in_bucket(bucket, tmp_path)) for _ in range(8)]
+    with ThreadPoolExecutor(len(fences)) as pool:
+        numbers = list(pool.map(lambda fence: fence.take_up("a run"), fences))
+    assert sorted(numbers) == list(range(1, 9))

@@ -1,4 +1,4 @@
-"""What all forms of a place of objects promise: the six verbs, and what they do when many write."""
+"""What all forms of a place of objects promise: the seven verbs, and what many writers see."""
 
 import pickle
 import random
@@ -66,6 +66,45 @@ def test_only_the_state_that_was_read_is_deleted(objects: Objects) -> None:
     assert objects.delete("a", second)
     assert objects.read("a") is None
     assert objects.delete("a", second)
+
+
+def test_an_object_gets_the_content_of_another_one(objects: Objects) -> None:
+    objects.write_once("tmp/one", b"one")
+    objects.write_once("tmp/two", b"two")
+    first = objects.copy("tmp/one", "a/b", None)
+    assert first is not None
+    assert objects.copy("tmp/two", "a/b", None) is None
+    assert objects.read("a/b") == b"one"
+    # The first answer may have been lost.
+    assert objects.copy("tmp/one", "a/b", None) == first
+    second = objects.copy("tmp/two", "a/b", first)
+    assert second not in (None, first)
+    assert objects.copy("tmp/one", "a/b", first) is None
+    assert objects.read_versioned("a/b") == (b"two", second)
+    assert objects.copy("tmp/one", "none", first) is None
+    assert objects.read("tmp/one") == b"one"
+
+
+def test_a_copy_of_what_is_gone_changes_nothing(objects: Objects) -> None:
+    first = objects.write_once("a", b"one")
+    with pytest.raises(FileNotFoundError):
+        objects.copy("tmp/gone", "a", first)
+    with pytest.raises(FileNotFoundError):
+        objects.copy("tmp/gone", "b", None)
+    assert objects.read_versioned("a") == (b"one", first)
+    assert objects.read("b") is None
+
+
+def test_a_large_draft_is_copied_and_listed_only_when_it_is_asked_for(
+    objects: Objects, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(random.Random(1).randbytes(9 * 1024**2))
+    assert objects.write_once("tmp/of/draft", file) is not None
+    assert list(objects.list("")) == []
+    assert [each.name for each in objects.list("tmp/of/")] == ["tmp/of/draft"]
+    assert objects.copy("tmp/of/draft", "a", None) is not None
+    assert objects.read("a") == file.read_bytes()
 
 
 def test_a_generation_never_comes_again(objects: Objects) -> None:

@@ -68,6 +68,8 @@ class TakenUp(Record, frozen=True, kw_only=True):
     number: int
     # of the run that did so last; "": another command
     run_id: str
+    # which no other command has written; "": by a version that did not
+    nonce: str = ""
 
 
 class Invocation(Record, frozen=True, kw_only=True):

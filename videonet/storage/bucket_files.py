@@ -1,13 +1,18 @@
 """The files of a data set in a bucket, or in any other place of objects: copies come and go.
 
 Small files are read and written as they are. What other programs read or write is a copy in a
-scratch folder of this machine, as long as it is needed. Each write replaces one state of an object.
+scratch folder of this machine, as long as it is needed.
+
+    OUT/tmp/out/<draft>    what is written, until it is copied to its place within the bucket
+
+Each copy replaces one state of an object. See `videonet.storage.fence` for why there are drafts.
 """
 
 import errno
 import hashlib
 import io
 import os
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +25,7 @@ from videonet.files import cache_folder, sha256_of, unchecked
 from videonet.shards.layout import SHARD_BYTES
 from videonet.storage.dataset_files import State
 from videonet.storage.lease import held_lease
-from videonet.storage.objects import Entry, Objects
+from videonet.storage.objects import DRAFTS, Entry, Objects
 from videonet.storage.probe import require_conditional_writes
 from videonet.storage.scratch import Scratch
 
@@ -29,6 +34,8 @@ _AHEAD = 256 * 1024
 
 # Objects that are fetched side by side: what waits for a bucket does not wait for the processor.
 _AT_ONCE = 16
+
+_DRAFTS = f"{DRAFTS}out/"
 
 # How often a write is tried again that met another one.
 _TIMES = 5
@@ -59,20 +66,34 @@ class BucketFiles:
         """See `DatasetFiles`."""
         self._put(path, data)
 
+    def change(self, path: str, most: int, after: Callable[[bytes | None], bytes]) -> None:  # noqa: ARG002
+        """See `DatasetFiles`."""
+        written = None
+        while written is None:
+            before = self._objects.read_versioned(path)
+            if before is None:
+                written = self._objects.write_once(path, after(None))
+            else:
+                written = self._objects.write_if(path, after(before.data), before.generation)
+        self._generations[path] = written
+
     def delete(self, path: str) -> None:
         """See `DatasetFiles`."""
-        self._generations.pop(path, None)
-        self._objects.delete(path)
+        entry = self._entry(path)
+        if entry is not None:
+            self._delete(entry)
 
     def delete_drafts(self) -> None:
-        """See `DatasetFiles`: an object that is not complete is none."""
+        """See `DatasetFiles`."""
+        for draft in list(self._objects.list(_DRAFTS)):
+            self._objects.delete(draft.name)
 
     def delete_below(self, folder: str) -> bool:
         """See `DatasetFiles`."""
-        paths = list(self.list(folder))
-        for path in paths:
-            self.delete(path)
-        return bool(paths)
+        entries = list(self._objects.list(f"{folder}/"))
+        for entry in entries:
+            self._delete(entry)
+        return bool(entries)
 
     def move(self, path: str, to: str) -> None:
         """See `DatasetFiles`."""
@@ -187,22 +208,42 @@ class BucketFiles:
     def _put(self, path: str, data: bytes | Path) -> None:
         """Replace whatever is there by one more state."""
         for _ in range(_TIMES):
-            before = self._generations.pop(path, None)
-            # After it is known which state is replaced: a later command replaces that, too.
-            self.check()
-            if before is None:
-                written = self._objects.write_once(path, data)
-            else:
-                written = self._objects.write_if(path, data, before)
-            if written is not None:
-                self._generations[path] = written
+            draft = f"{_DRAFTS}{uuid.uuid4().hex}"
+            self._objects.write_once(draft, data)
+            try:
+                written = self._copied(draft, path)
+            finally:
+                self._objects.delete(draft)
+            if written:
                 return
-            entry = self._entry(path)
-            if entry is not None:
-                self._generations[path] = entry.generation
         raise UsageError(
             f"{self._place(path)} is written by another command at the same time; stop one of them."
         )
+
+    def _copied(self, draft: str, path: str) -> bool:
+        """Give a draft its place; whether that was possible."""
+        for _ in range(_TIMES):
+            before = self._generations.pop(path, None)
+            # After the draft is complete. Who comes later deletes it.
+            self.check()
+            try:
+                written = self._objects.copy(draft, path, before)
+            except FileNotFoundError:
+                self.check()
+                return False
+            if written is not None:
+                self._generations[path] = written
+                return True
+            entry = self._entry(path)
+            if entry is not None:
+                self._generations[path] = entry.generation
+        return False
+
+    def _delete(self, entry: Entry) -> None:
+        """Delete the state of an object that was listed: what a later command writes stays."""
+        self._generations.pop(entry.name, None)
+        self.check()
+        self._objects.delete(entry.name, entry.generation)
 
     def _entry(self, path: str) -> Entry | None:
         """What the list says of an object."""

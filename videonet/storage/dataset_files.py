@@ -46,6 +46,12 @@ class DatasetFiles(Protocol):
     def write(self, path: str, data: bytes) -> None:
         """Replace a small file."""
 
+    def change(self, path: str, most: int, after: Callable[[bytes | None], bytes]) -> None:
+        """Replace a small file by what `after` makes of what it holds; None: it is not there.
+
+        Of several commands that do so at once, each has seen what the one before has written.
+        """
+
     def delete(self, path: str) -> None:
         """Remove a file, if it is there."""
 
@@ -115,6 +121,14 @@ class FolderFiles:
         """See `DatasetFiles`."""
         with self.draft(path) as draft:
             draft.write_bytes(data)
+
+    def change(self, path: str, most: int, after: Callable[[bytes | None], bytes]) -> None:
+        """See `DatasetFiles`. Who does so keeps others out."""
+        try:
+            before = self.read(path, most)
+        except MISSING:
+            before = None
+        self.write(path, after(before))
 
     def delete(self, path: str) -> None:
         """See `DatasetFiles`."""

@@ -92,6 +92,12 @@ class FolderObjects:
                 sync(place.parent)
             return after
 
+    def copy(self, source: str, name: str, generation: str | None) -> str | None:
+        """See `Objects`."""
+        if generation is None:
+            return self.write_once(name, self.path(source))
+        return self.write_if(name, self.path(source), generation)
+
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
         folder, _, _ = prefix.rpartition("/")

@@ -1,6 +1,7 @@
 """Objects in a bucket of Google Cloud Storage, by Google's own client."""
 
 import base64
+import errno
 import hashlib
 import io
 import os
@@ -87,11 +88,34 @@ class GcsObjects:
         """See `Objects`."""
         return self._upload(name, data, int(generation))
 
+    def copy(self, source: str, name: str, generation: str | None) -> str | None:
+        """See `Objects`."""
+
+        def copy() -> str | None:
+            blob, token = self._blob(name), None
+            while True:
+                try:
+                    token, _, _ = blob.rewrite(
+                        self._blob(source),
+                        token=token,
+                        if_generation_match=int(generation or 0),
+                        retry=self._retry(),
+                    )
+                except answers.PreconditionFailed:
+                    return self._generation_if_copied(source, name)
+                except answers.NotFound as error:
+                    raise self._missing(source) from error
+                if token is None:
+                    return str(blob.generation)
+
+        return self._ask(copy)
+
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
         for entry in self._entries(prefix):
             # What a console shows as an empty folder is no object, and drafts are none yet.
-            if not entry.name.endswith("/") and not entry.name.startswith(DRAFTS):
+            is_draft = entry.name.startswith(DRAFTS) and not prefix.startswith(DRAFTS)
+            if not entry.name.endswith("/") and not is_draft:
                 yield entry
 
     def clear_drafts(self) -> None:
@@ -209,6 +233,16 @@ class GcsObjects:
         is_same = state.md5_hash is None or state.md5_hash == _md5(data)
         return str(state.generation) if is_same else None
 
+    def _generation_if_copied(self, source: str, name: str) -> str | None:
+        """The generation of an object, if it has the content of another one."""
+        ours, there = self._state(source), self._state(name)
+        if ours is None:
+            raise self._missing(source)
+        if there is None or (there.size, there.crc32c) != (ours.size, ours.crc32c):
+            return None
+        is_same = None in (there.md5_hash, ours.md5_hash) or there.md5_hash == ours.md5_hash
+        return str(there.generation) if is_same else None
+
     def _state(self, name: str) -> storage.Blob | None:
         """What the service knows of an object."""
 
@@ -221,6 +255,9 @@ class GcsObjects:
             return blob
 
         return self._ask(look)
+
+    def _missing(self, name: str) -> FileNotFoundError:
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self.address}/{name}")
 
     def _blob(self, name: str) -> storage.Blob:
         return self._opened().bucket(self._bucket).blob(self._prefix + checked(name))

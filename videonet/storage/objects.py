@@ -1,4 +1,4 @@
-"""Objects: named bytes in a folder or in a bucket, and the six verbs that all forms have.
+"""Objects: named bytes in a folder or in a bucket, and the seven verbs that all forms have.
 
 A name is a relative path with "/" between its parts. Each object has a generation, which names one
 state of it: no state of the same object with other content has had or will have that one. A write
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-# In a bucket, names of what is not finished begin so. Lists leave it out.
+# In a bucket, names of what is not finished begin so. Lists leave it out unless they ask for it.
 DRAFTS = "tmp/"
 
 # Seconds after which nobody works on such a thing any more.
@@ -71,6 +71,15 @@ class Objects(Protocol):
         None: it is in another state by now, or gone, and stays so. The same bytes count as written,
         as for `write_once`. Where an answer is lost, and another writer is next, this one is told
         None though it wrote: so it reads, and does what is not done yet.
+        """
+
+    def copy(self, source: str, name: str, generation: str | None) -> str | None:
+        """Give an object the content of another one, without a way through this machine.
+
+        It replaces the state `generation`, or creates the object where that is None; the new
+        generation. None, and what counts as written, as for `write_if` and `write_once`. Where the
+        other object is not there, nothing is changed: raises FileNotFoundError. S3 knows no
+        condition for a copy that replaces: there, the state is looked at just before.
         """
 
     def list(self, prefix: str) -> Iterator[Entry]:

@@ -164,10 +164,30 @@ class S3Objects:
 
         return self._ask(write)
 
+    def copy(self, source: str, name: str, generation: str | None) -> str | None:
+        """See `Objects`."""
+        checked(source)
+        checked(name)
+
+        def copy() -> str | None:
+            is_new = generation is None
+            try:
+                if is_new or _tag(obstore.head(self._store, name)) == generation:
+                    obstore.copy(self._store, source, name, overwrite=not is_new)
+                    return _tag(obstore.head(self._store, name))
+            except (answers.AlreadyExistsError, answers.PreconditionError):
+                pass
+            except FileNotFoundError as error:
+                self._require_bucket(error)
+                obstore.head(self._store, source)
+            return self._generation_of_same(name, obstore.get(self._store, source))
+
+        return self._ask(copy)
+
     def list(self, prefix: str) -> Iterator[Entry]:
         """See `Objects`."""
         for entry in self._entries(prefix):
-            if not entry.name.startswith(DRAFTS):
+            if not entry.name.startswith(DRAFTS) or prefix.startswith(DRAFTS):
                 yield entry
 
     def clear_drafts(self) -> None:
@@ -209,6 +229,10 @@ class S3Objects:
         Pieces that are put together replace what is there. So they become a draft, of which the
         object is made in one step.
         """
+        if name.startswith(DRAFTS):
+            # Nobody else has this name.
+            put = obstore.put(self._store, name, file, chunk_size=_PIECE, max_concurrency=4)
+            return _tag(put)
         draft = f"{DRAFTS}{uuid.uuid4().hex}"
         try:
             obstore.put(self._store, draft, file, chunk_size=_PIECE, max_concurrency=4)
@@ -218,9 +242,14 @@ class S3Objects:
             with suppress(answers.BaseError, FileNotFoundError):
                 obstore.delete(self._store, draft)
 
-    def _generation_of_same(self, name: str, data: bytes | Path) -> str | None:
+    def _generation_of_same(
+        self, name: str, data: "bytes | Path | obstore.GetResult"
+    ) -> str | None:
         """The generation of what lies there, if that is `data`."""
-        size = data.stat().st_size if isinstance(data, Path) else len(data)
+        if isinstance(data, bytes):
+            size = len(data)
+        else:
+            size = data.stat().st_size if isinstance(data, Path) else data.meta["size"]
         try:
             found = obstore.get(self._store, name)
         except FileNotFoundError as error:
@@ -228,15 +257,7 @@ class S3Objects:
             return None
         if found.meta["size"] != size:
             return None
-        there = hashlib.sha256()
-        for piece in found.stream(min_chunk_size=_PIECE):
-            there.update(piece)
-        if isinstance(data, Path):
-            with data.open("rb") as file:
-                ours = hashlib.file_digest(file, "sha256")
-        else:
-            ours = hashlib.sha256(data)
-        return _tag(found.meta) if there.digest() == ours.digest() else None
+        return _tag(found.meta) if _sha256(found) == _sha256(data) else None
 
     def _delete_state(self, name: str, generation: str) -> bool:
         """Delete one state of an object. The client cannot: it signs the address, and no more."""
@@ -382,6 +403,18 @@ def _no_credentials(address: str) -> str:
 
 def _no_bucket(bucket: str) -> str:
     return f"There is no bucket s3://{bucket}: name one that is there, or make it first."
+
+
+def _sha256(data: "bytes | Path | obstore.GetResult") -> bytes:
+    digest = hashlib.sha256()
+    if isinstance(data, Path):
+        with data.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256")
+    else:
+        pieces = (data,) if isinstance(data, bytes) else data.stream(min_chunk_size=_PIECE)
+        for piece in pieces:
+            digest.update(piece)
+    return digest.digest()
 
 
 def _tag(answer: "obstore.ObjectMeta | obstore.PutResult") -> str:

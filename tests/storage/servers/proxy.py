@@ -18,7 +18,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 Verb = Literal["insert", "piece", "get", "list", "delete", "bucket"]
 
@@ -69,6 +69,8 @@ class Proxy:
         self._lock = threading.Lock()
         self._gate = _Gate()
         self._seen = 0
+        self._held = "", threading.Event()
+        self._goes_on = threading.Event()
         handler = type("Handler", (_Handler,), {"proxy": self})
         self._server = _Server(("127.0.0.1", self.port), handler)
         self.port = self._server.server_address[1]
@@ -82,6 +84,31 @@ class Proxy:
         """Let the next requests of a verb fail."""
         with self._lock:
             self.faults.append(Fault(verb, kind, times, **details))
+
+    @contextmanager
+    def holding(self, place: str) -> Iterator[threading.Event]:
+        """Hold up the first write of an object whose name has `place` in it, until this ends.
+
+        The event says that it is held. What writes meanwhile goes by.
+        """
+        held, self._goes_on = threading.Event(), threading.Event()
+        self._held = place, held
+        try:
+            yield held
+        finally:
+            self._held = "", held
+            self._goes_on.set()
+
+    def wait_if_held(self, method: str, path: str) -> None:
+        """Let a request wait that is to be held up."""
+        with self._lock:
+            place, held = self._held
+            if not place or method not in ("POST", "PUT") or held.is_set():
+                return
+            if place not in unquote(urlsplit(path).path):
+                return
+            held.set()
+        self._goes_on.wait()
 
     def clear(self) -> None:
         """Forget counts and faults."""
@@ -177,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_any(self) -> None:
         body = self._body()
+        self.proxy.wait_if_held(self.command, self.path)
         verb = _verb(self.proxy.dialect, self.command, self.path)
         fault = self.proxy.take(verb)
         if fault is not None and fault.kind == "status":
@@ -270,6 +298,9 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if verb == "delete":
             return split.path, asked
+        before, _, place = split.path.partition("/rewriteTo")
+        if place:
+            return f"{before[: before.index('/b/')]}{place}", asked
         if verb == "insert" and query.get("uploadType") == ["resumable"]:
             place = split.path.partition("/upload")[2]
             return f"{place}/{quote(json.loads(body)['name'], safe='')}", asked
