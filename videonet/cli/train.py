@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.training.torch_extra import needed_for
+
+if TYPE_CHECKING:
+    from videonet.training.config import Config
+    from videonet.training.evaluation import Evaluator
 
 
 def train(
@@ -23,6 +27,10 @@ def train(
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="TABLE.NAME=VALUE", help="Change one setting. Repeatable."),
+    ] = None,
+    evaluation_data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the data that log.evaluate is done on."),
     ] = None,
 ) -> None:
     """Train a network on a data set, or go on where the run in RUN was.
@@ -42,18 +50,31 @@ def train(
     parquet_shards(shard_files(data))
     with needed_for("videonet train"):
         from videonet.training.train import train as carry_out
+    evaluators = _evaluators(chosen, evaluation_data, out) if chosen.log.evaluate else {}
 
     console = Console(soft_wrap=True, highlight=False)
     is_first = os.environ.get("RANK", "0") == "0"
     told = Console(stderr=True, quiet=not is_first)
     with ended_by_signal(told), _lost_worker_named():
-        last = carry_out(chosen, data, out, console)
+        last = carry_out(chosen, data, out, console, evaluators)
     if not is_first:
         return
     console.print(f"  checkpoint   {last}", markup=False)
     for picture in sorted((out / "pictures").glob("attention-*.png"))[-1:]:
         console.print(f"  attention    {picture}", markup=False)
     console.print(f"  features     videonet export {out} --to timm", markup=False)
+
+
+def _evaluators(config: "Config", data: Path | None, run: Path) -> "dict[str, Evaluator]":
+    """What the trainer is handed: it knows no evaluation itself."""
+    if data is None:
+        raise UsageError(
+            f"log.evaluate names {', '.join(config.log.evaluate)}; name the folder of their data "
+            f"with --evaluation-data."
+        )
+    with needed_for("log.evaluate", "evaluate"):
+        from videonet.evaluation.while_training import evaluators
+    return evaluators(config, data, run)
 
 
 @contextmanager

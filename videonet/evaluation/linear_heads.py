@@ -71,9 +71,11 @@ class HeadTrainer:
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * self.done / self._steps))
         self._optimizer.zero_grad()
-        for head in self.heads:
-            loss = functional.cross_entropy(head(features), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
+        # Also where the network itself is asked for none.
+        with torch.enable_grad():
+            for head in self.heads:
+                loss = functional.cross_entropy(head(features), labels)
+                loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self.done += 1
 

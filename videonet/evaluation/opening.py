@@ -23,6 +23,7 @@ from videonet.files import sha256_of
 from videonet.text import as_shown
 from videonet.training import checkpoint
 from videonet.training.augment.augmentation import MEAN, STD
+from videonet.training.config import Config
 from videonet.training.export import (
     OUTPUT,
     Which,
@@ -31,6 +32,7 @@ from videonet.training.export import (
     checkpoint_of,
     image_size,
 )
+from videonet.training.models.network import Network
 
 # Of an ONNX file whose input has any size, and that says nothing of its own.
 _USUAL_SIZE = 224
@@ -209,8 +211,27 @@ def _of_timm(backbone: Any) -> Preparation:
 def _of_backbone(
     backbone: Any, facts: Facts, preparation: Preparation, device: torch.device
 ) -> Model:
-    backbone = backbone.eval().requires_grad_(False).to(device)
+    return _as_it_is(backbone.eval().requires_grad_(False).to(device), facts, preparation, device)
 
+
+def of_network(network: Network, name: str, config: Config) -> Model:
+    """A network that is trained at this moment, of which nothing is changed."""
+    facts = Facts(
+        kind="training",
+        name=name,
+        architecture=config.backbone.name,
+        # of no file
+        sha256="",
+        classifies=False,
+        network="online",
+    )
+    device = next(network.parameters()).device
+    model = _as_it_is(network.backbone, facts, _as_trained(config.augmentation.size), device)
+    attends = config.pooling.kind == "attention"
+    return replace(model, attention=network.attention if attends else None)
+
+
+def _as_it_is(backbone: Any, facts: Facts, preparation: Preparation, device: torch.device) -> Model:
     def features(images: Tensor) -> Tensor:
         found: Tensor = backbone.forward_head(backbone.forward_features(images), pre_logits=True)
         return found

@@ -1,7 +1,8 @@
 """One evaluation from beginning to end: what was asked for, done, and written."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +66,6 @@ def run(
 ) -> Result:
     """Evaluate, and write the result. Raises UsageError."""
     began = time.monotonic()
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
     versions = versions_here()
     facts = {
         "evaluation": name,
@@ -80,20 +79,20 @@ def run(
         "partial": asked.partial,
     }
     parts = Parts(asked.file.with_suffix(".parts"), facts, resume=asked.resume)
-    outcome = evaluation.evaluate(
-        Given(
-            model=model,
-            data=asked.data,
-            settings=asked.settings,
-            parts=parts,
-            head=asked.file.with_suffix(".head.safetensors"),
-            batch=asked.batch,
-            workers=asked.workers,
-            seed=_SEED,
-            partial=asked.partial,
-            told=asked.told,
-        )
+    given = Given(
+        model=model,
+        data=asked.data,
+        settings=asked.settings,
+        parts=parts,
+        head=asked.file.with_suffix(".head.safetensors"),
+        batch=asked.batch,
+        workers=asked.workers,
+        seed=_SEED,
+        partial=asked.partial,
+        told=asked.told,
     )
+    with in_float32():
+        outcome = evaluation.evaluate(given)
     result = Result(
         read_this_first=UNCONFIRMED,
         evaluation=name,
@@ -122,6 +121,18 @@ def run(
     write(asked.file, result, outcome.items)
     parts.done()
     return result
+
+
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """Have GPUs compute in float32 as they say: TF32 would change which of two classes is first."""
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    try:
+        products.allow_tf32 = convolutions.allow_tf32 = False
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = before
 
 
 def _written(outcome: Outcome) -> dict[str, Value]:

@@ -166,6 +166,11 @@ class Log(_Table, frozen=True):
     picture_every: _Every = 1_000
     # nearest-neighbour retrieval on the held-out videos
     retrieval_every: _Every = 0
+    # evaluations of `videonet evaluate` that need no classifier, such as "imagenet_knn", on what
+    # `videonet train --evaluation-data` names
+    evaluate: tuple[str, ...] = ()
+    # NOTE: ours. ImageNet's nearest neighbours take some minutes, in which all ranks wait.
+    evaluate_every: _Every = 10_000
 
 
 class Config(_Table, frozen=True):

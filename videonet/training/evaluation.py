@@ -1,5 +1,6 @@
 """What is asked of a network while it is trained, without training anything on its features."""
 
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 
 import msgspec
@@ -15,6 +16,10 @@ from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.loader import batches, held_out_frames
 from videonet.training.models.network import Network
 from videonet.training.retrieval import knn_accuracy, same_video_retrieval
+
+# An evaluation of the network as it is, which changes nothing in it: numbers by name. The command
+# hands them to the trainer, so that this room imports none. Raises UsageError.
+Evaluator = Callable[[Network], Mapping[str, float]]
 
 # Neighbours that vote for the class of a frame.
 # NOTE: ours. Instance discrimination (Wu et al. 2018) takes 200 of ImageNet's 1.28 M images; of
@@ -46,6 +51,16 @@ def retrieval(network: Network, dataset: ClipIndex, config: Config) -> dict[str,
         "same_video": same_video_retrieval(features[0], features[1]),
         "same_class": knn_accuracy(both, labels.repeat(2), videos.repeat(2), NEIGHBOURS),
     }
+
+
+def check_handed_over(names: Collection[str], evaluators: Collection[str]) -> None:
+    """Raise UsageError unless there is an evaluator of each of these names."""
+    for name in names:
+        if name not in evaluators:
+            raise UsageError(
+                f"log.evaluate names {name}, and the trainer was handed no such evaluation; start "
+                f"it with `videonet train`, which has those of `videonet evaluate --list`."
+            )
 
 
 def check_searchable(dataset: ClipIndex) -> None:

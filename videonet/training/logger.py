@@ -47,7 +47,9 @@ class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
     images_per_second: float
 
 
-class EvaluationLine(msgspec.Struct, frozen=True, tag_field="kind", tag="evaluation"):
+class EvaluationLine(
+    msgspec.Struct, frozen=True, tag_field="kind", tag="evaluation", omit_defaults=True
+):
     """A line of log.jsonl: what an evaluation found."""
 
     # steps done
@@ -55,6 +57,8 @@ class EvaluationLine(msgspec.Struct, frozen=True, tag_field="kind", tag="evaluat
     name: str
     # numbers by name; or more such
     values: dict[str, Any]
+    # why there are none
+    failed: str | None = None
 
 
 Line = StepLine | EvaluationLine
@@ -169,6 +173,11 @@ class RunLogger:
         self._write(EvaluationLine(step, name, dict(values)), {name: values})
         found = ", ".join(f"{key} {value:.4g}" for key, value in _flat(values))
         self._terminal.say(f"step {step:,}, {name}: {found}")
+
+    def failed_evaluation(self, step: int, name: str, why: str) -> None:
+        """Write down that an evaluation found nothing, and why: training goes on."""
+        self._write(EvaluationLine(step, name, {}, why), {})
+        self._terminal.say(f"step {step:,}, {name} cannot be evaluated: {why}")
 
     def picture(self, step: int, image: Image.Image) -> None:
         """Keep a picture of the attention after so many steps, RGB."""

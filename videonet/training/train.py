@@ -11,6 +11,7 @@ and a projector (`network`); a second such network that follows the first as a m
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -27,7 +28,7 @@ from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.storage.places import is_remote
 from videonet.training import checkpoint, evaluation
-from videonet.training.attention_picture import attention_of
+from videonet.training.attention_picture import at_rest, attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
 from videonet.training.config import Config, as_dict, to_toml
 from videonet.training.data.clip_index import open_clip_index
@@ -48,12 +49,20 @@ from videonet.training.optimizer import (
 )
 
 
-def train(config: Config, data: str | Path, run: Path, console: Console | None = None) -> Path:
+def train(
+    config: Config,
+    data: str | Path,
+    run: Path,
+    console: Console | None = None,
+    evaluators: Mapping[str, evaluation.Evaluator] | None = None,
+) -> Path:
     """Train on the data set in `data`, from the newest checkpoint in `run` on if there is one.
 
-    `data` is a folder or an address of a bucket. Returns the last checkpoint. Raises UsageError if
-    the data set or the run cannot be used.
+    `data` is a folder or an address of a bucket; `evaluators` are those that `log.evaluate` names.
+    Returns the last checkpoint. Raises UsageError if the data set or the run cannot be used.
     """
+    evaluators = evaluators or {}
+    evaluation.check_handed_over(config.log.evaluate, evaluators)
     with ExitStack() as stack:
         # ------------------------------------------------------------------ the processes
         ranks = stack.enter_context(init(config.train.device))
@@ -213,6 +222,8 @@ def train(config: Config, data: str | Path, run: Path, console: Console | None =
                 if _due(done, config.log.retrieval_every, steps):
                     shares = evaluation.retrieval(online, dataset, config)
                     logger.evaluation(done, "retrieval", shares)
+                if _due(done, config.log.evaluate_every, steps):
+                    _evaluate(online, done, config.log.evaluate, evaluators, logger)
                 if pictured is not None and _due(done, config.log.picture_every, steps):
                     picture = attention_of(online, pictured, config.augmentation.size)
                     if picture is not None:
@@ -231,6 +242,24 @@ def train(config: Config, data: str | Path, run: Path, console: Console | None =
                     }
                     checkpoint.save(run, state, config.log.keep_last, config.log.keep_every)
         return checkpoint.path_of(run, steps)
+
+
+def _evaluate(
+    online: Network,
+    done: int,
+    names: Sequence[str],
+    evaluators: Mapping[str, evaluation.Evaluator],
+    logger: RunLogger,
+) -> None:
+    """Say what evaluations find. One that cannot be made ends no training of days."""
+    for name in names:
+        try:
+            with at_rest(online):
+                found = evaluators[name](online)
+        except UsageError as error:
+            logger.failed_evaluation(done, name, str(error))
+        else:
+            logger.evaluation(done, name, found)
 
 
 def network_of(config: Config) -> Network:
