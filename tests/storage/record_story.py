@@ -6,7 +6,7 @@ from contextlib import suppress
 from tests.storage.turns import TurnObjects
 from videonet.storage.compaction import KEPT_SECONDS, OvertakenError, compact, withdraw
 from videonet.storage.objects import Objects
-from videonet.storage.record_shards import Known, RecordShards
+from videonet.storage.record_shards import MOST_SHARD_BYTES, Known, RecordShards
 
 
 def merged(states: Sequence[bytes]) -> bytes | None:
@@ -15,8 +15,8 @@ def merged(states: Sequence[bytes]) -> bytes | None:
     return b" ".join(sorted({word for each in whole for word in each.split()})) if whole else None
 
 
-def shards_in(objects: Objects) -> RecordShards:
-    return RecordShards(objects, "record", "records", merged)
+def shards_in(objects: Objects, most_bytes: int = MOST_SHARD_BYTES) -> RecordShards:
+    return RecordShards(objects, "record", "records", merged, most_bytes=most_bytes)
 
 
 def write(shards: RecordShards, digest: str, word: bytes) -> None:

@@ -1,6 +1,7 @@
 """Packed records: what is where, how shards grow, and what becomes of damage."""
 
 import hashlib
+import random
 from itertools import count
 
 import pytest
@@ -12,7 +13,7 @@ from videonet.errors import UsageError
 from videonet.storage import compaction, record_shards, shard_file
 from videonet.storage.compaction import KEPT_SECONDS, compact, withdraw
 from videonet.storage.record_shards import Known, RecordShards
-from videonet.storage.shard_file import packed_bytes, span
+from videonet.storage.shard_file import ShardFile, packed_bytes, span
 
 
 def test_packed_records_are_an_object_and_loose_ones_are_gone():
@@ -57,10 +58,9 @@ def many(number: int) -> dict[str, bytes]:
     }
 
 
-def test_a_shard_that_grows_is_split_by_one_more_bit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(compaction, "MOST_SHARD_BYTES", 4_000)
+def test_a_shard_that_grows_is_split_by_one_more_bit():
     objects = MemoryObjects()
-    shards = shards_in(objects)
+    shards = shards_in(objects, most_bytes=4_000)
     records = many(600)
     for number, (digest, data) in enumerate(records.items()):
         objects.write_once(shards.name(digest), data)
@@ -90,6 +90,40 @@ def test_many_loose_records_are_worked_on_in_parts(monkeypatch: pytest.MonkeyPat
         objects.write_once(shards.name(digest), records[digest])
     assert dict(shards.all()) == records
     assert list(dict(shards.all())) == sorted(records)
+
+
+def test_large_loose_records_are_worked_on_in_parts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(record_shards, "MOST_LOOSE_BYTES", 5_000)
+    objects = MemoryObjects()
+    shards = shards_in(objects)
+    records = {digest: data * 100 for digest, data in many(60).items()}
+    for digest, data in records.items():
+        objects.write_once(shards.name(digest), data)
+    parts = [loose for _, loose in shards.parts("")]
+    assert all(len(own) == 1 or sum(each.entry.size for each in own) <= 5_000 for own in parts)
+    assert [each.digest for own in parts for each in own] == sorted(records)
+    compact(shards, 1, lambda: 0.0)
+    assert dict(shards.all()) == records
+
+
+def test_of_large_records_few_are_read_for_one():
+    objects = MemoryObjects()
+    shards = shards_in(objects)
+    chance = random.Random(0)
+    records = {digest: chance.randbytes(10_000).hex().encode() for digest in many(100)}
+    for digest, data in records.items():
+        objects.write_once(shards.name(digest), data)
+    compact(shards, 1, lambda: 0.0)
+    (name,) = shards.pointer().shards.values()
+    read = []
+
+    def counted(begin: int, end: int) -> bytes:
+        read.append(end - begin)
+        return objects.held[name].data[begin:end]
+
+    digest = min(records)
+    assert ShardFile(name, counted, whole=False).row(digest) == {digest: records[digest]}
+    assert sum(read) < 300_000 < len(objects.held[name].data) / 3
 
 
 def test_a_record_is_withdrawn_from_a_shard_of_which_a_part_counts(

@@ -1,7 +1,7 @@
 """What the steps of a run share within one process: the store, the classifier, the disk budget."""
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
@@ -122,7 +122,7 @@ class ReadContext:
         if self.store.is_withdrawn(video_key):
             self.withdrawn.add(video_key)
 
-    def require_not_withdrawn(self, kept: Collection[str]) -> None:
+    def require_not_withdrawn(self, kept: Iterable[str]) -> None:
         """Raise UsageError if any of these videos was withdrawn since this run looked at it."""
         withdrawn = self.store.withdrawn_among(kept)
         if withdrawn:

@@ -18,6 +18,7 @@ from videonet.schemas.lock_file import LockedVideo, Span
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome
 from videonet.schemas.record import Record
+from videonet.schemas.run import ShardState
 from videonet.schemas.table import arrow_schema, from_batch
 from videonet.schemas.target import Target
 from videonet.schemas.video_info import PublishedVideo
@@ -57,12 +58,12 @@ def locked_videos(
     shards, formats = manifest.settings.shards, manifest.settings.formats
     positions = {target.target_id: place for place, target in enumerate(targets)}
     files = {each.path: each for each in manifest.shards}
-    for index in range(shards):
+    for index, state in enumerate(output.shard_states.all(shards)):
         kept = _kept(output, index, shards)
         spans: Mapping[str, Sequence[Span]] = {}
         if kept:
             paths = [shard_path(name, index, shards) for name in formats]
-            noted = None if from_clips else _noted(output, index, [files.get(p) for p in paths])
+            noted = None if from_clips else _noted(state, [files.get(path) for path in paths])
             spans = _read(output, formats, index, shards) if noted is None else noted
         for key, verdicts in itertools.groupby(kept, key=lambda each: each.video_key):
             yield _video(list(verdicts), positions, targets, spans.get(key, ()))
@@ -116,10 +117,9 @@ def _video(
 
 
 def _noted(
-    output: DatasetDir, index: int, files: Sequence[Shard | None]
+    state: ShardState | None, files: Sequence[Shard | None]
 ) -> Mapping[str, Sequence[Span]] | None:
     """The spans that were noted when just these files were written; None: none were."""
-    state = output.shard_state(index)
     return state.spans if state and list(state.files) == list(files) else None
 
 

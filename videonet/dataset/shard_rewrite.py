@@ -4,7 +4,7 @@ What is left is copied as it is, whichever versions cut it: nothing is decoded.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -72,10 +72,11 @@ def rewrite_shard(
     )
 
 
-def files_of(output: DatasetDir, manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
-    """The files of shard `index` of `shards`, as they are now."""
-    state = output.shard_state(index)
-    return state.files if state else _listed(manifest, shards, index)
+def files_of(output: DatasetDir, manifest: Manifest, shards: int) -> Iterator[Shard]:
+    """The files of all shards, as they are now."""
+    listed = {file.path: file for file in manifest.shards}
+    for index, state in enumerate(output.shard_states.all(shards)):
+        yield from state.files if state else _listed(listed, manifest, shards, index)
 
 
 def _withdrawn(verdict: Verdict) -> Verdict:
@@ -102,7 +103,7 @@ def _published(
     return ShardState(
         digest=digest_of("", formats, shards, members),
         cut_key="",  # how it was cut is not known: a run over OUT cuts the videos again
-        files=_listed(manifest, shards, index),
+        files=_listed({file.path: file for file in manifest.shards}, manifest, shards, index),
         videos={each.origin.video_key: each.sha256 for each in members},
     )
 
@@ -136,7 +137,9 @@ def promote(output: DatasetDir, files: Sequence[Shard]) -> None:
                 output.files.move(staged, file.path)
 
 
-def _listed(manifest: Manifest, shards: int, index: int) -> tuple[Shard, ...]:
-    """The files of a shard, as the manifest lists them."""
-    paths = {shard_path(name, index, shards) for name in manifest.settings.formats}
-    return tuple(each for each in manifest.shards if each.path in paths)
+def _listed(
+    files: Mapping[str, Shard], manifest: Manifest, shards: int, index: int
+) -> tuple[Shard, ...]:
+    """The files of a shard, of all that the manifest lists by their paths."""
+    paths = sorted(shard_path(name, index, shards) for name in manifest.settings.formats)
+    return tuple(files[path] for path in paths if path in files)

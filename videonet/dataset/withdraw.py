@@ -21,7 +21,7 @@ from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.errors import AccountError, UsageError
-from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup
 from videonet.schemas.table import arrow_schema
@@ -33,7 +33,7 @@ from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.lease import LeaseHeldError, held_lease
 from videonet.storage.locks import store_lock
-from videonet.storage.packing import withdraw_packed
+from videonet.storage.packing import pack_if_possible, withdraw_packed
 from videonet.storage.places import absolute
 from videonet.storage.store import Store, store_at_hand
 from videonet.storage.take_over import take_over
@@ -143,6 +143,8 @@ def _withdraw(
         ]
     with suppress(OSError):
         output.files.delete_below(STAGED)
+    # What is packed may name them.
+    pack_if_possible(output.address, output.shard_states.pack)
     return TakenOut(
         videos=videos,
         new=new.intersection(each.video_key for each in videos),
@@ -313,9 +315,6 @@ def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> Non
     with output.files.local_folder("verdicts") as folder:
         for fragment in pa.dataset.dataset(folder, format="parquet").get_fragments():
             counts.update(tally_table(fragment.to_table(columns=COUNTED)))
-    files: list[Shard] = []
-    for index in range(lookup.shards):
-        files += files_of(output, manifest, lookup.shards, index)
-    new = counted_anew(manifest, lookup, files, counts)
+    new = counted_anew(manifest, lookup, files_of(output, manifest, lookup.shards), counts)
     if new != manifest:
         finish(output, new)

@@ -127,8 +127,7 @@ def remember_finished(output: DatasetDir, store: Store) -> None:
         given = msgspec.structs.replace(given, given=grown)
     local = _local(output, lookup, given.at)
     notes: dict[str, FileNote] = {}
-    for index in range(lookup.shards):
-        shard = output.shard_state(index)
+    for shard in output.shard_states.all(lookup.shards):
         notes |= shard.notes if shard else {}
     files = output.notes_of_all(manifest, lookup.shards, notes)
     if any(files[each.path].sha256 != each.sha256 for each in manifest.shards):

@@ -136,7 +136,7 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
 
 def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
     """Raise UsageError if the settings differ, and something was made in OUT with the others."""
-    made = output.lookup() is not None or output.has_finished_shards()
+    made = output.lookup() is not None or output.shard_states.are_there()
     if made and before != now:
         raise UsageError(
             f"{output.address} was made with other settings ({_difference(before, now)}); "

@@ -1,7 +1,5 @@
 """What one query of a site's search brought: from the store as far as it is there, else asked.
 
-    STORE/search/<digest>.parquet    the results of one query, as a catalogue
-
 The results that are there keep their order for ever; more are added behind them, if a later run
 needs more than an earlier one looked at. Nothing is asked twice until that is asked for.
 """
@@ -19,7 +17,6 @@ from weakref import WeakValueDictionary
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.fetch.clock import Clock
@@ -36,8 +33,6 @@ from videonet.sources.outage import Outage
 from videonet.sources.source import Row
 from videonet.storage.store import Store
 from videonet.text import encodable
-
-FOLDER = "search"
 
 _EXHAUSTED = b"exhausted"
 
@@ -79,8 +74,7 @@ class CachedQuery:
         self.failed: Reason | None = None
         self._context = context
         self._words = words
-        digest = hashlib.sha256(f"{context.prefix}:{words}".encode()).hexdigest()
-        self._name = f"{FOLDER}/{digest}.parquet"
+        self._digest = hashlib.sha256(f"{context.prefix}:{words}".encode()).hexdigest()
         # how many rows are there that are to be replaced
         self._refreshed = 0
         self._results, self._exhausted = self._saved()
@@ -142,13 +136,12 @@ class CachedQuery:
     def _saved(self) -> tuple[list[SearchResult], bool]:
         """What is known already, and whether that is all there is."""
         try:
-            with self._context.store.files.local(self._name) as file:
-                if file is None:
-                    return [], False
-                table = pq.read_table(file)
-            results = from_batch(SearchResult, table)
-        except (pa.ArrowException, OSError, msgspec.ValidationError):
-            # Of another version, or damaged, for which Arrow has both: it can be asked again.
+            table = self._context.store.searches.read(self._digest)
+            results = [] if table is None else from_batch(SearchResult, table)
+        except (pa.ArrowException, msgspec.ValidationError):
+            # Of another version: it can be asked again.
+            return [], False
+        if table is None:
             return [], False
         metadata = table.schema.metadata or {}
         by_this_run = metadata.get(b"run_id", b"").decode() == self._context.run_id
@@ -162,10 +155,8 @@ class CachedQuery:
         metadata = {_EXHAUSTED: exhausted, b"run_id": self._context.run_id.encode()}
         rows = to_batch(SearchResult, self._results)
         table = pa.Table.from_batches([rows]).replace_schema_metadata(metadata)
-        file = self._context.store.temporary()
         try:
-            pq.write_table(table, file, compression="zstd")
-            self._context.store.adopt(file, self._name)
+            self._context.store.searches.write(self._digest, table)
         except OSError as error:
             raise UsageError(
                 f"What a search has found cannot be written to {self._context.store.location} "

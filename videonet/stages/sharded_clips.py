@@ -1,7 +1,7 @@
 """From verdicts to shards and the manifest."""
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,10 +20,8 @@ from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.sources.known_videos import pack_found
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list, say_counts
-from videonet.storage.packing import pack
+from videonet.storage.packing import pack, pack_if_possible
 from videonet.storage.waiting_clips import forget_clips
-
-_LOG = logging.getLogger(__name__)
 
 
 class ShardedClips(Stage):
@@ -147,8 +145,8 @@ def _require_room(counts: dict[Key, int]) -> None:
 def _require_as_written(context: RunContext, shards: int, files: Iterable[Shard]) -> None:
     """Raise UsageError where what lies in OUT is not what this run has written there."""
     if next(context.store.withdrawals(), None) is not None:
-        states = (context.output.shard_state(index) for index in range(shards))
-        context.require_not_withdrawn({key for state in states if state for key in state.videos})
+        states = context.output.shard_states.all(shards)
+        context.require_not_withdrawn(key for state in states if state for key in state.videos)
     altered = context.output.altered_shards(shards, files)
     if altered:
         raise UsageError(
@@ -161,7 +159,9 @@ def _require_as_written(context: RunContext, shards: int, files: Iterable[Shard]
 def _forget_waiting(_: Totals, plan: Plan) -> None:
     context = run_context(plan)
     context.output.fence.check()
-    forget_clips(context.store, plan.run_id)
+    # What is left of them goes with the next run over OUT.
+    with suppress(OSError, UsageError):
+        forget_clips(context.store, plan.run_id)
 
 
 def _write_manifest(
@@ -178,13 +178,8 @@ def _write_manifest(
         _require_as_written(context, found.shards, files)
         manifest = manifest_of(plan.settings, targets, found, files, dict(counts))
         finish(context.output, manifest)
-    _pack(context)
+    # The data set is finished, whatever becomes of that.
+    store, output = context.store, context.output
+    pack_if_possible(store.location, partial(pack, store, partial(pack_found, store)))
+    pack_if_possible(output.address, output.shard_states.pack)
     return manifest.totals
-
-
-def _pack(context: RunContext) -> None:
-    """Pack what is loose in the store. The data set is finished, whatever becomes of that."""
-    try:
-        pack(context.store, partial(pack_found, context.store))
-    except Exception as error:  # noqa: BLE001
-        _LOG.warning("The store was not packed (%s); the next run packs it.", error)

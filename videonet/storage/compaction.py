@@ -25,10 +25,7 @@ from videonet.storage.shard_file import (
     shard_of_name,
     span,
 )
-
-# A larger shard is split in two, so that shards have 4 to 8 MB: an object of that size is read in
-# about the time that a bucket takes to begin with its answer.
-MOST_SHARD_BYTES = 8_000_000
+from videonet.storage.side_by_side import side_by_side
 
 # How long shards stay that are superseded, seconds. A reader has a pointer in hand for less than a
 # minute; one that was asleep for longer begins again.
@@ -189,7 +186,7 @@ class _Holder:
             yield prefix, ""
             return
         data = packed_bytes(rows)
-        if len(data) > MOST_SHARD_BYTES and len(rows) > 1:
+        if len(data) > self._shards.most_bytes and len(rows) > 1:
             del data
             for half in (f"{prefix}0", f"{prefix}1"):
                 yield from self._write_shards(half, between(rows, *span(half)))
@@ -239,5 +236,5 @@ class _Holder:
         def delete(each: tuple[str, str]) -> bool:
             return self._objects.delete(*each)
 
-        for _ in self._shards.side_by_side(delete, packed):
+        for _ in side_by_side(self._shards.readers, delete, packed):
             pass

@@ -46,7 +46,6 @@ from videonet.schemas.shown import shown_json
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
-from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS, write_shard
 from videonet.storage.bucket_files import BucketFiles
 from videonet.storage.dataset_files import MISSING, DatasetFiles, FolderFiles
@@ -60,6 +59,7 @@ from videonet.storage.fence import DatasetFence
 from videonet.storage.file_notes import is_as_noted, noted, noted_now
 from videonet.storage.places import is_remote, open_place
 from videonet.storage.scratch import Scratch, scratch_at
+from videonet.storage.shard_states import ShardStates
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -98,6 +98,7 @@ class DatasetDir:
         self.address = self.files.address
         self.fence = DatasetFence(self.files, of)
         self.files.check = self.fence.check
+        self.shard_states = ShardStates(self.files)
 
     @property
     def in_hand(self) -> Path:
@@ -196,12 +197,11 @@ class DatasetDir:
 
     def shard_state(self, index: int) -> ShardState | None:
         """What a finished shard was made of; None also for what names other files than its own."""
-        state = self._read(f"_state/shards/{index:05d}.json", ShardState)
-        return state if state and _are_of_shard(index, state.files) else None
+        return self.shard_states.get(index)
 
     def write_shard_state(self, index: int, state: ShardState) -> None:
         """Say that a shard is finished."""
-        self._write(f"_state/shards/{index:05d}.json", state.to_json())
+        self.shard_states.write(index, state)
 
     def write_run_facts(self, facts: dict[str, object]) -> None:
         """Keep what depends on the clock and the machine."""
@@ -259,8 +259,7 @@ class DatasetDir:
         said = {file.path: file for file in files}
         states = self.files.states(said)
         as_said = set()
-        for index in range(shards):
-            state = self.shard_state(index)
+        for state in self.shard_states.all(shards):
             for file in state.files if state else ():
                 note = _note_of(file, state.notes if state else {})
                 if said.get(file.path) == file and is_as_noted(
@@ -357,10 +356,6 @@ class DatasetDir:
         """Delete the page to look at; whether there was one."""
         return self.files.delete_below("report")
 
-    def has_finished_shards(self) -> bool:
-        """Whether a run has made anything here that depends on its settings."""
-        return any(path.endswith(".json") for path in self.files.list("_state/shards"))
-
     def clear_listing(self, shards: int | None) -> None:
         """Delete what was written of a candidate list that was never completed.
 
@@ -370,7 +365,7 @@ class DatasetDir:
         others = [*self.files.list("verdicts"), *self.files.list("clips")]
         others = [path for path in others if "-of-" in path]
         if shards is None:
-            others += self.files.list("_state/shards")
+            self.shard_states.clear()
         else:
             others = [path for path in others if f"-of-{shards:05d}." not in path]
         listed = [path for path in self.files.list("candidates") if "-of-" in path]
@@ -476,19 +471,6 @@ def _note_of(file: Shard, notes: Mapping[str, FileNote]) -> FileNote:
     if note is None or note.sha256 != file.sha256:
         return FileNote(sha256=file.sha256, state=None)
     return note
-
-
-def _are_of_shard(index: int, files: Sequence[Shard]) -> bool:
-    """Whether these are paths of shard `index`, of whatever number of shards, and there are any.
-
-    `_state` may be a stranger's, and what it names is overwritten and deleted.
-    """
-    numbers = [re.search(r"-of-([0-9]{5,9})\.", file.path) for file in files]
-    return bool(files) and all(
-        number is not None
-        and file.path in [shard_path(name, index, int(number[1])) for name in FORMATS]
-        for file, number in zip(files, numbers, strict=True)
-    )
 
 
 def _readable(value: object) -> bytes:

@@ -4,6 +4,7 @@ Both hold the same lease, so that one command at a time does so; runs that read 
 go on meanwhile.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -12,6 +13,9 @@ from videonet.storage.compaction import compact, is_withdrawn, withdraw
 from videonet.storage.lease import Lease, held_lease, now_at
 from videonet.storage.objects import Objects
 from videonet.storage.store import Store, digest
+from videonet.text import shortened
+
+_LOG = logging.getLogger(__name__)
 
 _LEASE = "packing"
 
@@ -29,9 +33,24 @@ def pack(store: Store, *others: Callable[[Lease], object]) -> int:
     with held_lease(store.objects, _LEASE) as lease:
         clock = _clock(store.objects)
         packed = sum(compact(table, lease.number, clock) for table in store.tables.all)
+        packed += store.searches.pack(lease)
         for other in others:
             other(lease)
         return packed
+
+
+def pack_if_possible(address: str, act: Callable[[], object]) -> None:
+    """Pack what lies at an address by a call. Where that fails, a warning says so, and no more.
+
+    What is loose there stays so: it counts as before, and is packed another time.
+    """
+    try:
+        act()
+    except Exception as error:  # noqa: BLE001
+        why = shortened(str(error)).rstrip(".") or type(error).__name__
+        _LOG.warning(
+            "%s was not packed (%s): nothing is lost, and the next run packs it.", address, why
+        )
 
 
 def withdraw_packed(store: Store, video_keys: Iterable[str]) -> None:

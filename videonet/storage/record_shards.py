@@ -16,10 +16,9 @@ whatever happens between its reads.
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,12 +26,15 @@ from videonet.errors import UsageError
 from videonet.schemas.shard_pointer import ShardPointer
 from videonet.storage.objects import Entry, Objects, Versioned
 from videonet.storage.shard_file import DamageError, Rows, ShardFile, between, span
+from videonet.storage.side_by_side import side_by_side
 
-T = TypeVar("T")
-U = TypeVar("U")
-
-# Loose records that are worked on together: 40 MB of the largest ones.
+# Loose records that are worked on together, and their bytes.
 MOST_LOOSE = 10_000
+MOST_LOOSE_BYTES = 40_000_000
+
+# A larger shard is split in two, so that shards have 4 to 8 MB: an object of that size is read in
+# about the time that a bucket takes to begin with its answer.
+MOST_SHARD_BYTES = 8_000_000
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -58,7 +60,7 @@ class RecordShards:
 
     `merge` makes one state of the states of a record that are there in both forms, the packed one
     first; None: none of them can be believed. It depends on nothing but these bytes. `readers` says
-    how many loose records are read at the same time: a bucket answers one in 30 ms.
+    how many loose records are read at the same time, and `most_bytes` how large a shard may be.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class RecordShards:
         *,
         suffix: str = ".json",
         readers: int = 1,
+        most_bytes: int = MOST_SHARD_BYTES,
     ) -> None:
         self.objects = objects
         self.merge = merge
@@ -77,7 +80,8 @@ class RecordShards:
         self.pointer_name = f"{packed}/pointer.json"
         self._loose = loose
         self._suffix = suffix
-        self._readers = readers
+        self.readers = readers
+        self.most_bytes = most_bytes
         self._latest: tuple[str, Rows | None] = ("", None)
         self._lock = threading.Lock()
 
@@ -132,7 +136,8 @@ class RecordShards:
     def parts(self, prefix: str) -> Iterator[tuple[str, list[Loose]]]:
         """The parts of a prefix that have few enough loose records, with these."""
         loose = list(islice(self.loose(prefix), MOST_LOOSE + 1))
-        if len(loose) <= MOST_LOOSE:
+        size = sum(each.entry.size for each in loose)
+        if len(loose) <= 1 or (len(loose) <= MOST_LOOSE and size <= MOST_LOOSE_BYTES):
             yield prefix, loose
         else:
             del loose
@@ -145,7 +150,8 @@ class RecordShards:
         def read(each: Loose) -> tuple[Loose, Versioned | None]:
             return each, self.objects.read_versioned(each.entry.name)
 
-        return [(each, held) for each, held in self.side_by_side(read, loose) if held is not None]
+        held = side_by_side(self.readers, read, loose)
+        return [(each, state) for each, state in held if state is not None]
 
     def pointer(self) -> ShardPointer:
         """The shards that count."""
@@ -241,14 +247,6 @@ class RecordShards:
             if whole or generation == before:
                 return pointer, counted
             before = generation
-
-    def side_by_side(self, act: Callable[[T], U], values: Iterable[T]) -> Iterator[U]:
-        """The results of a call with each of these values, in their order."""
-        if self._readers == 1:
-            yield from map(act, values)
-        else:
-            with ThreadPoolExecutor(self._readers) as pool:
-                yield from pool.map(act, values)
 
 
 def _is_partition(prefixes: Iterable[str]) -> bool:

@@ -21,8 +21,8 @@ T = TypeVar("T")
 # In the footer: hex sha256 of each group of rows.
 _SUMS = b"videonet.sha256"
 
-# Rows that are read for one of them: 250 kB of records.
-_GROUP = 500
+# What is read for one row: so many rows at most, of so many bytes.
+_GROUP, _GROUP_BYTES = 500, 250_000
 
 # What is read first: the footer says where rows are, in 300 bytes for each group.
 _FOOTER = 32_768
@@ -76,7 +76,7 @@ def _parquet(table: pa.Table) -> bytes:
     pq.write_table(
         table,
         sink,
-        row_group_size=_GROUP,
+        row_group_size=max(1, min(_GROUP, _GROUP_BYTES * len(table) // max(1, table.nbytes))),
         compression="zstd",
         # All values differ.
         use_dictionary=False,

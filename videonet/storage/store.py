@@ -11,7 +11,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/part/<xx>/<digest>                or what is here of it, with holes
     STORE/clips/<key>/<run>/<xx>/<digest>   its clips, until the run that wants them is finished
     STORE/found, known                      what sources said of it: see `found_files`
-    STORE/search/<digest>.parquet           what a site answered to one query
+    STORE/search/                           what sites answered to queries: see `search_files`
     STORE/address/<xx>/<digest>.json        its whole address, if what is published is less
     STORE/former_keys.json                  keys that earlier versions gave to videos
     STORE/withdrawn/<digest>.json           that a video is in no data set any more
@@ -20,7 +20,7 @@ What a store holds are objects under names that say what they are the result of;
 
 import hashlib
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, reduce
 from pathlib import Path
@@ -46,6 +46,7 @@ from videonet.storage.places import is_remote, open_place
 from videonet.storage.probe import require_conditional_writes
 from videonet.storage.record_shards import Known
 from videonet.storage.scratch import Scratch, scratch_at
+from videonet.storage.search_files import SearchFiles
 from videonet.storage.store_files import BucketStoreFiles, FolderStoreFiles, StoreFiles
 from videonet.storage.store_tables import StoreTables
 
@@ -89,6 +90,7 @@ class Store:
         self.root = self.files.root
         self.tables = StoreTables(self.objects)
         self.found = FoundFiles(self.objects)
+        self.searches = SearchFiles(self.objects)
 
     @property
     def location(self) -> str:
@@ -211,7 +213,8 @@ class Store:
         """The record with those of the named sections that were too large for it."""
         sections = dict(record.sections)
         for name, sha256 in record.beside.items():
-            data = self.read(_beside(sha256)) if name in names else None
+            known = self.tables.sections.get(sha256) if name in names else None
+            data = known and known.data
             if data is not None and hashlib.sha256(data).hexdigest() == sha256:
                 sections[name] = sections[name]._replace(data=data)
         return VideoRecord(record.video_key, sections)
@@ -264,7 +267,7 @@ class Store:
         """Whether no data set may have a video."""
         return self.read(f"withdrawn/{digest(video_key)}.json") is not None
 
-    def withdrawn_among(self, video_keys: Collection[str]) -> Sequence[str]:
+    def withdrawn_among(self, video_keys: Iterable[str]) -> Sequence[str]:
         """Those of these videos that no data set may have, in order; no withdrawal is read."""
         names = frozenset(self.list("withdrawn"))
         if not names:

@@ -5,10 +5,11 @@ from functools import cached_property, reduce
 
 from videonet.schemas.video_record import VideoRecord, merged
 from videonet.storage.objects import Objects
-from videonet.storage.record_shards import RecordShards
+from videonet.storage.record_shards import MOST_SHARD_BYTES, RecordShards
+from videonet.storage.side_by_side import at_once
 
-# How many small objects are read from a bucket at the same time.
-_READERS = 32
+# Bytes of a shard of which no run reads more than a few rows: they are many, and files are few.
+_LARGE = 2 * MOST_SHARD_BYTES
 
 
 class StoreTables:
@@ -25,7 +26,14 @@ class StoreTables:
     @cached_property
     def thumbnails(self) -> RecordShards:
         """JPEGs with a few frames of each video."""
-        return self._table("side/thumbnail", "side/thumbnails", _latest, suffix="")
+        return self._table(
+            "side/thumbnail", "side/thumbnails", _latest, suffix="", most_bytes=_LARGE
+        )
+
+    @cached_property
+    def sections(self) -> RecordShards:
+        """What is too large for a record, by its own sha256."""
+        return self._table("side/section", "side/sections", _latest, most_bytes=_LARGE)
 
     @cached_property
     def addresses(self) -> RecordShards:
@@ -35,7 +43,7 @@ class StoreTables:
     @property
     def all(self) -> tuple[RecordShards, ...]:
         """All of them."""
-        return self.records, *self.that_show
+        return self.records, self.sections, *self.that_show
 
     @property
     def that_show(self) -> tuple[RecordShards, ...]:
@@ -48,9 +56,17 @@ class StoreTables:
         packed: str,
         merge: Callable[[Sequence[bytes]], bytes | None],
         suffix: str = ".json",
+        most_bytes: int = MOST_SHARD_BYTES,
     ) -> RecordShards:
-        readers = _READERS if "://" in self._objects.address else 1
-        return RecordShards(self._objects, loose, packed, merge, suffix=suffix, readers=readers)
+        return RecordShards(
+            self._objects,
+            loose,
+            packed,
+            merge,
+            suffix=suffix,
+            readers=at_once(self._objects.address),
+            most_bytes=most_bytes,
+        )
 
 
 def one_record(states: Sequence[bytes]) -> bytes | None:
