@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from videonet.storage.places import is_remote
-
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -15,7 +13,7 @@ _OF_BUCKET = 32
 
 def at_once(address: str) -> int:
     """How many small objects of a place are asked for at once: in a folder, one after the other."""
-    return _OF_BUCKET if is_remote(address) else 1
+    return _OF_BUCKET if "://" in address else 1
 
 
 def side_by_side(number: int, act: Callable[[T], U], values: Iterable[T]) -> Iterator[U]:
