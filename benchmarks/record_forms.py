@@ -1,5 +1,7 @@
 """Three forms in which records of candidates can be kept, and records that are made up for them."""
 
+import bisect
+import math
 import random
 import sqlite3
 from collections import Counter
@@ -10,20 +12,27 @@ from pathlib import Path
 from typing import Protocol
 
 from videonet.curation.listed import in_parts, with_known
-from videonet.schemas.candidate import Candidate
+from videonet.schemas.candidate import Candidate, Sighting
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Reason
 from videonet.schemas.record import Record
 from videonet.schemas.scan import Probe, Scan
+from videonet.schemas.shard_pointer import ShardPointer
 from videonet.schemas.video_info import VideoInfo
 from videonet.schemas.video_record import VideoRecord, sections_of, updated
+from videonet.sources.known_videos import KnownVideos, remember
 from videonet.storage.folder_objects import FolderObjects
+from videonet.storage.lease import held_lease
 from videonet.storage.objects import Entry, Versioned
 from videonet.storage.packing import pack
+from videonet.storage.shard_file import Shard, packed_bytes, shard_name, span
 from videonet.storage.store import RecordState, Store, digest
 
 # So many different ones are made up: that takes longer than to write them.
 VARIANTS = 20_000
+
+# Records of a shard that is written at once, 5 MB; and videos of a file of what a source said.
+_OF_SHARD, _OF_FOUND = 12_000, 10_000
 
 KEY = "0123456789abcdef"
 FRAMES = 100
@@ -60,6 +69,37 @@ class Packed:
             nothing = RecordState(VideoRecord(key_of(number)), None)
             self._store.write_record(nothing, sections)
         pack(self._store)
+
+    def write_packed(self, numbers: range) -> None:
+        """What `write` comes to, without loose records: so a million are there in a minute."""
+        digests = sorted((digest(key_of(number)), number) for number in numbers)
+        bits = max(0, math.ceil(math.log2(len(digests) / _OF_SHARD)))
+        shards = {}
+        for value in range(1 << bits):
+            prefix = f"{value:0{bits}b}" if bits else ""
+            low, high = span(prefix)
+            first, end = (bisect.bisect(digests, (bound, 0)) for bound in (low, f"{high}g"))
+            rows = {
+                name: updated(VideoRecord(key_of(number)), _sections(number % VARIANTS)).encode()
+                for name, number in digests[first:end]
+            }
+            data = packed_bytes(rows)
+            shards[prefix] = f"records/{shard_name(Shard(1, prefix), data)}"
+            self.objects.write_once(shards[prefix], data)
+        pointer = ShardPointer(number=1, shards=shards)
+        self.objects.write_once(self._store.tables.records.pointer_name, pointer.to_json())
+
+    def write_found(self, numbers: range) -> None:
+        """What a source said of these candidates, as a run leaves it: in packed files."""
+        for first in range(numbers.start, numbers.stop, _OF_FOUND):
+            own = numbers[first - numbers.start : first - numbers.start + _OF_FOUND]
+            remember(self._store, [_sighting(number) for number in own])
+        with held_lease(self.objects, "packing") as lease:
+            self._store.found.pack(lease, KnownVideos(self._store).tidied, most_loose=0)
+
+    def found(self) -> int:
+        """How many videos `--source store` gives."""
+        return sum(map(len, KnownVideos(self._store).batches()))
 
     def known(self, candidates: int, shift: int) -> Iterator[object | None]:
         """As the list of candidates is joined with records."""
@@ -220,10 +260,27 @@ def key_of(number: int) -> str:
     return f"youtube:{number:011d}"
 
 
+def _video(number: int) -> VideoInfo:
+    return VideoInfo(
+        video_id=f"{number:011d}",
+        url=f"https://example.org/{number}",
+        title=f"A cat that has number {number} and does something else each time",
+    )
+
+
 def _candidate(number: int) -> Candidate:
-    video = VideoInfo(video_id=f"{number:011d}", url=f"https://example.org/{number}", title="A cat")
     return Candidate(
-        video_key=key_of(number), video=video, source="catalogue", sha256=None, matches=()
+        video_key=key_of(number),
+        video=_video(number),
+        source="catalogue",
+        sha256=None,
+        matches=(),
+    )
+
+
+def _sighting(number: int) -> Sighting:
+    return Sighting(
+        video_key=key_of(number), video=_video(number), source="catalogue", query=None, rank=number
     )
 
 

@@ -12,9 +12,14 @@ same:
 and each phase is a process of its own, so that its memory is its own:
 
     first    a run that knows nothing writes a record a candidate, and ends
+    made     instead of that, for more than 100,000: shards are written as such a run leaves them
     again    a run over the same candidates is told what is known of each
     list     a run with another class list: a tenth of its candidates is new
     looks    600 records are looked at, one by one
+    found    a source's titles for all candidates are written, and packed
+    source   all of them are read, as --source store does
+    status   `videonet status` over a data set of so many verdicts, see benchmarks.many_verdicts
+    report   `videonet report` likewise: it asks the store for 600 videos
 
 At last two processes write to one database, and one of them is killed: what was acknowledged must
 be there. (For the packed form, tests/storage/test_record_shards.py does that at every step.)
@@ -33,7 +38,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, redirect_stdout, suppress
 from pathlib import Path
 
 import msgspec
@@ -47,6 +52,10 @@ from videonet.storage.store import digest
 CANDIDATES = (10_000, 100_000)
 FORMS = ("packed", "before", "sqlite")
 PHASES = ("first", "again", "list", "looks")
+OF_STORE = ("found", "source", "status", "report")
+
+# For more candidates, loose records take too long to write.
+MOST_LOOSE = 100_000
 
 # So many records are looked at one by one, and so many candidates of another list are new.
 LOOKED_AT, NEW = 600, 10
@@ -88,16 +97,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
         for candidates in arguments.candidates:
             for form in arguments.forms:
-                place = Path(temporary) / f"{form}-{candidates}"
-                for phase in PHASES:
-                    measured.append(_in_a_process(form, phase, place, candidates))
+                folder = Path(temporary) / f"{form}-{candidates}"
+                for phase in _phases(form, candidates):
+                    if phase == "status":
+                        # By another process: a child's peak memory is at least its parent's.
+                        maker = (sys.executable, "-m", "benchmarks.many_verdicts")
+                        subprocess.run([*maker, str(folder), str(candidates)], check=True)
+                    measured.append(_in_a_process(form, phase, folder / "store", candidates))
                     print(measured[-1], file=sys.stderr)
-                shutil.rmtree(place)
+                shutil.rmtree(folder)
         if "sqlite" in arguments.forms:
             print(killed_while_two_write(Path(temporary), min(arguments.candidates)))
     Console(width=160).print(table_of(measured))
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.encode(measured))
+
+
+def _phases(form: str, candidates: int) -> list[str]:
+    begin = "made" if form == "packed" and candidates > MOST_LOOSE else "first"
+    return [begin, *PHASES[1:], *(OF_STORE if form == "packed" else ())]
 
 
 def _in_a_process(form: str, phase: str, place: Path, candidates: int) -> Measured:
@@ -118,6 +136,8 @@ def measure(form: str, phase: str, place: Path, candidates: int) -> Measured:
     begin, cpu = time.monotonic(), time.process_time()
     if phase == "first":
         at.write(range(candidates))
+    elif isinstance(at, Packed) and phase in ("made", *OF_STORE):
+        _of_store(at, phase, place, candidates)
     elif phase == "again":
         known = sum(record is not None for record in at.known(candidates, 0))
         assert known == candidates, known
@@ -146,6 +166,22 @@ def measure(form: str, phase: str, place: Path, candidates: int) -> Measured:
         files=len(files),
         bytes=sum(files),
     )
+
+
+def _of_store(at: Packed, phase: str, place: Path, candidates: int) -> None:
+    if phase == "made":
+        at.write_packed(range(candidates))
+    elif phase == "found":
+        at.write_found(range(candidates))
+    elif phase == "source":
+        found = at.found()
+        assert found == candidates, found
+    else:
+        from videonet.cli import main as command
+
+        sys.argv = ["videonet", phase, str(place.with_name("out")), "--store", str(place)]
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), suppress(SystemExit):
+            command()
 
 
 def _files(folder: tuple[str, list[str], list[str]]) -> Iterator[int]:

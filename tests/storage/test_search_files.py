@@ -56,7 +56,7 @@ def said(files: SearchFiles) -> dict[int, tuple[list[str], str] | None]:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """All are packed, into at most 16 files."""
     monkeypatch.setattr(search_files, "MOST_LOOSE", 0)
-    monkeypatch.setattr(search_files, "_DIGITS", 1)
+    monkeypatch.setattr(search_files, "DIGITS", 1)
 
 
 def asked(objects: Objects) -> SearchFiles:

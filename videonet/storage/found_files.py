@@ -34,7 +34,7 @@ _NAME = re.compile(rf"{_PACKED}/(?P<number>[0-9]{{12}})-[0-9a-f]{{64}}\.parquet"
 MOST_LOOSE = 64
 
 # Of a packed file, which is read as a whole: 10 MB.
-_ROWS = 100_000
+ROWS = 100_000
 
 # Rows that are decoded together.
 _AT_ONCE = 1_000
@@ -112,7 +112,7 @@ class FoundFiles:
         before, now = FoundPointer.from_json(held.data), now_at(self._objects)
         begun = time.monotonic()
         self._sweep({*before.files, *before.superseded}, lease.number)
-        files = [self._write_packed(part, lease.number) for part in _parts(tidied(), _ROWS)]
+        files = [self._write_packed(part, lease.number) for part in _parts(tidied(), ROWS)]
         now += time.monotonic() - begun
         left = dict.fromkeys(before.files, now + KEPT_SECONDS)
         superseded = {name: end for name, end in before.superseded.items() if end > now}

@@ -29,7 +29,7 @@ _FOLDER = "search"
 MOST_LOOSE = 1_024
 
 # Leading hex digits of the digests in one packed file: of 40,000 queries it has ten, 300 kB.
-_DIGITS = 3
+DIGITS = 3
 
 _LOOSE = re.compile(rf"{_FOLDER}/(?P<digest>[0-9a-f]{{64}})\.parquet")
 
@@ -116,7 +116,7 @@ def _loose(digest: str) -> str:
 
 
 def _packed(digest: str) -> str:
-    return f"{_FOLDER}/{digest[:_DIGITS]}.parquet"
+    return f"{_FOLDER}/{digest[:DIGITS]}.parquet"
 
 
 def _together(queries: Mapping[str, pa.Table]) -> bytes:

@@ -9,7 +9,7 @@ from videonet.storage.record_shards import MOST_SHARD_BYTES, RecordShards
 from videonet.storage.side_by_side import at_once
 
 # Bytes of a shard of which no run reads more than a few rows: they are many, and files are few.
-_LARGE = 2 * MOST_SHARD_BYTES
+LARGE_SHARD_BYTES = 4 * MOST_SHARD_BYTES
 
 
 class StoreTables:
@@ -27,13 +27,13 @@ class StoreTables:
     def thumbnails(self) -> RecordShards:
         """JPEGs with a few frames of each video."""
         return self._table(
-            "side/thumbnail", "side/thumbnails", _latest, suffix="", most_bytes=_LARGE
+            "side/thumbnail", "side/thumbnails", _latest, suffix="", most_bytes=LARGE_SHARD_BYTES
         )
 
     @cached_property
     def sections(self) -> RecordShards:
         """What is too large for a record, by its own sha256."""
-        return self._table("side/section", "side/sections", _latest, most_bytes=_LARGE)
+        return self._table("side/section", "side/sections", _latest, most_bytes=LARGE_SHARD_BYTES)
 
     @cached_property
     def addresses(self) -> RecordShards:
