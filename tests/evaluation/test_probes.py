@@ -227,6 +227,11 @@ def test_a_training_and_its_exports_give_the_same_numbers(imagenet, run, tmp_pat
     export_timm(newest, tmp_path / "a.safetensors")
     export_onnx(newest, tmp_path / "a.onnx")
     models = (run, f"timm:test_resnet@{tmp_path / 'a.safetensors'}", tmp_path / "a.onnx")
+    paths = sorted((imagenet / "val").rglob("*.png"))[::50]
+    features = [features_of(str(each), paths) for each in models]
+    size = features[0].abs().max()
+    assert all((each - features[0]).abs().max() < 1e-4 * size for each in features)
+    assert (features[0][1] - features[0][0]).abs().max() > 1e-3 * size
     top1 = [
         evaluate(each, "imagenet-knn", imagenet, tmp_path / f"{place}.json", *QUICK)
         .numbers["top1"]

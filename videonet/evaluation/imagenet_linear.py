@@ -1,9 +1,11 @@
 """A linear probe on ImageNet, trained on random crops of its images, as BYOL's is."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from videonet.evaluation import linear_probe
@@ -80,7 +82,9 @@ def _trained(given: Given, split: Split, classes: int, like: Part) -> list[nn.Li
     trainer = HeadTrainer(like.features.shape[1], classes, schedule, steps, device)
     state = given.parts.state(PROTOCOL.name)
     if state is not None:
-        trainer.restore(state)
+        # Of a disk that lost its end, nothing is gone on from.
+        with suppress(SafetensorError):
+            trainer.restore(state)
 
     begun = trainer.done
 

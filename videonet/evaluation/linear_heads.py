@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import safetensors.torch
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -87,15 +89,15 @@ class HeadTrainer:
             tensors |= {f"{number}": parameter.detach(), f"{number} momentum": momentum}
         return safetensors.torch.save({name: each.cpu() for name, each in tensors.items()})
 
-    def restore(self, state: bytes) -> None:
-        """Go on from what `state` gave of such heads."""
-        found = safetensors.torch.load(state)
-        self.done = int(found.pop(_STEPS))
-        for number, parameter in enumerate(self._parameters()):
-            with torch.no_grad():
-                parameter.copy_(found[f"{number}"])
-            momentum = found[f"{number} momentum"].to(parameter.device)
-            self._optimizer.state[parameter]["momentum_buffer"] = momentum
+    def restore(self, file: Path) -> None:
+        """Go on from what `state` gave of such heads. Raises SafetensorError for half a file."""
+        with safe_open(file, "pt") as found:
+            self.done = int(found.get_tensor(_STEPS))
+            for number, parameter in enumerate(self._parameters()):
+                with torch.no_grad():
+                    parameter.copy_(found.get_tensor(f"{number}"))
+                momentum = found.get_tensor(f"{number} momentum").to(parameter.device)
+                self._optimizer.state[parameter]["momentum_buffer"] = momentum
 
     def _parameters(self) -> list[nn.Parameter]:
         return [parameter for head in self.heads for parameter in head.parameters()]

@@ -60,12 +60,10 @@ class Parts:
         with drafted(self._file(name, "state")) as draft:
             draft.write_bytes(state)
 
-    def state(self, name: str) -> bytes | None:
-        """The newest state of this name; None: there is none."""
-        try:
-            return self._file(name, "state").read_bytes()
-        except FileNotFoundError:
-            return None
+    def state(self, name: str) -> Path | None:
+        """The file of the newest state of this name; None: there is none."""
+        file = self._file(name, "state")
+        return file if file.exists() else None
 
     def done(self) -> None:
         """Forget all parts."""
