@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +15,13 @@ from videonet.cli.terminal import Console
 from videonet.text import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from videonet.dataset.withdraw import TakenOut  # slow, and not needed for --help
+    from videonet.storage.objects import Restorable
+
+# The client that works with s3:// knows no versions. One request may delete 1,000 of them.
+_NOT_LATEST = "Versions[?!IsLatest] | [:1000].{Key: Key, VersionId: VersionId}"
 
 
 def withdraw(
@@ -38,8 +46,9 @@ def withdraw(
     """Take videos out of a data set, such as when their makers want it, for good.
 
     Their clips leave the shards, verdicts say so, the store deletes their bytes, clips and
-    thumbnails. No run over OUT or the store takes them again. Interrupted, the same command goes
-    on.
+    thumbnails. No run over OUT or the store takes them again. In a bucket, earlier versions of all
+    that are deleted, too, and the command says until when the bucket can still give back bytes.
+    Interrupted, the same command goes on.
 
     Example: videonet withdraw out abcdefghijk
     """
@@ -88,4 +97,70 @@ def _account(out: Path | str, done: TakenOut) -> list[str]:
             "their bytes. Run the same command again with --store DIR."
         )
     lines += [f"{file} is not the store's and was left alone." for file in done.in_place]
+    return lines + _restorable(done.restorable)
+
+
+def _restorable(places: Sequence[Restorable]) -> list[str]:
+    """What buckets can still give back, until when, and what ends that."""
+    lines = [line for each in places for line in _of_versions(each)]
+    by_bucket = {"/".join(each.address.split("/")[:3]): each for each in places}
+    for bucket, each in by_bucket.items():
+        if each.restorable_until is None:
+            lines.append(
+                f"Whether {bucket} keeps what is deleted could not be asked: these credentials "
+                "lack storage.buckets.get. This says for how long: gcloud storage buckets describe "
+                f"{bucket} --format='default(soft_delete_policy)'"
+            )
+        elif each.restorable_until:
+            lines.append(
+                f"{bucket} keeps what is deleted (soft delete): their bytes can be restored until "
+                f"{_minute(each.restorable_until)}, and nobody can end that sooner. For what is "
+                f"deleted later, this ends it: gcloud storage buckets update {bucket} "
+                "--clear-soft-delete"
+            )
     return lines
+
+
+def _of_versions(place: Restorable) -> list[str]:
+    """What became of earlier versions in one place."""
+    lines = []
+    if place.deleted:
+        versions = number(place.deleted, "earlier version")
+        lines.append(f"{place.address}: {versions} deleted for good.")
+    if place.left is None:
+        lines.append(
+            f"{place.address} keeps earlier versions, and videonet cannot delete these: their "
+            "bytes can be restored until somebody does. This deletes 1,000 of all earlier versions "
+            f"below it; repeat it until it finds none: {_deleting(place.address)}"
+        )
+    elif place.left:
+        versions = number(place.left, "earlier version")
+        until = (
+            f"{_minute(place.left_until)}, when the bucket's retention ends; after that, "
+            if place.left_until
+            else "they are deleted: once nothing holds them, and with the right to do so "
+            "(storage.objects.delete), "
+        )
+        lines.append(
+            f"{place.address}: {versions} could not be deleted, and can be restored until {until}"
+            "the same command deletes them."
+        )
+    return lines
+
+
+def _deleting(address: str) -> str:
+    """The command that deletes earlier versions of objects of S3."""
+    from videonet.storage.places import parsed
+
+    _, bucket, prefix = parsed(address)
+    below = f"--prefix {shlex.quote(f'{prefix}/')} " if prefix else ""
+    return (
+        f"aws s3api delete-objects --bucket {bucket} --delete "
+        f'"$(aws s3api list-object-versions --bucket {bucket} {below}--output json '
+        f"--query '{{Objects: {_NOT_LATEST}}}')\""
+    )
+
+
+def _minute(seconds: float) -> str:
+    """The next full minute of a time, seconds since 1970-01-01 UTC."""
+    return f"{datetime.fromtimestamp(seconds + 60, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,7 +1,8 @@
 """Videos are taken out of a data set, such as when their makers want it, and never come back.
 
 In an order that leaves a video refused whenever this is killed, and lets the same call go on: first
-the refusal, then the store forgets the video, then come shards and verdicts, at last the manifest.
+the refusal, then the store forgets the video, then come shards and verdicts, then the manifest, at
+last what buckets keep of all that.
 """
 
 import logging
@@ -19,6 +20,7 @@ import pyarrow.dataset
 from videonet.dataset.assembly import intact_clips
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
+from videonet.dataset.old_versions import delete_from_out, delete_from_store
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.errors import AccountError, UsageError
 from videonet.schemas.manifest import Manifest
@@ -33,8 +35,10 @@ from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.lease import LeaseHeldError, held_lease
 from videonet.storage.locks import store_lock
+from videonet.storage.objects import Restorable
 from videonet.storage.packing import pack_if_possible, withdraw_packed
 from videonet.storage.places import absolute
+from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store, store_at_hand
 from videonet.storage.take_over import take_over
 
@@ -68,6 +72,8 @@ class TakenOut:
     unwritable: str | None
     # files that were read where they are and are not the store's to delete
     in_place: tuple[Path, ...]
+    # what the buckets of store and OUT can still give back, where they are any
+    restorable: tuple[Restorable, ...]
 
 
 def withdraw(
@@ -145,6 +151,13 @@ def _withdraw(
         output.files.delete_below(STAGED)
     # What is packed may name them.
     pack_if_possible(output.address, output.shard_states.pack)
+    kept = (
+        delete_from_store(store, [each.video_key for each in videos]) if store else None,
+        delete_from_out(output, gone),
+    )
+    if any(kept):
+        # Copies of what buckets had, such as shards that were read to be written again.
+        scratch_at().clear()
     return TakenOut(
         videos=videos,
         new=new.intersection(each.video_key for each in videos),
@@ -157,6 +170,7 @@ def _withdraw(
         store=store.location if store else None,
         unwritable=unwritable,
         in_place=in_place,
+        restorable=tuple(each for each in kept if each),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 
 # Of the published run's 5,000,000 candidates 1,180,000 were kept; at 256 pixels and JPEG quality
 # 90 they are about 5 TB of clips.
@@ -10,6 +11,8 @@ BYTES_PER_KEPT_VIDEO = 4_200_000
 
 # Large enough to be read at full speed from object storage, small enough to be written again.
 SHARD_BYTES = 250_000_000
+
+_SHARD = re.compile(r"clips/(?P<format>\w+)/clips-(?P<index>\d+)-of-(?P<shards>\d+)\.(?P=format)")
 
 
 def number_of_shards(candidates: int) -> int:
@@ -28,3 +31,9 @@ def shard_of(video_key: str, shards: int) -> int:
 def shard_path(format_name: str, index: int, shards: int) -> str:
     """Where shard `index` of `shards` lies below OUT. Each format's folder opens as a whole."""
     return f"clips/{format_name}/clips-{index:05d}-of-{shards:05d}.{format_name}"
+
+
+def shard_of_path(path: str) -> tuple[int, int] | None:
+    """Which shard lies at a path below OUT, and of how many; None: it is no shard's."""
+    found = _SHARD.fullmatch(path)
+    return (int(found["index"]), int(found["shards"])) if found else None

@@ -14,7 +14,7 @@ import io
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +25,7 @@ from videonet.files import cache_folder, sha256_of, unchecked
 from videonet.shards.layout import SHARD_BYTES
 from videonet.storage.dataset_files import State
 from videonet.storage.lease import held_lease
-from videonet.storage.objects import DRAFTS, Entry, Objects
+from videonet.storage.objects import DRAFTS, Bucket, Entry, Objects, Restorable
 from videonet.storage.probe import require_conditional_writes
 from videonet.storage.scratch import Scratch
 
@@ -94,6 +94,14 @@ class BucketFiles:
         for entry in entries:
             self._delete(entry)
         return bool(entries)
+
+    def delete_old_versions(
+        self, folders: Iterable[str], chosen: Callable[[str], bool]
+    ) -> Restorable | None:
+        """See `DatasetFiles`."""
+        if not isinstance(self._objects, Bucket):
+            return None
+        return self._objects.delete_old_versions([f"{each}/" for each in folders], chosen)
 
     def move(self, path: str, to: str) -> None:
         """See `DatasetFiles`."""

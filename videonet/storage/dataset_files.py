@@ -6,13 +6,14 @@ that is the file itself. Where OUT is no folder, it is a copy on this machine th
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from videonet.files import drafted, drafts_below, read_bounded, sha256_of, sync, unchecked
 from videonet.storage.locks import exclusive_lock
+from videonet.storage.objects import Restorable
 
 # What changes whenever a file does: in a folder its inode, bytes, and the times of the last changes
 # of content and inode, nanoseconds since 1970-01-01 UTC; elsewhere the name of its state.
@@ -60,6 +61,14 @@ class DatasetFiles(Protocol):
 
     def delete_below(self, folder: str) -> bool:
         """Remove all files of a folder; whether there was any such folder."""
+
+    def delete_old_versions(
+        self, folders: Iterable[str], chosen: Callable[[str], bool]
+    ) -> Restorable | None:
+        """Delete what the place still has of files that were replaced or deleted.
+
+        They lay in `folders`, and their paths are `chosen`. None: it keeps nothing.
+        """
 
     def move(self, path: str, to: str) -> None:
         """Give a file another path, in place of what is there."""
@@ -145,6 +154,14 @@ class FolderFiles:
             return False
         shutil.rmtree(self._root / folder)
         return True
+
+    def delete_old_versions(
+        self,
+        folders: Iterable[str],  # noqa: ARG002
+        chosen: Callable[[str], bool],  # noqa: ARG002
+    ) -> Restorable | None:
+        """See `DatasetFiles`."""
+        return None
 
     def move(self, path: str, to: str) -> None:
         """See `DatasetFiles`."""

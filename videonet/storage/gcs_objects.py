@@ -6,7 +6,9 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +23,14 @@ from requests.adapters import HTTPAdapter
 
 from videonet.errors import MachineError
 from videonet.storage.again import patiently
-from videonet.storage.objects import DRAFTS, Entry, Versioned, checked, is_abandoned
+from videonet.storage.objects import (
+    DRAFTS,
+    Entry,
+    Restorable,
+    Versioned,
+    checked,
+    is_abandoned,
+)
 
 T = TypeVar("T")
 
@@ -33,6 +42,13 @@ _PIECE = 8 * 1024**2
 
 # Connections that a client keeps open, so that as many threads need no new ones.
 _CONNECTIONS = 64
+
+# Versions that are deleted side by side.
+_AT_ONCE = 16
+
+# What is asked of each object in a list.
+_OF_OBJECTS = "name,size,generation,timeCreated"
+_OF_VERSIONS = "name,generation,timeDeleted,retentionExpirationTime"
 
 # As the client's messages begin.
 _REQUEST = re.compile(r"^[A-Z]+ \S+: ")
@@ -124,16 +140,72 @@ class GcsObjects:
             if is_abandoned(entry):
                 self.delete(entry.name, entry.generation)
 
+    def delete_old_versions(
+        self, prefixes: Iterable[str], chosen: Callable[[str], bool]
+    ) -> Restorable:
+        """See `Bucket`. Those that a hold or a retention policy keeps are left, and counted."""
+        versions = (
+            each
+            for prefix in prefixes
+            for each in self._blobs(prefix, versions=True)
+            # What is there now has not become an earlier version at any time.
+            if each.time_deleted is not None and chosen(each.name.removeprefix(self._prefix))
+        )
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            ends = list(pool.map(self._delete_version, versions))
+        left = [end for end in ends if end != 0.0]
+        known = [end for end in left if end is not None]
+        until = max(known, default=None) if len(known) == len(left) else None
+        kept = self._soft_delete_seconds()
+        # By this machine's clock, after all that was deleted.
+        restorable = kept and time.time() + kept
+        return Restorable(self.address, len(ends) - len(left), len(left), until, restorable)
+
+    def _delete_version(self, version: storage.Blob) -> float | None:
+        """Delete one version of an object for good; 0.0: it is gone.
+
+        Otherwise that may be done from a time on, seconds since 1970-01-01 UTC; None: none is said.
+        """
+
+        def delete() -> float | None:
+            bucket = self._opened().bucket(self._bucket)
+            try:
+                bucket.blob(version.name, generation=version.generation).delete(retry=self._retry())
+            except answers.NotFound:
+                pass
+            except answers.Forbidden:
+                end = version.retention_expiration_time
+                return end and float(end.timestamp())
+            return 0.0
+
+        return self._ask(delete)
+
+    def _soft_delete_seconds(self) -> float | None:
+        """For how long the bucket keeps what is deleted for good; None: that may not be asked."""
+
+        def look() -> float | None:
+            bucket = self._opened().bucket(self._bucket)
+            try:
+                bucket.reload(retry=self._retry())
+            except answers.Forbidden:
+                return None
+            return float(bucket.soft_delete_policy.retention_duration_seconds or 0)
+
+        return self._ask(look)
+
     def _entries(self, prefix: str) -> Iterator[Entry]:
+        for each in self._blobs(prefix):
+            name = each.name.removeprefix(self._prefix)
+            if name:
+                written = each.time_created.timestamp()
+                yield Entry(name, each.size, str(each.generation), written)
+
+    def _blobs(self, prefix: str, *, versions: bool = False) -> Iterator[storage.Blob]:
         token: str | None = ""
         while token is not None:
             after = token
-            page, token = self._ask(lambda: self._page(prefix, after))  # noqa: B023
-            for each in page:
-                name = each.name.removeprefix(self._prefix)
-                if name:
-                    written = each.time_created.timestamp()
-                    yield Entry(name, each.size, str(each.generation), written)
+            page, token = self._ask(lambda: self._page(prefix, after, versions))  # noqa: B023
+            yield from page
 
     def delete(self, name: str, generation: str | None = None) -> bool:
         """See `Objects`."""
@@ -152,12 +224,16 @@ class GcsObjects:
 
         return self._ask(delete)
 
-    def _page(self, prefix: str, token: str) -> tuple[Sequence[storage.Blob], str | None]:
+    def _page(
+        self, prefix: str, token: str, versions: bool
+    ) -> tuple[Sequence[storage.Blob], str | None]:
         """A page of a list, and what names the next one."""
+        wanted = _OF_VERSIONS if versions else _OF_OBJECTS
         listed = self._opened().list_blobs(
             self._bucket,
             prefix=self._prefix + prefix,
-            fields="items(name,size,generation,timeCreated),nextPageToken",
+            versions=versions or None,
+            fields=f"items({wanted}),nextPageToken",
             page_token=token or None,
             retry=self._retry(),
         )

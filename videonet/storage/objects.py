@@ -6,9 +6,10 @@ says which state it replaces. So two writers never undo each other's work withou
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 # In a bucket, names of what is not finished begin so. Lists leave it out unless they ask for it.
 DRAFTS = "tmp/"
@@ -90,6 +91,37 @@ class Objects(Protocol):
 
     def delete(self, name: str, generation: str | None = None) -> bool:
         """Remove an object, or only one state of it; whether none is there now."""
+
+
+@dataclass(frozen=True)
+class Restorable:
+    """What a bucket can give back of objects that were deleted or replaced below one address."""
+
+    address: str
+    # earlier versions that were deleted, this time
+    deleted: int = 0
+    # that may not be deleted; None: there may be some, and none can be deleted from here
+    left: int | None = 0
+    # when the last of these may be deleted, and until when what was deleted for good can be
+    # restored; seconds since 1970-01-01 UTC. None: nobody says when
+    left_until: float | None = None
+    restorable_until: float | None = 0.0
+
+
+@runtime_checkable
+class Bucket(Objects, Protocol):
+    """What a bucket has beside the verbs."""
+
+    def clear_drafts(self) -> None:
+        """Delete what was not finished a day ago by processes that were killed."""
+
+    def delete_old_versions(
+        self, prefixes: Iterable[str], chosen: Callable[[str], bool]
+    ) -> Restorable:
+        """Delete for good what earlier versions are there of objects with these names.
+
+        Names begin with one of `prefixes`, and are `chosen`. What is there now stays.
+        """
 
 
 def is_abandoned(draft: Entry) -> bool:

@@ -2,11 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Protocol
 
 from videonet.errors import UsageError
 from videonet.storage.folder_objects import FolderObjects
-from videonet.storage.objects import Objects
+from videonet.storage.objects import Bucket, Objects
 from videonet.storage.probe import require_conditional_writes
 
 # Seconds until a place that does not answer when it is opened counts as out of reach.
@@ -25,12 +24,6 @@ _NUMBERS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 def is_remote(address: str | Path) -> bool:
     """Whether an address names a place that is no folder, by a scheme."""
     return isinstance(address, str) and _SCHEME.match(address) is not None
-
-
-class _Bucket(Objects, Protocol):
-    """What both forms of a bucket have beside the verbs."""
-
-    def clear_drafts(self) -> None: ...
 
 
 def open_place(address: str | Path) -> Objects:
@@ -56,7 +49,7 @@ def open_shared(address: str | Path, kept: str = "probe.json") -> Objects:
     return place
 
 
-def _bucket(address: str) -> _Bucket:
+def _bucket(address: str) -> Bucket:
     scheme, bucket, prefix = parsed(address)
     if scheme == "gs":
         from videonet.storage.gcs_objects import GcsObjects

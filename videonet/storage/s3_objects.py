@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +19,17 @@ from requests.adapters import HTTPAdapter
 
 from videonet.errors import MachineError, UsageError
 from videonet.storage.again import patiently
-from videonet.storage.objects import DRAFTS, Entry, Versioned, checked, is_abandoned
+from videonet.storage.objects import (
+    DRAFTS,
+    Entry,
+    Restorable,
+    Versioned,
+    checked,
+    is_abandoned,
+)
 
 if TYPE_CHECKING:
+    from obstore import PutMode
     from obstore.store import S3Config
 
 T = TypeVar("T")
@@ -70,6 +78,8 @@ class S3Objects:
         self._prefix = prefix
         self._patience = patience
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+        # whether the service named a version of what was written
+        self._has_versions = False
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
@@ -139,7 +149,7 @@ class S3Objects:
             try:
                 if isinstance(data, Path) and data.stat().st_size > _AT_ONCE:
                     return self._write_large(name, data)
-                return _tag(obstore.put(self._store, name, data, mode="create"))
+                return self._put(name, data, "create")
             except (answers.AlreadyExistsError, answers.PreconditionError):
                 return self._generation_of_same(name, data)
 
@@ -158,7 +168,7 @@ class S3Objects:
 
         def write() -> str | None:
             try:
-                return _tag(obstore.put(self._store, name, data, mode={"e_tag": generation}))
+                return self._put(name, data, {"e_tag": generation})
             except (answers.PreconditionError, FileNotFoundError):
                 return self._generation_of_same(name, data)
 
@@ -196,6 +206,14 @@ class S3Objects:
             if is_abandoned(entry):
                 self.delete(entry.name, entry.generation)
 
+    def delete_old_versions(
+        self,
+        prefixes: Iterable[str],  # noqa: ARG002
+        chosen: Callable[[str], bool],  # noqa: ARG002
+    ) -> Restorable:
+        """See `Bucket`. The client can do that with no version; what was written said of them."""
+        return Restorable(self.address, left=None if self._has_versions else 0)
+
     def _entries(self, prefix: str) -> Iterator[Entry]:
         folder, _, _ = prefix.rpartition("/")
         pages = _Pages(self._store, folder, _before(prefix))
@@ -222,6 +240,12 @@ class S3Objects:
             return self._ask(delete)
         except FileNotFoundError:
             return True
+
+    def _put(self, name: str, data: bytes | Path, mode: "PutMode") -> str:
+        """Write in one request, on a condition; the new generation."""
+        answer = obstore.put(self._store, name, data, mode=mode)
+        self._has_versions = self._has_versions or answer["version"] is not None
+        return _tag(answer)
 
     def _write_large(self, name: str, file: Path) -> str | None:
         """Create an object from a file that is too large for one request.

@@ -94,6 +94,11 @@ class Scratch:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def clear(self) -> None:
+        """Remove all copies that are not in use: whatever is needed is copied again."""
+        for copy in _files(self.root / "copies"):
+            _removed(copy)
+
     def _place(self, objects: Objects, entry: Entry) -> Path:
         """Where the copy of one state of an object lies, or would."""
         what = "\n".join((objects.address, entry.name, entry.generation, str(entry.size)))

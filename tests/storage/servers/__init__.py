@@ -7,6 +7,6 @@ with fake_gcs(folder) as server:
 """
 
 from tests.storage.servers.proxy import Proxy
-from tests.storage.servers.running import Server, fake_gcs, gcp_emulator, moto
+from tests.storage.servers.running import Server, Version, fake_gcs, gcp_emulator, moto
 
-__all__ = ["Proxy", "Server", "fake_gcs", "gcp_emulator", "moto"]
+__all__ = ["Proxy", "Server", "Version", "fake_gcs", "gcp_emulator", "moto"]

@@ -1,8 +1,10 @@
 """A proxy before a server of objects: it fails by script, counts, and refuses what is stale.
 
 The service honours what fake-gcs-server ignores, so the proxy does: the conditions of deletes and
-of resumable uploads, the generation that a read asks for, and that a piece may be sent twice. moto
-looks at conditions, but not in one step with the write; so the proxy sends such requests alone.
+of resumable uploads, the generation that a read or a delete asks for, that a piece may be sent
+twice, what a bucket keeps of what is deleted for good, and until when it lets no version be
+deleted. moto looks at conditions, but not in one step with the write; so the proxy sends such
+requests alone.
 """
 
 import http.client
@@ -18,7 +20,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 Verb = Literal["insert", "piece", "get", "list", "delete", "bucket"]
 
@@ -64,6 +66,14 @@ class Proxy:
     sessions: dict[str, tuple[str, str]] = field(default_factory=dict)
     # by the name of a resumable upload: how many bytes have come, and what was answered then
     pieces: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    # for how long the bucket keeps what is deleted for good, seconds
+    soft_delete: int = 0
+    # until when no earlier version may be deleted, as the service writes times; "": until somebody
+    # ends that; None: it may be
+    retained: str | None = None
+    # addresses and generations of earlier versions that are deleted for good
+    destroyed: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -117,6 +127,8 @@ class Proxy:
             self.injected.clear()
             self.faults.clear()
             self.every = 0
+            self.soft_delete = 0
+            self.retained = None
 
     @property
     def operations(self) -> tuple[int, int]:
@@ -247,7 +259,45 @@ class _Handler(BaseHTTPRequestHandler):
                 return answer if is_it else _Answer(404, [], b"replaced")
             if verb == "piece":
                 return self._piece(body)
+            if verb == "delete" and wanted is not None:
+                return self._delete_version(wanted)
+            if verb == "list" and "versions=" in self.path:
+                return self._versions()
+            if verb == "bucket" and self.command == "GET":
+                return self._bucket()
         return self._write(verb, body)
+
+    def _delete_version(self, generation: str) -> _Answer:
+        """The server would delete what is there now."""
+        place = unquote(urlsplit(self.path).path)
+        if self.proxy.retained is not None:
+            return _Answer(403, [("Content-Type", "text/plain")], b"retentionPolicyNotMet")
+        self.proxy.destroyed.add((place, generation))
+        return _Answer(204, [], b"")
+
+    def _versions(self) -> _Answer:
+        """A list of versions. The server wants that asked for in small letters."""
+        split = urlsplit(self.path)
+        asked = {name: each[0] for name, each in parse_qs(split.query).items() if name != "fields"}
+        query = urlencode(asked | {"versions": "true"})
+        found = json.loads(self._forward("GET", f"{split.path}?{query}", b"", plain=True).body)
+        left = []
+        for each in found.get("items", ()):
+            if (f"{split.path}/{each['name']}", each["generation"]) not in self.proxy.destroyed:
+                if self.proxy.retained and "timeDeleted" in each:
+                    each["retentionExpirationTime"] = self.proxy.retained
+                left.append(each)
+        headers = [("Content-Type", "application/json")]
+        return _Answer(200, headers, json.dumps(found | {"items": left}).encode())
+
+    def _bucket(self) -> _Answer:
+        """What a bucket is, with what the server does not know of it."""
+        answer = self._forward("GET", self.path, b"", plain=True)
+        if answer.status != 200:
+            return answer
+        policy = {"retentionDurationSeconds": str(self.proxy.soft_delete)}
+        known = json.loads(answer.body) | {"softDeletePolicy": policy}
+        return _Answer(200, [("Content-Type", "application/json")], json.dumps(known).encode())
 
     def _piece(self, body: bytes) -> _Answer:
         """A piece of an upload, which may have come before."""

