@@ -23,8 +23,8 @@ def run_every_order(tasks: Tasks, most_changes: int) -> int:
 # Every order of steps in which tasks are interrupted at most so often. Twice finds nearly all that
 # is to be found: one is interrupted at any step by another, and this one at any step in turn.
 
-often = pytest.mark.parametrize("changes", [2, pytest.param(3, marks=pytest.mark.slow)])
-seldom = pytest.mark.parametrize("changes", [1, pytest.param(2, marks=pytest.mark.slow)])
+often = pytest.mark.parametrize("changes", [2, pytest.param(3, marks=pytest.mark.thorough)])
+seldom = pytest.mark.parametrize("changes", [1, pytest.param(2, marks=pytest.mark.thorough)])
 
 
 @often

@@ -4,7 +4,6 @@ import os
 import subprocess
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from tests.storage.conftest import bucket, gcs, s3, server  # noqa: F401
@@ -150,14 +149,12 @@ def test_what_is_wrong_there_is_said(
         open_clip_index(address)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_fifty_steps_end_in_the_same_weights(
     bucket: str,  # noqa: F811
     server: Server,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    if bucket.startswith("s3") and hypothesis.settings().max_examples < 1000:
-        pytest.skip("one kind of bucket is enough: four trainings take minutes")
     out = small_data(tmp_path / "out")
     address = uploaded(out, bucket)
     settings = (
