@@ -23,8 +23,8 @@ from videonet.storage.store import Store
 # Under which names records are, loose and packed.
 KINDS = ("record", "records")
 
-# What says which shards of records there are, and is read once or twice a run.
-OF_THE_STORE = 5
+# What says which records are packed is read for each video that is claimed, and so often besides.
+OF_THE_RUN = 5
 
 # Of records, for a candidate, on average.
 MOST_READS, MOST_WRITES = 3, 3
@@ -73,9 +73,10 @@ def test_a_candidate_takes_few_reads_and_writes(
         catalogue = few_of(world.catalogue, tmp_path) if videos == "few" else world.catalogue
         calls = counted(catalogue, world.classes, tmp_path, form=form)
     reads, writes = (per_candidate(calls, verb, tmp_path) for verb in ("read", "write"))
-    # All of them together read a few objects that say what is packed.
-    assert reads <= MOST_READS + OF_THE_STORE / len(outcomes_of(tmp_path / "out"))
+    assert reads <= MOST_READS
     assert writes <= MOST_WRITES
+    candidates = len({video_id for video_id, _ in outcomes_of(tmp_path / "out")})
+    assert calls["read", "pointer"] <= candidates + OF_THE_RUN
 
 
 def test_a_candidate_takes_no_more_of_anything_else_than_its_costs_say(
@@ -116,6 +117,8 @@ def test_a_run_over_what_is_known_writes_nothing(world: World, tmp_path: Path):
     # Failures are tried again.
     failed = sum(outcome == "failed" for outcome, _ in outcomes_of(tmp_path / "out").values())
     assert again["write", "record"] <= failed
-    # All at once, and each that is tried again, or cut again for another data set.
+    # All at once; each once more that is tried again, or cut again for another data set; and what
+    # is packed.
     worked_on = sum(outcome != "rejected" for outcome, _ in outcomes_of(tmp_path / "out").values())
-    assert again["read", "record"] + again["read", "records"] <= 5 + 3 * worked_on
+    assert again["read", "record"] + again["read", "records"] <= 2 + worked_on + failed
+    assert again["read", "pointer"] <= worked_on + OF_THE_RUN

@@ -23,6 +23,16 @@ def memory_disk(at: Path, *, inodes: int = 0) -> Iterator[Path]:
         _unmount(at)
 
 
+def let_nobody_write(at: Path) -> None:
+    """Turn a disk in memory read-only, also for those who may do anything."""
+    _mount("-o", "remount,ro", at)
+
+
+def let_all_write(at: Path) -> None:
+    """Undo `let_nobody_write`."""
+    _mount("-o", "remount,rw", at)
+
+
 def more_inodes(at: Path) -> None:
     """Let a disk in memory have as many files as it likes."""
     _mount("-o", "remount,nr_inodes=100000", at)

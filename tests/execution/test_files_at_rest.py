@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.curated import Curated
+from tests.curated import Curated, curated_once
 from tests.curating import curate
 from videonet.schemas.settings import Keep
 from videonet.shards.layout import number_of_shards
@@ -29,6 +29,11 @@ TITLES = 4 * CANDIDATES
 
 # Files that are there once, however many candidates there are: of a folder, 64 are locks.
 OF_OUT, OF_STORE = 20, 100
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    return curated_once(tmp_path_factory.getbasetemp())
 
 
 def files_of_out(shards: int, formats: int) -> int:

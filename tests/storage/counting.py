@@ -10,7 +10,10 @@ from videonet.storage.objects import Entry, Versioned
 
 
 class CountingObjects:
-    """The objects of a folder; how often each verb was called, by the first part of a name."""
+    """The objects of a folder; how often each verb was called, by the first part of a name.
+
+    What says which records are packed counts as "pointer".
+    """
 
     def __init__(self, root: Path) -> None:
         self._objects = FolderObjects(root)
@@ -45,5 +48,6 @@ class CountingObjects:
         return self._objects.delete(name, generation)
 
     def _count(self, verb: str, name: str) -> None:
+        kind = "pointer" if name == "records/pointer.json" else name.partition("/")[0]
         with self._lock:
-            self.calls[verb, name.partition("/")[0]] += 1
+            self.calls[verb, kind] += 1

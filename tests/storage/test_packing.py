@@ -1,19 +1,26 @@
 """What a store has of videos is the same for its readers before and after it is packed."""
 
 import hashlib
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.storage.counting import CountingObjects
 from tests.storage.record_story import shards_in, words, write
+from tests.storage.servers import Server
+from videonet.curation.listed import with_known
 from videonet.errors import UsageError
+from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Length
+from videonet.schemas.video_info import VideoInfo
 from videonet.schemas.video_record import sections_of
 from videonet.storage.compaction import compact, withdraw
 from videonet.storage.lease import held_lease
 from videonet.storage.objects import Objects
-from videonet.storage.packing import pack, withdraw_packed
-from videonet.storage.store import Store
+from videonet.storage.packing import pack, pack_if_possible, withdraw_packed
+from videonet.storage.store import RecordState, Store
 
 KEYS = [f"url:{number}" for number in range(30)]
 
@@ -80,6 +87,60 @@ def test_what_is_already_known_is_not_written_again(store: Store):
     assert files_below(store.root / "record") == []
 
 
+def states_of(store: Store) -> dict[str, RecordState]:
+    """What a run is told of all videos, and of one that nobody has looked at."""
+    videos = [
+        Candidate(
+            video_key=key,
+            video=VideoInfo(video_id=key, url=f"https://example.org/{key}", title="A cat"),
+            source="catalogue",
+            sha256=None,
+            matches=(),
+        )
+        for key in (*KEYS, "url:new")
+    ]
+    found = with_known(store, "", videos)
+    return {each.candidate.video_key: each.known for each in found if each.known is not None}
+
+
+def now(store: Store, state: RecordState) -> tuple[RecordState, Counter[tuple[str, str]]]:
+    """A record as it is now, and what it took to learn that."""
+    objects = CountingObjects(store.root)
+    return Store(store.root, objects).record_now(state), objects.calls
+
+
+def test_what_is_as_it_was_is_not_read_again(store: Store):
+    for _ in range(2):
+        states = states_of(store)
+        assert len(states) == len(KEYS) + 1
+        for state in states.values():
+            again, calls = now(store, state)
+            assert again is state
+            assert calls["read", "record"] == 1
+            assert calls["read", "pointer"] == (state.generation is None)
+            assert calls["read", "records"] == 0
+        pack(store)
+
+
+@pytest.mark.parametrize("packed_before", [False, True])
+@pytest.mark.parametrize("packed_after", [False, True])
+def test_what_another_process_has_written_since_is_read(
+    store: Store, packed_before: bool, packed_after: bool
+):
+    if packed_before:
+        pack(store)
+    states = states_of(store)
+    for key in (KEYS[0], "url:new"):
+        measure(store, key, 20)
+    if packed_after:
+        pack(store)
+    for key in (KEYS[0], "url:new"):
+        again, _ = now(store, states[key])
+        assert again.record.length == length_of(key, 20)
+    again, _ = now(store, states[KEYS[1]])
+    assert again.record == states[KEYS[1]].record
+
+
 def test_a_video_that_is_withdrawn_is_shown_by_no_file(store: Store):
     pack(store)
     withdraw_packed(store, KEYS[:2])
@@ -93,6 +154,25 @@ def test_a_video_that_is_withdrawn_is_shown_by_no_file(store: Store):
     assert len(left) == 2 * len(KEYS[2:])
     for kind in ("side/thumbnails", "addresses"):
         assert len(files_below(store.root / kind)) == 2
+
+
+def test_a_place_that_cannot_be_packed_is_left_as_it_is_with_one_sentence(
+    server: Server, bucket: str, caplog: pytest.LogCaptureFixture
+):
+    store = Store(bucket)
+    for key in KEYS[:4]:
+        measure(store, key)
+    server.proxy.fail("insert", "status", times=1000, status=403)
+    pack_if_possible(store.location, partial(pack, store))
+    server.proxy.clear()
+    (said,) = (record.getMessage() for record in caplog.records if "packed" in record.getMessage())
+    assert said.startswith(f"{bucket} was not packed (")
+    assert said.endswith("): nothing is lost, and a later run packs it")
+    assert len(list(store.list("record"))) == 4
+    pack_if_possible(store.location, partial(pack, store))
+    assert list(store.list("record")) == []
+    for key in KEYS[:4]:
+        assert store.record(key).record.length == length_of(key)
 
 
 def test_one_command_at_a_time_packs(store: Store):

@@ -13,7 +13,7 @@ import msgspec
 
 from videonet.cage.cage import InterruptionError
 from videonet.curation.context import NotClaimed, RunContext
-from videonet.curation.evidence import Records, load_records, records_of, weighed, written
+from videonet.curation.evidence import Records, records_of, weighed, written
 from videonet.curation.listed import Listed
 from videonet.curation.steps import STEPS, Step, measure, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
@@ -27,6 +27,7 @@ from videonet.schemas.settings import Keep
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.video_record import sections_of
 from videonet.storage.claims import Postponed
+from videonet.storage.store import RecordState
 
 # A file that is not what was fetched so many times lies on a disk that does not keep it.
 _MOST_ALTERED = 3
@@ -120,7 +121,7 @@ def _applied(
             try:
                 after = step(context, candidate, records, seen)
             except NotClaimed:
-                records = _claimed(context, candidate, patient=patient)
+                records = _claimed(context, records.stored, patient=patient)
                 seen = weighed(context, candidate, records)
                 # From the first one on: another run may have done a step since the records were
                 # read, and may have deleted the file. Nothing is decided before that.
@@ -158,16 +159,20 @@ def _applied(
     return StepResult([], listed), records
 
 
-def _claimed(context: RunContext, candidate: Candidate, *, patient: bool) -> Records:
-    """What is known of a video that is in this run's hand from here on. Raises Postponed."""
-    place = context.store.place(candidate.video_key)
+def _claimed(context: RunContext, before: RecordState, *, patient: bool) -> Records:
+    """What is known of a video that is in this run's hand from here on. Raises Postponed.
+
+    `before`: what was known, as it was read.
+    """
+    video_key = before.record.video_key
+    place = context.store.place(video_key)
     if not context.claims.take(place):
         if not patient:
             raise Postponed
         with context.budget.aside():
             context.claims.wait(place)
-    context.look_for_withdrawal(candidate.video_key)
-    return load_records(context, candidate.video_key)
+    context.look_for_withdrawal(video_key)
+    return records_of(context, context.store.record_now(before))
 
 
 def _without_file(records: Records, fetched: Fetch) -> Records:

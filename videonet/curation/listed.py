@@ -52,13 +52,15 @@ def with_known(store: Store, part: str, candidates: Iterable[Candidate]) -> Iter
     """
     digested = ((store.digest(each.video_key), each) for each in candidates)
     ordered = dict(sorted(digested, key=lambda each: each[0]))
-    prefixes = _prefixes(part, store.tables.records.pointer().shards)
+    # Before anything else is read: what is packed since may have changed since.
+    pointer, packed = store.tables.records.versioned_pointer()
+    prefixes = _prefixes(part, pointer.shards)
     for prefix in prefixes:
         own = between(ordered, *span(prefix))
         if len(own) <= _FEW and len(prefixes) > 1:
             yield from map(Listed, own.values())
         else:
-            yield from _joined(store, prefix, own)
+            yield from _joined(store, prefix, own, packed)
 
 
 def in_parts(
@@ -89,15 +91,21 @@ def _prefixes(part: str, shards: Iterable[str]) -> list[str]:
     return sorted(prefix for prefix in shards if prefix.startswith(part)) or [part]
 
 
-def _joined(store: Store, prefix: str, candidates: dict[str, Candidate]) -> Iterator[Listed]:
-    """Candidates by digest, in order, with their records, which are read all at once."""
+def _joined(
+    store: Store, prefix: str, candidates: dict[str, Candidate], packed: str | None
+) -> Iterator[Listed]:
+    """Candidates by digest, in order, with their records, which are read all at once.
+
+    `packed`: see `RecordState`.
+    """
     records = store.tables.records
     for part, loose in records.parts(prefix):
         known = records.together(part, [each for each in loose if each.digest in candidates])
         for digest, candidate in between(candidates, *span(part)).items():
             key, found = candidate.video_key, known.get(digest)
             nothing = RecordState(VideoRecord(key), None)
-            yield Listed(candidate, store.record_state(key, found) if found else nothing)
+            state = store.record_state(key, found) if found else nothing
+            yield Listed(candidate, state._replace(packed=packed))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ again what failed.
 """
 
 import hashlib
+import itertools
 import os
 import stat
 import time
@@ -255,8 +256,11 @@ def _local(output: DatasetDir, lookup: Lookup, begun: int | None = None) -> str:
 
     It is one that never comes again where a file has changed since a run has `begun`.
     """
-    paths = sorted(set(output.local_files(lookup.shards)))
-    return _digest(_file(Path(path), begun) for path in paths) if paths else ""
+    paths = output.local_files(lookup.shards)
+    first = next(paths, None)
+    if first is None:
+        return ""
+    return _digest(_file(Path(path), begun) for path in itertools.chain([first], paths))
 
 
 def _withdrawn(out: str) -> str:

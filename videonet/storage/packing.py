@@ -49,7 +49,7 @@ def pack_if_possible(address: str, act: Callable[[], object]) -> None:
     except Exception as error:  # noqa: BLE001
         why = shortened(str(error)).rstrip(".") or type(error).__name__
         _LOG.warning(
-            "%s was not packed (%s): nothing is lost, and the next run packs it.", address, why
+            "%s was not packed (%s): nothing is lost, and a later run packs it", address, why
         )
 
 

@@ -83,6 +83,8 @@ class RecordShards:
         self.readers = readers
         self.most_bytes = most_bytes
         self._latest: tuple[str, Rows | None] = ("", None)
+        # as it was read last
+        self._pointer: tuple[bytes | None, ShardPointer] = None, ShardPointer(number=0, shards={})
         self._lock = threading.Lock()
 
     # What is known.
@@ -157,11 +159,20 @@ class RecordShards:
         """The shards that count."""
         return self.versioned_pointer()[0]
 
+    def pointer_generation(self) -> str | None:
+        """The generation of the pointer, which is another one once shards are; None: no pointer."""
+        held = self.objects.read_versioned(self.pointer_name)
+        return None if held is None else held.generation
+
     def versioned_pointer(self) -> tuple[ShardPointer, str | None]:
         """The shards that count, with the generation of the pointer; None: there is no pointer."""
         held = self.objects.read_versioned(self.pointer_name)
         if held is None:
             return ShardPointer(number=0, shards={"": ""}), None
+        data, pointer = self._pointer
+        if data == held.data:
+            # It names hundreds of shards, and is read for every video that is looked at.
+            return pointer, held.generation
         try:
             pointer = ShardPointer.from_json(held.data)
             if not _is_partition(pointer.shards):
@@ -172,6 +183,7 @@ class RecordShards:
                 "the store has what it knows of videos. Restore it, or delete it, and the next run "
                 "looks at all videos again."
             ) from error
+        self._pointer = held.data, pointer
         return pointer, held.generation
 
     def rows(self, shard: str) -> Rows | None:
@@ -238,8 +250,9 @@ class RecordShards:
             pointer, generation = self.versioned_pointer()
             counted: Rows = {}
             whole = True
-            for prefix, shard in pointer.shards.items():
-                begin, end = span(prefix)
+            prefixes = [_prefix_of(low, pointer)] if low == high else pointer.shards
+            for prefix in prefixes:
+                shard, (begin, end) = pointer.shards[prefix], span(prefix)
                 if shard and begin <= high and end >= low:
                     rows = self.rows(shard) if read is None else read(shard)
                     whole = whole and rows is not None
@@ -247,6 +260,12 @@ class RecordShards:
             if whole or generation == before:
                 return pointer, counted
             before = generation
+
+
+def _prefix_of(digest: str, pointer: ShardPointer) -> str:
+    """The bits by which the record of a digest is packed: see `_is_partition`."""
+    bits = f"{int(digest, 16):0256b}"
+    return next(bits[:end] for end in range(257) if bits[:end] in pointer.shards)
 
 
 def _is_partition(prefixes: Iterable[str]) -> bool:

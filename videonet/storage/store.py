@@ -61,6 +61,9 @@ class RecordState(NamedTuple):
     record: VideoRecord
     # of the object that holds the record; None: there is none yet
     generation: str | None
+    # of what says which records are packed, from before this was read; None: nothing was packed
+    # then; "": not known
+    packed: str | None = ""
 
 
 class Store:
@@ -172,6 +175,16 @@ class Store:
         """All that is known of a video, and the state of the object that says so."""
         stored = self.stored(video_key)
         return RecordState(self._older_record(video_key), None) if stored is None else stored
+
+    def record_now(self, before: RecordState) -> RecordState:
+        """A record as it is now. What is as it was `before` is not read again."""
+        loose = self.objects.read_versioned(self._record_name(before.record.video_key))
+        if (loose and loose.generation) == before.generation and (
+            # What another process has written since may be packed already.
+            loose is not None or self.tables.records.pointer_generation() == before.packed
+        ):
+            return before
+        return self.record(before.record.video_key)
 
     def stored(self, video_key: str) -> RecordState | None:
         """The same, leaving aside what earlier versions have written; None: there is no record."""
