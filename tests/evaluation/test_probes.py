@@ -204,6 +204,18 @@ def test_a_training_gets_a_head_and_then_classifies(imagenet, run, tmp_path):
     assert on_a.model.head.partial
     assert on_a.data.partial
 
+    # The same head, of two classes whose corrupted images are as they were.
+    from videonet.evaluation.imagenet_3dcc import CORRUPTIONS, SEVERITIES
+
+    corrupted = tmp_path / "3dcc"
+    folders = [f"{name}/{severity}" for name in CORRUPTIONS for severity in SEVERITIES]
+    for wnid in list(output_of_wnid())[:2]:
+        for each in ("val", *folders):
+            shutil.copytree(imagenet / "val" / wnid, corrupted / each / wnid)
+    on_3dcc = evaluate(run, "imagenet-3dcc", corrupted, results / "imagenet_3dcc.json", *QUICK)
+    assert on_3dcc.model.head == on_a.model.head
+    assert on_3dcc.numbers["drop"].value == 0
+
     # Of a later checkpoint, the head is another model's.
     later = Path(shutil.copytree(run, tmp_path / "later"))
     save(later, trained("test_resnet", 2), step=1000)
