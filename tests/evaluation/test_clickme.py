@@ -21,6 +21,7 @@ import timm  # noqa: E402
 
 from tests.training.test_export import SIZE, trained  # noqa: E402
 from videonet.evaluation.clickme import HUMAN_CEILING  # noqa: E402
+from videonet.evaluation.head_file import write_head  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
 from videonet.evaluation.saliency import (  # noqa: E402
     attention_maps,
@@ -172,6 +173,20 @@ def test_alignment_is_the_mean_correlation_by_that_of_people(data, run, tmp_path
     assert alignment.value == pytest.approx(np.mean(known) / HUMAN_CEILING)
     assert alignment.low < alignment.value < alignment.high
     assert not found.data.partial
+
+
+def test_a_head_counts_where_gradients_are_asked_for_and_nowhere_else(data, run, tmp_path):
+    model = open_model(str(run), How(device="cpu"))
+    width = model.features(torch.zeros(1, 3, SIZE, SIZE)).shape[1]
+    weight = torch.randn(1000, width, generator=torch.Generator().manual_seed(0))
+    head = tmp_path / "imagenet_linear.head.safetensors"
+    write_head(head, weight, torch.zeros(1000), model, "a probe", partial=True)
+    looked = evaluate(run, "clickme", data, tmp_path / "a.json")
+    assert (looked.model.head, looked.data.partial) == (None, False)
+    asked = evaluate(run, "clickme", data, tmp_path / "b.json", "--set", "maps=gradient")
+    assert asked.facts["maps"] == "gradient"
+    assert (asked.model.head.protocol, asked.data.partial) == ("a probe", True)
+    assert asked.numbers["spearman"] != looked.numbers["spearman"]
 
 
 def test_a_classifier_without_attention_is_asked_for_gradients(data, untrained, tmp_path):

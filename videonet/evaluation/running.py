@@ -13,6 +13,7 @@ import torch
 
 from videonet.errors import UsageError
 from videonet.evaluation.about import UNCONFIRMED
+from videonet.evaluation.facts import Facts
 from videonet.evaluation.model import Model
 from videonet.evaluation.parts import Parts
 from videonet.evaluation.protocol import Evaluation, Given, Outcome
@@ -93,6 +94,9 @@ def run(
     )
     with in_float32():
         outcome = evaluation.evaluate(given)
+    used = model.facts
+    if not outcome.by_classifier:
+        used = msgspec.structs.replace(used, head=None)
     result = Result(
         read_this_first=UNCONFIRMED,
         evaluation=name,
@@ -102,14 +106,14 @@ def run(
         resampled=outcome.resampled,
         seed=_SEED,
         facts=outcome.facts,
-        model=model.facts,
+        model=used,
         preparation=model.preparation,
         trained_on=known,
         data=DataFacts(
             fingerprint=outcome.data.fingerprint,
             counts=outcome.data.counts,
             expected=outcome.data.expected,
-            partial=outcome.data.is_partial or (outcome.by_classifier and _has_partial_head(model)),
+            partial=outcome.data.is_partial or _has_partial_head(used),
         ),
         items=asked.file.with_suffix(".parquet").name,
         device=_device(model.device),
@@ -157,9 +161,9 @@ def _converted(name: str, text: str, kind: Any) -> Any:
         raise UsageError(f"--set {name}={text}: {error} ({shown(text)}).") from error
 
 
-def _has_partial_head(model: Model) -> bool:
+def _has_partial_head(model: Facts) -> bool:
     """Whether the classifier was trained on a part of its data alone."""
-    return model.facts.head is not None and model.facts.head.partial
+    return model.head is not None and model.head.partial
 
 
 def _device(device: torch.device) -> str:
