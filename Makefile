@@ -5,6 +5,7 @@
 # make test-all: all of them, with many more drawn examples.
 # make fuzz: broken videos, for MINUTES (60), from SEED on; one line says what came of them.
 # make hostile: a run over 1,000 hostile servers and files.
+# make test-docker: the images of docker/, built where no registry can be asked, and tried.
 # make test-odd: 10,000 examples each of odd rows, titles, class lists, addresses and headers.
 
 PYTHON ?= python3.11
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCKED = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ITSELF = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 
-.PHONY: demo demo-train test test-slow test-all test-odd fuzz hostile lint lock audit clean
+.PHONY: demo demo-train test test-slow test-all test-odd test-docker fuzz hostile lint lock audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt requirements/dev.lock setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +61,11 @@ ODD = tests/sources/test_any_row.py tests/targets/test_any_class_list.py \
 test-odd: $(VENV)/.with-torch
 	$(PYTEST) --hypothesis-profile odd -o faulthandler_timeout=7200 $(ODD)
 
+IMAGES ?= worker gpu trainer
+
+test-docker: $(VENV)/.installed
+	$(BIN)/python -m scripts.try_images $(IMAGES)
+
 MINUTES ?= 60
 
 fuzz: $(VENV)/.installed
@@ -73,6 +79,7 @@ lint: $(VENV)/.with-torch
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint docker/*.Dockerfile
 
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
   --no-emit-index-url --no-emit-find-links --quiet
@@ -83,10 +90,12 @@ LOCK = $(COMPILE) --constraint constraints.txt --generate-hashes --no-annotate -
 # leaves what is resolved already.
 UPGRADE = --upgrade
 lock: $(VENV)/.installed
-	$(COMPILE) --extra dev --extra train --extra evaluate --extra youtube --annotation-style line $(UPGRADE) \
+	$(COMPILE) --extra dev --extra train --extra evaluate --extra youtube --extra gpu \
+	  --annotation-style line $(UPGRADE) \
 	  --output-file constraints.txt
 	$(LOCK) --upgrade --output-file requirements/base.lock
 	$(LOCK) --upgrade --extra youtube --output-file requirements/youtube.lock
+	$(LOCK) --upgrade --extra gpu --output-file requirements/gpu.lock
 	$(LOCK) --upgrade --extra train --output-file requirements/train.lock
 	$(LOCK) --upgrade --extra evaluate --output-file requirements/evaluate.lock
 	$(LOCK) --upgrade --extra dev --output-file requirements/dev.lock
@@ -97,4 +106,4 @@ audit: $(VENV)/.installed
 	$(BIN)/python -m scripts.audit
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo build
