@@ -246,6 +246,24 @@ def test_object_storage_is_refused_and_no_folder_is_named_after_it(
     assert not (tmp_path / "gs:").exists()
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("train", "--data", "out", "--out", "gs://bucket/run"),
+        ("show", "out", "yacht", "--to", "gs://bucket/page.html"),
+        ("rebuild", "lock", "--store", "s", "--out", "o", "--scratch", "gs://bucket/scratch"),
+    ],
+)
+def test_what_must_be_a_path_is_no_address(
+    typed: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert f"{typed[-1]} is an address, and this must lie on this machine" in sentence(
+        videonet(*typed)
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("place", ["store", "out"])
 def test_another_run_that_wants_the_same_folder_for_itself_is_not_disturbed(
     asked: list[str], tmp_path: Path, place: str

@@ -14,6 +14,7 @@ from demo.odd_files import write_noise
 from demo.train_classifier import MODEL
 from tests.doctor.looking import HAS_GPU, NLTK_DATA, PASSWORD, program
 from tests.patience import PATIENCE
+from tests.storage.servers import fake_gcs
 from videonet.classifier.download import RESNET50, Asset
 from videonet.classifier.onnx_runtime import onnxruntime
 from videonet.doctor.finding import Finding, State, begun, outcome
@@ -27,6 +28,7 @@ from videonet.doctor.machine import (
     look_at_wordnet,
     look_for_asset,
 )
+from videonet.storage.places import open_place
 
 # Python and packages.
 
@@ -213,11 +215,28 @@ def test_a_store_is_not_made_by_looking_whether_it_can_be(tmp_path: Path):
 
 def test_a_store_that_cannot_be_is_missing(tmp_path: Path):
     (tmp_path / "taken").write_text("")
-    for place in (tmp_path / "taken", tmp_path / "taken" / "below", Path("gs://bucket/store")):
+    for place in (tmp_path / "taken", tmp_path / "taken" / "below"):
         finding = look_at_store(place)
         assert finding.state is State.MISSING
         assert str(place) in finding.found
         assert finding.advice == "give --store a local folder of yours"
+
+
+def test_a_store_in_a_bucket_is_asked_for_and_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("VIDEONET_CACHE", str(tmp_path / "cache"))
+    with fake_gcs() as server:
+        server.set_environment(monkeypatch)
+        bucket = server.make_bucket("of-doctors")
+        finding = look_at_store(f"{bucket}/store")
+        assert finding.state is State.OK
+        assert finding.found.startswith(f"{bucket}/store answers")
+        assert f"{tmp_path}/cache/scratch can be made" in finding.found
+        assert not list(open_place(bucket).list(""))
+        other = outcome("store", begun(lambda: look_at_store("gs://another/store")), PATIENCE)
+        assert other.state is State.MISSING
+        assert other.found.startswith("There is no bucket gs://another")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,12 +1,12 @@
 """`videonet doctor`: what a run needs that is here, and what is missing."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from videonet.cli.options import place
 from videonet.cli.terminal import Console
 from videonet.schemas.settings import Device
 
@@ -32,8 +32,13 @@ def doctor(
         str, typer.Option(metavar="MODEL", help="resnet50, or an ONNX file.")
     ] = "resnet50",
     store: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for videos and results.")
-    ] = Path(),
+        Any,
+        typer.Option(
+            parser=place,
+            metavar="PLACE",
+            help="Folder for videos and results, gs://BUCKET/PREFIX or s3://BUCKET/PREFIX.",
+        ),
+    ] = ".",
     device: Annotated[Device, typer.Option(help="Where the classifier is to run.")] = "auto",
     proxy: Annotated[
         list[str] | None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar, get_origin
 import msgspec
 import typer
 
+from videonet.errors import UsageError
 from videonet.schemas.option import Declared, Form, in_order_of_help
 from videonet.storage.places import is_remote
 
@@ -46,6 +47,13 @@ def place(given: str | Path) -> str | Path:
     return given if is_remote(given) else Path(given)
 
 
+def of_this_machine(given: str | Path) -> Path:
+    """A path of this machine. Raises UsageError for the address of a bucket."""
+    if is_remote(given):
+        raise UsageError(f"{given} is an address, and this must lie on this machine; give a path.")
+    return Path(given)
+
+
 Out = Annotated[
     Any, typer.Argument(metavar="OUT", parser=place, help="Where a curation wrote its data set.")
 ]
@@ -67,9 +75,7 @@ def _parameter(option: Declared, in_rebuild: bool) -> inspect.Parameter:
     said = option.option
     kind, default = option.type, option.default
     read = _READERS.get(said.form)
-    if said.form is Form.PATH:
-        kind = Path | None if default is None else Path
-    elif read is not None:
+    if read is not None:
         kind, default = Any, default_shown(option) or None
     elif get_origin(kind) is tuple:
         kind, default = list[str] | None, None
@@ -132,5 +138,6 @@ _READERS: dict[Form | None, Callable[[Any], Any]] = {
     Form.SIZE: _bytes,
     Form.NAMES: _names,
     Form.WORDS: _words,
+    Form.PATH: of_this_machine,
     Form.PLACE: place,
 }

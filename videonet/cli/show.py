@@ -1,11 +1,10 @@
 """`videonet show`: one video of a data set, as a page."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from videonet.cli.options import Out, place
+from videonet.cli.options import Out, of_this_machine, place
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 
@@ -20,8 +19,12 @@ def show(
         typer.Option(parser=place, help="Store of the run; the one that OUT names if not given."),
     ] = None,
     to: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Where to write; OUT/report/show/ if not given."),
+        Any,
+        typer.Option(
+            parser=of_this_machine,
+            metavar="FILE.html",
+            help="Where to write; OUT/report/show/ if not given.",
+        ),
     ] = None,
     training_views: Annotated[
         bool, typer.Option("--training-views", help="Add what the trainer would see of it.")

@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from videonet.cli.interrupt import ended_by_signal
+from videonet.cli.options import of_this_machine
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.training.torch_extra import needed_for
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[str, typer.Option(metavar="OUT", help="Folder or address of a data set.")],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the training run.")],
+    out: Annotated[
+        Any,
+        typer.Option(parser=of_this_machine, metavar="RUN", help="Folder of the training run."),
+    ],
     config: Annotated[
         str, typer.Option(metavar="NAME|FILE.toml", help="What to train, and how.")
     ] = "vito_resnet50",

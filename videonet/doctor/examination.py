@@ -28,7 +28,7 @@ SECONDS = 60.0  # for anything else; a large classifier takes a while to load
 
 
 def examine(
-    source: str, classifier: str, store: Path, device: Device, proxies: Sequence[str]
+    source: str, classifier: str, store: Path | str, device: Device, proxies: Sequence[str]
 ) -> list[Finding]:
     """What a run with these options would find here. Fetches and changes nothing."""
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,11 +100,25 @@ def look_at_wordnet() -> Finding:
     return Finding("WordNet", State.OK, "3.0")
 
 
-def look_at_store(folder: Path) -> Finding:
-    """Whether the folder, or the one that it would be made in, can be written and has room."""
-    elsewhere = "give --store a local folder of yours"
-    if ":/" in str(folder):
-        return Finding("store", State.MISSING, f"{folder} is no local folder", elsewhere)
+def look_at_store(place: Path | str) -> Finding:
+    """Whether a folder, or the one that it would be made in, can be written and has room.
+
+    Of a bucket, whether it answers, and the same of the folder for what is in hand. Raises
+    UsageError for a bucket that cannot be used.
+    """
+    from videonet.storage.places import is_remote, open_place
+    from videonet.storage.scratch import scratch_at
+
+    if not is_remote(place):
+        return _look_at_folder(Path(place), "--store")
+    open_place(place)
+    in_hand = _look_at_folder(scratch_at().root, "--scratch")
+    said = f"{place} answers, and a run tries whether it can be written; for videos in hand, "
+    return replace(in_hand, found=f"{said}{in_hand.found}")
+
+
+def _look_at_folder(folder: Path, option: str) -> Finding:
+    elsewhere = f"give {option} a local folder of yours"
     place = folder.absolute()
     try:
         while not place.exists():

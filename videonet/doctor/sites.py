@@ -27,7 +27,7 @@ class Needs(NamedTuple):
     why_no_page: str = "its videos are here"
 
 
-def look_at_source(spec: str, store: Path) -> tuple[Finding, Needs]:
+def look_at_source(spec: str, store: Path | str) -> tuple[Finding, Needs]:
     """What the source needs. Raises UsageError for one that there is not or cannot be read."""
     import yarl
 
