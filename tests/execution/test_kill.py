@@ -15,19 +15,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import hypothesis
-import psutil
-import pyarrow.parquet as pq
 import pytest
 
 from demo.train_classifier import MODEL
 from demo.videos import EXPECTED
 from demo.world import World
 from tests.curating import bytes_of, curate, outcomes_of
+from tests.execution.jobs import killed
 from tests.execution.steps_done import StepsDone
 from tests.local import TYPED
 from tests.patience import PATIENCE
+from tests.published import published, without_attempts
 from tests.stored import records_in, sections_in
 from videonet.cli import main
+from videonet.files import drafts_below
 from videonet.storage.store import digest
 
 
@@ -79,18 +80,7 @@ class Victim:
         False if the run ended before.
         """
         self.process.join(seconds)
-        if not self.process.is_alive():
-            return False
-        assert self.process.pid is not None
-        victim = psutil.Process(self.process.pid)
-        # It starts nothing more while it is looked at.
-        victim.suspend()
-        started = victim.children(recursive=True)
-        self.process.kill()
-        self.process.join()
-        _, left = psutil.wait_procs(started, timeout=PATIENCE)
-        assert left == []
-        return True
+        return killed(self.process)
 
     def finish(self) -> int | None:
         """Wait for its end; its exit code."""
@@ -163,9 +153,6 @@ def test_kills_change_no_byte_and_no_finished_step_is_repeated(world: World, tmp
 # How often the next test kills: in `make test-all`, and in the slow set.
 KILLS = 100 if hypothesis.settings().max_examples >= 1000 else 6
 
-# What says when and where a run was, and nothing else; and the lock.
-_OF_THE_RUN = {"run.json", "_state", ".lock"}
-
 
 @pytest.mark.slow
 def test_kills_at_any_moment_leave_no_process_and_no_trace_in_the_data_set(
@@ -214,19 +201,8 @@ def half_local(world: World, folder: Path) -> Path:
 
 
 def _contents(out: Path) -> dict[str, bytes]:
-    """All that a data set is, by path, but for what is only of the run that made it."""
-    files = (each for each in out.rglob("*") if each.is_file())
-    named = {each.relative_to(out): each for each in files}
-    return {
-        str(path): _rows(each) if path.parts[0] == "verdicts" else each.read_bytes()
-        for path, each in named.items()
-        if path.parts[0] not in _OF_THE_RUN
-    }
-
-
-def _rows(verdicts: Path) -> bytes:
-    """A table of verdicts without the attempts that downloads took, which kills add to."""
-    return repr(pq.read_table(verdicts).drop_columns(["attempts"]).to_pylist()).encode()
+    assert list(drafts_below(out)) == []
+    return without_attempts(published(out))
 
 
 def _draft(folder: Path, name: str) -> bool:

@@ -86,14 +86,12 @@ def root(described: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def catalogue(root: Path, described: dict[str, dict[str, Any]], tmp_path_factory) -> str:
     """Titles that name the classes that are surely there, and three that never are."""
-    senses = imagenet1k_senses()
     file = tmp_path_factory.mktemp("catalogue") / "videos.csv"
     with file.open("w", newline="") as lines:
         rows = csv.writer(lines)
         rows.writerow(["id", "url", "title"])
         for name, each in described.items():
-            classes = [*_sure(each), *NEVER_SHOWN]
-            rows.writerow([name, name, ", ".join(senses[wnid].names[0] for wnid in classes)])
+            rows.writerow([name, name, title_of(each)])
         if (root / ROTATED).exists():
             rows.writerow([ROTATED, ROTATED, "water bottle"])
     return f"catalogue:{file}"
@@ -248,6 +246,12 @@ def test_every_clip_shows_the_right_moments_of_the_right_video(clips, root: Path
             error = np.abs(image - np.asarray(wanted, float)).mean()
             assert error < 4, f"{name} at {time} us is off by {error:.1f} of 255"
         assert not moments, f"{name} has no frame at {sorted(moments)} us"
+
+
+def title_of(each: dict[str, Any]) -> str:
+    """A title for a video that another program saw so: see `catalogue`."""
+    senses = imagenet1k_senses()
+    return ", ".join(senses[wnid].names[0] for wnid in (*_sure(each), *NEVER_SHOWN))
 
 
 def _sure(each: dict[str, Any]) -> list[str]:

@@ -10,19 +10,10 @@ from demo.world import World
 from tests.curating import few_of
 from tests.local import LOCAL
 from tests.patience import PATIENCE
+from tests.published import published
 from tests.storage.servers import fake_gcs
 from videonet.execution.curate import curate
 from videonet.storage.places import open_place
-
-
-def objects_of(address: str) -> dict[str, bytes | None]:
-    """What is published of an OUT, by name."""
-    place = open_place(address)
-    return {
-        each.name: place.read(each.name)
-        for each in place.list("")
-        if not each.name.startswith(("_state/", "lease/", ".")) and each.name != "run.json"
-    }
 
 
 @pytest.mark.slow
@@ -41,10 +32,10 @@ def test_videos_in_hand_stay_on_the_machine_and_those_that_are_kept_go_up(
         "scratch": str(scratch),
     }
 
-    def made(store: str | Path, out: str | Path, **options: object) -> dict[str, bytes | None]:
+    def made(store: str | Path, out: str | Path, **options: object) -> dict[str, bytes]:
         source = f"catalogue:{tmp_path / 'few.csv'}"
         curate(world.classes, source, store=store, out=out, **given, **options)
-        return objects_of(str(out))
+        return published(out)
 
     with world.serve() as server, fake_gcs() as gcs:
         few_of(world.catalogue, tmp_path)

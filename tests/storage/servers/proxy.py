@@ -135,6 +135,11 @@ class Proxy:
         """How many operations of class A and of class B were asked for."""
         return sum(self.counts[v] for v in CLASS_A), sum(self.counts[v] for v in CLASS_B)
 
+    @property
+    def requests(self) -> int:
+        """How many requests have come."""
+        return self._seen
+
     def take(self, verb: Verb) -> Fault | None:
         """Count a request; what is to become of it."""
         with self._lock:
