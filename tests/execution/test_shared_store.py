@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from demo.server import VideoServer
@@ -15,8 +14,6 @@ from tests.published import published, without_attempts
 from videonet.storage.places import open_place
 
 pytestmark = pytest.mark.slow
-
-THOROUGH = hypothesis.settings().max_examples >= 1000
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ def test_two_runs_over_one_store_download_each_video_once_and_give_what_each_giv
 
 @pytest.mark.parametrize(
     "server",
-    ["gs", pytest.param("s3", marks=pytest.mark.skipif(not THOROUGH, reason="one is enough"))],
+    ["gs", pytest.param("s3", marks=pytest.mark.thorough)],
     indirect=True,
 )
 def test_in_a_bucket_too(alone: Alone, server, place: str, tmp_path: Path):
