@@ -1,19 +1,24 @@
 """A run over two worker processes of this machine: the same bytes, and an end that says why."""
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
+import hypothesis
+import psutil
 import pytest
 
 from demo.behaviours import Status
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from demo.world import World
-from tests.curated import Ended, videonet
+from tests.curated import VIDEONET, Ended, videonet
 from tests.curating import bytes_of, few_of, options_of
 from tests.execution.steps_done import StepsDone
 from tests.execution.two_workers import (
@@ -24,7 +29,7 @@ from tests.execution.two_workers import (
     workers,
 )
 from tests.local import LOCAL, TYPED
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, wait_for
 from videonet.curation.context import open_context
 from videonet.errors import MachineError, UsageError
 from videonet.execution.execute import execute
@@ -32,6 +37,8 @@ from videonet.execution.prepare import prepare
 from videonet.execution.worker_processes import WorkerFaultError
 from videonet.pipelines.curate import curate as curation
 from videonet.schemas.run import Plan
+
+THOROUGH = hypothesis.settings().max_examples >= 1000
 
 # Seconds within which a run ends that has lost a worker.
 AN_END = 60.0
@@ -52,14 +59,17 @@ class Served:
         """The command, with OUT `folder/out` and the store beside it."""
         # Some files come only when they are asked for again, in each run.
         self.server.forget_requests()
-        behind = ("--", *beam_options) if beam_options else ()
-        return videonet(
+        return videonet(*self.typed(folder, *beam_options))
+
+    def typed(self, folder: Path, *beam_options: str) -> list[str | Path]:
+        """What the command is given."""
+        return [
             *("curate", "--targets", self.world.classes),
             *("--source", f"catalogue:{self.world.catalogue}", "--classifier", MODEL),
             *("--store", folder / "store", "--out", folder / "out", "--shards", "3"),
             *("--workers", "2", "--downloads", "4", "--requests-per-second", "10000", *TYPED),
-            *behind,
-        )
+            *(("--", *beam_options) if beam_options else ()),
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +91,8 @@ def outcome_in(ended: Ended, folder: Path) -> str:
 def test_two_workers_make_the_same_bytes_and_the_same_account_as_one_process(
     served: Served, tmp_path: Path
 ):
-    ended = served.videonet(tmp_path, *TWO_WORKERS)
+    # Each piece of work is done a second time, as by runners that have lost what came of it.
+    ended = served.videonet(tmp_path, *TWO_WORKERS, "--direct_runner_bundle_repeat=1")
     assert (ended.code, outcome_in(ended, tmp_path)) == (served.code, served.said)
     assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
     told = told_by(tmp_path / "store", tmp_path / "out")
@@ -94,6 +105,16 @@ def test_two_workers_make_the_same_bytes_and_the_same_account_as_one_process(
     for stage, cost in facts["stages"].items():
         assert cost["items"] == of_one["stages"][stage]["items"], stage
     assert facts["stages"].keys() == of_one["stages"].keys()
+
+
+@pytest.mark.slow
+def test_a_job_of_a_job_server_that_was_waited_for_ends_with_its_account(
+    served: Served, tmp_path: Path
+):
+    job_server = ("--runner=PortableRunner", "--job_endpoint=embed", "--unknown_to_python=1")
+    ended = served.videonet(tmp_path, *job_server, "--environment_type=LOOPBACK")
+    assert (ended.code, outcome_in(ended, tmp_path)) == (served.code, served.said)
+    assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
 
 
 @pytest.mark.slow
@@ -122,6 +143,36 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_the_same_comma
     assert again.code == served.code
     done.check()
     assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not THOROUGH, reason="workers of a command that is killed are looked at")
+def test_an_interrupted_run_ends_with_its_workers_and_says_that_it_goes_on(
+    served: Served, tmp_path: Path
+):
+    command = subprocess.Popen(
+        [VIDEONET, *served.typed(tmp_path, *TWO_WORKERS)], stderr=subprocess.PIPE, text=True
+    )
+    started = psutil.Process(command.pid)
+    wait_for(lambda: len(list((tmp_path / "store").glob("record/*/*.json"))) > 3, 0.05)
+    theirs = workers(started)
+    command.send_signal(signal.SIGINT)
+    _, said = command.communicate(timeout=PATIENCE)
+    assert command.returncode == 130, said
+    assert said.splitlines()[-1] == "Interrupted; the same command goes on."
+    assert "Traceback" not in said
+    assert len(theirs) == 2
+    assert psutil.wait_procs(theirs, timeout=PATIENCE)[1] == []
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_has_started_them():
+    begin = "from tests.execution.two_workers import be_at_work; be_at_work()"
+    with subprocess.Popen([sys.executable, "-c", begin]) as process:
+        wait_for(lambda: len(workers(psutil.Process(process.pid))) == 2, 0.05)
+        theirs = workers(psutil.Process(process.pid))
+        process.kill()
+    assert psutil.wait_procs(theirs, timeout=PATIENCE)[1] == []
 
 
 @pytest.mark.slow
@@ -194,10 +245,10 @@ def test_a_sentence_of_a_worker_is_what_the_run_ends_with(served: Served, tmp_pa
     model.with_suffix(".json").write_bytes(MODEL.with_suffix(".json").read_bytes())
 
     def replaced(pipeline: beam.Pipeline, plan: Plan) -> object:
-        model.write_bytes(MODEL.read_bytes() + b" ")
+        model.write_bytes(b"no model")
         return curation(pipeline, plan)
 
-    with pytest.raises(UsageError, match="the run was prepared for"):
+    with pytest.raises(UsageError, match=r"model\.onnx: cannot be opened as an ONNX model"):
         run(served.world, tmp_path, replaced, classifier=str(model))
     assert workers() == []
 

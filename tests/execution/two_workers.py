@@ -3,14 +3,18 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import apache_beam as beam
 import psutil
+from apache_beam.options.pipeline_options import PipelineOptions
 
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from videonet.curation.run_progress import processes_of
+from videonet.execution.worker_processes import watched_workers
 from videonet.schemas.progress import ProcessProgress
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -18,21 +22,14 @@ from videonet.storage.store import Store
 TWO_WORKERS = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
-def workers() -> list[psutil.Process]:
-    """The worker processes of this process, the first that was begun first."""
+def workers(of: psutil.Process | None = None) -> list[psutil.Process]:
+    """The worker processes of a process, or of this one; the first that was begun comes first."""
     found = []
-    for each in psutil.Process().children():
-        with contextmanager(_if_there)():
+    for each in (of or psutil.Process()).children():
+        with suppress(psutil.Error):
             if "videonet.execution.worker" in each.cmdline():
                 found.append(each)
     return sorted(found, key=lambda each: each.pid)
-
-
-def _if_there() -> Iterator[None]:
-    try:
-        yield
-    except psutil.Error:
-        return
 
 
 def told_by(store: Path, out: Path) -> list[ProcessProgress]:
@@ -65,6 +62,15 @@ def killing(when: Callable[[], bool]) -> Iterator[list[int]]:
     finally:
         is_over.set()
         thread.join()
+
+
+def be_at_work() -> None:
+    """Have two workers of this process do what takes longer than any test."""
+    with watched_workers() as workers:
+        options = PipelineOptions(["--direct_num_workers=2"])
+        pipeline = beam.Pipeline(runner=workers.runner(), options=options)
+        _ = pipeline | beam.Create([2 * PATIENCE] * 2) | beam.Reshuffle() | beam.Map(time.sleep)
+        workers.run(pipeline)
 
 
 def python_path(*first: Path) -> str:

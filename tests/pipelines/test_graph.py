@@ -164,8 +164,8 @@ class _Everywhere(PipelineVisitor):
         for tag, collection in transform_node.outputs.items():
             label = transform_node.full_label
             aside = any(
-                name in label
-                for name in ("ReadTitles", "SpreadTitles", "Combine", "CountVideos", "OnePart")
+                f"/{name}" in f"/{label}/"
+                for name in ("ReadTitles", "SpreadTitles", "Combine", "CountVideos", "OnePart/")
             )
             if isinstance(collection, beam.PCollection) and not aside:
                 is_group = isinstance(transform_node.transform, beam.GroupByKey)

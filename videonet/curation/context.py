@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
@@ -199,11 +200,25 @@ class RunContext(ReadContext):
         # what this run ends with; None: it goes on
         self.complaint: UsageError | None = None
         closed = self.web.rate_limiter.closed_hosts
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._pools_lock = threading.Lock()
         self.progress = Progress(self.store, self.output, plan.run_id, closed=closed)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
 
+    def threads(self, name: str, number: int) -> ThreadPoolExecutor:
+        """So many threads for the stage of this name, and no more however often it is asked."""
+        with self._pools_lock:
+            if name not in self._pools:
+                self._pools[name] = ThreadPoolExecutor(number)
+            return self._pools[name]
+
     def close(self) -> None:
         """End what goes on in other threads and processes."""
+        with self._pools_lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            # Stages have waited for what they have begun.
+            pool.shutdown(wait=False, cancel_futures=True)
         self.progress.end()
         self.decoder.close()
         self.claims.close()

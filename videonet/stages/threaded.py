@@ -1,7 +1,8 @@
 """What the stages have in common: a plan, threads, and outputs with names."""
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 import apache_beam as beam
@@ -55,9 +56,10 @@ class ThreadedDoFn(beam.DoFn):
         """
         self._plan, self._work, self._threads = plan, work, threads
         self._is_late, self._wait = is_late, wait or work
+        # the same in all copies of this stage
+        self._name = uuid.uuid4().hex
 
     def setup(self) -> None:
-        self._pool = ThreadPoolExecutor(self._threads)
         self._running: set[Future[Iterable[Any]]] = set()
         self._late: list[Any] = []
         self._postponed: list[Any] = []
@@ -70,7 +72,7 @@ class ThreadedDoFn(beam.DoFn):
         # Two for each thread: one that it works on, one that it finds when it is done.
         while len(self._running) >= 2 * self._threads:
             yield from self._finished()
-        self._running.add(self._pool.submit(self._done, self._work, context, element))
+        self._begin(self._work, context, element)
 
     def finish_bundle(self) -> Iterator[Any]:
         late, self._late = self._late, []
@@ -81,7 +83,7 @@ class ThreadedDoFn(beam.DoFn):
                     self._postponed = []
                 context = run_context(self._plan)
                 for element in due:
-                    self._running.add(self._pool.submit(self._done, work, context, element))
+                    self._begin(work, context, element)
             for result in self._finished():
                 if isinstance(result, TaggedOutput):
                     windowed = GlobalWindows.windowed_value(result.value)
@@ -91,7 +93,17 @@ class ThreadedDoFn(beam.DoFn):
         say_counts(self._plan)
 
     def teardown(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        wait([each for each in self._running if not each.cancel()])
+
+    def _begin(
+        self,
+        work: Callable[[RunContext, Any], Iterable[Any]],
+        context: RunContext,
+        element: Any,
+    ) -> None:
+        # A runner may work on several bundles of a stage at once, each with a copy of this.
+        pool = context.threads(self._name, self._threads)
+        self._running.add(pool.submit(self._done, work, context, element))
 
     def _done(
         self,
