@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import apache_beam as beam
-import hypothesis
 import psutil
 import pytest
 
@@ -37,8 +36,6 @@ from videonet.execution.prepare import prepare
 from videonet.execution.worker_processes import WorkerFaultError
 from videonet.pipelines.curate import curate as curation
 from videonet.schemas.run import Plan
-
-THOROUGH = hypothesis.settings().max_examples >= 1000
 
 # Seconds within which a run ends that has lost a worker.
 AN_END = 60.0
@@ -145,8 +142,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence_and_the_same_comma
     assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not THOROUGH, reason="workers of a command that is killed are looked at")
+@pytest.mark.thorough
 def test_an_interrupted_run_ends_with_its_workers_and_says_that_it_goes_on(
     served: Served, tmp_path: Path
 ):

