@@ -32,6 +32,7 @@ from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
+from videonet.storage import shard_states
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.locks import exclusive_lock
 from videonet.storage.store import Store
@@ -64,6 +65,25 @@ def test_a_withdrawn_video_is_in_no_shard_and_its_verdicts_say_so(copy: Curated)
     manifest = DatasetDir(copy.out).manifest()
     assert manifest is not None
     assert manifest.totals.verdicts.rejected[Reason.WITHDRAWN] == 1
+    assert_sound(copy.out)
+
+
+def test_where_what_shards_were_made_of_is_packed_the_video_is_out_of_that_too(
+    copy: Curated, curated: Curated, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shard_states, "MOST_SINGLE", 0)
+    assert DatasetDir(copy.out).shard_states.pack() == SHARDS
+    verdict, other = kept_beside_others(copy.out)
+    others = clips_of(copy.out, other.video_key)
+    withdraw(copy.out, [verdict.video.video_id], copy.store)
+    (packed,) = (copy.out / "_state/shards").iterdir()
+    assert verdict.video_key not in packed.read_text()
+    assert other.video_key in packed.read_text()
+    # The next run takes the clips of other videos from where they are.
+    before = bytes_of(copy.out)
+    again(curated, copy)
+    assert bytes_of(copy.out) == before
+    assert clips_of(copy.out, other.video_key) == others
     assert_sound(copy.out)
 
 
