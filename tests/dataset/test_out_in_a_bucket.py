@@ -7,19 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from tests.curated import Curated, Ended, arguments, curated_once, sentence, videonet
 from tests.storage.servers import Server, fake_gcs, moto
 from videonet import open_dataset
-from videonet.errors import UsageError
-from videonet.execution.prepare import make_plan
 from videonet.schemas.reason import Outcome
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.objects import Objects
 from videonet.storage.places import open_place
-from videonet.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -235,14 +231,6 @@ def test_a_run_whose_store_is_there_too_writes_the_same(copies: Copies, curated:
     for out in (address, rebuilt):
         kept = {each.clip_media_id for each in open_dataset(out).clips()}
         assert kept == {"a balloon and a sailboat.mp4", "yacht.mp4"}
-
-
-def test_stages_on_machines_of_their_own_need_a_store_in_a_folder(copies: Copies, tmp_path: Path):
-    plan = DatasetDir(copies.folder).plan()
-    assert plan is not None
-    run = msgspec.structs.replace(plan, device="cuda", out=str(tmp_path / "other"))
-    with pytest.raises(UsageError, match=r"hands on no parts of videos: give a --store that is a"):
-        make_plan(run, plan.settings, Store(f"{copies.address}-store"), local=False)
 
 
 def test_where_there_is_no_data_set_a_sentence_says_so(copies: Copies):

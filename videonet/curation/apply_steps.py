@@ -58,7 +58,7 @@ def apply_steps(
 
     Raises UsageError where none of the run's first candidates may be asked for.
     """
-    candidate, released = listed.candidate, 0
+    candidate, released, decided = listed.candidate, 0, False
     context.budget.begin()
     number = context.first_refusals.begin()
     try:
@@ -72,11 +72,16 @@ def apply_steps(
             stored = written(context, records).stored
             if result.pending is not None:
                 result = result._replace(pending=Listed(candidate, stored))
+                if context.handed_on is not None:
+                    context.handed_on.hand_on(records.fetch)
+        decided = result.pending is None
         return result
     except Postponed:
         context.first_refusals.end(number, None)
         raise
     finally:
+        if context.handed_on is not None:
+            context.handed_on.put_down(candidate.video_key, decided=decided)
         context.in_hand.put_down(candidate.video_key)
         context.claims.give_back(context.store.place(candidate.video_key))
         context.budget.settle(released)
@@ -114,6 +119,9 @@ def _applied(
             known = context.store.record(candidate.video_key)
         records = records_of(context, known)
         seen = weighed(context, candidate, records)
+        if _is_elsewhere(context, candidate, records, seen):
+            records = _claimed(context, candidate, patient=patient)
+            seen = weighed(context, candidate, records)
         waiting = deque(steps)
         altered = 0
         while waiting:
@@ -172,7 +180,21 @@ def _claimed(context: RunContext, before: RecordState, *, patient: bool) -> Reco
         with context.budget.aside():
             context.claims.wait(place)
     context.look_for_withdrawal(video_key)
-    return records_of(context, context.store.record_now(before))
+    records = records_of(context, context.store.record_now(before))
+    if context.handed_on is not None and records.fetch is not None:
+        context.handed_on.bring(records.fetch)
+    return records
+
+
+def _is_elsewhere(
+    context: RunContext, candidate: Candidate, records: Records, seen: Evidence
+) -> bool:
+    """Whether a verdict needs bytes that another machine has fetched for this run."""
+    return (
+        context.handed_on is not None
+        and context.handed_on.is_elsewhere(records.fetch)
+        and not all(_decisions(context, candidate, seen))
+    )
 
 
 def _without_file(records: Records, fetched: Fetch) -> Records:

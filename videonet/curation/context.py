@@ -34,6 +34,7 @@ from videonet.stop_signal import StopSignal
 from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.fence import OvertakenError
+from videonet.storage.handed_on import HandedOn
 from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
@@ -61,6 +62,7 @@ class ReadContext:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         scratch = scratch_at(plan.scratch, plan.scratch_budget)
+        self.scratch = scratch
         self.store = Store(plan.store, scratch=scratch)
         self.output = DatasetDir(plan.out, scratch, of=plan)
         settings = plan.settings
@@ -162,6 +164,9 @@ class RunContext(ReadContext):
 
     def __init__(self, plan: Plan, credentials: Credentials = NO_CREDENTIALS) -> None:
         super().__init__(plan)
+        if not plan.local and not self.store.is_folder:
+            # Each machine of a run has files of its own.
+            self.store.prepare()
         settings = plan.settings
         # set when this run is to end
         self.stop = StopSignal()
@@ -190,6 +195,12 @@ class RunContext(ReadContext):
         self.in_hand = InHand(self.output.in_hand)
         # which videos no other run is to work on meanwhile
         self.claims = Claims(self.store.objects, stop=self.stop)
+        # what stages on machines of their own hand on to each other; None: they share files
+        self.handed_on = (
+            HandedOn(self.store, self.scratch, plan.run_id)
+            if plan.form == "apart" and not self.store.is_folder
+            else None
+        )
         self.decoder = Decoder(self.decode_limits, look=self.stop.check)
         # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)

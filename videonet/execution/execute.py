@@ -24,6 +24,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ClosedHost
 from videonet.schemas.run import Plan
 from videonet.stop_signal import Stopped, set_on_interrupt
+from videonet.storage.handed_on import forget_handed_on
 from videonet.storage.waiting_clips import hand_on_clips
 from videonet.versions import versions
 
@@ -59,6 +60,8 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     earlier = before.run_id if before and known else None
     restart_counts(store, plan.run_id, earlier)
     hand_on_clips(store, plan.run_id, earlier)
+    if earlier is not None:
+        forget_handed_on(store, earlier)
     # Now, so that `videonet status` knows which run is at work.
     output.write_run_facts(facts)
     if plan.local:

@@ -147,12 +147,6 @@ def make_plan(
     lookup = output.lookup()
     # Scans take turns with downloads, unless they need machines that are too dear to wait.
     form: Literal["together", "apart"] = "together" if local or run.device != "cuda" else "apart"
-    if form == "apart" and is_remote(store.location):
-        raise UsageError(
-            f"With --device cuda on a cluster, one machine fetches a video and another one scans "
-            f"it, and {store.location} hands on no parts of videos: give a --store that is a "
-            "folder which all machines share, or --device cpu."
-        )
     resolved = {"store": store.location, "out": output.address, "disk_budget": budget}
     return Plan(
         **shared_fields(run, RunOptions) | resolved,

@@ -20,6 +20,7 @@ from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of
 from videonet.sources.known_videos import pack_found
 from videonet.stages.threaded import COUNTS, MAIN, Stage, complete_list, say_counts
+from videonet.storage.handed_on import forget_handed_on
 from videonet.storage.packing import pack, pack_if_possible
 from videonet.storage.waiting_clips import forget_clips
 
@@ -162,6 +163,7 @@ def _forget_waiting(_: Totals, plan: Plan) -> None:
     # What is left of them goes with the next run over OUT.
     with suppress(OSError, UsageError):
         forget_clips(context.store, plan.run_id)
+        forget_handed_on(context.store, plan.run_id)
 
 
 def _write_manifest(

@@ -10,6 +10,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/video/<xx>/<digest>               the file
     STORE/part/<xx>/<digest>                or what is here of it, with holes
     STORE/clips/<key>/<run>/<xx>/<digest>   its clips, until the run that wants them is finished
+    STORE/handed_on/<run>/<xx>/<digest>     bytes of a video on their way: see `handed_on`
     STORE/found, known                      what sources said of it: see `found_files`
     STORE/search/                           what sites answered to queries: see `search_files`
     STORE/address/<xx>/<digest>.json        its whole address, if what is published is less
@@ -53,6 +54,9 @@ from videonet.storage.store_tables import StoreTables
 R = TypeVar("R", bound=Record)
 
 _FORMER_KEYS = "former_keys.json"
+
+# Folder of what stages hand on: see `videonet.storage.handed_on`.
+HANDED_ON = "handed_on"
 
 
 class RecordState(NamedTuple):
@@ -316,7 +320,7 @@ class Store:
                 self.older.thumbnail(self.place(key)).unlink(missing_ok=True)
             self.delete(_address(key))
             places.add(self.place(key))
-        for name in self.list("clips"):
+        for name in (*self.list("clips"), *self.list(HANDED_ON)):
             # Behind the name of the way in which they were cut, and of the run.
             if "/".join(name.split("/")[-2:]) in places:
                 self.delete(name)
