@@ -52,6 +52,15 @@ def test_more_than_the_whole_budget_is_refused_although_others_are_undecided():
     assert not budget.take(101, LONG)
 
 
+def test_what_comes_from_another_machine_counts_whether_or_not_it_fits():
+    budget = budget_with(100, used=90)
+    budget.bring(20)
+    assert budget.used == 110
+    assert not budget.take(1, LONG)
+    budget.settle(released=20)
+    assert budget.used == 90
+
+
 def test_time_up_is_an_answer():
     budget = budget_with(100, used=90, videos=2)
     assert not budget.take(20, 0.01)

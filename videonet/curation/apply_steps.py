@@ -73,7 +73,7 @@ def apply_steps(
             if result.pending is not None:
                 result = result._replace(pending=Listed(candidate, stored))
                 if context.handed_on is not None:
-                    context.handed_on.hand_on(records.fetch)
+                    released = context.handed_on.hand_on(records.fetch)
         decided = result.pending is None
         return result
     except Postponed:
@@ -182,7 +182,7 @@ def _claimed(context: RunContext, before: RecordState, *, patient: bool) -> Reco
     context.look_for_withdrawal(video_key)
     records = records_of(context, context.store.record_now(before))
     if context.handed_on is not None and records.fetch is not None:
-        context.handed_on.bring(records.fetch)
+        context.budget.bring(context.handed_on.bring(records.fetch))
     return records
 
 

@@ -74,6 +74,11 @@ class DiskBudget:
             self._used -= released
             self._changed.notify_all()
 
+    def bring(self, size: int) -> None:
+        """`size` bytes of a video whose fate is open are here, whether or not there is room."""
+        with self._changed:
+            self._used += size
+
     def take(self, wanted: int, timeout: float) -> bool:
         """Take `wanted` bytes for a video whose fate is open, waiting up to `timeout` seconds.
 

@@ -47,21 +47,21 @@ class HandedOn:
         due = self._due(fetch)
         return due is not None and not (self._store.root / due.name).is_file()
 
-    def bring(self, fetch: Fetch) -> None:
+    def bring(self, fetch: Fetch) -> int:
         """Put what was handed on of a video where it lies on the machine that fetches it.
 
-        Raises MachineError if that does not fit into the scratch folder.
+        Bytes of the file that is here now and was not before, of a part as of a whole one. Raises MachineError if that does not fit into the scratch folder.
         """
         due = self._due(fetch)
         if due is None or (self._store.root / due.name).is_file():
-            return
+            return 0
         name = self._object(fetch.video_key)
         with (
             ExitStack() as room,
             self._scratch.local(self._store.objects, name) as handed,
         ):
             if handed is None or sha256_of(handed) != due.sha256:
-                return
+                return 0
             room.enter_context(self._scratch.draft(due.size))
             file = self._store.temporary()
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -72,24 +72,26 @@ class HandedOn:
                 file.unlink(missing_ok=True)
             self._known[name] = due.sha256
             self._rooms[fetch.video_key] = room.pop_all()
+            return due.size
 
-    def hand_on(self, fetch: Fetch | None) -> None:
-        """Let the next stage have what is here of a video; it is here no more.
+    def hand_on(self, fetch: Fetch | None) -> int:
+        """Let the next stage have what is here of a video; bytes of the file that is here no more.
 
         Raises MachineError if a part of it does not fit into the scratch folder.
         """
         due = self._due(fetch)
         if fetch is None or due is None:
-            return
+            return 0
         file, name = self._store.root / due.name, self._object(fetch.video_key)
         if not file.is_file():
-            return
+            return 0
         if self._known.get(name) != due.sha256:
             with self._scratch.draft(sum(end - begin for begin, end in due.spans)) as draft:
                 _pack(file, draft, due)
                 self._store.adopt(draft, name)
             self._known[name] = due.sha256
         file.unlink(missing_ok=True)
+        return due.size
 
     def put_down(self, video_key: str, *, decided: bool) -> None:
         """No more is done with a video here; once it is `decided`, no stage needs it."""
