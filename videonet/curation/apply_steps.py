@@ -120,7 +120,7 @@ def _applied(
         records = records_of(context, known)
         seen = weighed(context, candidate, records)
         if _is_elsewhere(context, candidate, records, seen):
-            records = _claimed(context, candidate, patient=patient)
+            records = _claimed(context, records.stored, patient=patient)
             seen = weighed(context, candidate, records)
         waiting = deque(steps)
         altered = 0

@@ -16,7 +16,9 @@ from typing import NamedTuple
 from videonet.files import sha256_of
 from videonet.schemas.fetch import Fetch
 from videonet.storage.scratch import Scratch
-from videonet.storage.store import HANDED_ON, Store
+from videonet.storage.store import Store
+
+HANDED_ON = "handed_on"
 
 
 class _Bytes(NamedTuple):
@@ -50,7 +52,8 @@ class HandedOn:
     def bring(self, fetch: Fetch) -> int:
         """Put what was handed on of a video where it lies on the machine that fetches it.
 
-        Bytes of the file that is here now and was not before, of a part as of a whole one. Raises MachineError if that does not fit into the scratch folder.
+        Bytes of the file that is here now and was not before, of a part as of a whole one. Raises
+        MachineError if that does not fit into the scratch folder.
         """
         due = self._due(fetch)
         if due is None or (self._store.root / due.name).is_file():

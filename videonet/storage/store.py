@@ -55,9 +55,6 @@ R = TypeVar("R", bound=Record)
 
 _FORMER_KEYS = "former_keys.json"
 
-# Folder of what stages hand on: see `videonet.storage.handed_on`.
-HANDED_ON = "handed_on"
-
 
 class RecordState(NamedTuple):
     """What is known of a video, and where that stands among the writes of all processes."""
@@ -320,7 +317,7 @@ class Store:
                 self.older.thumbnail(self.place(key)).unlink(missing_ok=True)
             self.delete(_address(key))
             places.add(self.place(key))
-        for name in (*self.list("clips"), *self.list(HANDED_ON)):
+        for name in (*self.list("clips"), *self.list("handed_on")):
             # Behind the name of the way in which they were cut, and of the run.
             if "/".join(name.split("/")[-2:]) in places:
                 self.delete(name)
