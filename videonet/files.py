@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import re
+import sys
 import time
 import tomllib
 import uuid
@@ -36,6 +37,14 @@ _PROCESS = re.compile(r"([0-9a-f]{12})-([0-9]+)-([0-9]+)")
 def cache_folder() -> Path:
     """Where what can be had again is kept: VIDEONET_CACHE, or the user's cache folder."""
     return Path(os.environ.get("VIDEONET_CACHE") or platformdirs.user_cache_dir("videonet"))
+
+
+def import_path() -> str:
+    """PYTHONPATH of a process that finds the modules of this one, and no others where it is begun.
+
+    It is to be started with -P.
+    """
+    return os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
 
 
 def sha256_of(file: Path) -> str:

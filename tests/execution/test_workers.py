@@ -23,7 +23,6 @@ from tests.execution.steps_done import StepsDone
 from tests.execution.two_workers import (
     TWO_WORKERS,
     killing,
-    python_path,
     told_by,
     workers,
 )
@@ -256,7 +255,7 @@ def test_workers_that_cannot_start_end_the_run_with_what_they_said(
     broken = tmp_path / "broken" / "apache_beam"
     broken.mkdir(parents=True)
     (broken / "__init__.py").write_text("raise ImportError('this Beam is out of order')\n")
-    monkeypatch.setenv("PYTHONPATH", python_path(broken.parent))
+    monkeypatch.syspath_prepend(broken.parent)
     with pytest.raises(MachineError, match="this Beam is out of order"):
         run(served.world, tmp_path)
     assert workers() == []

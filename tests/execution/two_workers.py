@@ -1,7 +1,5 @@
 """Runs over two worker processes, as tests begin them and look at them."""
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,9 +69,3 @@ def be_at_work() -> None:
         pipeline = beam.Pipeline(runner=workers.runner(), options=options)
         _ = pipeline | beam.Create([2 * PATIENCE] * 2) | beam.Reshuffle() | beam.Map(time.sleep)
         workers.run(pipeline)
-
-
-def python_path(*first: Path) -> str:
-    """PYTHONPATH for processes of a test, which look in these folders before all others."""
-    rest = [each or str(Path.cwd()) for each in sys.path]
-    return os.pathsep.join([*map(str, first), *rest])

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP, SIGXCPU, Signals
 
 from videonet.cage.channel import BadMessageError, Channel
@@ -28,6 +27,7 @@ from videonet.cage.server import (
     STATUS,
     VALUE,
 )
+from videonet.files import import_path
 from videonet.schemas.decode_limits import DecodeLimits
 
 # A task that takes this many times its processor time by the clock, and so many seconds, is hung,
@@ -278,7 +278,6 @@ def _environment() -> dict[str, str]:
     that takes a decoder a tenth less time; C libraries that know no such setting pass over it.
     """
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    modules = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     large = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-    return {**kept, **one, **large, "PYTHONPATH": modules, "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **one, **large, "PYTHONPATH": import_path(), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -27,6 +27,7 @@ from apache_beam.transforms.environments import Environment, python_sdk_capabili
 
 from videonet.errors import MachineError
 from videonet.execution.worker import FAULT
+from videonet.files import import_path
 
 # Seconds for workers to say what they have counted when a run is done, and when it is given up.
 _LAST_WORDS, _GRACE = 60.0, 4.0
@@ -88,6 +89,7 @@ class WorkerProcesses:
     def start(self, worker_id: str, control_address: str) -> None:
         """Start one more worker, which asks for work at `control_address`. Raises OSError."""
         environment = os.environ | {
+            "PYTHONPATH": import_path(),
             "WORKER_ID": worker_id,
             "CONTROL_API_SERVICE_DESCRIPTOR": f'url: "{control_address}"',
         }
@@ -96,7 +98,7 @@ class WorkerProcesses:
                 raise RuntimeError("the run is over")
             # It ends when its standard input does: with this process, however that ends.
             process = subprocess.Popen(
-                [sys.executable, "-m", "videonet.execution.worker"],
+                [sys.executable, "-P", "-m", "videonet.execution.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
