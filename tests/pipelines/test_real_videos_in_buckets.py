@@ -77,6 +77,9 @@ def here(source: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dic
     }
 
 
+@pytest.mark.parametrize(
+    "server", ["gcs", pytest.param("s3", marks=pytest.mark.thorough)], indirect=True
+)
 def test_they_go_up_and_come_back_and_their_clips_are_the_same(
     source: str,
     web: VideoServer,
