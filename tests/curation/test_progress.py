@@ -27,12 +27,14 @@ from videonet.curation.run_progress import (
     processes_of,
     restart_counts,
 )
+from videonet.errors import MachineError
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ClosedHost, ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.stop_signal import Stopped, StopSignal
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.folder_objects import FolderObjects
 from videonet.storage.store import Store
 
 RUN = "run"
@@ -496,3 +498,31 @@ def test_a_run_that_never_was_costs_nothing(store: Store):
 def test_a_damaged_file_counts_as_none(store: Store):
     store.write(store.progress_name(RUN, "host-1"), b'{"process":')
     assert processes_of(store, RUN) == []
+
+
+class ObjectsOutOfReach(FolderObjects):
+    """A place that cannot be written for a while, and how often that was tried."""
+
+    is_away, tried = True, 0
+
+    def write_once(self, name: str, data: bytes | Path, *, lasting: bool = False) -> str | None:
+        if self.is_away:
+            self.tried += 1
+            raise MachineError("out of reach")
+        return super().write_once(name, data, lasting=lasting)
+
+
+def test_what_a_store_that_is_out_of_reach_was_not_told_it_is_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(progress, "SAY_EVERY", 0.02)
+    monkeypatch.setattr(progress, "SIGN_OF_LIFE", 0.02)
+    objects = ObjectsOutOfReach(tmp_path / "store")
+    store = Store(tmp_path / "store", objects)
+    counts = Progress(store, DatasetDir(tmp_path / "out"), RUN)
+    counts.begin()
+    counts.searched()
+    wait_for(lambda: objects.tried > 2)
+    objects.is_away = False
+    wait_for(lambda: [each.searched for each in store.progress(RUN)] == [1])
+    counts.end()

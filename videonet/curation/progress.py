@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from videonet.curation.host_counts import HostCounts
 from videonet.curation.run_progress import STAGES
+from videonet.errors import UsageError
 from videonet.schemas.progress import ClosedHost, ProcessProgress, StageCost
 from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
@@ -270,7 +271,7 @@ class Progress:
         said = time.monotonic()
         while going_on and not self._over.wait(self._say_every):
             finished = False
-            with suppress(OSError):
+            with suppress(OSError, UsageError):
                 # On a cluster, nothing tells a process that the run is finished.
                 finished = self._output.manifest() is not None
             if finished or self._changed or time.monotonic() - said >= self._sign_of_life:
@@ -283,7 +284,7 @@ class Progress:
         The run was begun again then, or another one over OUT, and no longer asks for it.
         """
         # What cannot be written now will be the next time; no run fails for its counters.
-        with self._saying, suppress(OSError):
+        with self._saying, suppress(OSError, UsageError):
             if self._said and self._store.read(self._name) is None:
                 return False
             self._changed = False

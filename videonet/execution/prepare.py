@@ -80,6 +80,8 @@ def prepare(
         same_list=same_list,
     )
     take_over(store, say)
+    # From here on as the run itself: another command may take OUT up.
+    output = DatasetDir(plan.out, of=plan)
     output.write_targets(targets)
     output.write_labels(classifier.labels)
     return plan

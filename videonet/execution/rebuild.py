@@ -65,7 +65,7 @@ def prepare_rebuild(
     settings = msgspec.structs.replace(settings, files_root=root and str(root))
     plan = make_plan(run, settings, store)
     take_over(store, say)
-    output = DatasetDir(plan.out)
+    output = DatasetDir(plan.out, of=plan)
     output.write_targets(lock.header.targets)
     output.write_labels(lock.header.labels)
     if not plan.listed:
