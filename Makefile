@@ -1,6 +1,6 @@
 # make demo: the whole job, offline, on a small world of its own.
 # make demo-train: a network that is trained on what the demo made.
-# make test: the fast tests, in less than eight minutes on two cores.
+# make test: the fast tests, in about ten minutes on two cores.
 # make test-slow: the slow ones: kills, learning, all real videos, several ranks.
 # make test-all: all of them, with many more drawn examples.
 # make fuzz: broken videos, for MINUTES (60), from SEED on; one line says what came of them.
