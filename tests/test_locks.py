@@ -18,6 +18,7 @@ LOCKS = {
     "youtube": ["youtube"],
     "train": ["train"],
     "dev": ["dev"],
+    "gpu": ["gpu"],
     # which asks for the other by the project's own name
     "evaluate": ["evaluate", "train"],
 }

@@ -61,7 +61,7 @@ DATAFLOW = (
     "--region=us-central1",
     "--temp_location=gs://some-bucket/tmp",
 )
-LARGEST_RECORD = 4_000
+LARGEST_RECORD = 4_096
 
 # Sizes by transform, filled while a pipeline runs in this process.
 SIZES: dict[str, int] = {}

@@ -242,7 +242,7 @@ def test_few_files_stay_as_they_are(tmp_path: Path):
 
 
 def test_much_is_packed_into_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("videonet.storage.found_files._ROWS", 2_000)
+    monkeypatch.setattr("videonet.storage.found_files.ROWS", 2_000)
     store = new_store(tmp_path)
     remember(store, [sighting(f"url:{number:05}") for number in range(9_000)])
     assert packed(store)

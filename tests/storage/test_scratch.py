@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,21 @@ def bytes_of(number: int, size: int = MB) -> bytes:
 
 
 def held(folder: Path) -> int:
-    """Bytes of all that is in the scratch folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    """Bytes of all that is in the scratch folder at one moment."""
+
+    def look() -> dict[Path, tuple[int, int]]:
+        seen = {}
+        for file in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                if file.is_file():
+                    seen[file] = file.stat().st_ino, file.stat().st_size
+        return seen
+
+    # Others change it meanwhile: what two looks see alike was there between them.
+    before, now = look(), look()
+    while now != before:
+        before, now = now, look()
+    return sum(size for _, size in now.values())
 
 
 def test_a_folders_object_is_its_file(tmp_path: Path, scratch: Scratch) -> None:
