@@ -183,7 +183,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 BOTH = ("--set", "experiments=edge,cue-conflict", "--partial")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_real_network_goes_by_texture_as_others_do_and_is_worse_than_people(
     data, lite0, tmp_path
 ):

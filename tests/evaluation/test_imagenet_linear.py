@@ -192,7 +192,7 @@ def test_what_is_drawn_for_an_image_depends_on_its_epoch_and_on_nothing_else(tmp
     assert not torch.equal(other, alone)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_probe_of_trained_features_tells_the_living_from_what_people_make(
     lite0, untrained, tmp_path
 ):

@@ -116,7 +116,7 @@ def leaving_one_out(features: torch.Tensor, labels: list[int]) -> float:
     return (found == truth).double().mean().item()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_trained_features_put_drawings_of_a_category_together(lite0, untrained):
     paths = sorted(shared("evaluation/shape_bias/edge").glob("*.png"))
     names = [shape_and_texture(path.name)[0] for path in paths]
@@ -127,7 +127,7 @@ def test_trained_features_put_drawings_of_a_category_together(lite0, untrained):
     assert measured == pytest.approx(EDGES, abs=0.02)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_trained_features_tell_the_living_from_what_people_make(lite0, untrained):
     outputs = output_of_wnid()
     paths = sorted(shared("evaluation/imagenet_sample").glob("*.jpg"))

@@ -19,7 +19,7 @@ from tests.storage.conftest import bucket, gcs, s3, server  # noqa: F401
 from videonet.execution.curate import curate
 from videonet.schemas.reason import Outcome
 
-pytestmark = [pytestmark, pytest.mark.slow]
+pytestmark = [pytestmark, pytest.mark.thorough]
 
 # All of them in `make test-all`: to classify their 5,600 frames three times takes minutes.
 THOROUGH = hypothesis.settings().max_examples >= 1000
@@ -77,9 +77,7 @@ def here(source: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dic
     }
 
 
-@pytest.mark.parametrize(
-    "server", ["gcs", pytest.param("s3", marks=pytest.mark.thorough)], indirect=True
-)
+@pytest.mark.parametrize("server", ["gcs", "s3"], indirect=True)
 def test_they_go_up_and_come_back_and_their_clips_are_the_same(
     source: str,
     web: VideoServer,
