@@ -71,6 +71,16 @@ def test_a_claim_lasts_as_long_as_its_run_is_at_work(objects: FolderObjects) -> 
     other.close()
 
 
+def test_a_claim_that_a_disk_lost_half_of_keeps_nobody_from_a_video(objects: FolderObjects) -> None:
+    """As a lease with numbers would: see the tests of leases."""
+    for lost in (b"", b'{"number":1,"hol'):
+        objects.write_once("claim/aa/video.json", lost)
+        claims = Claims(objects)
+        assert claims.take("aa/video")
+        claims.close()
+        assert objects.read("claim/aa/video.json") is None
+
+
 def test_waiting_ends_with_the_run_that_waits(objects: FolderObjects) -> None:
     stop = StopSignal()
     one, other = Claims(objects), Claims(objects, stop=stop)

@@ -91,7 +91,7 @@ class Claims:
         return True
 
     def _claim(self, place: str) -> Renewed:
-        return Renewed(self._objects, f"claim/{place}.json", self._seconds)
+        return Renewed(self._objects, f"claim/{place}.json", self._seconds, numbered=False)
 
     def _keep(self) -> None:
         while not self._over.wait(self._seconds / 8):

@@ -51,8 +51,12 @@ class Renewed:
     Safe to share between threads.
     """
 
-    def __init__(self, objects: Objects, name: str, seconds: float) -> None:
+    def __init__(
+        self, objects: Objects, name: str, seconds: float, *, numbered: bool = True
+    ) -> None:
+        """`numbered`: whether writes are made under its number, which a disk must not lose."""
         self._objects, self._name, self._seconds = objects, name, seconds
+        self._numbered = numbered
         self.holder = f"{process_name()}.{uuid.uuid4().hex}"
         self._lock = threading.RLock()
         self._state = LeaseState(number=0, holder="", seconds=seconds)
@@ -71,8 +75,8 @@ class Renewed:
     def take(self) -> bool:
         """Take it if it is free; whether it is held by this one now.
 
-        Raises OSError, and UsageError also where the object is damaged: its number is not to be
-        believed then.
+        Where the object is damaged, as by a disk that failed, its number is not to be believed:
+        without numbers it is free, and otherwise this raises UsageError. Raises OSError too.
         """
         with self._lock:
             read = self._objects.read_versioned(self._name)
@@ -81,6 +85,8 @@ class Renewed:
             try:
                 state = LeaseState.from_json(read.data)
             except msgspec.DecodeError as error:
+                if not self._numbered:
+                    return self._write(self._first(1), read.generation)
                 raise UsageError(
                     f"{self._objects.address}/{self._name} is damaged ({error}); delete it while "
                     "no command is at work there."
@@ -149,9 +155,9 @@ class Renewed:
         begun = time.monotonic()
         data = state.to_json()
         if before is None:
-            written = self._objects.write_once(self._name, data)
+            written = self._objects.write_once(self._name, data, lasting=self._numbered)
         else:
-            written = self._objects.write_if(self._name, data, before)
+            written = self._objects.write_if(self._name, data, before, lasting=self._numbered)
         if written is None:
             return False
         self._state, self._generation = state, written
