@@ -20,6 +20,7 @@ from tests.withdrawing import kept_beside_others
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_of_path
 from videonet.shards.writer import FORMATS
+from videonet.storage.handed_on import HANDED_ON
 from videonet.storage.objects import Objects
 from videonet.storage.packing import pack
 from videonet.storage.places import open_place
@@ -103,7 +104,9 @@ def fill(store: Store, videos: Iterable[Verdict]) -> None:
     """Let a store have all that it may have of videos, in shards of records that were replaced."""
     for verdict in videos:
         key = verdict.video_key
-        for name in (store.video(key), store.part(key), store.clips(key, "cut", "a" * 32)):
+        handed_on = f"{HANDED_ON}/{'b' * 32}/{store.place(key)}"
+        clips = store.clips(key, "cut", "a" * 32)
+        for name in (store.video(key), store.part(key), clips, handed_on):
             store.write(name, b"what it shows")
         store.write_address(key, "https://example.org/?token=secret")
     pack(store)

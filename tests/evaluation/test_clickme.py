@@ -47,14 +47,28 @@ def write_records(file: Path, records: list[bytes]) -> None:
             written.write(length + checksum(length) + data + checksum(data))
 
 
-def record(image: np.ndarray, clicks: np.ndarray, label: int) -> bytes:
+def as_jpeg(picture: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "JPEG", quality=95)
+    return content.getvalue()
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A small JPEG whose header says that it is large."""
+    small = as_jpeg(np.zeros((256, 256), np.uint8))
+    # Eight bits a value, height and width.
+    sizes = [struct.pack(">BHH", 8, *each) for each in ((256, 256), (height, width))]
+    assert small.count(sizes[0]) == 1
+    return small.replace(*sizes)
+
+
+def record(image: np.ndarray | bytes, clicks: np.ndarray, label: int) -> bytes:
     """An image and its clicks as Harmonization keeps them."""
     example = Example()
     for name, picture in (("image", image), ("heatmap", clicks)):
-        content = io.BytesIO()
-        Image.fromarray(picture).save(content, "JPEG", quality=95)
         entry = example.features.feature.add(key=name)
-        entry.value.bytes_list.value.append(content.getvalue())
+        content = picture if isinstance(picture, bytes) else as_jpeg(picture)
+        entry.value.bytes_list.value.append(content)
     example.features.feature.add(key="label").value.int64_list.value.append(label)
     return example.SerializeToString()
 
@@ -217,6 +231,8 @@ def test_what_a_model_cannot_do_is_a_sentence(data, run, untrained, tmp_path):
         (b"no example", "record 0 is none of ClickMe"),
         (record(np.zeros((9, 9, 3), np.uint8), np.zeros((256, 256), np.uint8), 1), "256 x 256"),
         (record(np.zeros((256, 256, 3), np.uint8), np.zeros((256, 256), np.uint8), 1000), "1000"),
+        (record(claiming(9_000, 9_000), np.zeros((256, 256), np.uint8), 1), "256 x 256"),
+        (record(claiming(60_000, 60_000), np.zeros((256, 256), np.uint8), 1), "bomb"),
     ],
 )
 def test_a_record_of_another_kind_is_a_sentence(run, tmp_path, content, said):

@@ -84,6 +84,35 @@ def test_a_damaged_lease_is_no_free_one(objects: FolderObjects) -> None:
         pass
 
 
+class NotingObjects(FolderObjects):
+    """Notes which writes are to outlast a disk that fails."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.lasting: list[bool] = []
+
+    def write_once(self, name: str, data: bytes | Path, *, lasting: bool = False) -> str | None:
+        self.lasting.append(lasting)
+        return super().write_once(name, data, lasting=lasting)
+
+    def write_if(
+        self, name: str, data: bytes | Path, generation: str, *, lasting: bool = False
+    ) -> str | None:
+        self.lasting.append(lasting)
+        return super().write_if(name, data, generation, lasting=lasting)
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_no_state_of_a_number_is_lost_to_a_disk_that_fails(tmp_path: Path, numbered: bool) -> None:
+    objects = NotingObjects(tmp_path / "place")
+    for _ in range(2):
+        renewed = Renewed(objects, "lease/clean-up.json", 60.0, numbered=numbered)
+        assert renewed.take()
+        assert renewed.renew()
+        renewed.give_back(forget=False)
+    assert objects.lasting == 6 * [numbered]
+
+
 class Stoppable:
     """A place as a process sees it that is stopped before one of its verbs, and later continued."""
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from videonet.curation.run_progress import costs_of_processes, processes_of, rate_of
+from videonet.errors import UsageError
 from videonet.schemas.progress import ProcessProgress
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class RunCounts:
             moment = time.monotonic()
             if self._looked is None or moment - self._looked >= self._look_every:
                 # What cannot be read now can be the next time.
-                with suppress(OSError):
+                with suppress(OSError, UsageError):
                     told = processes_of(self._store, self._run_id)
                     if told != self._told:
                         self._told, self._heard = told, moment

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from videonet.dataset.shard_rewrite import STAGED
 from videonet.shards.layout import shard_of, shard_of_path
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.handed_on import HANDED_ON
 from videonet.storage.objects import DRAFTS, Bucket, Restorable
 from videonet.storage.shard_file import shard_of_name, span
 from videonet.storage.store import Store, digest
@@ -39,8 +40,9 @@ def delete_from_store(store: Store, video_keys: Collection[str]) -> Restorable |
             return any(low <= each <= high for each in digests)
         return name.rpartition("/")[2].removesuffix(".json") in digests
 
-    # Clips that waited lie behind the name of the run that cut them.
-    return store.objects.delete_old_versions([*own, "clips/", *packed, DRAFTS], may_show)
+    # Clips that waited, and what machines handed on, lie behind the name of their run.
+    of_runs = ["clips/", f"{HANDED_ON}/"]
+    return store.objects.delete_old_versions([*own, *of_runs, *packed, DRAFTS], may_show)
 
 
 def delete_from_out(output: DatasetDir, video_keys: Collection[str]) -> Restorable | None:

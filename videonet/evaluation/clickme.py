@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import torch
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -179,8 +178,7 @@ def _batches(file: Path, batch: int) -> Iterator[list[_Sample]]:
     for number, record in enumerate(read_records(file)):
         try:
             waiting.append(_sample(record))
-        # A broken picture can raise almost anything in Pillow.
-        except (DecodeError, KeyError, OSError, SyntaxError, ValueError) as error:
+        except Exception as error:  # a broken picture can raise almost anything in Pillow
             raise unreadable(file, f"record {number} is none of ClickMe: {error}") from error
         if len(waiting) == batch:
             yield waiting
@@ -195,10 +193,11 @@ def _sample(record: bytes) -> _Sample:
     features = {each.key: each.value for each in Example.FromString(record).features.feature}
     (picture,), (heat,) = (features[name].bytes_list.value for name in ("image", "heatmap"))
     (label,) = features["label"].int64_list.value
-    image = np.array(Image.open(io.BytesIO(picture)).convert("RGB"))
-    clicks = np.array(Image.open(io.BytesIO(heat)).convert("L"))
-    if image.shape[:2] != (_SIDE, _SIDE) or clicks.shape != (_SIDE, _SIDE):
+    shown, clicked = (Image.open(io.BytesIO(each)) for each in (picture, heat))
+    # Before they are decoded: a small file may be of a large picture.
+    if shown.size != (_SIDE, _SIDE) or clicked.size != (_SIDE, _SIDE):
         raise ValueError(f"its pictures are not of {_SIDE} x {_SIDE} pixels")
+    image, clicks = np.array(shown.convert("RGB")), np.array(clicked.convert("L"))
     if not 0 <= label < CLASSES:
         raise ValueError(f"its label is {label}")
     return _Sample(image, clicks, label)

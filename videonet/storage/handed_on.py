@@ -7,11 +7,10 @@ is not what the record says counts for nothing: the video is fetched again. Who 
 holds its claim, so that one file on a machine is enough for all runs.
 """
 
-import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from videonet.files import sha256_of
 from videonet.schemas.fetch import Fetch
@@ -131,22 +130,22 @@ def _pack(file: Path, packed: Path, due: _Bytes) -> None:
     with file.open("rb") as source, packed.open("wb") as target:
         for begin, end in due.spans:
             source.seek(begin)
-            _copy(source.fileno(), target.fileno(), end - begin)
+            _copy(source, target, end - begin)
 
 
 def _unpack(packed: Path, file: Path, due: _Bytes) -> None:
     with packed.open("rb") as source, file.open("wb") as target:
         target.truncate(due.size)
         for begin, end in due.spans:
-            os.lseek(target.fileno(), begin, os.SEEK_SET)
-            _copy(source.fileno(), target.fileno(), end - begin)
+            target.seek(begin)
+            _copy(source, target, end - begin)
 
 
-def _copy(source: int, target: int, size: int) -> None:
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
     """Copy so many bytes, from where both files stand."""
     while size:
-        piece = os.read(source, min(size, 1 << 20))
+        piece = source.read(min(size, 1 << 20))
         if not piece:
             raise EOFError("a file is shorter than its record says")
-        os.write(target, piece)
+        target.write(piece)
         size -= len(piece)

@@ -121,7 +121,8 @@ class Renewed:
                 self._objects.delete(self._name, self._generation)
             else:
                 free = msgspec.structs.replace(self._state, holder="", renewed=0)
-                self._objects.write_if(self._name, free.to_json(), self._generation)
+                data = free.to_json()
+                self._objects.write_if(self._name, data, self._generation, lasting=self._numbered)
 
     @property
     def may_hold(self) -> bool:
