@@ -21,6 +21,7 @@ from videonet.fetch.connections import Lookups
 from videonet.fetch.credentials import Credentials
 from videonet.fetch.disk_budget import DiskBudget
 from videonet.fetch.host_state import Pace
+from videonet.fetch.limits import FetchLimits
 from videonet.fetch.web import Web
 from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Reason
@@ -119,24 +120,27 @@ def web_of(lookups: Lookups | None = None, *proxies: str, stop: StopSignal | Non
     )
 
 
-def ended(url: str, web: Web, store: Store, good: str | None = None) -> Fetch:
+def ended(
+    url: str, web: Web, store: Store, good: str | None = None, limits: FetchLimits = SHORT
+) -> Fetch:
     """How a candidate ends, beside which another one of the same run is fetched."""
     seconds = []
+    run = f"run of {limits.deadline:g} s"
 
     def late() -> None:
         begin = time.monotonic()
         one = msgspec.structs.replace(candidate(url), video_key="url:late")
-        results.append(fetch(one, store, DiskBudget(None), SHORT, web, "run"))
+        results.append(fetch(one, store, DiskBudget(None), limits, web, run))
         seconds.append(time.monotonic() - begin)
 
     results: list[Fetch] = []
     thread = threading.Thread(target=late, daemon=True)
     thread.start()
     if good is not None:
-        assert fetch(candidate(good), store, DiskBudget(None), LIMITS, web, "run").here
+        assert fetch(candidate(good), store, DiskBudget(None), LIMITS, web, run).here
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert seconds[0] < GENEROUS * SHORT.deadline
+    assert seconds[0] < GENEROUS * limits.deadline
     return results[0]
 
 
@@ -148,10 +152,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_what_is_drawn_out_is_a_timeout_at_the_deadline(phase, folder, store):
     url, answers = PHASES[phase]
-    with Stalling(answers) as server, VideoServer(folder) as other:
-        record = ended(url.format(server.place), web_of(), store, other.url(NAME))
-    assert (record.reason, record.error) == (Reason.TIMEOUT, "not done within 1.5 s")
-    # All that leads to the phase was asked for.
+    # A busy machine may need longer to come to the phase at all.
+    for deadline in (SHORT.deadline, 8 * SHORT.deadline):
+        limits = replace(SHORT, deadline=deadline)
+        with Stalling(answers) as server, VideoServer(folder) as other:
+            record = ended(url.format(server.place), web_of(), store, other.url(NAME), limits)
+        assert (record.reason, record.error) == (
+            Reason.TIMEOUT,
+            f"not done within {deadline:g} s",
+        )
+        # All that leads to the phase was asked for.
+        if set(answers) == set(server.paths):
+            break
     assert set(answers) == set(server.paths)
 
 
