@@ -99,7 +99,9 @@ def options_in(tmp_path: Path) -> tuple[CurateOptions, RunOptions]:
 
 def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
     options, run = options_in(tmp_path)
-    assert prepare(options, run).disk_budget is not None
+    alone = prepare(options, run)
+    assert alone.alone
+    assert alone.disk_budget is not None
     elsewhere = msgspec.structs.replace(run, out=str(tmp_path / "other"))
     assert prepare(options, elsewhere, beam_options=BEAMS_OWN).disk_budget is None
 
@@ -110,7 +112,7 @@ def test_worker_processes_of_this_machine_share_what_is_allowed(asked: list[str]
         run, disk_budget=1_000_000, workers=4, requests_per_second=3.0, per_host=4, downloads=9
     )
     plan = prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=2"))
-    assert (plan.local, plan.form) == (False, "together")
+    assert (plan.local, plan.alone, plan.form) == (False, False, "together")
     assert (plan.workers, plan.downloads, plan.per_host) == (2, 4, 2)
     assert (plan.requests_per_second, plan.disk_budget) == (1.5, 500_000)
     with pytest.raises(UsageError, match=r"5 processes .* cannot share --per-host 4"):

@@ -160,6 +160,7 @@ def make_plan(
         local=local,
         form=form,
         number=number,
+        alone=local,
     )
 
 

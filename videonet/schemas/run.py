@@ -50,6 +50,9 @@ class Plan(RunOptions, frozen=True, kw_only=True):
     form: Literal["together", "apart"] = "together"
     # how often a command had taken OUT up, with this one: see `TakenUp`
     number: int = 0
+    # Whether no other process works at this run. False on clusters, with worker processes, and
+    # where a run has parts. Plans of earlier versions do not say.
+    alone: bool = True
 
 
 class RunState(Record, frozen=True, kw_only=True):
