@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.classifier.conftest import MakeModel
 from tests.classifier.test_contents import classifier_of, with_functions
 from tests.classifier.test_model import COLOURS, PREPARATION
+from tests.patience import wait_for
+from videonet.cage.confinement import can_shut_in
 from videonet.classifier import trial
 from videonet.classifier.download import Asset
 from videonet.classifier.model import Classifier
@@ -146,7 +150,7 @@ def test_a_model_that_never_ends_is_refused(tmp_path: Path):
     limits = Limits(memory=8 * GIGABYTE, wall=3)
     with pytest.raises(UsageError, match=r"its first run.* took more than 3 s; no classifier"):
         try_first(path, path.read_bytes(), PREPARATION, limits)
-    assert not [each for each in psutil.Process().children() if "trial" in " ".join(each.cmdline())]
+    assert not trials()
 
 
 def test_a_classifier_has_its_model_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -245,3 +249,47 @@ def test_a_run_with_a_bomb_ends_with_one_sentence(tmp_path: Path):
     assert "model.onnx" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert json.loads(path.with_suffix(".json").read_text()) == COLOURS
+
+
+def trials() -> list[psutil.Process]:
+    """Those of this process that go on."""
+    return [each for each in psutil.Process().children() if "trial" in " ".join(each.cmdline())]
+
+
+def statuses(process: psutil.Process) -> list[str]:
+    """What the system says of each thread."""
+    try:
+        tasks = Path(f"/proc/{process.pid}/task").iterdir()
+        return [(each / "status").read_text() for each in tasks]
+    except OSError:
+        return []
+
+
+@pytest.mark.skipif(not can_shut_in(), reason="this system shuts no process in")
+def test_a_model_runs_where_no_file_and_no_secret_can_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("A_SECRET", "hunter2")
+    path = without_end(tmp_path / "model.onnx")
+    limits = Limits(memory=8 * GIGABYTE, processor=60)
+    begun: list[psutil.Process] = []
+
+    def is_shut_in() -> bool:
+        begun[:] = trials()
+        return any("Seccomp:\t2" in status for each in begun for status in statuses(each))
+
+    with ThreadPoolExecutor(1) as pool:
+        refused = pool.submit(try_first, path, path.read_bytes(), PREPARATION, limits)
+        try:
+            wait_for(is_shut_in)
+            (process,) = begun
+            threads = statuses(process)
+            # For root alone; nobody else may look.
+            with suppress(PermissionError):
+                assert b"hunter2" not in Path(f"/proc/{process.pid}/environ").read_bytes()
+        finally:
+            for each in begun:
+                each.kill()
+        with pytest.raises(UsageError, match="crashed"):
+            refused.result()
+    assert all("Seccomp:\t2" in status for status in threads)

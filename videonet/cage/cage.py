@@ -189,7 +189,7 @@ class Cage:
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=_environment(),
+                env=bare_environment(),
                 start_new_session=True,
             )
         if ours.recv(len(READY)) != READY:
@@ -271,8 +271,10 @@ def _late(seconds: float) -> InterruptionError:
     return InterruptionError(f"its decoder was not done within {seconds:g} s")
 
 
-def _environment() -> dict[str, str]:
-    """The environment of the server: where modules are, one thread a library, large pages.
+def bare_environment() -> dict[str, str]:
+    """What a process with a stranger's bytes is told: where modules are, and no secret.
+
+    Libraries have one thread each, and large pages.
 
     A new process is given its memory page by page. In pages of 2 MB, where the system has them,
     that takes a decoder a tenth less time; C libraries that know no such setting pass over it.

@@ -18,8 +18,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 # Options of prctl(2).
-_DIE_WITH_PARENT, _DUMPABLE, _SECCOMP, _NO_NEW_PRIVILEGES = 1, 4, 22, 38
-_FILTER = 2
+_DIE_WITH_PARENT, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
+# Of seccomp(2): set a filter, for all threads of the process.
+_SET_FILTER, _ALL_THREADS = 1, 1
 
 # Instructions of the filter (linux/bpf_common.h), and its answers (linux/seccomp.h).
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
@@ -53,6 +54,8 @@ class _Calls(NamedTuple):
     prlimit64: int
     # allowed to signal the process itself, as abort(3) does
     tgkill: int
+    # sets the filter, and is refused from then on
+    seccomp: int
 
 
 # Allowed are, on each machine in this order, but for poll and select, which one of them lacks:
@@ -78,6 +81,7 @@ _CALLS = {
         newfstatat=262,
         prlimit64=302,
         tgkill=234,
+        seccomp=317,
     ),
     "aarch64": _Calls(
         machine=0xC00000B7,
@@ -112,6 +116,7 @@ _CALLS = {
         newfstatat=79,
         prlimit64=261,
         tgkill=131,
+        seccomp=277,
     ),
 }
 
@@ -128,6 +133,8 @@ _PEAK = re.compile(rb"^VmPeak:\s+(\d+) kB$", re.MULTILINE)
 _c_library = ctypes.CDLL(None, use_errno=True)
 if sys.platform == "linux":
     _c_library.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
+    _c_library.syscall.argtypes = (ctypes.c_long, *(ctypes.c_ulong,) * 3)
+    _c_library.syscall.restype = ctypes.c_long
 
 
 def limit(memory: int, seconds: int) -> Callable[[], bool]:
@@ -185,10 +192,10 @@ def end_with_parent(parent: int) -> None:
 
 
 def shut_in() -> bool:
-    """Refuse this process all further files, sockets, processes and signals; whether that worked.
+    """Refuse this process all further files, sockets, threads, processes and signals.
 
-    The files that it has open stay. Each call that is refused fails with EPERM. There is no way
-    back.
+    Returns whether that worked. The files that it has open stay, and so do the threads that it has.
+    Each call that is refused fails with EPERM. There is no way back.
     """
     if _HERE is None:
         return False
@@ -198,10 +205,12 @@ def shut_in() -> bool:
     try:
         _prctl(_DUMPABLE, 0)
         _prctl(_NO_NEW_PRIVILEGES, 1)
-        _prctl(_SECCOMP, _FILTER, ctypes.addressof(program))
     except OSError:
         return False
-    return True
+    # One thread without the filter could do for another one what that is refused.
+    address = ctypes.addressof(program)
+    failed: int = _c_library.syscall(_HERE.seccomp, _SET_FILTER, _ALL_THREADS, address)
+    return not failed
 
 
 def can_shut_in() -> bool:
@@ -255,8 +264,8 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
     return struct.pack("=HBBI", code, if_true, if_false, value)
 
 
-def _prctl(option: int, value: int, more: int = 0) -> None:
-    if _c_library.prctl(option, value, more, 0, 0):
+def _prctl(option: int, value: int) -> None:
+    if _c_library.prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")
 
 

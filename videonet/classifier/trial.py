@@ -2,12 +2,14 @@
 
 A file of a few hundred bytes can ask for more memory than there is, or compute for ever; one that
 was made for it may do worse to the library that opens it. So each model that nobody vouches for is
-opened and run once where this costs nothing. What passed is remembered in the user's cache folder.
-What the process is given: the model at its standard input, and a line of JSON as its argument.
+opened and run once where this costs nothing: in a process that is shut in as decoders are. What
+passed is remembered in the user's cache folder. What the process is given: the model at its
+standard input, and a line of JSON as its argument.
 """
 
 import hashlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,20 +17,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from onnx import TensorProto, helper
 
+from videonet.cage.cage import bare_environment
+from videonet.cage.confinement import shut_in
 from videonet.classifier.download import RESNET50
 from videonet.classifier.onnx_runtime import onnxruntime
 from videonet.classifier.opened import OpenModel
-from videonet.classifier.sidecar import Preparation
+from videonet.classifier.sidecar import UNSAID, Preparation
 from videonet.errors import UsageError
 from videonet.files import cache_folder
 from videonet.text import as_shown, file_size, shortened
 
-if sys.platform != "win32":
-    import resource
-
 # A change of what is tried, or of its limits, tries all models again.
-_VERSION = 1
+_VERSION = 2
 
 # Bytes for Python, its libraries and what passes through a network.
 _MEMORY = 8_000_000_000
@@ -115,8 +117,7 @@ def _answer_of(path: Path, content: bytes, preparation: Preparation, limits: Lim
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        # It finds the same libraries.
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=bare_environment(),
         start_new_session=True,
     )
     try:
@@ -136,7 +137,7 @@ def _answer_of(path: Path, content: bytes, preparation: Preparation, limits: Lim
 
 def _end(code: int, limits: Limits) -> str:
     """How a process ended that said nothing."""
-    if sys.platform != "win32" and code == -signal.SIGXCPU:
+    if code == -signal.SIGXCPU:
         return f"took more than {limits.processor:,} s of a processor"
     if code < 0:
         return f"crashed (signal {-code})"
@@ -152,8 +153,6 @@ def _failed(path: Path, why: str) -> UsageError:
 
 def _confine(limits: Limits) -> None:
     """Limit this process, as far as its system knows such limits."""
-    if sys.platform == "win32":
-        return
     for kind, most, end in (
         (resource.RLIMIT_DATA, limits.memory, limits.memory),
         # Libraries and the stacks of threads take addresses, and hardly memory.
@@ -171,13 +170,31 @@ def _confine(limits: Limits) -> None:
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
+def _warm_up() -> None:
+    """Have the libraries read now what they read once: a process that is shut in opens no file."""
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3])
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["image"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["scores"]),
+    ]
+    graph = helper.make_graph(nodes, "colours", [image], [scores])
+    versions = {"opset_imports": [helper.make_opsetid("", 13)], "ir_version": 8}
+    model = helper.make_model(graph, **versions)
+    OpenModel(Path("warm-up"), model.SerializeToString(), UNSAID)
+
+
 def _try(argument: str) -> _Answer:
     """Open what comes at the standard input: the process of a trial does this."""
     trial = msgspec.json.decode(argument, type=_Trial)
     _confine(trial.limits)
     path = Path(os.fsdecode(trial.path))
     try:
-        OpenModel(path, sys.stdin.buffer.read(), trial.preparation)
+        _warm_up()
+        content = sys.stdin.buffer.read()
+        # On one thread a library, ONNX Runtime begins no other.
+        shut_in()
+        OpenModel(path, content, trial.preparation)
     except UsageError as error:
         return _Answer(refused=as_shown(str(error)))
     except MemoryError:
