@@ -14,7 +14,13 @@ import msgspec
 
 from videonet.cli.options import default_shown
 from videonet.schemas.option import Declared, Form, declared, in_order_of_help
-from videonet.schemas.settings import AccessOptions, CurateOptions, RebuildOptions, RunOptions
+from videonet.schemas.settings import (
+    AccessOptions,
+    CurateOptions,
+    PartOptions,
+    RebuildOptions,
+    RunOptions,
+)
 
 FILE = Path(__file__).parent.parent / "docs" / "options.md"
 
@@ -38,6 +44,7 @@ _KEPT: dict[type[msgspec.Struct], str] = {
     CurateOptions: "yes",
     RunOptions: "no",
     AccessOptions: "never written",
+    PartOptions: "no",
 }
 
 

@@ -28,7 +28,8 @@ from videonet.curation.run_progress import (
     hosts_of,
     restart_counts,
 )
-from videonet.report.status import MISSED, SILENCE, End, HostOfLate, Status, status_of
+from videonet.curation.signs_of_life import MISSED, SILENCE
+from videonet.report.status import End, HostOfLate, Status, status_of
 from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
 from videonet.schemas.run import Lookup
 from videonet.storage.dataset_dir import DatasetDir

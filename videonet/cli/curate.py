@@ -1,22 +1,25 @@
 """`videonet curate`: the whole job."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
 from videonet.cli.configuration import Configuration, yt_dlp_options
+from videonet.cli.curate_part import LIST, do_part, list_that_is_there, part_from, show_list
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code, show_nothing_to_do, show_outcome
 from videonet.cli.progress_line import progress_line
 from videonet.cli.terminal import Console
 from videonet.schemas.option import options_from
-from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
+from videonet.schemas.run import Part
+from videonet.schemas.settings import AccessOptions, CurateOptions, PartOptions, RunOptions
 from videonet.text import number
 
 
-@with_options(CurateOptions, RunOptions, AccessOptions)
+@with_options(CurateOptions, RunOptions, AccessOptions, PartOptions)
 def curate(
     context: typer.Context,
     config: Configuration = None,
@@ -43,16 +46,21 @@ def curate(
     options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
     given = options_from(AccessOptions, values)
     output = DatasetDir(absolute(run.out))
+    part = part_from(values["part"], beam_options)
     with (
         ended_by_signal(console) as stopping,
         store_lock(run.store),
-        output.files.exclusive(),
+        # Parts leave OUT as it is, and work beside each other.
+        nullcontext() if isinstance(part, Part) else output.files.exclusive(),
     ):
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
         from videonet.execution.finished import look_before, remember_finished, remember_given
         from videonet.fetch.credentials import credentials_from
 
         credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
+        if isinstance(part, Part):
+            do_part(part, options, run, credentials, stopping, console)
+            return
         inputs, before = look_before(options, run, credentials)
         if before is not None and not beam_options and not before.to_try_again:
             show_nothing_to_do(Console(), output.address, before.manifest)
@@ -62,7 +70,8 @@ def curate(
         from videonet.curation.run_counts import RunCounts
         from videonet.execution.execute import execute, hosts_no_longer_asked
         from videonet.execution.prepare import prepare
-        from videonet.pipelines.curate import curate as graph
+        from videonet.pipelines.curate import curate as whole
+        from videonet.pipelines.curate import list_candidates
 
         def say(sentence: str) -> None:
             console.print(sentence, soft_wrap=True, markup=False, highlight=False)
@@ -72,6 +81,9 @@ def curate(
         same_list = before is not None
         if before is not None:
             say(f"{number(before.to_try_again, 'failure')} may pass another time: trying again")
+        found = list_that_is_there(output, options, run, credentials) if part == LIST else None
+        if found is not None:
+            raise typer.Exit(show_list(Console(), options, found, ()))
         was = output.manifest()
         plan = prepare(options, run, credentials, beam_options or (), same_list=same_list, say=say)
         remember_given(output, inputs)
@@ -79,14 +91,18 @@ def curate(
             counts = at_work.progress if plan.local else RunCounts(at_work.store, plan.run_id)
             stopping.counts = counts
             with progress_line(console, counts):
+                graph = list_candidates if part == LIST else whole
                 manifest = execute(at_work, graph, beam_options or ())
         if manifest is not None:
             remember_finished(output, at_work.store)
+    lookup = output.lookup()
+    if part == LIST and lookup is not None:
+        closed = hosts_no_longer_asked(at_work)
+        raise typer.Exit(show_list(Console(), options, lookup, closed))
     if manifest is None:
         console.print("The job was handed to its runner.")
         return
     closed = hosts_no_longer_asked(at_work)
-    lookup = output.lookup()
     show_outcome(Console(), plan, manifest, output.targets(), lookup, closed, before)
     if output.has_report() and manifest != was:
         say(

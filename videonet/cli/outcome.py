@@ -66,6 +66,16 @@ def show_outcome(
             style="red",
             soft_wrap=True,
         )
+    show_closed(console, closed)
+    if not closed and _refused(manifest, lookup):
+        console.print(
+            "A site refused some of what was asked; run the same command again in an hour or so.",
+            style="red",
+        )
+
+
+def show_closed(console: Console, closed: Sequence[ClosedHost]) -> None:
+    """Print which hosts are no longer asked, and when to come back."""
     for each in closed:
         why = "kept refusing" if each.refusals > 1 else "asked for a long wait"
         console.print(
@@ -74,11 +84,6 @@ def show_outcome(
             style="red",
             soft_wrap=True,
             markup=False,
-        )
-    if not closed and _refused(manifest, lookup):
-        console.print(
-            "A site refused some of what was asked; run the same command again in an hour or so.",
-            style="red",
         )
 
 
@@ -169,7 +174,8 @@ def _why_no_clip(plan: Plan, manifest: Manifest, lookup: Lookup | None) -> str:
     """The commonest cause of a data set without a clip, and what to do about it."""
     totals = manifest.totals
     if not totals.candidates:
-        return f"There is no clip, since {_why_no_candidate(plan, manifest, lookup)}"
+        why = why_no_candidate(plan.settings.source, totals.titles, lookup)
+        return f"There is no clip, since {why}"
     if totals.kept_videos:
         kept = number(totals.kept_videos, "kept video")
         return f"There is no clip: {kept} too short for one. Give a source with longer videos."
@@ -181,20 +187,20 @@ def _why_no_clip(plan: Plan, manifest: Manifest, lookup: Lookup | None) -> str:
     )
 
 
-def _why_no_candidate(plan: Plan, manifest: Manifest, lookup: Lookup | None) -> str:
+def why_no_candidate(source: str, titles: int, lookup: Lookup | None) -> str:
     """Why no title names a class: part of a sentence, and what to do."""
     names = [name for each in lookup.searches for name in each.names] if lookup else []
     failed = Counter(name.failed for name in names if name.failed and not name.results)
-    if failed and not manifest.totals.titles:
+    if failed and not titles:
         reason = Reason(failed.most_common(1)[0][0])
         return f"no search was answered ({reason}: {reason.explanation}). {reason.advice}"
-    if plan.settings.source == "store":
+    if source == "store":
         return (
             "no video that the store knows has a title that names a class. The store has what "
             "earlier class lists found: give the first source again, such as --source youtube or "
             "--source catalogue:FILE."
         )
-    if not manifest.totals.titles:
+    if not titles:
         return "the source has no titles. Look at what --source names."
     return "no title names a class: see `videonet targets` for the names looked for."
 
@@ -208,9 +214,13 @@ def _commonest(reasons: Mapping[str, int]) -> str:
 
 def _refused(manifest: Manifest, lookup: Lookup | None) -> bool:
     """Whether something is left that was not asked for, or in vain: also by a run before this."""
+    return was_refused(lookup) or Reason.RATE_LIMITED in manifest.totals.verdicts.failed
+
+
+def was_refused(lookup: Lookup | None) -> bool:
+    """Whether a site refused a search."""
     names = [name for each in lookup.searches for name in each.names] if lookup else []
-    in_search = any(name.failed == Reason.RATE_LIMITED for name in names)
-    return in_search or Reason.RATE_LIMITED in manifest.totals.verdicts.failed
+    return any(name.failed == Reason.RATE_LIMITED for name in names)
 
 
 def _show_searches(console: Console, lookup: Lookup, names: Mapping[str, str], quota: int) -> None:

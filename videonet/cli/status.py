@@ -106,6 +106,11 @@ def _life(seen: Status) -> str:
         return f"It was stopped {silent} ago, and nothing is lost; the same command goes on."
     if seen.end is End.KILLED:
         return f"It was killed, {silent} ago or less; the same command goes on."
+    if seen.end is End.PARTS:
+        return (
+            f"No part has been at work for {silent}. Those that are not done go on with the same "
+            "command, and the one without --part does what is left."
+        )
     if seen.phase == "interrupted":
         return f"No sign of life for {silent}: it may have been killed; the same command goes on."
     at_work = f"{seen.processes:,} process{'' if seen.processes == 1 else 'es'} at work"

@@ -213,7 +213,8 @@ class RunContext(ReadContext):
         closed = self.web.rate_limiter.closed_hosts
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._pools_lock = threading.Lock()
-        self.progress = Progress(self.store, self.output, plan.run_id, closed=closed)
+        part = "" if plan.part is None else str(plan.part)
+        self.progress = Progress(self.store, self.output, plan.run_id, closed=closed, part=part)
         self._positions = {target_id: place for place, target_id in enumerate(self.targets)}
 
     def threads(self, name: str, number: int) -> ThreadPoolExecutor:

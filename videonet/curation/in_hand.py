@@ -48,11 +48,17 @@ class InHand:
             slot = self._free.pop() if self._free else len(self._slots)
             self._slots[digest] = slot
             if self._descriptor is None:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
+                self._descriptor = self._opened()
             descriptor = self._descriptor
         os.pwrite(descriptor, digest + b"\n", slot * _SIZE)
         os.fsync(descriptor)
+
+    def _opened(self) -> int:
+        while True:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # Another process of the run that ends now may have found the folder empty.
+            with contextlib.suppress(FileNotFoundError):
+                return os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC)
 
     def put_down(self, video_key: str) -> None:
         """Take a note back, if there is one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.run import Part
 from videonet.schemas.video_record import VideoRecord
 from videonet.storage.shard_file import between, span
 from videonet.storage.store import RecordState, Store
@@ -21,6 +22,13 @@ _PART = 20_000
 
 # So many parts of a list at most: each is a file that is written to.
 _MOST_BITS = 8
+
+# Of a command's own part of the list, the first and the last of its parts belong to its neighbours
+# as well. By so many more bits they are made smaller than its own.
+_FINER = 2
+
+# Binary digits of a digest that say where it stands among all.
+_DIGITS = 64
 
 # Of so few candidates, records are read one by one where tables are many: one takes as long.
 _FEW = 32
@@ -41,7 +49,7 @@ def bits_for(candidates: int) -> int:
 
 def part_of(store: Store, candidate: Candidate, bits: int) -> str:
     """The leading bits of the digest under which a store knows a candidate."""
-    return f"{int(store.digest(candidate.video_key)[:16], 16):064b}"[:bits]
+    return f"{_place_of(store, candidate):0{_DIGITS}b}"[:bits]
 
 
 def with_known(store: Store, part: str, candidates: Iterable[Candidate]) -> Iterator[Listed]:
@@ -63,18 +71,26 @@ def with_known(store: Store, part: str, candidates: Iterable[Candidate]) -> Iter
             yield from _joined(store, prefix, own, packed)
 
 
+def belongs_to(part: Part, store: Store, candidate: Candidate) -> bool:
+    """Whether a candidate is one of a command's part of the list."""
+    return _place_of(store, candidate) * part.of >> _DIGITS == part.index - 1
+
+
 def in_parts(
-    store: Store, candidates: Iterable[Candidate], number: int
+    store: Store, candidates: Iterable[Candidate], number: int, own: Part | None = None
 ) -> Iterator[tuple[str, list[Candidate]]]:
     """`number` candidates in parts for `with_known`, in bounded memory.
 
-    Where they are many, they are put into files until all were read.
+    Where they are many, they are put into files until all were read. With a part that is this
+    command's `own`, `candidates` are those of `number` that belong to it.
     """
     bits = bits_for(number)
+    if own is not None:
+        bits = max(bits, math.ceil(math.log2(own.of)) + _FINER)
     if not bits:
         yield "", list(candidates)
         return
-    parts = [f"{value:0{bits}b}" for value in range(1 << bits)]
+    parts = [f"{value:0{bits}b}" for value in _values(bits, own)]
     with _folder(store) as folder:
         with ExitStack() as files:
             opened = {part: files.enter_context((folder / part).open("wb")) for part in parts}
@@ -84,6 +100,19 @@ def in_parts(
             file = folder / part
             yield part, [Candidate.from_json(line) for line in file.read_bytes().splitlines()]
             file.unlink()
+
+
+def _place_of(store: Store, candidate: Candidate) -> int:
+    """The leading binary digits of the digest under which a store knows a candidate."""
+    return int(store.digest(candidate.video_key)[: _DIGITS // 4], 16)
+
+
+def _values(bits: int, own: Part | None) -> range:
+    """What so many leading bits may be; of a command's own part, where that begins or ends too."""
+    every = 1 << bits
+    if own is None:
+        return range(every)
+    return range(every * (own.index - 1) // own.of, -(-every * own.index // own.of))
 
 
 def _prefixes(part: str, shards: Iterable[str]) -> list[str]:

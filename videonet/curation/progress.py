@@ -65,12 +65,14 @@ class Progress:
         run_id: str,
         clock: Callable[[], float] = time.monotonic,
         closed: Callable[[], Sequence[ClosedHost]] = tuple,
+        part: str = "",
     ) -> None:
         """`clock` tells the time that passes between two verdicts, seconds.
 
-        `closed` tells the hosts that this process no longer asks.
+        `closed` tells the hosts that this process no longer asks. `part` is of the candidate list,
+        as of `ProcessProgress`.
         """
-        self._clock, self._closed = clock, closed
+        self._clock, self._closed, self._part = clock, closed, part
         self._store = store
         self._output = output
         self._run_id = run_id
@@ -218,6 +220,7 @@ class Progress:
                 hosts=self._hosts.of_late(),
                 closed=tuple(self._closed()),
                 ended=self._ended,
+                part=self._part,
                 namespace=namespace_here(),
             )
 

@@ -65,8 +65,16 @@ def seconds_left(done: int, pairs: int, rate: float | None) -> float | None:
 
 
 def processes_of(store: Store, run_id: str) -> list[ProcessProgress]:
-    """What each process has done since a run was last begun."""
-    return [each for each in store.progress(run_id) if each.process != _EARLIER]
+    """What each process has done since a run was last begun.
+
+    Of several that were to look at the same part of the candidate list, the one that was begun
+    last: it has looked again at all that an earlier one had done.
+    """
+    told = [each for each in store.progress(run_id) if each.process != _EARLIER]
+    last: dict[str, str] = {}
+    for each in told:
+        last[each.part] = max(each.begun, last.get(each.part, ""))
+    return [each for each in told if not each.part or each.begun == last[each.part]]
 
 
 def costs_of(store: Store, run_id: str) -> dict[str, StageCost]:

@@ -33,7 +33,9 @@ Graph = Callable[[beam.Pipeline, Plan], object]
 
 
 def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ()) -> Manifest | None:
-    """Run the graph; the manifest, or None where only a graph was made or a job was begun.
+    """Run the graph; the manifest, or None where there is none yet.
+
+    So it is where only a graph was made, a job was begun, or the graph is the beginning alone.
 
     What the run took is read in the store, to which all its processes have told it.
 
@@ -69,6 +71,23 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
     else:
         # What an earlier run stopped with is none of this one.
         output.complaint()
+    carry_out(context, graph, beam_options)
+    manifest = output.manifest()
+    if manifest is None:
+        return None
+    facts["seconds"] = round(time.monotonic() - begin, 3)
+    facts["stages"] = costs_of(store, plan.run_id)
+    facts["hosts_no_longer_asked"] = [
+        {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
+        for each in hosts_no_longer_asked(context)
+    ]
+    output.write_run_facts(facts)
+    return manifest
+
+
+def carry_out(context: RunContext, graph: Graph, beam_options: Sequence[str] = ()) -> None:
+    """Run a graph, and nothing else. Raises as `execute` does."""
+    plan, output = context.plan, context.output
     try:
         with set_on_interrupt(context.stop):
             _run(graph, plan, beam_options)
@@ -82,18 +101,7 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
             raise
         raise UsageError(complaint) from error
     finally:
-        counts.end()
-    manifest = output.manifest()
-    if manifest is None:
-        return None
-    facts["seconds"] = round(time.monotonic() - begin, 3)
-    facts["stages"] = costs_of(store, plan.run_id)
-    facts["hosts_no_longer_asked"] = [
-        {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
-        for each in hosts_no_longer_asked(context)
-    ]
-    output.write_run_facts(facts)
-    return manifest
+        context.progress.end()
 
 
 def _run(graph: Graph, plan: Plan, beam_options: Sequence[str]) -> None:

@@ -13,7 +13,13 @@ from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
 from videonet.execution.older_list import drop_list_with_secrets
-from videonet.execution.resume import data_settings, require_apart, resume_or_start
+from videonet.execution.parts import wait_for_parts
+from videonet.execution.resume import (
+    data_settings,
+    join_run,
+    require_apart,
+    resume_or_start,
+)
 from videonet.execution.runner import engine_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
@@ -21,7 +27,7 @@ from videonet.fetch.credentials_file import FILE_VARIABLE
 from videonet.fetch.disk_budget import reserve_of
 from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
-from videonet.schemas.run import Plan, Settings
+from videonet.schemas.run import Part, Plan, Settings
 from videonet.schemas.settings import DISK_BUDGET, CurateOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
@@ -43,13 +49,14 @@ def prepare(
     beam_options: Sequence[str] = (),
     *,
     same_list: bool = False,
+    part: Part | None = None,
     say: Callable[[str], object] = _LOG.info,
 ) -> Plan:
     """Check what was asked for, and lay OUT and the store ready. Raises UsageError.
 
     That the source can be read was checked before, by `videonet.execution.finished.look_before`.
-    With `same_list`, a run after a finished one takes its candidate list. `say` is given sentences
-    about what this takes time for.
+    With `same_list`, a run after a finished one takes its candidate list. With a `part` of a list
+    that is there, OUT is left as it is. `say` is given sentences about what this takes time for.
     """
     engine = engine_of(beam_options)
     local, processes = engine.local, engine.processes
@@ -65,7 +72,9 @@ def prepare(
         scan_key=scan_key(classifier, options.frames),
     )
     output = DatasetDir(absolute(run.out))
-    _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
+    if part is None:
+        _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
+        wait_for_parts(output, store, say)
     plan = make_plan(
         # Other machines of the run are to decide as this one does.
         msgspec.structs.replace(run, device=classifier.device),
@@ -78,7 +87,10 @@ def prepare(
         local=local,
         processes=processes,
         same_list=same_list,
+        part=part,
     )
+    if part is not None:
+        return plan
     take_over(store, say)
     # From here on as the run itself: another command may take OUT up.
     output = DatasetDir(plan.out, of=plan)
@@ -128,8 +140,11 @@ def make_plan(
     local: bool = True,
     processes: int = 0,
     same_list: bool = False,
+    part: Part | None = None,
 ) -> Plan:
     """The plan of a run that OUT was taken up for. Raises UsageError, without a trace in OUT.
+
+    With a `part`, it is that of a run which another command took OUT up for.
 
     `classifier` is the path of its file; "" where nothing is to be classified. So many `processes`
     of this machine share what is given for all of them; 0: there is but one, or it is not known how
@@ -143,9 +158,12 @@ def make_plan(
         budget = used + (budget - used) // processes
         run = _share_of(run, processes)
     output = DatasetDir(absolute(run.out))
-    drop_list_with_secrets(output, settings)
-    state = resume_or_start(output, settings, same_list=same_list)
-    number = output.fence.take_up(state.run_id)
+    if part is None:
+        drop_list_with_secrets(output, settings)
+        state = resume_or_start(output, settings, same_list=same_list)
+        number = output.fence.take_up(state.run_id)
+    else:
+        state, number = join_run(output, settings)
     lookup = output.lookup()
     # Scans take turns with downloads, unless they need machines that are too dear to wait.
     form: Literal["together", "apart"] = "together" if local or run.device != "cuda" else "apart"
@@ -160,7 +178,8 @@ def make_plan(
         local=local,
         form=form,
         number=number,
-        alone=local,
+        alone=local and part is None,
+        part=part,
     )
 
 

@@ -134,6 +134,28 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
     return state
 
 
+def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
+    """The run that another command has begun over OUT, and how often OUT was taken up by then.
+
+    For a command that looks at a part of the run's candidate list, and leaves OUT as it is. Raises
+    UsageError if the list is not there, was made with other settings, or is done with.
+    """
+    state, last = output.run_state(), output.fence.last()
+    if state is not None:
+        _must_be(output, state.settings, settings)
+    if output.manifest() is not None:
+        raise UsageError(
+            f"{output.address} is finished; where something has changed since, --part list begins "
+            "anew."
+        )
+    if state is None or last is None or output.lookup() is None or state.settings != settings:
+        raise UsageError(
+            f"{output.address} has no candidate list yet; give the same command with --part list "
+            "first, and wait for its end."
+        )
+    return state, last[0]
+
+
 def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
     """Raise UsageError if the settings differ, and something was made in OUT with the others."""
     made = output.lookup() is not None or output.shard_states.are_there()

@@ -13,7 +13,7 @@ from videonet.stages.filters import (
     Top1Filter,
 )
 from videonet.stages.sharded_clips import Manifest, ShardedClips
-from videonet.stages.title_query import ClassList, TitleQuery
+from videonet.stages.title_query import CandidateList, ClassList, TitleQuery
 
 
 def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
@@ -36,6 +36,22 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
         verdicts = (undone, unlike, broken, short, cut) | "Verdicts" >> beam.Flatten()
     written = verdicts | "ShardedParquetAndTFRecordClips" >> ShardedClips(plan, shards)
     return written | "Manifest" >> Manifest(plan)
+
+
+def list_candidates(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
+    """The beginning of it alone: the candidate list, which commands look at part by part."""
+    targets = pipeline | "ClassList" >> ClassList(plan)
+    return targets | "SynonymExpandedTitleQuery" >> CandidateList(plan)
+
+
+def look_at_part(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
+    """The middle of it alone, for the plan's part of the candidate list.
+
+    Clips, and what verdicts are made of, are in the store then. There the whole graph finds them.
+    """
+    targets = pipeline | "ClassList" >> ClassList(plan)
+    candidates, _ = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
+    return candidates | "DownloadFilterAndCut" >> DownloadFilterAndCut(plan)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """How far a run is, asked from anywhere: from a few small files in OUT and in its store."""
 
-import os
-import platform
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from videonet.curation import run_progress
-from videonet.curation.progress import SIGN_OF_LIFE, namespace_here
 from videonet.curation.run_progress import Phase
+from videonet.curation.signs_of_life import is_dead, is_gone, seconds_since, silence_of
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Counts
 from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
@@ -19,17 +17,13 @@ from videonet.schemas.run import Plan
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
-# Of a process that has shown no sign of life for so long it is said that it may have been killed,
-# seconds; one of this machine that is not there any more is missed sooner.
-SILENCE = 30.0
-MISSED = 2 * SIGN_OF_LIFE
-
 
 class End(StrEnum):
     """How a run has ended that is not finished."""
 
     STOPPED = "stopped"  # by a signal or an error, with its counts in order
     KILLED = "killed"
+    PARTS = "parts"  # commands for parts of it are over, and none has come for the rest
 
 
 @dataclass(frozen=True)
@@ -100,11 +94,11 @@ def status_of(
     pairs = counts.pairs if manifest else lookup.pairs if lookup else None
     # On a cluster, what a lost worker had done is done, and counted, again.
     done = counts.pairs if pairs is None else min(counts.pairs, pairs)
-    silences = [_seconds(each.updated, now) for each in processes]
-    begun = max((_seconds(each.begun, now) for each in processes), default=None)
+    silences = [silence_of(each, now) for each in processes]
+    begun = max((seconds_since(each.begun, now) for each in processes), default=None)
     silent = min(silences, default=None)
     at_work = [
-        each for each, ago in zip(processes, silences, strict=True) if not _is_gone(each, ago)
+        each for each, ago in zip(processes, silences, strict=True) if not is_gone(each, ago)
     ]
     if manifest is not None:
         phase = Phase.FINISHED
@@ -188,43 +182,11 @@ def _summed(processes: Iterable[ProcessProgress]) -> Counts:
 
 
 def _end_of(processes: Sequence[ProcessProgress]) -> End | None:
+    if any(each.part for each in processes):
+        return End.PARTS
     if all(each.ended for each in processes):
         return End.STOPPED
-    return End.KILLED if all(each.ended or _is_dead(each) for each in processes) else None
-
-
-def _is_gone(process: ProcessProgress, silent: float) -> bool:
-    if process.ended or silent > SILENCE or _is_dead(process):
-        return True
-    # Where it is not known whose process numbers are meant, that takes a while to be sure.
-    return silent > MISSED and not process.namespace and _is_missing(process)
-
-
-def _is_dead(process: ProcessProgress) -> bool:
-    """Whether this machine, or container, had the process, and has it no more."""
-    is_ours = bool(process.namespace) and process.namespace == namespace_here()
-    return is_ours and _is_missing(process)
-
-
-def _is_missing(process: ProcessProgress) -> bool:
-    host, _, pid = process.process.rpartition("-")
-    return host == platform.node() and pid.isdigit() and not _is_there(int(pid))
-
-
-def _is_there(pid: int) -> bool:
-    """Whether this machine has a process of that number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _seconds(timestamp: str, now: datetime) -> float:
-    """How long ago it was. The clocks of two machines may differ a little."""
-    return max(0.0, (now - datetime.fromisoformat(timestamp)).total_seconds())
+    return End.KILLED if all(each.ended or is_dead(each) for each in processes) else None
 
 
 def _targets(output: DatasetDir) -> int:

@@ -49,7 +49,8 @@ class ProcessProgress(Record, frozen=True, kw_only=True):
     updated: str
     # targets that were searched for, where a site is searched
     searched: int
-    # pairs of candidate and target in the whole run; 0 until the candidate list is complete
+    # pairs of candidate and target in the whole run, or in the part of the candidate list that the
+    # process looks at; 0 until the list is complete
     pairs: int
     # pairs that have a verdict
     kept: int
@@ -68,5 +69,7 @@ class ProcessProgress(Record, frozen=True, kw_only=True):
     closed: tuple[ClosedHost, ...] = ()
     # whether the process has ended its work on the run: it is done, or was stopped
     ended: bool = False
+    # the part of the candidate list that the process looks at, such as "3/8"; "": all of it
+    part: str = ""
     # of the process number: where else it may be another process's; "": not known
     namespace: str = ""

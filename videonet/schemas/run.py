@@ -26,6 +26,22 @@ class Settings(DataSettings, frozen=True, kw_only=True):
     classifier: ClassifierCard
 
 
+class Part(Record, frozen=True, kw_only=True):
+    """One of so many parts of a candidate list, which commands of their own look at.
+
+    Parts are equal stretches of the digests under which a store knows videos: what is known of the
+    videos of a part lies together, and how many parts there are need not be fixed before.
+    """
+
+    # from 1 on
+    index: int
+    of: int
+
+    def __str__(self) -> str:
+        """As it is typed, such as "3/8"."""
+        return f"{self.index}/{self.of}"
+
+
 class Plan(RunOptions, frozen=True, kw_only=True):
     """A run: the settings, and what differs from machine to machine without changing a byte.
 
@@ -53,6 +69,8 @@ class Plan(RunOptions, frozen=True, kw_only=True):
     # Whether no other process works at this run. False on clusters, with worker processes, and
     # where a run has parts. Plans of earlier versions do not say.
     alone: bool = True
+    # the part of the candidate list that this command looks at, and nothing else; None: all of it
+    part: Part | None = None
 
 
 class RunState(Record, frozen=True, kw_only=True):

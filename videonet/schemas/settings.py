@@ -5,6 +5,7 @@ record an option stands in says whether it changes the data set:
 
 - `DataOptions` and `CurateOptions` change it. The manifest and the lock file have them.
 - `RunOptions` change no byte of it. OUT/run.json has them.
+- `PartOptions` say which part of the job a command does, and change no byte either.
 - `AccessOptions` may hold secrets. Nothing that is written has them.
 """
 
@@ -338,6 +339,21 @@ class RunOptions(Record, frozen=True, kw_only=True):
             panel=_ASKING,
         ),
     ] = ()
+
+
+class PartOptions(Record, frozen=True, kw_only=True):
+    """What a command does of a job that several commands do. See `videonet.execution.parts`."""
+
+    part: Annotated[
+        str | None,
+        Option(
+            help="Do but a part of the job: list the candidates, or look at part I of N of them; "
+            "without it, all that is left. docs/slurm.md has more.",
+            metavar="list|I/N",
+            after="out",
+            in_rebuild=False,
+        ),
+    ] = None
 
 
 class AccessOptions(msgspec.Struct, metaclass=Compiled, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from videonet.curation import candidate_list
 from videonet.curation.addresses import without_secrets
 from videonet.curation.candidate_list import MatchedRow, TitleHit
 from videonet.curation.context import RunContext, run_context
-from videonet.curation.listed import Listed, bits_for, in_parts, part_of
+from videonet.curation.listed import Listed, belongs_to, bits_for, in_parts, part_of
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.search import Search
@@ -50,11 +50,7 @@ class TitleQuery(Stage):
     """
 
     def expand(self, targets: Any) -> Any:
-        if self.plan.listed:
-            indices = range(self.plan.shards or 0)
-            shards = targets.pipeline | "Listed" >> beam.Create(indices, reshuffle=False)
-        else:
-            shards = self._list(targets)
+        shards = self.shards(targets)
         if self.plan.local:
             # No element is moved: the list is read as it is needed.
             return shards | "ReadList" >> beam.FlatMap(_listed, self.plan), shards
@@ -65,6 +61,13 @@ class TitleQuery(Stage):
             | "JoinKnown" >> beam.FlatMap(_joined, self.plan)
         )
         return listed, shards
+
+    def shards(self, targets: Any) -> Any:
+        """The index of each shard, once the list is there."""
+        if self.plan.listed:
+            indices = range(self.plan.shards or 0)
+            return targets.pipeline | "Listed" >> beam.Create(indices, reshuffle=False)
+        return self._list(targets)
 
     def _titles(self, begin: Any) -> tuple[PCollection, Any]:
         """Batches of rows with titles; and an account of each target's search, if there is one."""
@@ -137,6 +140,13 @@ class TitleQuery(Stage):
             | "OneId" >> beam.GroupByKey()
             | "OneUrlEach" >> beam.FlatMap(_one_url_each, self.plan)
         )
+
+
+class CandidateList(TitleQuery):
+    """The candidate list, which is not read: Target -> index of each shard."""
+
+    def expand(self, targets: Any) -> Any:
+        return self.shards(targets)
 
 
 class _MatchTitles(beam.DoFn):
@@ -293,19 +303,31 @@ def _list_is_complete(
 
 
 def _listed(index: int, plan: Plan) -> Iterator[Listed]:
-    """All candidates, when the first shard is asked for: they come in another order than there."""
+    """All candidates, when the first shard is asked for: they come in another order than there.
+
+    Where the plan has but a part of the list, those of its part.
+    """
     if index:
         return
     found = complete_list(plan)
     context = run_context(plan)
-    context.progress.listed(found.pairs)
+    # of the command's own part of the list: known when all is read, which is before any comes out
+    pairs = 0
+
+    def candidates() -> Iterator[Candidate]:
+        nonlocal pairs
+        for shard in range(found.shards):
+            for candidate in context.output.candidates(shard, found.shards):
+                if plan.part is None or belongs_to(plan.part, context.store, candidate):
+                    pairs += len(candidate.matches)
+                    yield candidate
+
+    if plan.part is None:
+        context.progress.listed(found.pairs)
     with context.complaining():
-        candidates = (
-            candidate
-            for shard in range(found.shards)
-            for candidate in context.output.candidates(shard, found.shards)
-        )
-        for part, own in in_parts(context.store, candidates, found.candidates):
+        for part, own in in_parts(context.store, candidates(), found.candidates, plan.part):
+            if plan.part is not None:
+                context.progress.listed(pairs)
             yield from context.with_known(part, own)
 
 
