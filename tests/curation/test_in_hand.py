@@ -1,8 +1,10 @@
 """videonet.curation.in_hand: what a killed process had in hand comes last."""
 
+import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from pathlib import Path
 
 from hypothesis import given
@@ -77,3 +79,23 @@ def test_a_run_begins_with_what_no_killed_run_had_in_hand(world: World, tmp_path
         assert order(after)[-1] == first
     assert not (after / "_state" / "in_hand").exists()
     assert bytes_of(after) == bytes_of(usual)
+
+
+def test_a_folder_that_another_process_finds_empty_and_deletes_is_made_again(tmp_path: Path):
+    folder, over = tmp_path / "in_hand", threading.Event()
+
+    def delete() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    try:
+        for _ in range(300):
+            hand = InHand(folder)
+            hand.take("a video")
+            hand.close(is_over=False)
+    finally:
+        over.set()
+        thread.join()

@@ -4,17 +4,28 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
 from apache_beam.coders import FastPrimitivesCoder
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from tests.fetch.visiting import candidate
 from tests.schemas.test_video_record import CUT, FETCH, LENGTH, scan_of
 from tests.storage.counting import CountingObjects
 from videonet.curation import listed
-from videonet.curation.listed import Listed, bits_for, in_parts, part_of, with_known
+from videonet.curation.listed import (
+    Listed,
+    belongs_to,
+    bits_for,
+    in_parts,
+    part_of,
+    with_known,
+)
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.run import Part
 from videonet.schemas.video_record import MOST_BYTES, VideoRecord, sections_of
 from videonet.storage.packing import pack
 from videonet.storage.store import RecordState, Store
@@ -147,3 +158,34 @@ def test_memory_does_not_grow_with_the_list(tmp_path: Path):
 
     # The shorter list has the larger parts.
     assert peak(100_000) < peak(40_000)
+
+
+@given(of=st.integers(1, 40))
+@example(of=1)
+@example(of=3)
+@example(of=32)
+def test_each_candidate_is_in_one_part_of_a_list_and_comes_with_what_is_known(of: int):
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        store.prepare()
+        candidates = [video(number) for number in range(60)]
+        seen: list[str] = []
+        for index in range(1, of + 1):
+            own = Part(index=index, of=of)
+            theirs = [each for each in candidates if belongs_to(own, store, each)]
+            for bits, some in in_parts(store, theirs, len(candidates), own):
+                for listed in with_known(store, bits, some):
+                    assert part_of(store, listed.candidate, len(bits)) == bits
+                    seen.append(listed.candidate.video_key)
+        assert sorted(seen) == sorted(each.video_key for each in candidates)
+
+
+def test_a_part_of_a_list_reads_few_packed_tables(tmp_path: Path):
+    store = Store(tmp_path)
+    own = Part(index=5, of=8)
+    bits = [bits for bits, _ in in_parts(store, [], 5_000_000, own)]
+    # Of the 256 that all of the list is read in.
+    assert bits == [f"{value:08b}" for value in range(128, 160)]
+    # And where parts are finer than these: its own, and what it shares with its neighbours.
+    bits = [bits for bits, _ in in_parts(store, [], 5_000_000, Part(index=500, of=1000))]
+    assert len(bits) <= 6

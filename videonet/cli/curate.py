@@ -1,14 +1,16 @@
 """`videonet curate`: the whole job."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from videonet.cli.configuration import Configuration, yt_dlp_options
-from videonet.cli.curate_part import LIST, do_part, list_that_is_there, part_from, show_list
-from videonet.cli.interrupt import ended_by_signal
+from videonet.cli.curate_part import LIST, list_that_is_there, part_from, show_list, show_part
+from videonet.cli.interrupt import Stopping, ended_by_signal
 from videonet.cli.options import with_options
 from videonet.cli.outcome import exit_code, show_nothing_to_do, show_outcome
 from videonet.cli.progress_line import progress_line
@@ -17,6 +19,9 @@ from videonet.schemas.option import options_from
 from videonet.schemas.run import Part
 from videonet.schemas.settings import AccessOptions, CurateOptions, PartOptions, RunOptions
 from videonet.text import number
+
+if TYPE_CHECKING:
+    from videonet.fetch.credentials import Credentials  # slow, and not needed for --help
 
 
 @with_options(CurateOptions, RunOptions, AccessOptions, PartOptions)
@@ -59,7 +64,7 @@ def curate(
 
         credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
         if isinstance(part, Part):
-            do_part(part, options, run, credentials, stopping, console)
+            _do_part(part, options, run, credentials, stopping, console)
             return
         inputs, before = look_before(options, run, credentials)
         if before is not None and not beam_options and not before.to_try_again:
@@ -110,6 +115,30 @@ def curate(
             f"videonet report {output.address}"
         )
     raise typer.Exit(exit_code(manifest, lookup, closed))
+
+
+def _do_part(
+    part: Part,
+    options: CurateOptions,
+    run: RunOptions,
+    credentials: Credentials,
+    stopping: Stopping,
+    console: Console,
+) -> None:
+    """Look at a part of the candidate list of a run that another command has begun."""
+    from videonet.curation.context import open_context
+    from videonet.execution.execute import carry_out
+    from videonet.execution.parts import as_part
+    from videonet.execution.prepare import prepare
+    from videonet.pipelines.curate import look_at_part
+
+    plan = prepare(options, run, credentials, part=part)
+    with open_context(plan, credentials) as at_work:
+        counts = at_work.progress
+        stopping.counts = counts
+        with progress_line(console, counts), as_part(at_work):
+            carry_out(at_work, look_at_part)
+    show_part(Console(), part, counts.now())
 
 
 def beam_command() -> Callable[[], object]:

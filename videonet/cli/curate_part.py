@@ -6,9 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from videonet.cli.interrupt import Stopping
 from videonet.cli.outcome import MOST_FAILED, show_closed, was_refused, why_no_candidate
-from videonet.cli.progress_line import progress_line
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.schemas.run import Lookup, Part
@@ -47,29 +45,6 @@ def part_from(
             "of eight, or list."
         )
     return Part(index=index, of=of)
-
-
-def do_part(
-    part: Part,
-    options: CurateOptions,
-    run: RunOptions,
-    credentials: Credentials,
-    stopping: Stopping,
-    console: Console,
-) -> None:
-    """Look at a part of the candidate list of a run that another command has begun."""
-    from videonet.curation.context import open_context
-    from videonet.execution.parts import look_at_part
-    from videonet.execution.prepare import prepare
-    from videonet.pipelines.curate import look_at_part as graph
-
-    plan = prepare(options, run, credentials, part=part)
-    with open_context(plan, credentials) as at_work:
-        counts = at_work.progress
-        stopping.counts = counts
-        with progress_line(console, counts):
-            look_at_part(at_work, graph)
-    _show_part(Console(), part, counts.now())
 
 
 def list_that_is_there(
@@ -115,7 +90,7 @@ def show_list(
     return 0 if found.candidates else MOST_FAILED
 
 
-def _show_part(console: Console, part: Part, done: ProcessProgress) -> None:
+def show_part(console: Console, part: Part, done: ProcessProgress) -> None:
     """Print what became of a part, and what comes next."""
     failed = ", ".join(f"{count:,} {reason}" for reason, count in done.failed.items())
     console.print(

@@ -20,7 +20,6 @@ from videonet.curation.context import RunContext
 from videonet.curation.run_progress import processes_of
 from videonet.curation.signs_of_life import SILENCE, is_gone, silence_of
 from videonet.errors import UsageError
-from videonet.execution.execute import Graph, carry_out
 from videonet.schemas.progress import ProcessProgress
 from videonet.stop_signal import Stopped
 from videonet.storage.dataset_dir import DatasetDir
@@ -37,11 +36,12 @@ _LOOK_EVERY, _LOOK_EVERY_IN_A_BUCKET = 2.0, 15.0
 _SHOWN = 8
 
 
-def look_at_part(context: RunContext, graph: Graph) -> None:
-    """Run the graph of a part of a run's candidate list.
+@contextmanager
+def as_part(context: RunContext) -> Iterator[None]:
+    """While this lasts, work at a part of a run's candidate list, and say so in the store.
 
-    Raises OvertakenError where another command takes OUT up meanwhile, UsageError where one is at
-    the rest already, and as `videonet.execution.execute.execute`.
+    Raises UsageError where another command is at the rest already, and OvertakenError where one
+    takes OUT up meanwhile: the work inside is ended then.
     """
     store, output, run_id = context.store, context.output, context.plan.run_id
     others = at_work(store, run_id, lambda each: not each.part)
@@ -54,7 +54,7 @@ def look_at_part(context: RunContext, graph: Graph) -> None:
     context.progress.begin()
     try:
         with _ended_with_run(context):
-            carry_out(context, graph)
+            yield
     finally:
         with suppress(OSError, UsageError):
             if _is_over(output, run_id):

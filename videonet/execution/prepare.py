@@ -152,11 +152,13 @@ def make_plan(
     """
     # A budget is counted in one process; machines that share a store have none.
     budget = _budget(store, run.disk_budget) if local or processes else None
-    if processes > 1:
+    sharing = processes if part is None else part.of
+    if sharing > 1:
         used = store.video_bytes()
         assert budget is not None
-        budget = used + (budget - used) // processes
-        run = _share_of(run, processes)
+        budget = used + (budget - used) // sharing
+        # Parts have machines of their own, and the hosts that they ask in common.
+        run = _share_of(run, sharing) if part is None else _polite_share_of(run, sharing)
     output = DatasetDir(absolute(run.out))
     if part is None:
         drop_list_with_secrets(output, settings)
@@ -198,6 +200,15 @@ def _share_of(run: RunOptions, processes: int) -> RunOptions:
         downloads=run.downloads // processes,
         per_host=run.per_host // processes,
         requests_per_second=run.requests_per_second / processes,
+    )
+
+
+def _polite_share_of(run: RunOptions, parts: int) -> RunOptions:
+    """What one of several parts may ask of a host, of what a user allows all of them."""
+    return msgspec.structs.replace(
+        run,
+        per_host=max(1, run.per_host // parts),
+        requests_per_second=run.requests_per_second / parts,
     )
 
 
