@@ -7,6 +7,7 @@ import pytest
 
 from demo.train_classifier import MODEL
 from tests.curated import Ended, sentence, videonet
+from tests.execution.job_servers import free_port, outside
 from videonet.cli import curate_with_beam_options
 from videonet.errors import UsageError
 from videonet.execution.prepare import prepare
@@ -86,6 +87,14 @@ def test_options_that_only_a_job_server_knows_are_passed_on_and_slips_are_not(ru
         engine_of(["folder", f"--runner={runner}", *of_flink])
     with pytest.raises(UsageError, match="'--max_bundle_size', '--number_of_execution_retries'"):
         engine_of(of_flink)
+
+
+def test_where_no_job_server_answers_the_command_says_so(asked: list[str]):
+    address = f"localhost:{free_port()}"
+    said = sentence(videonet(*asked, "--", *outside(address, "localhost:1")))
+    assert f"No job server answers at {address} (--job_endpoint):" in said
+    said = sentence(videonet(*asked, "--", *outside("somewhere", "localhost:1")))
+    assert "--job_endpoint=somewhere is no address of a job server" in said
 
 
 def options_in(tmp_path: Path) -> tuple[CurateOptions, RunOptions]:

@@ -16,9 +16,11 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from videonet.curation.context import RunContext
+from videonet.curation.run_counts import RunCounts
 from videonet.curation.run_progress import closed_hosts_of, costs_of, restart_counts
 from videonet.errors import UsageError
 from videonet.execution.runner import engine_of
+from videonet.execution.served_job import run_job
 from videonet.execution.worker_processes import watched_workers
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.progress import ClosedHost
@@ -90,7 +92,7 @@ def carry_out(context: RunContext, graph: Graph, beam_options: Sequence[str] = (
     plan, output = context.plan, context.output
     try:
         with set_on_interrupt(context.stop):
-            _run(graph, plan, beam_options)
+            _run(graph, context, beam_options)
     except Exception as error:
         if context.complaint is not None:
             raise context.complaint from error
@@ -104,8 +106,9 @@ def carry_out(context: RunContext, graph: Graph, beam_options: Sequence[str] = (
         context.progress.end()
 
 
-def _run(graph: Graph, plan: Plan, beam_options: Sequence[str]) -> None:
+def _run(graph: Graph, context: RunContext, beam_options: Sequence[str]) -> None:
     """Have Beam run the graph; until it has done so, unless its options say otherwise."""
+    plan = context.plan
     engine, typed = engine_of(beam_options), list(beam_options)
     if engine.processes:
         # In this process, Beam only hands out work.
@@ -114,13 +117,18 @@ def _run(graph: Graph, plan: Plan, beam_options: Sequence[str]) -> None:
             pipeline = beam.Pipeline(runner=workers.runner(), options=options)
             graph(pipeline, plan)
             workers.run(pipeline)
-        return
-    runner = FnApiRunner() if engine.local else engine.runner
-    with (
-        _SILENCE if engine.local else nullcontext(),
-        beam.Pipeline(runner=runner, options=_Options(typed)) as pipeline,
-    ):
+    elif engine.is_served:
+        pipeline = beam.Pipeline(runner=engine.runner, options=_Options(typed))
         graph(pipeline, plan)
+        told = RunCounts(context.store, plan.run_id)
+        run_job(pipeline, lambda: told.is_active)
+    else:
+        runner = FnApiRunner() if engine.local else engine.runner
+        with (
+            _SILENCE if engine.local else nullcontext(),
+            beam.Pipeline(runner=runner, options=_Options(typed)) as pipeline,
+        ):
+            graph(pipeline, plan)
 
 
 def hosts_no_longer_asked(context: RunContext) -> list[ClosedHost]:

@@ -36,6 +36,11 @@ class Engine(NamedTuple):
     # processes of this machine that this one starts and watches; 0: none
     processes: int = 0
 
+    @property
+    def is_served(self) -> bool:
+        """Whether a job server has the work done."""
+        return self.runner.rpartition(".")[2] in _WITH_JOB_SERVER
+
 
 def engine_of(beam_options: Sequence[str]) -> Engine:
     """Where stages run by Beam's options. Raises UsageError if they are none."""

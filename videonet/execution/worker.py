@@ -1,9 +1,11 @@
-"""A worker process of Beam's runner on this machine: `python -m videonet.execution.worker`.
+"""A worker process on this machine: `python -m videonet.execution.worker`.
 
-It is started by `videonet.execution.worker_processes`, and ends when that process closes its
-standard input, or has ended.
+It is started by `videonet.execution.worker_processes` for Beam's own runner, or by
+`videonet.execution.worker_pool` for an engine, and ends when that process closes its standard
+input, or has ended. With an argument, it prints that as soon as it can work.
 """
 
+import importlib
 import logging
 import os
 import signal
@@ -29,11 +31,26 @@ def main() -> None:
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_starter, name="starter", daemon=True).start()
-    logging.getLogger(sdk_worker.__name__).addHandler(_EndOnFault(logging.ERROR))
+    if sys.argv[1:]:
+        _say_ready(sys.argv[1])
+    else:
+        logging.getLogger(sdk_worker.__name__).addHandler(_EndOnFault(logging.ERROR))
     try:
         sdk_worker_main.main(sys.argv)
     finally:
         close_contexts()
+
+
+def _say_ready(word: str) -> None:
+    """Tell the pool, which waits for it, that this process has all that stages are made of.
+
+    An engine that hears of a stage's fault tells it on by itself: this process lives on.
+    """
+    # What can be missing is missed now. By name: the job is made of far more than its workers.
+    importlib.import_module("videonet.pipelines.curate")
+    print(word, flush=True)  # noqa: T201
+    # Nobody reads what libraries print.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
 class _EndOnFault(logging.Handler):

@@ -26,6 +26,7 @@ from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
 from apache_beam.transforms.environments import Environment, python_sdk_capabilities
 
 from videonet.errors import MachineError
+from videonet.execution.quiet import quiet_connections
 from videonet.execution.worker import FAULT
 from videonet.files import import_path
 
@@ -163,20 +164,12 @@ def watched_workers() -> Iterator[WorkerProcesses]:
     key = uuid.uuid4().hex.encode()
     workers = WorkerProcesses(key)
     _at_work[key] = workers
-    before = threading.excepthook
-
-    def hook(error: threading.ExceptHookArgs) -> None:
-        # Of Beam's threads that read what a worker sends. Why it is gone, the run says.
-        if not error.exc_type.__module__.startswith("grpc"):
-            before(error)
-
-    threading.excepthook = hook
-    try:
-        yield workers
-    finally:
-        workers.end()
-        threading.excepthook = before
-        del _at_work[key]
+    with quiet_connections():
+        try:
+            yield workers
+        finally:
+            workers.end()
+            del _at_work[key]
 
 
 def _loss(process: int, code: int, said: str) -> Exception:
