@@ -29,8 +29,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt requirements/dev.lock setup.p
 	touch $@
 
 # PyTorch is some 5 GB, and the demo does not want it.
-$(VENV)/.with-torch: $(VENV)/.installed requirements/train.lock
-	$(LOCKED) -r requirements/dev.lock -r requirements/train.lock
+$(VENV)/.with-torch: $(VENV)/.installed requirements/evaluate.lock
+	$(LOCKED) -r requirements/dev.lock -r requirements/evaluate.lock
 	touch $@
 
 demo: $(VENV)/.installed

@@ -19,6 +19,8 @@ NAMES = (
     "imagenet_linear",
     "imagenet_3dcc",
     "clickme",
+    "pascal_voc",
+    "ade20k",
 )
 
 

@@ -67,7 +67,7 @@ def batches(
 
     `workers` processes decode; 0: this one does. Raises UsageError for one that cannot be read.
     """
-    return _loaded(_Images(paths, preparation), workers, batch_size=batch)
+    return loaded(_Images(paths, preparation), workers, batch_size=batch)
 
 
 def random_crops(
@@ -81,10 +81,14 @@ def random_crops(
 
     What is drawn depends on the seed, the epoch and the image alone.
     """
-    return _loaded(_Crops(paths, preparation, seed), workers, batch_sampler=steps)
+    return loaded(_Crops(paths, preparation, seed), workers, batch_sampler=steps)
 
 
-def _loaded(images: Dataset[Tensor | str], workers: int, **how: Any) -> Iterator[Tensor]:
+def loaded(images: Dataset[Tensor | str], workers: int, **how: Any) -> Iterator[Tensor]:
+    """What a data set of images has, in batches; `how` is said to PyTorch's DataLoader.
+
+    An image that is a sentence instead is raised as UsageError.
+    """
     loader = DataLoader(
         images,
         num_workers=workers,

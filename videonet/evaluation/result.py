@@ -19,7 +19,9 @@ UNKNOWN = "unknown: name the data set with --trained-on"
 _MOST_BYTES = 10_000_000
 
 # What a number may depend on, besides what clips do.
-_PACKAGES = ("scipy", "timm", "torch", "torchvision")
+_PACKAGES = (
+    *("faster-coco-eval", "scipy", "segmentation-models-pytorch", "timm", "torch", "torchvision"),
+)
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
