@@ -17,6 +17,7 @@ from videonet.schemas.option import Declared, Form, declared, in_order_of_help
 from videonet.schemas.settings import (
     AccessOptions,
     CurateOptions,
+    JobOptions,
     PartOptions,
     RebuildOptions,
     RunOptions,
@@ -43,6 +44,7 @@ _FIRST = "Data set and machine"
 _KEPT: dict[type[msgspec.Struct], str] = {
     CurateOptions: "yes",
     RunOptions: "no",
+    JobOptions: "no",
     AccessOptions: "never written",
     PartOptions: "no",
 }
@@ -80,6 +82,8 @@ def _values(option: Declared) -> str:
         return f"`{said.metavar}`" + (", may be given several times" if several else "")
     if kind is bool:
         return "none: it is a switch"
+    if kind == bool | None:
+        return f"none: it is a switch, off with `--no-{option.typed}`"
     if typing.get_origin(kind) is typing.Literal:
         return _choice(typing.get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -122,6 +122,15 @@ def has_ended(process: str) -> bool:
     return there is not None and there != begun
 
 
+def running_here(process: str) -> int | None:
+    """The number of the process with a name of `process_name`, if it is at work on this machine."""
+    named_so = _PROCESS.fullmatch(process)
+    if named_so is None or named_so[1] != _machine():
+        return None
+    pid, begun = int(named_so[2]), int(named_so[3])
+    return pid if begun and _begun(pid) == begun else None
+
+
 @functools.lru_cache(maxsize=1)
 def _process_name(pid: int) -> str:
     return f"{_machine()}-{pid}-{_begun(pid) or 0}"

@@ -11,7 +11,7 @@ from tests.execution.job_servers import free_port, outside
 from videonet.cli import curate_with_beam_options
 from videonet.errors import UsageError
 from videonet.execution.prepare import prepare
-from videonet.execution.runner import engine_of
+from videonet.execution.runner import engine_of, stays, with_runner
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -95,6 +95,54 @@ def test_where_no_job_server_answers_the_command_says_so(asked: list[str]):
     assert f"No job server answers at {address} (--job_endpoint):" in said
     said = sentence(videonet(*asked, "--", *outside("somewhere", "localhost:1")))
     assert "--job_endpoint=somewhere is no address of a job server" in said
+
+
+FLINK = ("--flink_master=cluster:8081",)
+
+
+@pytest.mark.parametrize(
+    ("named", "beam_options", "kind"),
+    [
+        (None, (), "local"),
+        ("local", (), "local"),
+        ("DirectRunner", (), "local"),
+        ("local", PROCESSES, "local"),
+        ("flink", FLINK, "flink"),
+        ("FLINKRUNNER", FLINK, "flink"),
+        (None, ("--runner=flinkrunner", *FLINK), "flink"),
+        ("dataflow", (), "dataflow"),
+        ("DataflowRunner", (), "dataflow"),
+        (None, ("--runner=dataflow",), "dataflow"),
+        ("dataflowrunner", ("--runner=DataflowRunner",), "dataflow"),
+        ("Spark", (), "SparkRunner"),
+    ],
+)
+def test_a_runner_has_a_short_name_and_that_of_beam_in_any_case(
+    named: str | None, beam_options: tuple[str, ...], kind: str
+):
+    assert engine_of(with_runner(named, beam_options)).kind == kind
+
+
+def test_two_runners_at_once_are_refused(asked: list[str]):
+    said = sentence(videonet(*asked, "--runner", "flink", "--", "--runner=DataflowRunner"))
+    assert "--runner flink and the option --runner=DataflowRunner for Beam name two runners" in said
+
+
+def test_a_command_stays_with_what_would_end_with_it_and_leaves_what_goes_on_by_itself():
+    here = [engine_of(()), engine_of(PROCESSES), engine_of(["--runner=FlinkRunner"])]
+    loopback = [*FLINK, "--runner=FlinkRunner", "--environment_type=LOOPBACK"]
+    for engine in (*here, engine_of(loopback), engine_of(["--runner=PortableRunner"])):
+        assert stays(engine, None)
+        with pytest.raises(UsageError, match="cannot be left"):
+            stays(engine, False)
+        with pytest.raises(UsageError, match="cannot be left"):
+            stays(engine, None, ["--no_wait_until_finish"])
+    for options in (["--runner=DataflowRunner"], ["--runner=FlinkRunner", *FLINK]):
+        engine = engine_of(options)
+        assert not stays(engine, None)
+        assert stays(engine, True)
+        with pytest.raises(UsageError, match="exclude each other"):
+            stays(engine, True, ["--no_wait_until_finish"])
 
 
 def options_in(tmp_path: Path) -> tuple[CurateOptions, RunOptions]:

@@ -61,6 +61,15 @@ def test_a_finished_run_ends_with_one_line_and_changes_nothing(folder: Path):
     assert contents(folder) == before
 
 
+def test_a_finished_run_is_recognised_whatever_runner_is_named(folder: Path):
+    for more in (("--runner", "FLINK"), ("--", "--runner=DirectRunner")):
+        ended = videonet(*arguments(folder), *more)
+        assert (ended.code, ended.stderr) == (0, "")
+        assert "nothing has changed since" in ended.stdout
+    said = sentence(videonet(*arguments(folder), "--", "--runner=NoSuchRunner"))
+    assert "There is no runner 'NoSuchRunner'" in said
+
+
 def test_a_finished_run_imports_neither_beam_nor_the_classifier(folder: Path):
     assert not {"apache_beam", "onnxruntime", "torch"} & loaded(*arguments(folder))
 

@@ -60,6 +60,7 @@ DATAFLOW = (
     "--project=some-project",
     "--region=us-central1",
     "--temp_location=gs://some-bucket/tmp",
+    "--sdk_container_image=some-image",
 )
 LARGEST_RECORD = 4_096
 

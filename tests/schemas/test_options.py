@@ -20,6 +20,7 @@ from videonet.schemas.settings import (
     DISK_BUDGET,
     AccessOptions,
     CurateOptions,
+    JobOptions,
     RebuildOptions,
     RunOptions,
 )
@@ -27,7 +28,7 @@ from videonet.shards.writer import FORMATS
 
 ROOT = Path(__file__).parents[2]
 
-OPTIONS = in_order_of_help(CurateOptions, RunOptions, AccessOptions)
+OPTIONS = in_order_of_help(CurateOptions, RunOptions, JobOptions, AccessOptions)
 
 # In place of the first option of a record: that option, and a new one before it.
 DATA_OPTION = """\

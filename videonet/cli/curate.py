@@ -17,14 +17,22 @@ from videonet.cli.progress_line import progress_line
 from videonet.cli.terminal import Console
 from videonet.schemas.option import options_from
 from videonet.schemas.run import Part
-from videonet.schemas.settings import AccessOptions, CurateOptions, PartOptions, RunOptions
+from videonet.schemas.settings import (
+    AccessOptions,
+    CurateOptions,
+    JobOptions,
+    PartOptions,
+    RunOptions,
+)
 from videonet.text import number
 
 if TYPE_CHECKING:
-    from videonet.fetch.credentials import Credentials  # slow, and not needed for --help
+    # slow, and not needed for --help
+    from videonet.fetch.credentials import Credentials
+    from videonet.storage.dataset_dir import DatasetDir
 
 
-@with_options(CurateOptions, RunOptions, AccessOptions, PartOptions)
+@with_options(CurateOptions, RunOptions, JobOptions, AccessOptions, PartOptions)
 def curate(
     context: typer.Context,
     config: Configuration = None,
@@ -49,9 +57,9 @@ def curate(
 
     console = Console(stderr=True)
     options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
-    given = options_from(AccessOptions, values)
+    given, job = options_from(AccessOptions, values), options_from(JobOptions, values)
     output = DatasetDir(absolute(run.out))
-    part = part_from(values["part"], beam_options)
+    part = part_from(values["part"], beam_options, job)
     with (
         ended_by_signal(console) as stopping,
         store_lock(run.store),
@@ -59,7 +67,7 @@ def curate(
         nullcontext() if isinstance(part, Part) else output.files.exclusive(),
     ):
         # Beam is slow. What needs none comes first: wrong settings, and a run with nothing to do.
-        from videonet.execution.finished import look_before, remember_finished, remember_given
+        from videonet.execution.finished import look_before, remember_given
         from videonet.fetch.credentials import credentials_from
 
         credentials = credentials_from(given, yt_dlp_options(context, config, given.yt_dlp_option))
@@ -67,13 +75,20 @@ def curate(
             _do_part(part, options, run, credentials, stopping, console)
             return
         inputs, before = look_before(options, run, credentials)
-        if before is not None and not beam_options and not before.to_try_again:
+        of_beam, wait = beam_options or [], True
+        names = {name for name in values if _is_given(context, name)}
+        if of_beam or names & {"runner", "wait", "accelerator", "scan_memory"}:
+            from videonet.execution.engine_options import fitted
+
+            run, of_beam, wait = fitted(options, run, job, of_beam, names)
+        if before is not None and not before.to_try_again:
             show_nothing_to_do(Console(), output.address, before.manifest)
             raise typer.Exit(exit_code(before.manifest, before.lookup, ()))
 
         from videonet.curation.context import open_context
         from videonet.curation.run_counts import RunCounts
-        from videonet.execution.execute import execute, hosts_no_longer_asked
+        from videonet.dataset.account import hosts_no_longer_asked
+        from videonet.execution.execute import execute
         from videonet.execution.prepare import prepare
         from videonet.pipelines.curate import curate as whole
         from videonet.pipelines.curate import list_candidates
@@ -90,24 +105,22 @@ def curate(
         if found is not None:
             raise typer.Exit(show_list(Console(), options, found, ()))
         was = output.manifest()
-        plan = prepare(options, run, credentials, beam_options or (), same_list=same_list, say=say)
+        plan = prepare(options, run, credentials, of_beam, same_list=same_list, say=say)
         remember_given(output, inputs)
         with open_context(plan, credentials) as at_work:
             counts = at_work.progress if plan.local else RunCounts(at_work.store, plan.run_id)
             stopping.counts = counts
             with progress_line(console, counts):
                 graph = list_candidates if part == LIST else whole
-                manifest = execute(at_work, graph, beam_options or ())
-        if manifest is not None:
-            remember_finished(output, at_work.store)
+                manifest = execute(at_work, graph, of_beam, wait=wait)
     lookup = output.lookup()
     if part == LIST and lookup is not None:
-        closed = hosts_no_longer_asked(at_work)
+        closed = at_work.web.rate_limiter.closed_hosts()
         raise typer.Exit(show_list(Console(), options, lookup, closed))
     if manifest is None:
-        console.print("The job was handed to its runner.")
+        _show_begun(say, output)
         return
-    closed = hosts_no_longer_asked(at_work)
+    closed = hosts_no_longer_asked(output)
     show_outcome(Console(), plan, manifest, output.targets(), lookup, closed, before)
     if output.has_report() and manifest != was:
         say(
@@ -115,6 +128,27 @@ def curate(
             f"videonet report {output.address}"
         )
     raise typer.Exit(exit_code(manifest, lookup, closed))
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option was typed, or stands in a configuration."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _show_begun(say: Callable[[str], object], output: DatasetDir) -> None:
+    """Print the id of the job that was begun, for programs, and what a person does with it."""
+    from videonet.execution.job_note import noted_job
+
+    job = noted_job(output)
+    if job is None or not job.name:
+        say("The graph was made, and no job was begun.")
+        return
+    typer.echo(job.job_id or job.name)
+    say(
+        f"{job.shown} has begun, and goes on by itself: videonet status {output.address} says how "
+        f"far it is, and videonet cancel {output.address} ends it."
+    )
 
 
 def _do_part(

@@ -10,7 +10,7 @@ from videonet.cli.outcome import MOST_FAILED, show_closed, was_refused, why_no_c
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.schemas.run import Lookup, Part
-from videonet.schemas.settings import CurateOptions, RunOptions
+from videonet.schemas.settings import CurateOptions, JobOptions, RunOptions
 from videonet.text import number
 
 if TYPE_CHECKING:
@@ -28,13 +28,15 @@ _ALL = Part(index=1, of=1)
 
 
 def part_from(
-    typed: str | None, beam_options: Sequence[str] | None
+    typed: str | None, beam_options: Sequence[str] | None, job: JobOptions
 ) -> Part | Literal["list"] | None:
     """What `--part` says; None: nothing. Raises UsageError."""
     if typed is None:
         return None
-    if beam_options:
-        raise UsageError("--part is for runs without an engine; leave out what follows --.")
+    if beam_options or job.runner not in (None, "local"):
+        raise UsageError(
+            "--part is for runs without an engine; leave out --runner, and what follows --."
+        )
     if typed == LIST:
         return LIST
     said = _TYPED.fullmatch(typed)

@@ -79,8 +79,10 @@ def _parameter(option: Declared, in_rebuild: bool) -> inspect.Parameter:
         kind, default = Any, default_shown(option) or None
     elif get_origin(kind) is tuple:
         kind, default = list[str] | None, None
+    # A switch that may be left open can be turned off, too.
+    off = f"/--no-{option.typed}" if kind == bool | None else ""
     info = typer.Option(
-        f"--{option.typed}",
+        f"--{option.typed}{off}",
         help=said.help_in_rebuild if in_rebuild and said.help_in_rebuild else said.help,
         min=said.minimum,
         metavar=said.metavar or None,

@@ -93,9 +93,10 @@ def _made(
     """Make the data set; its manifest, and the hosts that were no longer asked."""
     # Beam is slow. What is finished needs none.
     from videonet.curation.context import open_context
+    from videonet.dataset.account import hosts_no_longer_asked
     from videonet.dataset.rebuild_diff import other_versions
-    from videonet.execution.execute import execute, hosts_no_longer_asked
-    from videonet.execution.finished import remember_finished, remember_given
+    from videonet.execution.execute import execute
+    from videonet.execution.finished import remember_given
     from videonet.execution.rebuild import prepare_rebuild
     from videonet.pipelines.curate import curate as graph
     from videonet.storage.dataset_dir import DatasetDir
@@ -115,8 +116,7 @@ def _made(
         stopping.counts = context.progress
         manifest = execute(context, graph)
     assert manifest is not None, "the run was one of this process"
-    remember_finished(context.output, context.store)
-    return manifest, hosts_no_longer_asked(context)
+    return manifest, hosts_no_longer_asked(context.output)
 
 
 def show(console: Console, out: str, rebuilt: Rebuilt, closed: Sequence[ClosedHost]) -> None:

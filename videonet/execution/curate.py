@@ -11,7 +11,7 @@ from videonet.curation.context import open_context
 from videonet.dataset.finished_dataset import FinishedDataset, open_dataset
 from videonet.errors import UsageError
 from videonet.execution.execute import execute
-from videonet.execution.finished import look_before, remember_finished, remember_given
+from videonet.execution.finished import look_before, remember_given
 from videonet.execution.prepare import prepare
 from videonet.fetch.credentials import credentials_from
 from videonet.fetch.options import options_of
@@ -73,5 +73,4 @@ def curate(
             remember_given(output, inputs)
             with open_context(plan, credentials) as context:
                 execute(context, graph)
-            remember_finished(context.output, context.store)
     return open_dataset(run.out)

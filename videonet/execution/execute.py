@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -17,13 +16,14 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from videonet.curation.context import RunContext
 from videonet.curation.run_counts import RunCounts
-from videonet.curation.run_progress import closed_hosts_of, costs_of, restart_counts
+from videonet.curation.run_progress import restart_counts
+from videonet.dataset.account import close_account
 from videonet.errors import UsageError
-from videonet.execution.runner import engine_of
-from videonet.execution.served_job import run_job
+from videonet.execution.job_note import job_of, note_job
+from videonet.execution.runner import engine_of, stays
+from videonet.execution.submit import submit
 from videonet.execution.worker_processes import watched_workers
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.progress import ClosedHost
 from videonet.schemas.run import Plan
 from videonet.stop_signal import Stopped, set_on_interrupt
 from videonet.storage.handed_on import forget_handed_on
@@ -34,12 +34,20 @@ from videonet.versions import versions
 Graph = Callable[[beam.Pipeline, Plan], object]
 
 
-def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ()) -> Manifest | None:
+def execute(
+    context: RunContext,
+    graph: Graph,
+    beam_options: Sequence[str] = (),
+    *,
+    wait: bool | None = None,
+) -> Manifest | None:
     """Run the graph; the manifest, or None where there is none yet.
 
     So it is where only a graph was made, a job was begun, or the graph is the beginning alone.
 
-    What the run took is read in the store, to which all its processes have told it.
+    What the run took is read in the store, to which all its processes have told it, and written
+    into OUT. `wait`: whether to stay until the job is done; None: where it would end with this
+    process.
 
     Raises UsageError for input that turns out to be wrong on the way. Raises Stopped once
     `context.stop` is set. Stopped and KeyboardInterrupt leave OUT and the store so that the same
@@ -68,31 +76,33 @@ def execute(context: RunContext, graph: Graph, beam_options: Sequence[str] = ())
         forget_handed_on(store, earlier)
     # Now, so that `videonet status` knows which run is at work.
     output.write_run_facts(facts)
+    note_job(output, job_of(plan, engine_of(beam_options).kind))
     if plan.local:
         counts.begin()
     else:
         # What an earlier run stopped with is none of this one.
         output.complaint()
-    carry_out(context, graph, beam_options)
+    carry_out(context, graph, beam_options, wait)
     manifest = output.manifest()
     if manifest is None:
         return None
-    facts["seconds"] = round(time.monotonic() - begin, 3)
-    facts["stages"] = costs_of(store, plan.run_id)
-    facts["hosts_no_longer_asked"] = [
-        {"host": each.host, "refusals": each.refusals, "until": each.until.isoformat()}
-        for each in hosts_no_longer_asked(context)
-    ]
-    output.write_run_facts(facts)
+    if plan.local:
+        # Elsewhere the last stage does so, which knows that all is there.
+        close_account(output, store, plan.run_id, time.monotonic() - begin)
     return manifest
 
 
-def carry_out(context: RunContext, graph: Graph, beam_options: Sequence[str] = ()) -> None:
+def carry_out(
+    context: RunContext,
+    graph: Graph,
+    beam_options: Sequence[str] = (),
+    wait: bool | None = None,
+) -> None:
     """Run a graph, and nothing else. Raises as `execute` does."""
     plan, output = context.plan, context.output
     try:
         with set_on_interrupt(context.stop):
-            _run(graph, context, beam_options)
+            _run(graph, context, beam_options, wait)
     except Exception as error:
         if context.complaint is not None:
             raise context.complaint from error
@@ -106,8 +116,8 @@ def carry_out(context: RunContext, graph: Graph, beam_options: Sequence[str] = (
         context.progress.end()
 
 
-def _run(graph: Graph, context: RunContext, beam_options: Sequence[str]) -> None:
-    """Have Beam run the graph; until it has done so, unless its options say otherwise."""
+def _run(graph: Graph, context: RunContext, beam_options: Sequence[str], wait: bool | None) -> None:
+    """Have Beam run the graph; until it has done so, unless that is not wanted."""
     plan = context.plan
     engine, typed = engine_of(beam_options), list(beam_options)
     if engine.processes:
@@ -117,26 +127,23 @@ def _run(graph: Graph, context: RunContext, beam_options: Sequence[str]) -> None
             pipeline = beam.Pipeline(runner=workers.runner(), options=options)
             graph(pipeline, plan)
             workers.run(pipeline)
-    elif engine.is_served:
-        pipeline = beam.Pipeline(runner=engine.runner, options=_Options(typed))
-        graph(pipeline, plan)
-        told = RunCounts(context.store, plan.run_id)
-        run_job(pipeline, lambda: told.is_active)
-    else:
-        runner = FnApiRunner() if engine.local else engine.runner
+    elif engine.local:
         with (
-            _SILENCE if engine.local else nullcontext(),
-            beam.Pipeline(runner=runner, options=_Options(typed)) as pipeline,
+            _SILENCE,
+            beam.Pipeline(runner=FnApiRunner(), options=_Options(typed)) as pipeline,
         ):
             graph(pipeline, plan)
-
-
-def hosts_no_longer_asked(context: RunContext) -> list[ClosedHost]:
-    """The hosts that kept refusing this run until it left them alone, and when to come back.
-
-    All processes of the run have said so in the store.
-    """
-    return closed_hosts_of(context.store, context.plan.run_id)
+    else:
+        told = RunCounts(context.store, plan.run_id)
+        submit(
+            graph,
+            plan,
+            engine,
+            _Options(typed),
+            context.output,
+            lambda: told.is_active,
+            wait=stays(engine, wait, beam_options),
+        )
 
 
 _View = TypeVar("_View", bound=PipelineOptions)

@@ -5,13 +5,9 @@ options, and of each file and folder the sizes and times. A run that is given th
 again what failed.
 """
 
-import hashlib
-import itertools
 import os
-import stat
 import time
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +16,12 @@ import msgspec
 
 from videonet.classifier.model_file import model_file
 from videonet.classifier.sidecar import sidecar_path
+from videonet.dataset.account import (
+    digest,
+    sha256_of_manifest,
+    state_of_file,
+    state_of_local_files,
+)
 from videonet.execution.resume import (
     data_settings,
     refuse_other_settings,
@@ -30,7 +32,7 @@ from videonet.fetch.credentials import Credentials
 from videonet.files import is_file, is_folder, sha256_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy, Reason
-from videonet.schemas.run import FileNote, Finished, Given, Lookup
+from videonet.schemas.run import Finished, Given, Lookup
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table
@@ -77,7 +79,7 @@ def look_before(
         "source": _read_as(kind, place),
     }
     given = _given(options, run, credentials, files)
-    # It grows by the run itself: see `remember_finished`.
+    # It grows by the run itself: see `videonet.dataset.account`.
     given["found"] = Store(run.store).found.state() if options.source == "store" else ""
     before: Before | None = None
     said: list[str] = []
@@ -118,26 +120,6 @@ def remember_given(output: DatasetDir, inputs: Inputs) -> None:
         output.write_given(inputs.given)
 
 
-def remember_finished(output: DatasetDir, store: Store) -> None:
-    """Write down that the run is finished, and what its candidate list was made of, if known."""
-    given, lookup, manifest = output.given(), output.lookup(), output.manifest()
-    if given is None or lookup is None or manifest is None:
-        return
-    if given.given.get("found"):
-        grown = given.given | {"found": store.found.state()}
-        given = msgspec.structs.replace(given, given=grown)
-    local = _local(output, lookup, given.at)
-    notes: dict[str, FileNote] = {}
-    for shard in output.shard_states.all(lookup.shards):
-        notes |= shard.notes if shard else {}
-    files = output.notes_of_all(manifest, lookup.shards, notes)
-    if any(files[each.path].sha256 != each.sha256 for each in manifest.shards):
-        # Somebody was quicker: nothing is noted, and the next run looks at all of it.
-        return
-    sha256 = _sha256(output)
-    output.write_finished(Finished(given=given, local=local, manifest_sha256=sha256, files=files))
-
-
 def _given(
     options: CurateOptions | RebuildOptions,
     run: RunOptions,
@@ -159,8 +141,8 @@ def _given(
         "device": run.device,
         "store": store.location,
         "withdrawn": _withdrawn(run.out),
-        "withdrawn from the store": _digest(each.video_key for each in store.withdrawals()),
-        # Of the local files there, those of candidates count: see `_local`.
+        "withdrawn from the store": digest(each.video_key for each in store.withdrawals()),
+        # Of the local files there, those of candidates count: see `state_of_local_files`.
         "files_root": (options.files_root and str(Path(options.files_root).absolute())) or "",
         # Videos that were refused may be had now.
         **({"allow_private_hosts": ",".join(sorted(hosts))} if hosts else {}),
@@ -199,7 +181,9 @@ def _finished_before(
     finished, manifest, lookup = output.finished(), output.manifest(), output.lookup()
     if finished is None or manifest is None or lookup is None:
         return None, []
-    if not _was_given(finished, given, files) or finished.manifest_sha256 != _sha256(output):
+    if not _was_given(finished, given, files) or finished.manifest_sha256 != sha256_of_manifest(
+        output
+    ):
         return None, []
     altered = list(output.altered(manifest, lookup.shards, finished.files))
     if altered:
@@ -212,7 +196,7 @@ def _finished_before(
         return None, []
     # Where there were none, the list, which is as it was written, has none to look for: reading it
     # takes longer than all else here.
-    if finished.local and finished.local != _local(output, lookup):
+    if finished.local and finished.local != state_of_local_files(output, lookup):
         return None, []
     _note_again(output, finished, manifest, lookup)
     failed = manifest.totals.verdicts.failed
@@ -247,22 +231,6 @@ def _may_pass(reason: str) -> bool:
     return reason != Reason.MISSING and Reason(reason).policy is not Policy.NEVER
 
 
-def _sha256(output: DatasetDir) -> str:
-    return output.files.sha256("manifest.json")
-
-
-def _local(output: DatasetDir, lookup: Lookup, begun: int | None = None) -> str:
-    """Digest of the states of the candidates' local files; "" where there are none.
-
-    It is one that never comes again where a file has changed since a run has `begun`.
-    """
-    paths = output.local_files(lookup.shards)
-    first = next(paths, None)
-    if first is None:
-        return ""
-    return _digest(_file(Path(path), begun) for path in itertools.chain([first], paths))
-
-
 def _withdrawn(out: str) -> str:
     """The state of the list of what was withdrawn from OUT."""
     if not is_remote(out):
@@ -273,7 +241,7 @@ def _withdrawn(out: str) -> str:
 
 def _state_of(path: Path) -> str:
     """The absolute path, with size and time of a file, or with those of all files in a folder."""
-    return f"{path.absolute()} {_digest(_files(path))}"
+    return f"{path.absolute()} {digest(_files(path))}"
 
 
 def _files(path: Path) -> Iterator[str]:
@@ -282,7 +250,7 @@ def _files(path: Path) -> Iterator[str]:
     while folders:
         folder = folders.pop()
         if not is_folder(folder):
-            yield _file(folder)
+            yield state_of_file(folder)
             continue
         real = os.path.realpath(folder)
         if real not in seen:
@@ -291,22 +259,3 @@ def _files(path: Path) -> Iterator[str]:
                 folders += sorted(folder.iterdir(), reverse=True)
             except OSError as error:
                 yield f"{folder} {error}"
-
-
-def _file(path: Path, begun: int | None = None) -> str:
-    """A file's path, size, time and mode, or what is the matter with it."""
-    try:
-        state = path.stat()
-    except (OSError, ValueError) as error:
-        return f"{path} {error}"
-    said = f"{path} {state.st_size} {state.st_mtime_ns} {state.st_mode:o}"
-    is_new = begun is not None and max(state.st_mtime_ns, state.st_ctime_ns) >= begun
-    # What comes through a pipe, too, is another thing each time.
-    return said if stat.S_ISREG(state.st_mode) and not is_new else f"{said} {uuid.uuid4().hex}"
-
-
-def _digest(lines: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()

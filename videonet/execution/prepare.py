@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from videonet.classifier.download import DEFAULT
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
@@ -60,8 +61,11 @@ def prepare(
     """
     engine = engine_of(beam_options)
     local, processes = engine.local, engine.processes
+    here = local or bool(processes)
     data = data_settings(options, credentials.options)
-    classifier = shared_classifier(options.classifier, run.device)
+    # Elsewhere, the machines that scan open it on their GPU, and this one only looks at it.
+    classifier = shared_classifier(options.classifier, run.device if here else "cpu")
+    device = classifier.device if here or run.device == "auto" else run.device
     targets = resolve_targets(options.targets, classifier.labels)
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
@@ -77,12 +81,14 @@ def prepare(
         wait_for_parts(output, store, say)
     plan = make_plan(
         # Other machines of the run are to decide as this one does.
-        msgspec.structs.replace(run, device=classifier.device),
+        msgspec.structs.replace(run, device=device),
         settings,
         store,
-        # As other machines find it, too.
+        # As other machines find it, too; each has a place of its own for the default one.
         classifier=(
-            options.classifier if is_remote(options.classifier) else str(classifier.path.absolute())
+            options.classifier
+            if is_remote(options.classifier) or (options.classifier == DEFAULT and not here)
+            else str(classifier.path.absolute())
         ),
         local=local,
         processes=processes,

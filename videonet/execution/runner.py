@@ -6,15 +6,31 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple, NoReturn
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners import create_runner
 
 from videonet.errors import UsageError
 from videonet.fetch.redaction import Redaction
-from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
+from videonet.schemas.settings import AccessOptions, CurateOptions, JobOptions, RunOptions
 
 # Runners that work in this process. Beam's default would try to download another one first.
 LOCAL_RUNNERS = frozenset({"DirectRunner", "FnApiRunner", "BundleBasedDirectRunner"})
+
+# What users call the first of these.
+_LOCAL = "local"
+
+# Beam's runners by what they are called in small letters, with and without "runner" at the end.
+_RUNNERS: dict[str, str] = {
+    called: name
+    for name in (
+        *(path.rpartition(".")[2] for path in StandardOptions.ALL_KNOWN_RUNNERS),
+        *sorted(LOCAL_RUNNERS),
+    )
+    for called in (name.lower(), name.lower().removesuffix("runner"))
+} | {_LOCAL: "FnApiRunner"}
+
+# Masters of Flink that are no cluster: Beam starts one, which ends with this process.
+_NO_CLUSTER = frozenset({"[local]", "[auto]"})
 
 # A way of Beam's local runner that is not local to this process.
 _PROCESSES = "multi_processing"
@@ -35,6 +51,39 @@ class Engine(NamedTuple):
     runner: str
     # processes of this machine that this one starts and watches; 0: none
     processes: int = 0
+    # whether the job goes on when this process ends
+    goes_on: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What users call it: "local", "flink", "dataflow", or Beam's name of the runner."""
+        if self.local or self.processes:
+            return _LOCAL
+        name = self.runner.rpartition(".")[2]
+        return {"FlinkRunner": "flink", "DataflowRunner": "dataflow"}.get(name, name)
+
+
+def with_runner(named: str | None, beam_options: Sequence[str]) -> list[str]:
+    """Beam's options with the runner that is named by `--runner`, as Beam calls it.
+
+    Raises UsageError where Beam's options name another one, or are none.
+    """
+    options = parsed(beam_options)
+    of_beam = options.get("runner")
+    if named is not None and of_beam and called(named) != called(of_beam):
+        raise UsageError(
+            f"--runner {named} and the option --runner={of_beam} for Beam name two runners; give "
+            "one of them."
+        )
+    chosen = named or of_beam
+    if not chosen or (called(chosen) in LOCAL_RUNNERS and not beam_options):
+        return list(beam_options)
+    return [*beam_options, f"--runner={called(chosen)}"]
+
+
+def called(runner: str) -> str:
+    """What Beam calls a runner that a user has named; an unknown name is left as it is."""
+    return _RUNNERS.get(runner.lower(), runner)
 
     @property
     def is_served(self) -> bool:
@@ -44,8 +93,7 @@ class Engine(NamedTuple):
 
 def engine_of(beam_options: Sequence[str]) -> Engine:
     """Where stages run by Beam's options. Raises UsageError if they are none."""
-    _check(beam_options)
-    options = PipelineOptions(list(beam_options)).get_all_options()
+    options = parsed(beam_options)
     name = _name(options)
     if name.rpartition(".")[2] in LOCAL_RUNNERS:
         if options["direct_running_mode"] != _PROCESSES:
@@ -57,15 +105,42 @@ def engine_of(beam_options: Sequence[str]) -> Engine:
         create_runner(name)
     except (ValueError, ImportError, AttributeError) as error:
         raise UsageError(f"There is no runner {name!r} for Beam here: {error}") from error
-    return Engine(local=False, runner=name)
+    engine = Engine(local=False, runner=name)
+    in_here = options.get("environment_type") == "LOOPBACK"
+    on_cluster = options.get("flink_master") not in _NO_CLUSTER and not in_here
+    goes_on = engine.kind == "dataflow" or (engine.kind == "flink" and on_cluster)
+    return engine._replace(goes_on=goes_on)
+
+
+def stays(engine: Engine, asked: bool | None, beam_options: Sequence[str] = ()) -> bool:
+    """Whether the command stays until the job is done; `asked` is `--wait`, if it was typed.
+
+    Raises UsageError where the job would end with the command, and where Beam is told otherwise.
+    """
+    leaves = bool(parsed(beam_options)["no_wait_until_finish"])
+    if asked and leaves:
+        raise UsageError(
+            "--wait and the option --no_wait_until_finish for Beam exclude each other; give one."
+        )
+    if asked is None:
+        asked = False if leaves else None
+    if asked is False and not engine.goes_on:
+        raise UsageError(
+            "The job runs in processes that end with this command, so that it cannot be left; "
+            "leave out --no-wait, or name a cluster with --runner."
+        )
+    return not engine.goes_on if asked is None else asked
 
 
 def _name(options: dict[str, Any]) -> str:
-    return str(options.get("runner") or "FnApiRunner")
+    return called(str(options.get("runner") or _LOCAL))
 
 
-def _check(beam_options: Sequence[str]) -> None:
-    """Raise UsageError for what Beam does not know: it would only log that, and go on without."""
+def parsed(beam_options: Sequence[str]) -> dict[str, Any]:
+    """The values of Beam's options by name.
+
+    Raises UsageError for what Beam does not know: it would only log that, and go on without.
+    """
     parsers: list[Any] = []
     # Beam's way to add options to its parser also shows us the parser, with all options in it.
     PipelineOptions([]).get_all_options(add_extra_args_fn=parsers.append)
@@ -88,6 +163,8 @@ def _check(beam_options: Sequence[str]) -> None:
             f"{', '.join(map(repr, named))} is no option of this command or of Beam; "
             "options for Beam are written as -- --runner=DataflowRunner, after all others."
         )
+    values: dict[str, Any] = PipelineOptions(list(beam_options)).get_all_options()
+    return values
 
 
 def _is_a_slip(option: str) -> bool:
@@ -95,7 +172,8 @@ def _is_a_slip(option: str) -> bool:
     if not option.startswith("--"):
         return True
     name = option.lstrip("-").replace("-", "_")
-    ours = {each for group in (CurateOptions, RunOptions, AccessOptions) for each in _names(group)}
+    groups = (CurateOptions, RunOptions, JobOptions, AccessOptions)
+    ours = {each for group in groups for each in _names(group)}
     return bool(difflib.get_close_matches(name, ours, n=1, cutoff=_ALIKE))
 
 

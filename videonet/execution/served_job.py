@@ -49,7 +49,7 @@ def run_job(
         try:
             result = pipeline.run()
         except Exception as error:
-            raise MachineError(f"The job was not begun: {_cause(error)}.") from error
+            raise MachineError(f"The job was not begun: {cause_of(error)}.") from error
         wait_for_job(result, has_worker, no_worker)
 
 
@@ -84,7 +84,9 @@ def wait_for_job(result: Any, has_worker: Callable[[], bool], no_worker: float =
             continue
         if error is None:
             return
-        raise MachineError(f"The job failed: {_cause(error)}. The same command goes on.") from error
+        raise MachineError(
+            f"The job failed: {cause_of(error)}. The same command goes on."
+        ) from error
 
 
 def _require_server(options: PipelineOptions) -> None:
@@ -107,7 +109,7 @@ def _require_server(options: PipelineOptions) -> None:
         ) from error
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """One sentence of what is often a traceback of another machine: its last line has the cause."""
     if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
         return f"the connection to the job server is gone ({error.details()}); its log says more"

@@ -6,6 +6,7 @@ record an option stands in says whether it changes the data set:
 - `DataOptions` and `CurateOptions` change it. The manifest and the lock file have them.
 - `RunOptions` change no byte of it. OUT/run.json has them.
 - `PartOptions` say which part of the job a command does, and change no byte either.
+- `JobOptions` say who does the work. OUT/_state/job.json has what came of them.
 - `AccessOptions` may hold secrets. Nothing that is written has them.
 """
 
@@ -32,6 +33,7 @@ SCRATCH_BUDGET = 20_000_000_000
 # Headings of the help.
 _SEARCHING = "Searching (youtube, search:PREFIX)"
 _ASKING = "Asking sites"
+_ELSEWHERE = "Other machines (--runner)"
 
 
 class Keep(StrEnum):
@@ -328,6 +330,30 @@ class RunOptions(Record, frozen=True, kw_only=True):
         ),
     ] = 4
 
+    # Of the machines that scan where the stages are apart; None: what Dataflow gives to all.
+    accelerator: Annotated[
+        str | None,
+        Option(
+            help="GPU of Dataflow's machines that scan: its type, such as nvidia-l4, or all of "
+            "Beam's hint (type:...;count:...); default with --device cuda: nvidia-tesla-t4.",
+            metavar="TYPE",
+            panel=_ELSEWHERE,
+            in_rebuild=False,
+        ),
+    ] = None
+    scan_memory: Annotated[
+        int | None,
+        Option(
+            help="Least memory of those machines, bytes; default with a GPU: 16GB.",
+            unit="bytes",
+            metavar="SIZE",
+            form=Form.SIZE,
+            minimum=1_000_000_000,
+            panel=_ELSEWHERE,
+            in_rebuild=False,
+        ),
+    ] = None
+
     # what else may be asked than the public web
     allow_private_hosts: Annotated[
         tuple[str, ...],
@@ -352,6 +378,28 @@ class PartOptions(Record, frozen=True, kw_only=True):
             metavar="list|I/N",
             after="out",
             in_rebuild=False,
+        ),
+    ] = None
+
+
+class JobOptions(msgspec.Struct, metaclass=Compiled, frozen=True, kw_only=True):
+    """Who does the work of a run, and whether the command stays until it is done."""
+
+    runner: Annotated[
+        str | None,
+        Option(
+            help="Where the job runs: local (in this process), flink, dataflow, or any of Beam's "
+            "runners by its name; default: local.",
+            metavar="NAME",
+            panel=_ELSEWHERE,
+        ),
+    ] = None
+    # None: as long as the work is done by processes that end with this one
+    wait: Annotated[
+        bool | None,
+        Option(
+            help="Stay until the job is done; default: only where it runs on this machine.",
+            panel=_ELSEWHERE,
         ),
     ] = None
 

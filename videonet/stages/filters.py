@@ -1,6 +1,6 @@
 """What candidates go through until each has its verdicts: all steps together, or each apart."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,8 @@ class DownloadFilterAndCut(Stage):
         # waited for, and wait for the other.
         threads = 2 * (self.plan.downloads + self.plan.workers)
         spread = self.reshuffle(candidates, "SpreadCandidates")
-        _, verdicts = apply_step(spread, self.plan, STEPS, threads)
+        machine = _machine_of(self.plan)
+        _, verdicts = apply_step(spread, self.plan, "AllSteps", STEPS, threads, machine)
         return verdicts
 
 
@@ -40,7 +41,7 @@ class Download(Stage):
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadDownloads")
-        return apply_step(spread, self.plan, [download], self.plan.downloads)
+        return apply_step(spread, self.plan, "FetchFirst", [download], self.plan.downloads)
 
 
 class Top1Filter(Stage):
@@ -49,7 +50,9 @@ class Top1Filter(Stage):
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadScans")
         # So many decode, and as many again wait for a GPU.
-        return apply_step(spread, self.plan, [scan], 2 * self.plan.workers)
+        return apply_step(
+            spread, self.plan, "Scan", [scan], 2 * self.plan.workers, _machine_of(self.plan)
+        )
 
 
 class DownloadRest(Stage):
@@ -57,32 +60,38 @@ class DownloadRest(Stage):
 
     def expand(self, candidates: Any) -> Any:
         spread = self.reshuffle(candidates, "SpreadRests")
-        return apply_step(spread, self.plan, [download_rest], self.plan.downloads)
+        return apply_step(spread, self.plan, "FetchRest", [download_rest], self.plan.downloads)
 
 
 class LengthFilter(Stage):
     """Those that are long enough: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        return apply_step(candidates, self.plan, [measure], self.plan.workers)
+        return apply_step(candidates, self.plan, "Measure", [measure], self.plan.workers)
 
 
 class CutClips(Stage):
     """The clips of those that are left, which wait in the store: Listed -> Verdict."""
 
     def expand(self, candidates: Any) -> Any:
-        _, verdicts = apply_step(candidates, self.plan, [cut], self.plan.workers)
+        _, verdicts = apply_step(candidates, self.plan, "Cut", [cut], self.plan.workers)
         return verdicts
 
 
 def apply_step(
-    candidates: PCollection, plan: Plan, steps: Sequence[Step], threads: int
+    candidates: PCollection,
+    plan: Plan,
+    name: str,
+    steps: Sequence[Step],
+    threads: int,
+    machine: Mapping[str, str] | None = None,
 ) -> tuple[PCollection, PCollection]:
     """The candidates that steps leave open, and the verdicts that they bring.
 
-    With the verdicts on a kept video comes what cutting it brought.
+    With the verdicts on a kept video comes what cutting it brought. `machine` are Beam's hints of
+    what the steps need, and nothing else: a stage would hand them down to all that it is made of.
     """
-    outputs = candidates | beam.ParDo(
+    work = beam.ParDo(
         ThreadedDoFn(
             plan,
             partial(_outputs, steps=steps, patient=False),
@@ -90,9 +99,23 @@ def apply_step(
             _was_left,
             partial(_outputs, steps=steps, patient=True),
         )
-    ).with_outputs(VERDICTS, main=MAIN)
+    )
+    work.label = name
+    if machine:
+        work = work.with_resource_hints(**machine)
+    outputs = candidates | work.with_outputs(VERDICTS, main=MAIN)
     verdicts = outputs[VERDICTS] | "Count" >> beam.Map(_counted)
     return outputs[MAIN], verdicts
+
+
+def _machine_of(plan: Plan) -> dict[str, str]:
+    """What a scan needs of its machine, as Beam's hints."""
+    hints = {}
+    if plan.accelerator is not None:
+        hints["accelerator"] = plan.accelerator
+    if plan.scan_memory is not None:
+        hints["min_ram"] = f"{plan.scan_memory}B"
+    return hints
 
 
 def _outputs(

@@ -9,6 +9,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 
 from videonet.curation.context import RunContext, run_context
+from videonet.dataset.account import close_account
 from videonet.dataset.assembly import Assembly, finish_shard
 from videonet.dataset.manifest import Key, manifest_of, tally
 from videonet.errors import UsageError
@@ -61,7 +62,9 @@ class Manifest(Stage):
             _write_manifest, self.plan, AsList(files), AsList(summed)
         )
         # Not before: a shard may be written twice, at once or again.
-        totals | "ForgetWaitingClips" >> beam.Map(_forget_waiting, self.plan)
+        forgotten = totals | "ForgetWaitingClips" >> beam.Map(_forget_waiting, self.plan)
+        if not self.plan.local:
+            _ = forgotten | "CloseAccount" >> beam.Map(_close_account, self.plan)
         return totals
 
 
@@ -164,6 +167,14 @@ def _forget_waiting(_: Totals, plan: Plan) -> None:
     with suppress(OSError, UsageError):
         forget_clips(context.store, plan.run_id)
         forget_handed_on(context.store, plan.run_id)
+
+
+def _close_account(_: None, plan: Plan) -> None:
+    """Write down what the run took: on a cluster, nobody may be waiting for its end."""
+    context = run_context(plan)
+    context.progress.say()
+    with context.complaining():
+        close_account(context.output, context.store, plan.run_id)
 
 
 def _write_manifest(
