@@ -15,6 +15,7 @@ COMMANDS = [
     ("targets",),
     ("curate",),
     ("status",),
+    ("cancel",),
     ("report",),
     ("show",),
     ("verify",),

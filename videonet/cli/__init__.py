@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import videonet
+from videonet.cli.cancel import cancel
 from videonet.cli.compare import compare
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(targets)
 app.command()(curate)
 app.command()(status)
+app.command()(cancel)
 app.command()(report)
 app.command()(show)
 app.command()(verify)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from videonet.errors import UsageError
-from videonet.files import has_ended, running_here
+from videonet.files import running_here
 from videonet.schemas.job import Job, JobState
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def state_of(job: Job) -> JobState:
     """What the engine of a job says of it. Raises EngineError where it cannot be asked."""
     if job.runner == "dataflow":
         return _state_on_dataflow(job)
-    if job.master:
+    if not job.is_process:
         found = _on_flink(job)
         return JobState.UNKNOWN if found is None else _OF_FLINK.get(found[1], JobState.RUNNING)
     return JobState.RUNNING if running_here(job.process) is not None else JobState.UNKNOWN
@@ -73,7 +73,7 @@ def cancel_job(job: Job) -> str:
     if job.runner == "dataflow":
         _cancel_on_dataflow(job)
         return f"{job.shown} is being cancelled; its machines are gone within some minutes."
-    if job.master:
+    if not job.is_process:
         found = _on_flink(job)
         if found is None:
             _refuse(job, "it knows no such job")
@@ -81,15 +81,9 @@ def cancel_job(job: Job) -> str:
         return f"{job.shown} is being cancelled."
     process = running_here(job.process)
     if process is None:
-        gone = has_ended(job.process)
         raise EngineError(
-            f"The run was begun by a process of {job.host}"
-            + (" that is no more" if gone else "")
-            + (
-                "; nothing is to be cancelled."
-                if gone
-                else "; give this command there, or stop it as it was started."
-            )
+            f"The run is that of another process than those of this machine: it was begun on "
+            f"{job.host}. Give this command there, or end it as it was begun."
         )
     os.kill(process, signal.SIGINT)
     return f"Process {process} was told to end, as by Ctrl-C; the same command goes on."

@@ -4,6 +4,7 @@ import platform
 
 import msgspec
 
+from videonet.errors import UsageError
 from videonet.files import process_name
 from videonet.schemas.job import Job
 from videonet.schemas.run import Plan
@@ -27,6 +28,15 @@ def noted_job(output: DatasetDir) -> Job | None:
 def note_job(output: DatasetDir, job: Job) -> None:
     """Say who does the work of the run that OUT belongs to."""
     output.files.write(_NAME, job.to_json())
+
+
+def is_at_work(output: DatasetDir) -> bool:
+    """Whether a command holds OUT: it keeps others out until it ends, however that is."""
+    try:
+        with output.files.exclusive():
+            return False
+    except UsageError:
+        return True
 
 
 def job_of(plan: Plan, runner: str, **at_engine: str) -> Job:

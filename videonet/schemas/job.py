@@ -45,7 +45,14 @@ class Job(Record, frozen=True, kw_only=True):
     master: str = ""
 
     @property
+    def is_process(self) -> bool:
+        """Whether the work ends with the process that began it: no cluster has it."""
+        return self.runner != "dataflow" and not self.master
+
+    @property
     def shown(self) -> str:
         """As people are told of it."""
+        if self.is_process:
+            return f"the run of a process on {self.host}"
         where = {"flink": "Flink", "dataflow": "Dataflow"}.get(self.runner, self.runner)
         return f"{where} job {self.job_id or self.name}"
