@@ -122,8 +122,9 @@ def test_what_is_no_part_is_said(commands: Commands, typed: str):
 
 
 def test_parts_are_for_runs_without_an_engine(commands: Commands):
-    said = sentence(commands.videonet("1/4", "--", "--runner=FnApiRunner"))
-    assert said.endswith("--part is for runs without an engine; leave out what follows --.")
+    for engine in (("--", "--runner=FnApiRunner"), ("--runner", "flink")):
+        said = sentence(commands.videonet("1/4", *engine))
+        assert "--part is for runs without an engine; leave out --runner" in said
 
 
 def test_a_part_needs_a_list_that_was_made_of_the_same(commands: Commands, tmp_path: Path):

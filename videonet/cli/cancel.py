@@ -29,7 +29,10 @@ def cancel(out: Out) -> None:
     if output.manifest() is not None:
         raise UsageError(f"The run over {out} is finished; nothing is to be cancelled.")
     if job.is_process and not is_at_work(output):
-        raise UsageError(f"No run is at work on {out}; nothing is to be cancelled.")
+        raise UsageError(
+            f"No run is at work on {out}; nothing is to be cancelled. Parts of one (--part) are "
+            "ended as they were begun."
+        )
     state = state_of(job)
     if state in (JobState.DONE, JobState.FAILED, JobState.CANCELLED):
         raise UsageError(f"{job.shown} is {state} already; nothing is to be cancelled.")
