@@ -62,6 +62,11 @@ class Engine(NamedTuple):
         name = self.runner.rpartition(".")[2]
         return {"FlinkRunner": "flink", "DataflowRunner": "dataflow"}.get(name, name)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether a job server has the work done."""
+        return self.runner.rpartition(".")[2] in _WITH_JOB_SERVER
+
 
 def with_runner(named: str | None, beam_options: Sequence[str]) -> list[str]:
     """Beam's options with the runner that is named by `--runner`, as Beam calls it.
@@ -84,11 +89,6 @@ def with_runner(named: str | None, beam_options: Sequence[str]) -> list[str]:
 def called(runner: str) -> str:
     """What Beam calls a runner that a user has named; an unknown name is left as it is."""
     return _RUNNERS.get(runner.lower(), runner)
-
-    @property
-    def is_served(self) -> bool:
-        """Whether a job server has the work done."""
-        return self.runner.rpartition(".")[2] in _WITH_JOB_SERVER
 
 
 def engine_of(beam_options: Sequence[str]) -> Engine:
