@@ -170,7 +170,15 @@ def test_worker_processes_of_this_machine_share_what_is_allowed(asked: list[str]
     )
     plan = prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=2"))
     assert (plan.local, plan.alone, plan.form) == (False, False, "together")
-    assert (plan.workers, plan.downloads, plan.per_host) == (2, 4, 2)
-    assert (plan.requests_per_second, plan.disk_budget) == (1.5, 500_000)
-    with pytest.raises(UsageError, match=r"5 processes .* cannot share --per-host 4"):
-        prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=5"))
+    assert (plan.workers, plan.downloads, plan.disk_budget) == (2, 4, 500_000)
+    with pytest.raises(UsageError, match=r"10 processes .* cannot share --downloads 9"):
+        prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=10"))
+
+
+def test_what_a_host_is_asked_is_no_more_with_more_processes_and_is_not_divided(
+    asked: list[str], tmp_path: Path
+):
+    options, run = options_in(tmp_path)
+    run = msgspec.structs.replace(run, requests_per_second=3.0, per_host=2)
+    plan = prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=5"))
+    assert (plan.requests_per_second, plan.per_host, plan.alone) == (3.0, 2, False)

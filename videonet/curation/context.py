@@ -190,6 +190,7 @@ class RunContext(ReadContext):
             plan.downloads,
             stop=self.stop,
             allowed_hosts=self.allowed_hosts,
+            shared=None if plan.alone else self.store.objects,
         )
         self.first_refusals = FirstRefusals(plan.run_id)
         self.in_hand = InHand(self.output.in_hand)
@@ -232,6 +233,7 @@ class RunContext(ReadContext):
             # Stages have waited for what they have begun.
             pool.shutdown(wait=False, cancel_futures=True)
         self.progress.end()
+        self.web.rate_limiter.close()
         self.decoder.close()
         self.claims.close()
         self.in_hand.close(is_over=self.output.manifest() is not None)

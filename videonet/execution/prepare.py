@@ -192,20 +192,19 @@ def make_plan(
 
 
 def _share_of(run: RunOptions, processes: int) -> RunOptions:
-    """What one of several processes may do of what a user allows all of them. Raises UsageError."""
-    for name in ("downloads", "per_host"):
-        allowed = getattr(run, name)
-        if allowed < processes:
-            raise UsageError(
-                f"{processes} processes (--direct_num_workers) cannot share "
-                f"--{name.replace('_', '-')} {allowed}: start fewer, or raise it."
-            )
+    """What one of several processes may do of what a user allows all of them. Raises UsageError.
+
+    What all may ask of a host, they share while they ask: see `videonet.fetch.lanes`.
+    """
+    if run.downloads < processes:
+        raise UsageError(
+            f"{processes} processes (--direct_num_workers) cannot share --downloads "
+            f"{run.downloads}: start fewer, or raise it."
+        )
     return msgspec.structs.replace(
         run,
         workers=max(1, run.workers // processes),
         downloads=run.downloads // processes,
-        per_host=run.per_host // processes,
-        requests_per_second=run.requests_per_second / processes,
     )
 
 

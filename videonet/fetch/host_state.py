@@ -5,7 +5,9 @@ faster again as it answers. A host that keeps refusing is closed: this run asks 
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from videonet.schemas.option import default_of
 from videonet.schemas.settings import RunOptions
@@ -26,6 +28,10 @@ RECOVERY = 200
 # Seconds for which an idle host is remembered although it did nothing wrong: the answers to its
 # requests may take as long. 10,000 hosts are 15 MB.
 REMEMBERED = 600.0
+
+
+# What a thread wants of a host: the right to one request, or one of its connections.
+Wanted = Literal["permit", "connection"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class HostState:
         self.connections = pace.connections
         # connections in use; after a refusal perhaps more than `connections`, until they end
         self.held = 0
+        # threads that wait for either
+        self.waiting: Counter[Wanted] = Counter()
         # in a row
         self.refusals = 0
         # when the host may be asked again in this run

@@ -12,9 +12,12 @@ import cachetools
 import yarl
 
 from videonet.fetch.failure import NotAskedError
-from videonet.fetch.host_state import HostState, Pace
+from videonet.fetch.host_state import HostState, Pace, Wanted
+from videonet.fetch.lane_keeper import LaneKeeper
+from videonet.fetch.lanes import LanedState
 from videonet.schemas.progress import ClosedHost
 from videonet.stop_signal import StopSignal
+from videonet.storage.objects import Objects
 
 _LOOK_UP = 0.25  # seconds; how soon a wait sees that the run is to end
 _YEAR = 366 * 86400.0  # seconds; servers may name any number, and a calendar ends
@@ -41,12 +44,18 @@ class RateLimiter:
         *,
         clock: Callable[[], float] = time.monotonic,
         stop: StopSignal | None = None,
+        shared: Objects | None = None,
     ) -> None:
-        """`clock` gives seconds that only grow; `stop` ends every wait."""
+        """`clock` gives seconds that only grow; `stop` ends every wait.
+
+        `shared` is the store of all processes that keep the pace together; None: this one keeps it
+        alone. Then `close` is to be called.
+        """
         self._pace = pace
         self._clock = clock
         self._stop = stop or StopSignal()
         self._lock = Lock()
+        self._lanes = None if shared is None else LaneKeeper(shared, self._laned, clock, pace)
         # A host is put here again after every change, so that the time to forget it is up to date.
         self._hosts: cachetools.TLRUCache[str, _Host] = cachetools.TLRUCache(
             math.inf, ttu=lambda _, host, now: host.state.remembered_until(now), timer=clock
@@ -60,7 +69,7 @@ class RateLimiter:
         left in peace for longer than `seconds`, and after `seconds` without a free connection.
         Raises Stopped when the run is to end.
         """
-        self._take(host, seconds, HostState.take_connection)
+        self._take(host, seconds, "connection")
         try:
             yield
         finally:
@@ -69,7 +78,7 @@ class RateLimiter:
 
     def permit(self, host: str, seconds: float) -> "Permit":
         """The right to one request, waiting up to `seconds` for it. Raises like `download`."""
-        return Permit(self, host, self._take(host, seconds, HostState.take_permit))
+        return Permit(self, host, self._take(host, seconds, "permit"))
 
     def closed_hosts(self) -> list[ClosedHost]:
         """The hosts that this run no longer asks, by name."""
@@ -94,30 +103,44 @@ class RateLimiter:
                     host=name, refusals=max(1, host.state.refusals), until=until
                 )
 
-    def _take(
-        self, name: str, seconds: float, take: Callable[[HostState, float], int | None]
-    ) -> int:
-        """The number that `take` gives of the host, once it gives one."""
+    def close(self) -> None:
+        """Let other processes have what this one may ask; nothing is to be asked afterwards."""
+        if self._lanes is not None:
+            self._lanes.close()
+
+    def _take(self, name: str, seconds: float, wanted: Wanted) -> int:
+        """The number of what is wanted of the host, once there is one."""
         with self._lock:
             host = self._host(name)
-            end = self._clock() + seconds
-            while True:
-                self._stop.check()
-                if host.closed is not None:
-                    raise NotAskedError(_why_closed(host.closed, self._pace))
-                now = self._clock()
-                taken = take(host.state, now)
-                if taken is not None:
-                    self._hosts[name] = host
-                    return taken
-                # Where the next permit comes too late, a connection is of no use either.
-                due = host.state.next_permit()
-                if due > end:
-                    raise NotAskedError(f"{name} has no turn in the next {due - now:.1f} s")
-                if now >= end:
-                    raise NotAskedError(f"{name} was busy for {seconds:g} s")
-                until = min(due, end) if due > now else end
-                host.changed.wait(min(until - now, _LOOK_UP))
+            host.state.waiting[wanted] += 1
+            self._hosts[name] = host
+            try:
+                return self._taken(name, host, seconds, wanted)
+            finally:
+                host.state.waiting[wanted] -= 1
+                self._hosts[name] = host
+
+    def _taken(self, name: str, host: "_Host", seconds: float, wanted: Wanted) -> int:
+        """As `_take`, with the lock held, but while this waits."""
+        end = self._clock() + seconds
+        while True:
+            self._stop.check()
+            if host.closed is not None:
+                raise NotAskedError(_why_closed(host.closed, self._pace))
+            now = self._clock()
+            state = host.state
+            taken = state.take_permit(now) if wanted == "permit" else state.take_connection(now)
+            if taken is not None:
+                return taken
+            self._look_after(name, host)
+            # Where the next permit comes too late, a connection is of no use either.
+            due = host.state.next_permit()
+            if due > end:
+                raise NotAskedError(f"{name} has no turn in the next {due - now:.1f} s")
+            if now >= end:
+                raise NotAskedError(f"{name} was busy for {seconds:g} s")
+            until = min(due, end) if due > now else end
+            host.changed.wait(min(until - now, _LOOK_UP))
 
     @contextmanager
     def _changing(self, name: str) -> Iterator["_Host"]:
@@ -127,12 +150,35 @@ class RateLimiter:
             yield host
             self._hosts[name] = host
             host.changed.notify_all()
+            self._look_after(name, host)
 
     def _host(self, name: str) -> "_Host":
         host: _Host | None = self._hosts.get(name)
         if host is None:
-            host = self._hosts[name] = _Host(HostState(self._pace), Condition(self._lock))
+            state = HostState(self._pace) if self._lanes is None else LanedState(self._pace)
+            host = self._hosts[name] = _Host(state, Condition(self._lock))
         return host
+
+    def _look_after(self, name: str, host: "_Host") -> None:
+        """Have other processes asked for lanes, or told of what happened, if that has to be."""
+        if (
+            self._lanes is not None
+            and isinstance(host.state, LanedState)
+            and host.state.is_pressing
+        ):
+            self._lanes.look_soon(name)
+
+    @contextmanager
+    def _laned(self, name: str) -> Iterator[LanedState]:
+        """The state of a host whose lanes are being looked after, to be changed."""
+        with self._changing(name) as host:
+            assert isinstance(host.state, LanedState)
+            yield host.state
+            closed = host.state.closed_elsewhere
+            if closed is not None and host.closed is None:
+                host.closed = ClosedHost(
+                    host=name, refusals=max(1, host.state.refusals), until=closed
+                )
 
 
 class Permit:

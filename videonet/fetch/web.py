@@ -16,6 +16,7 @@ from videonet.fetch.proxies import ProxyPool
 from videonet.fetch.rate_limit import RateLimiter
 from videonet.fetch.ytdlp import SharedParts, check_yt_dlp
 from videonet.stop_signal import StopSignal
+from videonet.storage.objects import Objects
 
 
 class Web:
@@ -30,8 +31,11 @@ class Web:
         stop: StopSignal | None = None,
         lookups: Lookups | None = None,
         allowed_hosts: AllowedHosts = PUBLIC_WEB,
+        shared: Objects | None = None,
     ) -> None:
         """`downloads`: the most at once from all hosts; None: no limit.
+
+        `shared`: see `RateLimiter`.
 
         `stop` ends every wait and every answer that takes long. `lookups`: what looks up names;
         None: this system. `allowed_hosts`: what may be asked.
@@ -40,7 +44,7 @@ class Web:
         """
         check_yt_dlp()
         self.stop = stop or StopSignal()
-        self.rate_limiter = RateLimiter(pace or Pace(), stop=self.stop)
+        self.rate_limiter = RateLimiter(pace or Pace(), stop=self.stop, shared=shared)
         self.downloads: AbstractContextManager[Any] = (
             threading.Semaphore(downloads) if downloads else nullcontext()
         )

@@ -16,6 +16,7 @@ from videonet.schemas.fetch import Cut
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.video_record import MOST_BYTES
+from videonet.stages.by_host import by_host
 from videonet.stages.threaded import MAIN, VERDICTS, Stage, ThreadedDoFn
 
 
@@ -30,7 +31,7 @@ class DownloadFilterAndCut(Stage):
         # So many wait for the network or for the processor, and as many again have what they
         # waited for, and wait for the other.
         threads = 2 * (self.plan.downloads + self.plan.workers)
-        spread = self.reshuffle(candidates, "SpreadCandidates")
+        spread = by_host(candidates, self.plan, "SpreadCandidates")
         machine = _machine_of(self.plan)
         _, verdicts = apply_step(spread, self.plan, "AllSteps", STEPS, threads, machine)
         return verdicts
@@ -40,7 +41,7 @@ class Download(Stage):
     """What verdicts need first of the files: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        spread = self.reshuffle(candidates, "SpreadDownloads")
+        spread = by_host(candidates, self.plan, "SpreadDownloads")
         return apply_step(spread, self.plan, "FetchFirst", [download], self.plan.downloads)
 
 
@@ -59,7 +60,7 @@ class DownloadRest(Stage):
     """All of the files of those that show the class: Listed -> (Listed, Verdict)."""
 
     def expand(self, candidates: Any) -> Any:
-        spread = self.reshuffle(candidates, "SpreadRests")
+        spread = by_host(candidates, self.plan, "SpreadRests")
         return apply_step(spread, self.plan, "FetchRest", [download_rest], self.plan.downloads)
 
 

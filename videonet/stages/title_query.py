@@ -24,6 +24,7 @@ from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Batch, in_batches
 from videonet.sources.source_spec import searched_site
 from videonet.sources.video_key import video_key, with_identity
+from videonet.stages.by_host import OnOneMachine
 from videonet.stages.threaded import COUNTS, MAIN, Stage, ThreadedDoFn, complete_list
 from videonet.targets.title_matcher import TitleMatcher, target_matcher
 
@@ -76,7 +77,9 @@ class TitleQuery(Stage):
             return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), []
         targets = list(run_context(self.plan).targets)
         wanted = begin | "Wanted" >> beam.Create(targets, reshuffle=False)
-        searched = self.reshuffle(wanted, "SpreadSearches") | "Search" >> beam.ParDo(
+        # All searches ask one host: a second machine could only wait for it.
+        together = wanted if self.plan.local else wanted | "AllSearches" >> OnOneMachine()
+        searched = together | "Search" >> beam.ParDo(
             ThreadedDoFn(self.plan, _search, self.plan.per_host)
         ).with_outputs(_SEARCHES, main=MAIN)
         return searched[MAIN], AsList(searched[_SEARCHES])

@@ -17,6 +17,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/former_keys.json                  keys that earlier versions gave to videos
     STORE/withdrawn/<digest>.json           that a video is in no data set any more
     STORE/progress/<run>/<process>.json     how far a run is, process by process
+    STORE/host/<digest>.json                who may ask a host now: see `videonet.fetch.lane_keeper`
 """
 
 import hashlib
