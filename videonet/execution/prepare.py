@@ -163,8 +163,8 @@ def make_plan(
         used = store.video_bytes()
         assert budget is not None
         budget = used + (budget - used) // sharing
-        # Parts have machines of their own, and the hosts that they ask in common.
-        run = _share_of(run, sharing) if part is None else _polite_share_of(run, sharing)
+        # Parts have machines of their own.
+        run = _share_of(run, sharing) if part is None else run
     output = DatasetDir(absolute(run.out))
     if part is None:
         drop_list_with_secrets(output, settings)
@@ -205,15 +205,6 @@ def _share_of(run: RunOptions, processes: int) -> RunOptions:
         run,
         workers=max(1, run.workers // processes),
         downloads=run.downloads // processes,
-    )
-
-
-def _polite_share_of(run: RunOptions, parts: int) -> RunOptions:
-    """What one of several parts may ask of a host, of what a user allows all of them."""
-    return msgspec.structs.replace(
-        run,
-        per_host=max(1, run.per_host // parts),
-        requests_per_second=run.requests_per_second / parts,
     )
 
 

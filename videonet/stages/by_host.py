@@ -16,7 +16,7 @@ from videonet.schemas.run import Plan
 # meanwhile, and others do not wait long for theirs.
 _PIECE = 300.0
 
-# Requests for a candidate, about: `scripts/requests_per_candidate.py` counts them.
+# Requests for a candidate, about: see docs/youtube.md.
 _REQUESTS = 4
 
 # Candidates of one host that a machine gets at once, at most: a fast host is asked by many.
