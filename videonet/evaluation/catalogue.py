@@ -19,6 +19,7 @@ NAMES = (
     "imagenet_linear",
     "imagenet_3dcc",
     "clickme",
+    "ucf101",
     "pascal_voc",
     "ade20k",
 )

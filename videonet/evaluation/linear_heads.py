@@ -11,6 +11,8 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
+from videonet.evaluation.shuffled import shuffled
+
 MOMENTUM = 0.9
 
 # Of the weights a head begins with; biases begin at 0.
@@ -40,12 +42,7 @@ class Schedule:
 
     def batches(self, count: int) -> Iterator[tuple[int, Tensor]]:
         """The epoch of each step, and places of its images, int64 [batch], for so many images."""
-        random = torch.Generator().manual_seed(self.seed)
-        batch = self.batch_of(count)
-        for epoch in range(self.epochs):
-            order = torch.randperm(count, generator=random)
-            for part in torch.split(order[: count // batch * batch], batch):
-                yield epoch, part
+        return shuffled(count, self.batch_of(count), self.epochs, self.seed)
 
 
 class HeadTrainer:

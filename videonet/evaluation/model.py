@@ -38,8 +38,12 @@ class Model:
     attention: Callable[[Tensor], list[Tensor]] | None = None
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Images uint8 [N, 3, H, W] as the model takes them, on its device."""
-        images = images.to(self.device, non_blocking=True).float() / 255
+        """Images [N, 3, H, W] as the model takes them, on its device.
+
+        They are uint8, or floating point in [0, 1].
+        """
+        images = images.to(self.device, non_blocking=True)
+        images = images if images.is_floating_point() else images.float() / 255
         mean, std = self._mean_and_std
         return (images - mean) / std
 

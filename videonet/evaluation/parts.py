@@ -65,6 +65,10 @@ class Parts:
         file = self._file(name, "state")
         return file if file.exists() else None
 
+    def forget_state(self, name: str) -> None:
+        """Delete the state of this name, if there is one."""
+        self._file(name, "state").unlink(missing_ok=True)
+
     def done(self) -> None:
         """Forget all parts."""
         shutil.rmtree(self._folder, ignore_errors=True)

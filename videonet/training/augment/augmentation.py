@@ -131,10 +131,7 @@ def apply(images: Tensor, drawn: Drawn, size: int) -> Tensor:
     """
     views = resized_crop(images, drawn.crop, size)
     _change(views, drawn.flip, flipped)
-    for place in range(len(_JITTERS)):
-        for number, jitter in enumerate(_JITTERS):
-            chosen = drawn.jitter & (drawn.order[:, place] == number)
-            _change(views, chosen, jitter, drawn.factors[:, number])
+    jitter(views, drawn.jitter, drawn.factors, drawn.order)
     _change(views, drawn.grey, to_grayscale)
     _change(views, drawn.blur, blurred, drawn.sigma)
     _change(views, drawn.solarise, solarised)
@@ -142,6 +139,14 @@ def apply(images: Tensor, drawn: Drawn, size: int) -> Tensor:
 
 
 _JITTERS = (brightened, contrasted, saturated, adjust_hue)
+
+
+def jitter(views: Tensor, chosen: Tensor, factors: Tensor, order: Tensor) -> None:
+    """Change the colours of those views that are chosen, in place; parameters as in `Drawn`."""
+    for place in range(len(_JITTERS)):
+        for number, operation in enumerate(_JITTERS):
+            which = chosen & (order[:, place] == number)
+            _change(views, which, operation, factors[:, number])
 
 
 def normalised(images: Tensor) -> Tensor:
