@@ -5,6 +5,7 @@
 # make test-all: all of them, with many more drawn examples.
 # make fuzz: broken videos, for MINUTES (60), from SEED on; one line says what came of them.
 # make hostile: a run over 1,000 hostile servers and files.
+# make test-cluster: the job on engines, which are fetched first: Flink (Java 17, Maven), Prism (Go).
 # make test-docker: the images of docker/, built where no registry can be asked, and tried.
 # make test-odd: 10,000 examples each of odd rows, titles, class lists, addresses and headers.
 
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 LOCKED = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes
 ITSELF = $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 
-.PHONY: demo demo-train test test-slow test-all test-odd test-docker fuzz hostile lint lock audit clean
+.PHONY: demo demo-train test test-slow test-all test-odd test-cluster test-docker fuzz hostile lint lock audit clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt requirements/dev.lock setup.py
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +61,12 @@ ODD = tests/sources/test_any_row.py tests/targets/test_any_class_list.py \
 
 test-odd: $(VENV)/.with-torch
 	$(PYTEST) --hypothesis-profile odd -o faulthandler_timeout=7200 $(ODD)
+
+# All of them; `make test-cluster CLUSTER='cluster and not slow'` leaves out a thousand candidates.
+CLUSTER ?= cluster
+
+test-cluster: $(VENV)/.with-torch
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -rs -m '$(CLUSTER)' tests/cluster
 
 IMAGES ?= worker gpu trainer
 

@@ -53,11 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is thorough alone, and begin with what takes longest."""
+    """Leave out what is thorough or for clusters, and begin with what takes longest."""
     if settings().max_examples < settings.get_profile("thorough").max_examples:
         thorough = [item for item in items if item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=thorough)
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+    if "cluster" not in config.option.markexpr:
+        elsewhere = [item for item in items if item.get_closest_marker("cluster")]
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if not item.get_closest_marker("cluster")]
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 

@@ -19,6 +19,7 @@ from videonet.curation.run_counts import RunCounts
 from videonet.curation.run_progress import restart_counts
 from videonet.dataset.account import close_account
 from videonet.errors import UsageError
+from videonet.execution.flink import flink_options
 from videonet.execution.job_note import job_of, note_job
 from videonet.execution.runner import engine_of, stays
 from videonet.execution.submit import submit
@@ -134,6 +135,8 @@ def _run(graph: Graph, context: RunContext, beam_options: Sequence[str], wait: b
         ):
             graph(pipeline, plan)
     else:
+        if engine.kind == "flink":
+            typed = flink_options(typed)
         told = RunCounts(context.store, plan.run_id)
         submit(
             graph,

@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners import create_runner
 
 from videonet.errors import UsageError
+from videonet.execution.flink import NO_CLUSTER
 from videonet.fetch.redaction import Redaction
 from videonet.schemas.settings import AccessOptions, CurateOptions, JobOptions, RunOptions
 
@@ -28,9 +29,6 @@ _RUNNERS: dict[str, str] = {
     )
     for called in (name.lower(), name.lower().removesuffix("runner"))
 } | {_LOCAL: "FnApiRunner"}
-
-# Masters of Flink that are no cluster: Beam starts one, which ends with this process.
-_NO_CLUSTER = frozenset({"[local]", "[auto]"})
 
 # A way of Beam's local runner that is not local to this process.
 _PROCESSES = "multi_processing"
@@ -107,7 +105,7 @@ def engine_of(beam_options: Sequence[str]) -> Engine:
         raise UsageError(f"There is no runner {name!r} for Beam here: {error}") from error
     engine = Engine(local=False, runner=name)
     in_here = options.get("environment_type") == "LOOPBACK"
-    on_cluster = options.get("flink_master") not in _NO_CLUSTER and not in_here
+    on_cluster = options.get("flink_master") not in NO_CLUSTER and not in_here
     goes_on = engine.kind == "dataflow" or (engine.kind == "flink" and on_cluster)
     return engine._replace(goes_on=goes_on)
 
