@@ -9,6 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from videonet.execution.job_note import job_of, note_job
+from videonet.schemas.job import Job
+from videonet.storage.dataset_dir import DatasetDir
+
 
 class Service(Protocol):
     """What answers requests."""
@@ -54,6 +58,11 @@ class Dataflow:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.credentials: set[str] = set()
 
+    def begin(self, name: str) -> str:
+        """A job that somebody else has begun; its id."""
+        jobs = f"/v1b3/projects/{self.project}/locations/{self.region}/jobs"
+        return str(self.answer("POST", jobs, {}, {"name": name})["id"])
+
     def end(self, job_id: str, state: str) -> None:
         self.jobs[job_id]["currentState"] = state
 
@@ -78,6 +87,15 @@ class Dataflow:
         if method == "PUT" and body["requestedState"] in (2, 5, "JOB_STATE_CANCELLED"):
             self.end(job_id, "JOB_STATE_CANCELLING")
         return self.jobs[job_id]
+
+
+def noted(output: DatasetDir, runner: str, **at_engine: str) -> Job:
+    """A job of the run that was begun over OUT, and its note there."""
+    plan = output.plan()
+    assert plan is not None
+    job = job_of(plan, runner, **at_engine)
+    note_job(output, job)
+    return job
 
 
 @contextmanager

@@ -10,12 +10,11 @@ import pytest
 
 from demo.train_classifier import MODEL
 from demo.world import World
-from tests.curated import VIDEONET, Curated, curated_once, sentence, videonet
-from tests.engines import Dataflow, Flink, serving
+from tests.curated import VIDEONET, curated_once, sentence, videonet
+from tests.engines import Dataflow, Flink, noted, serving
 from tests.local import TYPED
 from tests.patience import PATIENCE, wait_for
-from videonet.execution.job_note import job_of, note_job, noted_job
-from videonet.schemas.job import Job
+from videonet.execution.job_note import note_job, noted_job
 from videonet.schemas.run import TakenUp
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -25,18 +24,9 @@ FLINK_ID = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def unfinished(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> DatasetDir:
     """OUT of a run that was begun, and is not finished."""
-    curated: Curated = curated_once(tmp_path_factory.getbasetemp())
-    out = Path(shutil.copytree(curated.out, tmp_path / "out"))
+    out = shutil.copytree(curated_once(tmp_path_factory.getbasetemp()).out, tmp_path / "out")
     (out / "manifest.json").unlink()
     return DatasetDir(out)
-
-
-def noted(output: DatasetDir, runner: str, **at_engine: str) -> Job:
-    plan = output.plan()
-    assert plan is not None
-    job = job_of(plan, runner, **at_engine)
-    note_job(output, job)
-    return job
 
 
 @pytest.mark.slow
@@ -89,8 +79,7 @@ def test_a_job_of_dataflow_is_cancelled_by_its_id_or_its_name(unfinished: Datase
         where = {"project": dataflow.project, "region": dataflow.region}
         for number in (1, 2):
             body = {"name": f"videonet-{number}"}
-            jobs = f"/v1b3/projects/{dataflow.project}/locations/{dataflow.region}/jobs"
-            job_id = dataflow.answer("POST", jobs, {}, body)["id"]
+            job_id = dataflow.begin(body["name"])
             known = {"job_id": job_id} if number == 1 else {}
             job = {"name": body["name"], "endpoint": dataflow.address, **where, **known}
             noted(unfinished, "dataflow", **job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,15 +14,21 @@ from rich.text import Text
 
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.options import Out, place
+from videonet.cli.outcome import exit_code
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.text import duration, file_size, number
 
 if TYPE_CHECKING:
-    from videonet.report.status import Status  # slow, and not needed for --help
+    # slow, and not needed for --help
+    from videonet.report.job_seen import JobSeen
+    from videonet.report.status import Status
     from videonet.schemas.progress import StageCost
 
 _REFRESH = 2.0  # seconds
+
+# Exit code of a run that is over, and has made no data set.
+NOT_FINISHED = 1
 
 
 def status(
@@ -33,11 +40,14 @@ def status(
         ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Stay, and refresh until the run is finished.")
+        bool, typer.Option("--watch", help="Stay, and refresh until the run is over.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say how far a run is: what is done and how fast, what is kept, what failed and why.
+
+    Exit codes: that of the run once it is finished (0 or 3, see videonet curate), 1 it is over and
+    not finished, 0 it goes on, 2 there is no run.
 
     Example: videonet status out --watch
     """
@@ -55,7 +65,7 @@ def status(
         seen = status_of(out, store)
         if watch:
             with Live(shown(seen), console=console, auto_refresh=False) as live:
-                while seen.phase is not Phase.FINISHED:
+                while seen.phase is not Phase.FINISHED and not (seen.job and seen.job.is_over):
                     time.sleep(_REFRESH)
                     seen = status_of(out, store)
                     live.update(shown(seen), refresh=True)
@@ -63,6 +73,22 @@ def status(
             typer.echo(shown_json(msgspec.json.encode(seen)).decode())
         else:
             console.print(shown(seen))
+    raise typer.Exit(_code(seen, out))
+
+
+def _code(seen: Status, out: Any) -> int:
+    """The exit code of the run, as far as it is over."""
+    from videonet.dataset.account import hosts_no_longer_asked
+    from videonet.report.status import End
+    from videonet.storage.dataset_dir import DatasetDir
+
+    output = DatasetDir(out)
+    manifest = output.manifest()
+    if manifest is not None:
+        return exit_code(manifest, output.lookup(), hosts_no_longer_asked(output))
+    # Commands for what parts have left may come yet.
+    is_over = seen.phase == "interrupted" and seen.end is not End.PARTS
+    return NOT_FINISHED if is_over or (seen.job and seen.job.is_over) else 0
 
 
 def shown(seen: Status) -> RenderableType:
@@ -70,6 +96,8 @@ def shown(seen: Status) -> RenderableType:
     parts: list[RenderableType] = [Text(_headline(seen), style="bold")]
     if seen.silent is not None and seen.phase != "finished":
         parts.append(Text(_life(seen)))
+    if seen.job is not None and seen.phase != "finished":
+        parts.extend(map(Text, _job(seen.job)))
     if seen.done:
         parts.append(_verdicts(seen))
     if seen.stages:
@@ -116,6 +144,14 @@ def _life(seen: Status) -> str:
     at_work = f"{seen.processes:,} process{'' if seen.processes == 1 else 'es'} at work"
     since = f" for {duration(seen.seconds)}" if seen.seconds is not None else ""
     return f"{at_work}{since}; last sign of life {silent} ago."
+
+
+def _job(job: JobSeen) -> Iterator[str]:
+    """What is said of a cluster's job; of a process of one machine, its signs of life say all."""
+    if job.runner != "local":
+        yield f"{job.name[0].upper()}{job.name[1:]}: {job.state}."
+    if job.said:
+        yield job.said
 
 
 def _verdicts(seen: Status) -> Table:

@@ -30,6 +30,14 @@ def note_job(output: DatasetDir, job: Job) -> None:
     output.files.write(_NAME, job.to_json())
 
 
+def noted_complaint(output: DatasetDir) -> str | None:
+    """The sentence that a worker of a cluster had to say last; None: none."""
+    try:
+        return output.files.read("_state/complaint.txt", _MOST_BYTES).decode("utf-8", "replace")
+    except (*MISSING, OSError):
+        return None
+
+
 def is_at_work(output: DatasetDir) -> bool:
     """Whether a command holds OUT: it keeps others out until it ends, however that is."""
     try:

@@ -13,6 +13,7 @@ from videonet.classifier.download import DEFAULT
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
+from videonet.execution.beside_job import refuse_beside_job
 from videonet.execution.older_list import drop_list_with_secrets
 from videonet.execution.parts import wait_for_parts
 from videonet.execution.resume import (
@@ -77,6 +78,7 @@ def prepare(
     )
     output = DatasetDir(absolute(run.out))
     if part is None:
+        refuse_beside_job(output, store)
         _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
         wait_for_parts(output, store, say)
     plan = make_plan(

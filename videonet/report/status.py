@@ -11,6 +11,8 @@ from videonet.curation import run_progress
 from videonet.curation.run_progress import Phase
 from videonet.curation.signs_of_life import is_dead, is_gone, seconds_since, silence_of
 from videonet.errors import UsageError
+from videonet.report.job_seen import JobSeen, job_seen
+from videonet.schemas.job import JobState
 from videonet.schemas.manifest import Counts
 from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
 from videonet.schemas.run import Plan
@@ -66,6 +68,8 @@ class Status:
     end: End | None
     # by host, of the last hour
     hosts: dict[str, HostOfLate]
+    # who does the work; None: not known
+    job: JobSeen | None = None
 
 
 def status_of(
@@ -100,11 +104,20 @@ def status_of(
     at_work = [
         each for each, ago in zip(processes, silences, strict=True) if not is_gone(each, ago)
     ]
+    end = _end_of(processes) if processes and not at_work and manifest is None else None
+    job = job_seen(
+        output,
+        finished=manifest is not None,
+        at_work=bool(at_work),
+        over=end in (End.STOPPED, End.KILLED),
+    )
+    # Between two of its workers, a cluster's job has none.
+    is_running = bool(at_work) or (job is not None and job.state is JobState.RUNNING)
     if manifest is not None:
         phase = Phase.FINISHED
     elif not processes:
         phase = Phase.NOT_BEGUN
-    elif not at_work:
+    elif not is_running:
         phase = Phase.INTERRUPTED
     else:
         phase = run_progress.phase_of(pairs, done)
@@ -125,8 +138,9 @@ def status_of(
         processes=len(at_work) if goes_on else 0,
         silent=silent,
         stages=stages,
-        end=_end_of(processes) if phase is Phase.INTERRUPTED else None,
+        end=end if phase is Phase.INTERRUPTED else None,
         hosts=hosts,
+        job=job,
     )
 
 

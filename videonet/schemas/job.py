@@ -19,6 +19,8 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    # its processes have stopped or were killed, and the data set is not finished
+    ENDED = "ended"
     # it cannot be asked, or does not know the job
     UNKNOWN = "not known"
 
