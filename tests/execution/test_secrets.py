@@ -1,8 +1,14 @@
 """What a user gives so that a site answers is used, and appears nowhere."""
 
+import base64
+import bz2
+import re
 import subprocess
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pyarrow.parquet as pq
@@ -17,6 +23,7 @@ from videonet.curation.context import open_context
 from videonet.errors import UsageError
 from videonet.execution.prepare import prepare
 from videonet.fetch.credentials import Credentials
+from videonet.fetch.credentials_file import FILE_VARIABLE
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.settings import AccessOptions, CurateOptions, RunOptions
 
@@ -139,3 +146,32 @@ def test_no_secret_is_in_a_plan_or_a_job_graph(asked: tuple[CurateOptions, RunOp
 def test_a_job_for_other_machines_is_not_given_secrets(asked: tuple[CurateOptions, RunOptions]):
     with pytest.raises(UsageError, match=r"no job graph should carry.*VIDEONET_ACCESS"):
         prepare(*asked, CREDENTIALS, ("--runner=DataflowRunner",))
+
+
+def all_in(graph: Any) -> bytes:
+    """A job graph, and all that is packed into it."""
+    packed = graph.to_runner_api().SerializeToString()
+    found = [packed]
+    for each in re.findall(rb"[A-Za-z0-9+/]{40,}={0,2}", packed):
+        for unpack in (bz2.decompress, zlib.decompress):
+            with suppress(OSError, ValueError, zlib.error):
+                found.append(unpack(base64.b64decode(each)))
+    return b"".join(found)
+
+
+def test_what_this_machine_finds_by_itself_is_not_in_a_job_for_others(
+    asked: tuple[CurateOptions, RunOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "access.toml"
+    file.write_text(
+        f"yt-dlp-option = ['username=me', 'password={PASSWORD}']\nproxy = 'http://me:{TOKEN}@host'\n"
+    )
+    monkeypatch.setenv(FILE_VARIABLE, str(file))
+    plan = prepare(*asked, beam_options=("--runner=DataflowRunner",))
+    pipeline = beam.Pipeline()
+    with open_context(plan) as context:
+        assert {PASSWORD, TOKEN} <= context.web.credentials.secrets()
+        graph(pipeline, plan)
+    told = all_in(pipeline)
+    assert plan.run_id.encode() in told
+    assert not any(secret.encode() in told for secret in (PASSWORD, TOKEN))

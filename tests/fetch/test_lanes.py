@@ -1,7 +1,9 @@
 """videonet.fetch.lanes: however processes come and go, a host is asked within its pace."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,8 @@ from videonet.fetch.host_state import Pace
 from videonet.fetch.lane_keeper import RENEW, LaneKeeper
 from videonet.fetch.lanes import LanedState, Share, Wish, share_of
 from videonet.schemas.host_lanes import Claimant
+
+STORAGE = Path(__file__).parents[2] / "docs/storage.md"
 
 PACE = Pace(requests_per_second=5, connections=4, patience=3, pause=8, longest_pause=64)
 
@@ -221,6 +225,31 @@ def test_of_processes_that_want_more_than_there_is_each_has_its_turn(objects, cl
                 asked[number] += 1
     assert min(asked.values()) > 0.3 * max(asked.values())
     assert sum(asked.values()) > 0.8 * 5 * 400
+
+
+def test_a_host_costs_as_many_operations_a_minute_as_the_docs_say(objects, clock):
+    holder, waiting = Process(objects, clock), Process(objects, clock)
+    holder.state.held = 4
+    processes = {"holder": holder, "waiting": waiting}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in processes}
+    due = dict.fromkeys(processes, clock.now)
+    end, minutes = clock.now + 600, 10
+    while (first := min(due, key=due.__getitem__)) and due[first] < end:
+        clock.now = due[first]
+        objects.step = lambda verb, _, of=counts[first]: of.update([verb])
+        due[first] += processes[first].keeper.look(HOST) or 1
+    assert (holder.lanes(), waiting.lanes()) == (4, 0)
+    assert counts["holder"].pop("write once") == 1
+    assert counts["holder"] <= Counter({"read": 6 * minutes + 2, "write if": 6 * minutes + 2})
+    assert counts["waiting"] <= Counter({"read": 30 * minutes + 2, "write if": 6 * minutes + 2})
+    last: Counter[str] = Counter()
+    objects.step = lambda verb, _: last.update([verb])
+    holder.keeper.close()
+    waiting.keeper.close()
+    assert last == {"read": 2, "write if": 1, "delete": 1}
+    text = STORAGE.read_text()
+    assert "6 reads and 6 writes a minute and host" in text
+    assert "30 reads and 6 writes" in text
 
 
 STEP = st.tuples(

@@ -215,7 +215,8 @@ def _check_credentials(credentials: Credentials, local: bool) -> None:
     if credentials != NO_CREDENTIALS and not local:
         raise UsageError(
             "Cookies, proxies and options for yt-dlp may hold secrets, which no job graph should "
-            f"carry; put them into a TOML file on the workers, and its path into {FILE_VARIABLE}."
+            "carry; put them into a TOML file on the workers, an object of a bucket or a secret of "
+            f"Google's Secret Manager, and its name into {FILE_VARIABLE} there."
         )
     credentials.check()
 

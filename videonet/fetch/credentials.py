@@ -34,6 +34,8 @@ class Credentials:
 
     # Netscape cookies.txt
     cookies: Path | None = None
+    # or the content of such a file
+    cookie_text: str | None = field(default=None, repr=False)
     # as yt-dlp writes it: BROWSER[+KEYRING][:PROFILE][::CONTAINER]
     cookies_from_browser: str | None = field(default=None, repr=False)
     proxies: tuple[str, ...] = field(default=(), repr=False)
@@ -70,9 +72,14 @@ class Credentials:
 
     @functools.cached_property
     def _jar(self) -> YoutubeDLCookieJar | None:
-        if self.cookies is None and self.cookies_from_browser is None:
+        text = self.cookie_text
+        if text is not None:
+            _check_cookies(text, "cookies")
+        elif self.cookies is not None:
+            text = _text_of(self.cookies)
+        elif self.cookies_from_browser is None:
             return None
-        file = None if self.cookies is None else io.StringIO(_text_of(self.cookies))
+        file = None if text is None else io.StringIO(text)
         browser = None if self.cookies_from_browser is None else _browser(self.cookies_from_browser)
         try:
             jar = load_cookies(file, browser, silent_yt_dlp({}))
@@ -156,6 +163,9 @@ def rate_of(text: str) -> int:
     return int(rate)
 
 
+# How a Netscape cookies.txt begins.
+COOKIE_HEADERS = ("# Netscape HTTP Cookie File", "# HTTP Cookie File")
+
 # As strict as the loader, which would print what it skips, secrets and all.
 _COOKIE = re.compile(
     r"""(?:\.[^\t]*\tTRUE|[^.\t][^\t]*\tFALSE)  # host, and whether it stands for those below it
@@ -176,19 +186,24 @@ def _text_of(file: Path) -> str:
         ) from None
     except ValueError:
         raise UsageError(f"--cookies {file} is no text in UTF-8.") from None
-    if not text.startswith(("# Netscape HTTP Cookie File", "# HTTP Cookie File")):
+    if not text.startswith(COOKIE_HEADERS):
         raise UsageError(
             f"--cookies {file} does not begin with the line '# Netscape HTTP Cookie File'; "
             "export the browser's cookies in Netscape's format (cookies.txt), not as JSON."
         )
+    _check_cookies(text, f"--cookies {file}")
+    return text
+
+
+def _check_cookies(text: str, named: str) -> None:
+    """Raise UsageError, which shows nothing of it, where a line is no cookie."""
     for number, line in enumerate(text.split("\n"), 1):
         entry = line.removeprefix("#HttpOnly_")
         if entry.strip() and not entry.startswith("#") and not _COOKIE.fullmatch(entry):
             raise UsageError(
-                f"--cookies {file}, line {number}, is no cookie (host, TRUE if that begins with a "
+                f"{named}, line {number}, is no cookie (host, TRUE if that begins with a "
                 "dot, path, TRUE for https alone, time, name and value, with tabs between)."
             )
-    return text
 
 
 def _browser(text: str) -> tuple[str, str | None, str | None, str | None]:

@@ -34,6 +34,9 @@ RENEW, _A_LANE = 10.0, 1.25
 # that it has stopped by then.
 _GONE, _BELIEVED = 3.0, 2.5
 
+# Seconds after which a holder looks at least: so soon it has heard that a host is closed.
+_HEARD = 25.0
+
 # Seconds after which a process that waits for a lane looks again, and the least between two looks.
 _LOOK, _LEAST = 2.0, 1.0
 
@@ -145,9 +148,7 @@ class LaneKeeper:
             read, known = self._read(host)
             now = self._clock()
             number, given = self._signs.get(host, (0, -math.inf))
-            if any(name == self._me and each.lanes for name, each in known.claimants) or (
-                now >= given + self._renew
-            ):
+            if now >= given + self._renew:
                 number, given = number + 1, now
             sign = Claimant(sign=number, seconds=_GONE * self._renew)
             with self._state_of(host) as state:
@@ -158,7 +159,7 @@ class LaneKeeper:
                     until = given + _BELIEVED * self._renew
                     state.hold(shared, self._me, self._clock(), until)
                     if state.lanes:
-                        return self._renew
+                        return min(self._renew, _HEARD)
                     return _LOOK if state.demand else None
         return _LEAST
 
