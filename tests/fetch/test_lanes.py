@@ -106,7 +106,7 @@ class Process:
 
     def __init__(self, objects: MemoryObjects, clock: FakeClock, pace: Pace = PACE) -> None:
         self.state, self.clock = LanedState(pace), clock
-        self.keeper = LaneKeeper(objects, self.of, clock, pace)
+        self.keeper = LaneKeeper(objects, self.of, clock, pace.connections)
         # it always wants more than there is
         self.state.waiting["permit"] = 9
 

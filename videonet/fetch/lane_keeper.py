@@ -15,12 +15,11 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from typing import Protocol
 
 import msgspec
 
 from videonet.errors import UsageError
-from videonet.fetch.host_state import Pace
-from videonet.fetch.lanes import LanedState
 from videonet.files import has_ended, process_name
 from videonet.schemas.host_lanes import Claimant, HostLanes
 from videonet.storage.objects import Objects, Versioned
@@ -47,23 +46,41 @@ _AT_ONCE = 8
 _TRIES = 4
 
 
+class Laned(Protocol):
+    """What a process knows of a host: see `videonet.fetch.lanes.LanedState`."""
+
+    lanes: dict[int, float]
+
+    @property
+    def demand(self) -> int:
+        """The lanes that its threads have need of at this moment."""
+
+    def settle(
+        self, known: HostLanes, me: str, sign: Claimant, now: float, wall: float
+    ) -> HostLanes:
+        """What all are to know from now on."""
+
+    def hold(self, shared: HostLanes, me: str, now: float, until: float) -> None:
+        """All know this by now."""
+
+
 class LaneKeeper:
     """The lanes of one process at all hosts. Safe to share between threads."""
 
     def __init__(
         self,
         objects: Objects,
-        state_of: Callable[[str], AbstractContextManager[LanedState]],
+        state_of: Callable[[str], AbstractContextManager[Laned]],
         clock: Callable[[], float],
-        pace: Pace,
+        lanes: int,
     ) -> None:
         """`state_of` gives what this process knows of a host, for one thread at a time.
 
-        Nothing is read or written before the first `look_soon`.
+        Hosts have so many `lanes`. Nothing is read or written before the first `look_soon`.
         """
         self._objects, self._state_of, self._clock = objects, state_of, clock
         self._me = f"{process_name()}.{uuid.uuid4().hex[:12]}"
-        self._renew = max(RENEW, _A_LANE * pace.connections)
+        self._renew = max(RENEW, _A_LANE * lanes)
         # the keeper's own, by host: when each is to be looked after, and what is being looked after
         self._changed = threading.Condition()
         self._due: dict[str, float] = {}

@@ -55,7 +55,9 @@ class RateLimiter:
         self._clock = clock
         self._stop = stop or StopSignal()
         self._lock = Lock()
-        self._lanes = None if shared is None else LaneKeeper(shared, self._laned, clock, pace)
+        self._lanes = (
+            None if shared is None else LaneKeeper(shared, self._laned, clock, pace.connections)
+        )
         # A host is put here again after every change, so that the time to forget it is up to date.
         self._hosts: cachetools.TLRUCache[str, _Host] = cachetools.TLRUCache(
             math.inf, ttu=lambda _, host, now: host.state.remembered_until(now), timer=clock
