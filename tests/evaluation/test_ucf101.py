@@ -157,6 +157,7 @@ def tuner_of(training: Path, **changes) -> tuple[ClipClassifier, FineTuner, Mode
         milestones=(1, 2),
         gamma=0.5,
         seed=0,
+        together=2,
         bfloat16=False,
     )
     model = open_model(str(training), How(device="cpu"))
@@ -204,26 +205,32 @@ def test_the_warm_up_trains_what_was_added_alone_while_batch_norms_count(trainin
     assert not any(each.requires_grad for each in model.backbone.parameters())
 
 
-def test_a_step_is_adams_by_hand(training):
+def test_a_step_is_adams_by_hand_with_gradients_of_clips_that_are_counted_together(training):
     network, tuner, model = tuner_of(training)
     clips, labels = clips_of(0)
+    features = FrameFeatures(model, "two-scale attention", "it")
+    other = ClipClassifier(features, "two-scale attention", 2, 0.0)
+    other.load_state_dict(network.state_dict())
+    other.train()
     with torch.no_grad():
-        copied = FrameFeatures(model, "two-scale attention", "it")
-        other = ClipClassifier(copied, "two-scale attention", 2, 0.0)
-        other.load_state_dict(network.state_dict())
-        other.train()
-        # As it is jittered; nothing else is done to it.
-        frames = other.of_frames(tuner._shown(clips))
-        other.begin(frames)
+        # As they are jittered; nothing else is done to them.
+        halves = [other.of_frames(each) for each in tuner._shown(clips).split(2)]
+        other.begin(halves[0])
     begun = [each.detach().clone() for each in added(other)]
-    torch.nn.functional.cross_entropy(other(frames), labels).backward()
+    losses = [
+        torch.nn.functional.cross_entropy(other(frames), right)
+        for frames, right in zip(halves, labels.split(2), strict=True)
+    ]
+    (sum(losses) / 2).backward()
     tuner.step(clips, labels)
     for parameter, first, found in zip(added(other), begun, added(network), strict=True):
         gradient = parameter.grad
         # Of the first step both means are the gradient's, and its square's.
         torch.testing.assert_close(
-            found.detach(), first - 0.01 * gradient / (gradient.abs() + 1e-8)
+            found.detach(), first - 0.01 * gradient / (gradient.abs() + 1e-8), atol=1e-5, rtol=0
         )
+    for one, same in zip(other.buffers(), network.buffers(), strict=True):
+        torch.testing.assert_close(one, same)
 
 
 def test_all_frames_of_a_clip_are_coloured_alike(training):
@@ -247,7 +254,15 @@ def test_the_rate_falls_at_the_milestones_after_the_warm_up(training):
     # Over the fork's 5 and 16 epochs.
     settings = ucf101.Settings()
     plan = Plan(
-        1, settings.warm_up_epochs, 16, settings.rate, settings.milestones, 0.3, 0, bfloat16=False
+        steps=1,
+        warm_up_epochs=settings.warm_up_epochs,
+        epochs=settings.epochs,
+        rate=settings.rate,
+        milestones=settings.milestones,
+        gamma=settings.gamma,
+        seed=0,
+        together=8,
+        bfloat16=False,
     )
     found = [plan.rate_of(done) for done in range(21)]
     expected = [1e-4] * 11 + [3e-5] * 4 + [9e-6] * 4 + [2.7e-6] * 2

@@ -29,6 +29,8 @@ class Plan:
     milestones: Sequence[int]
     gamma: float
     seed: int
+    # clips that batch norms count together; of all clips of a step gradients are added up
+    together: int
     # whether products are made in bfloat16
     bfloat16: bool
 
@@ -62,29 +64,25 @@ class FineTuner:
         self.done = 0
         self._network, self._plan, self._model = network, plan, model
         self._optimizer = self._begun()
+        # whether the pooling has been given features to begin with
+        self._has_begun = False
 
     def step(self, clips: Clips, labels: Tensor) -> None:
         """Change the network by N clips and their classes [N], on its device or the CPU."""
-        if self.done == self._plan.warm_up_epochs * self._plan.steps:
+        plan, device = self._plan, self._model.device
+        if self.done == plan.warm_up_epochs * plan.steps:
             self._optimizer = self._begun()
         for group in self._optimizer.param_groups:
-            group["lr"] = self._plan.rate_of(self.done)
-        device = self._model.device
-        begin_random(self._plan.seed, self.done)
+            group["lr"] = plan.rate_of(self.done)
+        begin_random(plan.seed, self.done)
         self._network.train()
-        # Also where the network itself is asked for none.
-        with (
-            torch.enable_grad(),
-            torch.autocast(device.type, torch.bfloat16, enabled=self._plan.bfloat16),
-        ):
-            with torch.set_grad_enabled(not self._plan.is_warm_up(self.done)):
-                frames = self._network.of_frames(self._shown(clips))
-            if self.done == 0:
-                self._network.begin([each.detach() for each in frames])
-            logits = self._network(frames).float()
         self._optimizer.zero_grad()
-        loss = functional.cross_entropy(logits, to_device(labels, device))
-        loss.backward()  # type: ignore[no-untyped-call]
+        parts = _split(clips, plan.together), torch.split(labels, plan.together)
+        for part, right in zip(*parts, strict=True):
+            # Also where the network itself is asked for none.
+            with torch.enable_grad():
+                loss = self._loss(part, to_device(right, device)) * (len(right) / len(labels))
+            loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self.done += 1
 
@@ -95,6 +93,19 @@ class FineTuner:
     def restore(self, file: Path) -> None:
         """Go on from what `state` gave of such a network. Raises SafetensorError for half of it."""
         self.done = restore(file, self._network, self._optimizer)
+        self._has_begun = True
+
+    def _loss(self, clips: Clips, labels: Tensor) -> Tensor:
+        """The mean loss of clips that batch norms count together."""
+        is_warm_up = self._plan.is_warm_up(self.done)
+        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._plan.bfloat16):
+            with torch.set_grad_enabled(not is_warm_up):
+                frames = self._network.of_frames(self._shown(clips))
+            if not self._has_begun:
+                self._network.begin([each.detach() for each in frames])
+                self._has_begun = True
+            logits = self._network(frames)
+        return functional.cross_entropy(logits.float(), labels)
 
     def _shown(self, clips: Clips) -> Tensor:
         """Clips as the network takes them: float32 [N, frames, 3, H, W]."""
@@ -108,3 +119,8 @@ class FineTuner:
     def _begun(self) -> torch.optim.Adam:
         """Adam that has seen no step. What has no gradient in the warm-up, it leaves alone."""
         return torch.optim.Adam(self._network.parameters(), lr=self._plan.rate)
+
+
+def _split(clips: Clips, size: int) -> list[Clips]:
+    """The clips, so many at a time."""
+    return [Clips(*part) for part in zip(*(torch.split(each, size) for each in clips), strict=True)]

@@ -23,6 +23,9 @@ _PACKAGES = (
     *("faster-coco-eval", "scipy", "segmentation-models-pytorch", "timm", "torch", "torchvision"),
 )
 
+# Those of images and of videos.
+_DECODERS = ("av", "libavcodec", "libswscale", "pillow")
+
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A number, and the ends of its 95 % interval."""
@@ -117,5 +120,5 @@ def read(file: Path) -> Result:
 def versions_here() -> dict[str, str]:
     """What is installed of that which numbers may depend on."""
     known = versions.versions()
-    ours = {name: known[name] for name in ("numpy", "onnxruntime", "pillow", "videonet")}
+    ours = {name: known[name] for name in (*_DECODERS, "numpy", "onnxruntime", "videonet")}
     return ours | {name: version(name) for name in _PACKAGES}

@@ -59,8 +59,8 @@ PROTOCOL = About(
         "dropout of 0.9 before the classifier, rates times 0.3 at epochs 6, 10 and 14, no weight "
         "decay, and 5 epochs before these in which pooling and classifier alone are trained. Its "
         "other files have a dropout from 0.5 on, and AVID-CMA 64 clips and 10 of each video.",
-        "Batch norms count all clips of a step together; the fork spreads them over 4 GPUs, each "
-        "of which counts its own.",
+        "Batch norms count 8 clips together, as on each of the fork's 4 GPUs; their averages take "
+        "in all clips of a step, the fork's those of its first GPU.",
         "Frames are normalised and resized as the model wants; the fork's are bilinear.",
         "The two scales are the last stage, pooled as the architecture does, and the last one of a "
         "smaller stride, averaged over positions.",
@@ -83,10 +83,7 @@ NEEDS = Needs(
     data="UCF-101, its videos and its lists for action recognition",
     layout=lists.LAYOUT,
     model="a network that can be trained, with stages of two strides",
-    cost=(
-        "10 hours for the three poolings of a split, 6 with training_precision=bfloat16; 80 GB of "
-        "memory"
-    ),
+    cost="10 hours for the three poolings of a split, 6 with training_precision=bfloat16",
 )
 
 # Steps between two times that the state is kept.
@@ -107,8 +104,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     milestones: tuple[Annotated[int, Meta(ge=0)], ...] = (6, 10, 14)
     gamma: Annotated[float, Meta(gt=0)] = 0.3
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    # clips a step, clips of each video an epoch, and clips of each video that is tested
+    # clips a step, and those of them that are in the network at a time: batch norms count these
     batch: Annotated[int, Meta(ge=1)] = 32
+    clips_together: Annotated[int, Meta(ge=1)] = 8
+    # clips of each video: in an epoch, and where it is tested
     clips_an_epoch: Annotated[int, Meta(ge=1)] = 5
     test_clips: Annotated[int, Meta(ge=1)] = 10
     # of all that is drawn while it trains
@@ -265,6 +264,7 @@ def trained(given: Given, what: str, pooling: Pooling, train: Set, classes: int)
         milestones=settings.milestones,
         gamma=settings.gamma,
         seed=settings.seed,
+        together=settings.clips_together,
         bfloat16=settings.training_precision == "bfloat16",
     )
     steps = plan.steps * plan.all_epochs
