@@ -22,6 +22,8 @@ NAMES = (
     "ucf101",
     "pascal_voc",
     "ade20k",
+    "coco",
+    "lvis",
 )
 
 

@@ -84,7 +84,7 @@ def random_crops(
     return loaded(_Crops(paths, preparation, seed), workers, batch_sampler=steps)
 
 
-def loaded(images: Dataset[Tensor | str], workers: int, **how: Any) -> Iterator[Tensor]:
+def loaded(images: Dataset[Any], workers: int, **how: Any) -> Iterator[Any]:
     """What a data set of images has, in batches; `how` is said to PyTorch's DataLoader.
 
     An image that is a sentence instead is raised as UsageError.
@@ -92,14 +92,13 @@ def loaded(images: Dataset[Tensor | str], workers: int, **how: Any) -> Iterator[
     loader = DataLoader(
         images,
         num_workers=workers,
-        collate_fn=_together,
         pin_memory=torch.cuda.is_available(),
-        **how,
+        **{"collate_fn": _together, **how},
     )
     for found in loader:
         if isinstance(found, str):
             raise UsageError(found)
-        yield cast(Tensor, found)
+        yield found
 
 
 class _Images(Dataset[Tensor | str]):

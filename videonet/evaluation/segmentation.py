@@ -22,6 +22,7 @@ from videonet.evaluation.segmentation_images import Shown, parts, wholes
 from videonet.evaluation.segmentation_network import Head, Segmenter, is_swin, resized, segmenter
 from videonet.evaluation.training_state import (
     begin_random,
+    check_finite,
     places,
     random_of_its_own,
     restore,
@@ -133,7 +134,7 @@ def evaluated(
     given: Given, labelled: Labelled, labelling: Labelling, recipe: Recipe, what: str
 ) -> Outcome:
     """MIoU on the images to report on, after training on the others."""
-    with random_of_its_own():
+    with random_of_its_own(), torch.enable_grad():
         network = _trained(given, labelled.train, labelling, recipe, what)
     items = _items(given, network.eval(), labelled.val, labelling, recipe, what)
     of_each = dict(zip(labelling.classes, of_classes(items), strict=True))
@@ -182,10 +183,12 @@ def _trained(
         images = given.model.normalised(batch[:, :3])
         labels = batch[:, 3].to(given.model.device, non_blocking=True).long()
         optimizer.zero_grad()
-        loss_of(network(images), labels, recipe.head).backward()  # type: ignore[no-untyped-call]
+        loss = loss_of(network(images), labels, recipe.head)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         done += 1
         if done % KEPT_EVERY == 0 or done == recipe.steps:
+            check_finite(loss, what, done, recipe.rate)
             given.parts.keep_state(what, state_of(network, optimizer, done))
         given.told(f"{what} trains", done, recipe.steps)
     return network

@@ -1,5 +1,6 @@
 """A network that is trained whole, step by step: its state, and going on from that to the bit."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from videonet.errors import UsageError
 from videonet.evaluation.images import Place
 
 _DONE = "steps done"
@@ -46,6 +48,16 @@ def restore(file: Path, network: nn.Module, optimizer: Optimizer) -> int:
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(tensors[_DONE])
+
+
+def check_finite(loss: Tensor, what: str, done: int, rate: float) -> None:
+    """Raise UsageError if the loss is none any more. The device is waited for."""
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise UsageError(
+            f"{what}: the loss is {value} after {done:,} steps; give a lower rate, such as --set "
+            f"rate={rate / 10:g}."
+        )
 
 
 @contextmanager
