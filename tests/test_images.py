@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+LAUNCHER = ROOT / "docker/launcher.Dockerfile"
+FILES = sorted(set((ROOT / "docker").glob("*.Dockerfile")) - {LAUNCHER})
 
 
 def instructions(file: Path) -> list[str]:
@@ -38,6 +39,19 @@ def test_all_bases_are_pinned_and_have_the_python_of_the_lock_files(file: Path):
     assert re.search(r":\d+\.\d+\.\d+", base), base
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert "--python-version 3.11" in makefile
+
+
+def test_the_launcher_is_a_worker_with_googles_program_and_nothing_else():
+    google, worker = bases(LAUNCHER)
+    assert worker == "${WORKER}"
+    assert re.fullmatch(r"gcr\.io/\S+/python311-template-launcher-base:\w+_2\d{7}_RC\d+", google)
+    kinds = [line.split()[0] for line in instructions(LAUNCHER)]
+    assert kinds == ["ARG", "FROM", "FROM", "COPY", "ENV"]
+    # What it runs is what the worker has installed.
+    variables = "\n".join(instructions(ROOT / "docker/worker.Dockerfile"))
+    (packages,) = re.findall(r"(/usr/local/lib/python3\.11/site-packages)/nvidia", variables)
+    assert f"={packages}/videonet/pipelines/curate.py" in LAUNCHER.read_text("utf-8")
+    assert (ROOT / "videonet/pipelines/curate.py").is_file()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

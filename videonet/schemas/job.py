@@ -37,7 +37,7 @@ class Job(Record, frozen=True, kw_only=True):
     process: _Word
     host: str
     # what the cluster calls it: a name, which is known before the job is, and an id
-    name: _Word = ""
+    name: str = ""
     job_id: _Word = ""
     # of Dataflow; the address of its service where that is not Google's
     project: _Word = ""
