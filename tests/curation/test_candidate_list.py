@@ -14,8 +14,10 @@ from videonet.curation.candidate_list import (
     TitleHit,
     candidates,
     check_one_url,
+    largest_hosts,
     match_rows,
     merge_hits,
+    summed_hosts,
     take_quota,
     title_hits,
 )
@@ -240,3 +242,17 @@ def test_no_target_has_more_candidates_than_its_quota_and_none_fewer_than_there_
         assert len(taken) + len(left) == len(for_target(hits, target))
         assert matched == len({hit.sighting.video_key for hit in for_target(hits, target)})
         assert len({hit.sighting.video_key for hit in taken}) == min(matched, per_class)
+
+
+def test_hosts_with_many_candidates_are_counted_over_all_parts_of_a_list():
+    large = [row(n, "a dog", f"https://large.example/{n}") for n in range(60)]
+    small = [row(n, "a dog", f"https://s{n}.example/{n}") for n in range(100, 120)]
+    part = largest_hosts(candidates(hits_of(*large, *small), TARGETS.index))
+    assert part["large.example"] == 60
+    assert len(part) == 8
+    # Those that have few are not worth a word.
+    assert summed_hosts([part, part, {"other.example": 130}]) == {
+        "other.example": 130,
+        "large.example": 120,
+    }
+    assert list(summed_hosts([{"a.example": 100, "b.example": 101}])) == ["b.example", "a.example"]

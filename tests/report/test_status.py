@@ -29,7 +29,7 @@ from videonet.curation.run_progress import (
     restart_counts,
 )
 from videonet.curation.signs_of_life import MISSED, SILENCE
-from videonet.report.status import End, HostOfLate, Status, status_of
+from videonet.report.status import End, Floor, HostOfLate, Status, status_of
 from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
 from videonet.schemas.run import Lookup
 from videonet.storage.dataset_dir import DatasetDir
@@ -365,7 +365,7 @@ def test_a_program_reads_it_as_json(curated: Curated):
 
 def test_the_documentation_says_what_each_key_of_it_means():
     documented = (Path(__file__).parents[2] / "docs" / "curating.md").read_text()
-    for kind in (Status, HostOfLate, StageCost):
+    for kind in (Status, HostOfLate, StageCost, Floor):
         for name in kind.__annotations__:
             assert f"`{name}`" in documented, name
 
@@ -403,3 +403,26 @@ def test_each_stage_is_a_sentence_also_of_one_and_of_none():
         "  10 measurements took 0.3 s, 0.03 s each.",
         "  2 written shards took 7 s, 3.5 s each, for 3.0 MB.",
     ]
+
+
+def test_what_the_pace_of_one_host_makes_of_a_run_is_said(unfinished: DatasetDir):
+    lookup = unfinished.lookup()
+    assert lookup is not None
+    hosts = {"small.example": 400, "large.example": 90_003}
+    unfinished.write_lookup(msgspec.structs.replace(lookup, pairs=100_000, hosts=hosts))
+    says(unfinished, "one-1", 1, kept=2, failed={"unavailable": 1})
+    write_store(unfinished, Path(unfinished.address).parent / "store")
+    seen = status_of(unfinished.address, now=NOW)
+    assert seen.floor == Floor("large.example", 90_000, 5.0, 18_000.0)
+    console = Console(file=io.StringIO(), width=200)
+    console.print(shown(seen))
+    assert (
+        "large.example has 90,000 candidates left or more: at 5 requests a second, that takes "
+        "5 h 0 min or longer, on however many machines." in console.file.getvalue()
+    )
+
+
+def test_a_host_with_little_left_is_not_worth_a_word(unfinished: DatasetDir):
+    says(unfinished, "one-1", 1, kept=2)
+    write_store(unfinished, Path(unfinished.address).parent / "store")
+    assert status_of(unfinished.address, now=NOW).floor is None

@@ -22,10 +22,13 @@ from videonet.text import duration, file_size, number
 if TYPE_CHECKING:
     # slow, and not needed for --help
     from videonet.report.job_seen import JobSeen
-    from videonet.report.status import Status
+    from videonet.report.status import Floor, Status
     from videonet.schemas.progress import StageCost
 
 _REFRESH = 2.0  # seconds
+
+# Seconds that a host takes by its pace alone, from which that is worth a line.
+_LONG = 600.0
 
 # Exit code of a run that is over, and has made no data set.
 NOT_FINISHED = 1
@@ -98,11 +101,22 @@ def shown(seen: Status) -> RenderableType:
         parts.append(Text(_life(seen)))
     if seen.job is not None and seen.phase != "finished":
         parts.extend(map(Text, _job(seen.job)))
+    if seen.floor is not None and seen.floor.seconds >= _LONG:
+        parts.append(Text(_floor(seen.floor)))
     if seen.done:
         parts.append(_verdicts(seen))
     if seen.stages:
         parts.append(_stages(seen))
     return Group(*parts)
+
+
+def _floor(floor: Floor) -> str:
+    """What no machine makes faster."""
+    return (
+        f"{floor.host} has {floor.candidates:,} candidates left or more: at {floor.pace:g} "
+        f"requests a second, that takes {duration(floor.seconds)} or longer, on however many "
+        "machines."
+    )
 
 
 def shown_rate(rate: float) -> str:

@@ -1,6 +1,7 @@
 """From titles to the candidate list: which videos are to be looked at, and for which targets."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import msgspec
 
 from videonet.errors import UsageError
 from videonet.fetch.published_address import published, published_text
+from videonet.fetch.rate_limit import host_of
 from videonet.schemas.candidate import Candidate, Match, Sighting
 from videonet.schemas.video_info import VideoInfo
 from videonet.sources.source import Batch, Row
@@ -18,6 +20,10 @@ TITLE_LENGTH = 1_000
 
 # Likewise of what a source says of channel and licence.
 NOTE_LENGTH = 200
+
+# Hosts that are counted of each part of a list and of all of it, and candidates below which a host
+# is not worth a word.
+_HOSTS, _MOST_HOSTS, _MANY = 8, 20, 100
 
 
 class MatchedRow(NamedTuple):
@@ -122,6 +128,27 @@ def candidates(hits: Iterable[TitleHit], position: Callable[[str], int]) -> list
     for hit in hits:
         by_video.setdefault(hit.sighting.video_key, []).append(hit)
     return [merge_hits(own, position) for own in by_video.values()]
+
+
+def largest_hosts(found: Iterable[Candidate]) -> dict[str, int]:
+    """How many candidates are of the hosts that have most of these."""
+    counts = Counter(host_of(each.video.url) for each in found if each.video.root is None)
+    return dict(_largest(counts, _HOSTS))
+
+
+def summed_hosts(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The hosts with many candidates over all parts of a list, those with most first.
+
+    A host that is seldom among the largest of a part may have more, and never has fewer.
+    """
+    counts: Counter[str] = Counter()
+    for each in parts:
+        counts.update(each)
+    return {host: number for host, number in _largest(counts, _MOST_HOSTS) if number >= _MANY}
+
+
+def _largest(counts: Mapping[str, int], number: int) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:number]
 
 
 def _shortened(video: VideoInfo) -> VideoInfo:

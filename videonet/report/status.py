@@ -15,7 +15,7 @@ from videonet.report.job_seen import JobSeen, job_seen
 from videonet.schemas.job import JobState
 from videonet.schemas.manifest import Counts
 from videonet.schemas.progress import HostCount, ProcessProgress, StageCost
-from videonet.schemas.run import Plan
+from videonet.schemas.run import Lookup, Plan
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
@@ -37,6 +37,19 @@ class HostOfLate:
     failed: int
     # share of these that were fetched, 0 to 1
     success: float
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What the pace of a host alone makes of a run, however many machines there are."""
+
+    host: str
+    # candidates of it that have no verdict yet, at least
+    candidates: int
+    # requests a second of the whole run
+    pace: float
+    # for these, at one request each; many take more
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,8 @@ class Status:
     hosts: dict[str, HostOfLate]
     # who does the work; None: not known
     job: JobSeen | None = None
+    # of the host that takes longest; None: there is none with many candidates left
+    floor: Floor | None = None
 
 
 def status_of(
@@ -141,7 +156,19 @@ def status_of(
         end=end if phase is Phase.INTERRUPTED else None,
         hosts=hosts,
         job=job,
+        floor=_floor(plan, lookup, done) if manifest is None else None,
     )
+
+
+def _floor(plan: Plan | None, lookup: Lookup | None, done: int) -> Floor | None:
+    """What is left of the largest host, where all that is done was of that one."""
+    if plan is None or lookup is None or not lookup.hosts:
+        return None
+    host = max(lookup.hosts, key=lambda each: (lookup.hosts[each], each))
+    # Done are pairs: at least as many as candidates.
+    left = lookup.hosts[host] - done
+    pace = plan.requests_per_second
+    return Floor(host, left, pace, round(left / pace, 1)) if left > 0 else None
 
 
 def _of_late(spans: Sequence[HostCount]) -> HostOfLate:

@@ -148,6 +148,8 @@ class Lookup(Record, frozen=True, kw_only=True):
     matched: dict[str, int]
     # one a target, in the order of the run's target list; empty where nothing was searched
     searches: tuple[Search, ...]
+    # candidates of the hosts that have most of them, where these are many; about, and no fewer
+    hosts: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class ShardState(Record, frozen=True, kw_only=True):

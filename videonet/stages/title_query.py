@@ -261,8 +261,8 @@ def _nothing(_: bytes, shards: int) -> list[tuple[int, None]]:
 
 def _write_list(
     element: tuple[int, Iterable[tuple[TitleHit, bool] | None]], plan: Plan, shards: int
-) -> tuple[int, int]:
-    """Write one file of the candidate list; how many candidates and pairs are in it.
+) -> tuple[int, int, dict[str, int]]:
+    """Write one file of the candidate list; its candidates, pairs, and largest hosts.
 
     The store keeps what the source said of all videos that it found, within the quota or not.
     """
@@ -277,14 +277,15 @@ def _write_list(
             remember(context.store, list(dict.fromkeys(hit.sighting for hit, _ in hits)))
         listed = without_secrets(candidates, context.store, renewed=is_renewed)
         context.output.write_candidates(index, shards, listed)
-    return len(candidates), sum(len(each.matches) for each in candidates)
+    pairs = sum(len(each.matches) for each in candidates)
+    return len(candidates), pairs, candidate_list.largest_hosts(candidates)
 
 
 def _list_is_complete(
     _: bytes,
     plan: Plan,
     titles: list[int],
-    parts: list[tuple[int, int]],
+    parts: list[tuple[int, int, dict[str, int]]],
     videos: list[tuple[str, int]],
     searches: list[Search],
     shards: int,
@@ -294,11 +295,12 @@ def _list_is_complete(
     counts = dict.fromkeys(context.targets, 0) | dict(videos)
     lookup = Lookup(
         titles=sum(titles),
-        candidates=sum(candidates for candidates, _ in parts),
-        pairs=sum(pairs for _, pairs in parts),
+        candidates=sum(candidates for candidates, _, _ in parts),
+        pairs=sum(pairs for _, pairs, _ in parts),
         shards=shards,
         matched=counts,
         searches=tuple(sorted(searches, key=lambda each: context.position(each.target_id))),
+        hosts=candidate_list.summed_hosts(hosts for _, _, hosts in parts),
     )
     with context.complaining():
         context.output.write_lookup(lookup)
