@@ -4,6 +4,9 @@ The service takes the job and runs nothing: a process of this machine does the w
 """
 
 import json
+import signal
+import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +20,14 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from demo.train_classifier import MODEL
 from demo.world import World
-from tests.curated import sentence, videonet
+from tests.curated import VIDEONET, sentence, videonet
 from tests.engines import Dataflow, serving
 from tests.local import TYPED
+from tests.patience import PATIENCE, wait_for
 from tests.storage.servers import fake_gcs
 from videonet.cli import curate_with_beam_options
 from videonet.curation.context import open_context
+from videonet.execution.job_note import noted_job
 from videonet.pipelines.curate import curate as graph
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import open_place
@@ -128,3 +133,55 @@ def test_a_job_is_begun_watched_and_cancelled_and_the_next_one_ends_with_its_own
     same = videonet("curate", "--runner", "dataflow", *typed)
     assert "nothing has changed since" in same.stdout or "trying again" in same.stderr
     assert dataflow.credentials == set()
+
+
+def test_a_template_is_launched_under_the_id_that_its_launcher_has(
+    typed: list[str], place: str, dataflow: Dataflow
+):
+    job_id = dataflow.begin("videonet-by-template")
+    job_object = f"{place}/staging/template_launches/{job_id}/job_object"
+    ours, of_beam = typed[: typed.index("--")], typed[typed.index("--") + 1 :]
+    launch = ("--job_name=videonet-by-template", f"--template_location={job_object}")
+    launched = videonet(
+        *("--runner=DataflowRunner", *ours, *of_beam, *launch), main=curate_with_beam_options
+    )
+    assert (launched.code, launched.stdout) == (0, f"{job_id}\n"), launched.stderr
+    # The service begins it with what the launcher leaves there.
+    assert list(dataflow.jobs) == [job_id]
+    made = json.loads(open_place(place).read(job_object.removeprefix(f"{place}/")) or b"")
+    assert made["environment"]["workerPools"]
+    status = videonet("status", f"{place}/out", "--json")
+    assert json.loads(status.stdout)["job"]["job_id"] == job_id
+    assert json.loads(status.stdout)["job"]["state"] == "running"
+    assert videonet("cancel", f"{place}/out").code == 0
+    assert dataflow.jobs[job_id]["currentState"] == "JOB_STATE_CANCELLING"
+
+
+def test_who_waits_hears_of_the_end_and_may_leave_before(
+    typed: list[str], place: str, dataflow: Dataflow
+):
+    waiting = subprocess.Popen(
+        [VIDEONET, "curate", "--runner", "dataflow", "--wait", *typed],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for(lambda: bool(dataflow.jobs))
+    output = DatasetDir(f"{place}/out")
+    wait_for(lambda: (job := noted_job(output)) is not None and bool(job.job_id))
+    waiting.send_signal(signal.SIGINT)
+    _, said = waiting.communicate(timeout=PATIENCE)
+    assert waiting.returncode == 130, said
+    assert f"a job that has begun goes on: videonet status {place}/out" in said
+    (job_id,) = dataflow.jobs
+    dataflow.end(job_id, "JOB_STATE_CANCELLED")
+
+    def fail() -> None:
+        wait_for(lambda: len(dataflow.jobs) == 2)
+        dataflow.end(list(dataflow.jobs)[1], "JOB_STATE_CANCELLED")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    said = sentence(videonet("curate", "--runner", "dataflow", "--wait", *typed))
+    thread.join()
+    assert said.endswith("was cancelled; the same command goes on.")

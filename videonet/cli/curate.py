@@ -80,7 +80,12 @@ def curate(
         if of_beam or names & {"runner", "wait", "accelerator", "scan_memory"}:
             from videonet.execution.engine_options import fitted
 
-            run, of_beam, wait = fitted(options, run, job, of_beam, names)
+            run, of_beam, wait, goes_on = fitted(options, run, job, of_beam, names)
+            if goes_on:
+                stopping.last_words = (
+                    f"Interrupted; a job that has begun goes on: videonet status {output.address} "
+                    f"says how far it is, and videonet cancel {output.address} ends it."
+                )
         if before is not None and not before.to_try_again:
             show_nothing_to_do(Console(), output.address, before.manifest)
             raise typer.Exit(exit_code(before.manifest, before.lookup, ()))

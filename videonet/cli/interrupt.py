@@ -35,6 +35,8 @@ class Stopping:
         self.counts: Progress | RunCounts | None = None
         # the first signal; None: there was none
         self.signal: int | None = None
+        # what is said at the very end
+        self.last_words = "Interrupted; the same command goes on."
 
     @property
     def exit_code(self) -> int:
@@ -83,7 +85,7 @@ def ended_by_signal(console: Console) -> Iterator[Stopping]:
             # A terminal that was closed takes nothing more.
             with suppress(OSError):
                 console.show_cursor()
-                console.print("Interrupted; the same command goes on.")
+                console.print(stopping.last_words, soft_wrap=True, markup=False, highlight=False)
 
     def end() -> None:
         say()

@@ -15,6 +15,8 @@ class Fitted(NamedTuple):
     run: RunOptions
     beam_options: list[str]
     wait: bool
+    # whether the job goes on when the command ends
+    goes_on: bool
 
 
 def fitted(
@@ -39,4 +41,4 @@ def fitted(
             "--accelerator and --scan-memory choose machines of Dataflow; leave them out, or give "
             "--runner dataflow."
         )
-    return Fitted(run, list(beam_options), wait)
+    return Fitted(run, list(beam_options), wait, engine.goes_on)

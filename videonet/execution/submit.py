@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import apache_beam as beam
@@ -16,12 +17,12 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.runner import PipelineState
 
 from videonet.errors import MachineError
-from videonet.execution.engines import find_job
+from videonet.execution.engines import EngineError, find_job, state_of
 from videonet.execution.job_note import job_of, note_job
 from videonet.execution.quiet import quiet_connections
 from videonet.execution.runner import Engine
 from videonet.execution.served_job import cause_of, run_job, wait_for_job
-from videonet.schemas.job import Job
+from videonet.schemas.job import Job, JobState
 from videonet.schemas.run import Plan
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -98,7 +99,16 @@ def _follow(
         job = msgspec.structs.replace(job, job_id=result.job_id())
     note_job(output, job)
     if wait:
-        wait_for_job(result, has_worker)
+        try:
+            wait_for_job(result, has_worker)
+        except MachineError as error:
+            # Of a job that somebody has ended, Beam has nothing to say.
+            with suppress(EngineError):
+                if state_of(job) is JobState.CANCELLED:
+                    raise MachineError(
+                        f"{job.shown} was cancelled; the same command goes on."
+                    ) from error
+            raise
 
 
 def _named(plan: Plan, engine: Engine, options: PipelineOptions) -> Job:
