@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torchvision.transforms.v2 import InterpolationMode  # noqa: E402
 from torchvision.transforms.v2 import functional as tv  # noqa: E402
 
+from tests.training.copies import Copies  # noqa: E402
 from videonet.training.augment.augmentation import (  # noqa: E402
     A1,
     A2,
@@ -119,28 +119,12 @@ def test_lower_precision_of_the_network_is_not_that_of_its_images(frames):
         )
 
 
-class _Copies(TorchDispatchMode):
-    """Counts the copies to another device, and which of them the CPU would wait for."""
-
-    def __init__(self):
-        super().__init__()
-        self.all = self.waited_for = 0
-
-    def __torch_dispatch__(self, function, types, arguments=(), given=None):
-        given = given or {}
-        copied = function is torch.ops.aten._to_copy.default
-        if copied and given.get("device") not in (None, arguments[0].device):
-            self.all += 1
-            self.waited_for += not given.get("non_blocking")
-        return function(*arguments, **given)
-
-
 def test_the_cpu_never_waits_for_the_device(frames, monkeypatch):
     # The meta device computes nothing, so whatever asked it for a value would raise an error. It
     # knows no autocast that could be turned off.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     given = frames.to("meta")
-    with _Copies() as copies:
+    with Copies() as copies:
         views = augmented(given, SIZES, A2, seeded(1), size=32, crop_from=0.4)
     assert (views.device.type, views.shape) == ("meta", (N, 3, 32, 32))
     assert copies.all > 10
