@@ -11,12 +11,12 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from videonet.cli.terminal import Console
-from videonet.stop_signal import ENDING, heeded
+from videonet.stop_signal import heeded
 from videonet.text import number
 
 if TYPE_CHECKING:
@@ -66,12 +66,13 @@ class Stopping:
 
 
 @contextmanager
-def ended_by_signal(console: Console) -> Iterator[Stopping]:
+def ended_by_signal(console: Console, but: Collection[int] = ()) -> Iterator[Stopping]:
     """Let a signal of ENDING end the program with its exit code, whatever its threads are at.
 
     A frame that is being classified and a server that does not answer cannot be called off.
     Nothing is ever half written, so after a short grace they are not waited for. What comes after
-    the first signal changes nothing, since the end is near by then.
+    the first signal changes nothing, since the end is near by then. Signals `but` these are left to
+    somebody else.
 
     The first signal raises SystemExit in the main thread. Within another such context, this one
     answers as long as it lasts.
@@ -105,11 +106,11 @@ def ended_by_signal(console: Console) -> Iterator[Stopping]:
         # Beam logs what comes through its stages as an error, with all of its traces.
         logging.disable()
 
-    before = {number: signal.getsignal(number) for number in heeded()}
+    before = {number: signal.getsignal(number) for number in heeded() if number not in but}
     if not before:
         yield stopping
         return
-    with _answered(answer) as answered:
+    with _answered(answer, before) as answered:
         interrupted = False
 
         def interrupt(*_: object) -> None:
@@ -138,8 +139,10 @@ def ended_by_signal(console: Console) -> Iterator[Stopping]:
 
 
 @contextmanager
-def _answered(answer: Callable[[int], None]) -> Iterator[threading.Event]:
-    """While this lasts, have a thread answer the first signal; the event says that it has done so.
+def _answered(answer: Callable[[int], None], numbers: Collection[int]) -> Iterator[threading.Event]:
+    """While this lasts, have a thread answer the first signal of these `numbers`.
+
+    The event says that it has done so.
 
     Python handles signals in the main thread, and that may be within a library, such as one that
     reads a large file, for minutes. A byte for each signal comes at once.
@@ -150,7 +153,7 @@ def _answered(answer: Callable[[int], None]) -> Iterator[threading.Event]:
 
     def wait() -> None:
         while signals := ours.recv(64):
-            ending = [number for number in signals if number in ENDING]
+            ending = [number for number in signals if number in numbers]
             if ending and not answered.is_set():
                 answer(ending[0])
                 answered.set()
@@ -162,6 +165,8 @@ def _answered(answer: Callable[[int], None]) -> Iterator[threading.Event]:
         yield answered
     finally:
         signal.set_wakeup_fd(before)
+        # Closed, it would be open still in processes that were forked meanwhile.
+        theirs.shutdown(socket.SHUT_WR)
         theirs.close()
         thread.join()
         ours.close()

@@ -53,14 +53,21 @@ def train(
     check_begun(out, chosen)
     parquet_shards(shard_files(data))
     with needed_for("videonet train"):
+        from videonet.training.asked_to_end import ASKING, AskedToEndError, asked_to_end
         from videonet.training.train import train as carry_out
     evaluators = _evaluators(chosen, evaluation_data, out) if chosen.log.evaluate else {}
 
     console = Console(soft_wrap=True, highlight=False)
     is_first = os.environ.get("RANK", "0") == "0"
     told = Console(stderr=True, quiet=not is_first)
-    with ended_by_signal(told), _lost_worker_named():
-        last = carry_out(chosen, data, out, console, evaluators)
+    with ended_by_signal(told, but=ASKING), asked_to_end() as asked, _lost_worker_named():
+        try:
+            last = carry_out(chosen, data, out, console, evaluators, asked)
+        except AskedToEndError as end:
+            told.print(
+                f"Interrupted after step {end.done:,} of {end.steps:,}; the same command goes on."
+            )
+            raise SystemExit(128 + end.number) from None
     if not is_first:
         return
     console.print(f"  checkpoint   {last}", markup=False)

@@ -51,6 +51,35 @@ def init(device: str) -> Iterator[Ranks]:
         distributed.destroy_process_group()
 
 
+class Agreement:
+    """One number for all ranks: the largest of those that they give before a step."""
+
+    def __init__(self, ranks: Ranks) -> None:
+        self._ranks = ranks
+        self._said: Tensor | None = None
+
+    def on(self, number: int) -> int:
+        """What all ranks know before this step, each of which must ask; 0 where all say 0.
+
+        On GPUs it is what they said before the step before: the processor does not wait for work
+        that it has only handed out.
+        """
+        if self._ranks.count == 1:
+            return number
+        said = torch.tensor(number, device=self._ranks.device)
+        distributed.all_reduce(said, distributed.ReduceOp.MAX)
+        known = said
+        if self._ranks.device.type == "cuda":
+            known, self._said = said if self._said is None else self._said, said
+        return int(known)
+
+
+def wait_for_all(ranks: Ranks) -> None:
+    """Wait until each rank has come here."""
+    if ranks.count > 1:
+        distributed.barrier()
+
+
 def mean_over_ranks(value: Tensor) -> Tensor:
     """The mean of a scalar over all ranks, each of which must ask for it."""
     mean = value.detach().clone()

@@ -28,13 +28,21 @@ from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.storage.places import is_remote
 from videonet.training import checkpoint, evaluation
+from videonet.training.asked_to_end import Asked, AskedToEndError
 from videonet.training.attention_picture import at_rest, attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
 from videonet.training.config import Config, as_dict, to_toml
-from videonet.training.data.clip_index import open_clip_index
+from videonet.training.data.clip_index import ClipIndex, open_clip_index
 from videonet.training.data.loader import batches
 from videonet.training.data.prefetch import prefetch_to_device
-from videonet.training.distributed import broadcast, init, mean_over_ranks
+from videonet.training.distributed import (
+    Agreement,
+    Ranks,
+    broadcast,
+    init,
+    mean_over_ranks,
+    wait_for_all,
+)
 from videonet.training.logger import RunLogger
 from videonet.training.methods.ema import make_target, update
 from videonet.training.methods.vito import vito_loss
@@ -55,12 +63,15 @@ def train(
     run: Path,
     console: Console | None = None,
     evaluators: Mapping[str, evaluation.Evaluator] | None = None,
+    asked: Asked | None = None,
 ) -> Path:
     """Train on the data set in `data`, from the newest checkpoint in `run` on if there is one.
 
     `data` is a folder or an address of a bucket; `evaluators` are those that `log.evaluate` names.
-    Returns the last checkpoint. Raises UsageError if the data set or the run cannot be used.
+    Returns the last checkpoint. Raises UsageError if the data set or the run cannot be used, and
+    AskedToEndError, with a checkpoint, once any rank was `asked` to end.
     """
+    asked = asked or Asked()
     evaluators = evaluators or {}
     evaluation.check_handed_over(config.log.evaluate, evaluators)
     with ExitStack() as stack:
@@ -159,10 +170,20 @@ def train(
         )
         clips = prefetch_to_device(examples, ranks.device)
         waited = 0.0
+        saved = done
+        agreement = Agreement(ranks)
         for step in range(done, steps):
-            asked = time.perf_counter()
+            # One rank alone would leave the others waiting for its gradients.
+            number = agreement.on(asked.number)
+            if number:
+                if writes and saved < done:
+                    _save(run, config, done, ranks, online, target, optimizer, dataset)
+                wait_for_all(ranks)
+                raise AskedToEndError(number, done, steps)
+
+            begun = time.perf_counter()
             given = next(clips)
-            waited += time.perf_counter() - asked
+            waited += time.perf_counter() - begun
 
             # Views. What a step draws depends on its number alone, wherever a run began.
             random = _random(config.train.seed, step, ranks.rank)
@@ -229,19 +250,34 @@ def train(
                     if picture is not None:
                         logger.picture(done, picture)
                 if _due(done, config.log.checkpoint_every, steps):
-                    checkpoint.check_finite(online, done)
-                    state: dict[str, Any] = {
-                        "config": as_dict(config),
-                        "step": done,
-                        "ranks": ranks.count,
-                        "online": online.state_dict(),
-                        "target": target.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "manifest_sha256": dataset.manifest_sha256,
-                        "versions": checkpoint.versions(),
-                    }
-                    checkpoint.save(run, state, config.log.keep_last, config.log.keep_every)
+                    _save(run, config, done, ranks, online, target, optimizer, dataset)
+                    saved = done
         return checkpoint.path_of(run, steps)
+
+
+def _save(
+    run: Path,
+    config: Config,
+    done: int,
+    ranks: Ranks,
+    online: Network,
+    target: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    dataset: ClipIndex,
+) -> None:
+    """Write a checkpoint of the training as it is after so many steps. Raises UsageError."""
+    checkpoint.check_finite(online, done)
+    state: dict[str, Any] = {
+        "config": as_dict(config),
+        "step": done,
+        "ranks": ranks.count,
+        "online": online.state_dict(),
+        "target": target.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "manifest_sha256": dataset.manifest_sha256,
+        "versions": checkpoint.versions(),
+    }
+    checkpoint.save(run, state, config.log.keep_last, config.log.keep_every)
 
 
 def _evaluate(

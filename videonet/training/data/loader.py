@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from videonet.errors import UsageError
 from videonet.training import config
+from videonet.training.asked_to_end import leave_to_trainer
 from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.reading import Draw, Frame, Reader
@@ -98,6 +99,7 @@ def batches(
             multiprocessing_context="spawn" if data.workers and dataset.out.is_remote else None,
             prefetch_factor=_AHEAD if data.workers else None,
             pin_memory=pin_memory,
+            worker_init_fn=leave_to_trainer,
             # Its own: it would draw from PyTorch's global one, and so change what comes after.
             generator=torch.Generator(),
         )
