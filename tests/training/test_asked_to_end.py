@@ -128,7 +128,7 @@ ONE, OTHER, BOTH, LATER = [(0, 0.0)], [(1, 0.0)], [(0, 0.0), (1, 0.0)], [(1, 0.0
 @pytest.mark.parametrize(
     ("count", "number", "sent"),
     [
-        (1, signal.SIGUSR1, ONE),
+        pytest.param(1, signal.SIGUSR1, ONE, marks=pytest.mark.thorough),
         (2, signal.SIGUSR1, OTHER),
         (2, signal.SIGTERM, LATER),
         pytest.param(2, signal.SIGTERM, ONE, marks=pytest.mark.thorough),
