@@ -1,4 +1,4 @@
-"""COCO's images with its masks, laid out as PASCAL VOC, in few classes of many images each."""
+"""COCO's images with its masks, laid out as VOC, in few classes of many images, or as ADE20K."""
 
 from pathlib import Path
 
@@ -36,4 +36,18 @@ def write_voc(coco: Path, root: Path, most: int | None = None) -> Path:
             (root / "JPEGImages" / image.name).symlink_to(image)
         names = [mask.stem for mask in masks]
         (lists / f"{name}.txt").write_text("\n".join(names) + "\n")
+    return root
+
+
+def write_ade20k(coco: Path, root: Path, most: int) -> Path:
+    """The first `most` images of each part. Of COCO's numbers those above 150 are no class here."""
+    for part, name in (("train2017", "training"), ("val2017", "validation")):
+        images, annotations = (root / each / name for each in ("images", "annotations"))
+        images.mkdir(parents=True)
+        annotations.mkdir(parents=True)
+        for mask in sorted((coco / part / "masks").glob("*.png"))[:most]:
+            found = np.array(Image.open(mask))
+            Image.fromarray(np.where(found > 150, 0, found)).save(annotations / mask.name)
+            image = coco / part / "images" / f"{mask.stem}.jpg"
+            (images / image.name).symlink_to(image)
     return root

@@ -226,15 +226,15 @@ def test_a_loss_that_is_none_stops_it(training, data, tmp_path):
 
 
 # As measured.
-OVERFITTED = 0.9
+OVERFITTED = 0.884
 
 
 @pytest.mark.thorough
 def test_four_images_are_learned_by_heart(lite0, data, tmp_path):
-    asked = ("height=128", "width=160", "channels=64", "batch=4", "epochs=240", "rate=0.032")
+    asked = ("height=128", "width=160", "channels=64", "batch=4", "epochs=320", "rate=0.064")
     settings = [word for each in asked for word in ("--set", each)]
     result = evaluate(lite0, "coco", data, tmp_path / "a.json", "--partial", *settings)
     assert result.protocol.mark == "ours"
-    assert result.facts == {"head": "FCOS of torchvision", "steps": 240}
+    assert result.facts == {"head": "FCOS of torchvision", "steps": 320}
     assert result.numbers["AP"].value > 0.8
     assert result.numbers["AP"].value == pytest.approx(OVERFITTED, abs=0.08)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.evaluation.asked import evaluate, refused
-from tests.evaluation.coco_as_voc import write_voc
+from tests.evaluation.coco_as_voc import write_ade20k, write_voc
 from tests.evaluation.material import shared, write_untrained_lite0
 
 torch = pytest.importorskip("torch")
@@ -165,7 +165,7 @@ class StoppedError(Exception):
     """An interruption."""
 
 
-def segment(training, voc, file, *, resume=False, stop=None, workers=0):
+def segment(evaluation, training, data, file, *, resume=False, stop=None, workers=0):
     """The result; with `stop`, (what, after so many), it is interrupted there."""
 
     def told(what, done, _all):
@@ -173,29 +173,34 @@ def segment(training, voc, file, *, resume=False, stop=None, workers=0):
             raise StoppedError
 
     asked = Asked(
-        data=voc,
+        data=data,
         file=file,
-        settings=settings_of(pascal_voc, SMALL),
+        settings=settings_of(evaluation, SMALL),
         resume=resume,
         partial=True,
         workers=workers,
         told=told,
     )
     model = open_model(str(training), How(device="cpu"))
-    return run("pascal_voc", pascal_voc, model, TrainingData(manifest_sha256=None), asked)
+    known = TrainingData(manifest_sha256=None)
+    return run(evaluation.PROTOCOL.name, evaluation, model, known, asked)
 
 
+# The second drops features at random, and has a head more.
+@pytest.mark.parametrize(("evaluation", "write"), [(pascal_voc, write_voc), (ade20k, write_ade20k)])
 def test_an_interrupted_evaluation_goes_on_as_if_it_had_not_been(
-    training, voc, tmp_path, monkeypatch
+    training, tmp_path, monkeypatch, evaluation, write
 ):
-    whole = segment(training, voc, tmp_path / "whole.json")
+    data = write(shared("evaluation/coco"), tmp_path / "data", most=5)
+    whole = segment(evaluation, training, data, tmp_path / "whole.json")
     monkeypatch.setattr(segmentation, "KEPT_EVERY", 2)
     monkeypatch.setattr(segmentation, "PART", 2)
     # In the steps, where one is done again; and in the images that are reported on.
     for stop in (("trains", 3), ("trains", 5), ("upernet", 2)):
+        how = {"resume": stop[1] != 3, "stop": stop}
         with pytest.raises(StoppedError):
-            segment(training, voc, tmp_path / "a.json", resume=stop[1] != 3, stop=stop)
-    gone_on = segment(training, voc, tmp_path / "a.json", resume=True, workers=1)
+            segment(evaluation, training, data, tmp_path / "a.json", **how)
+    gone_on = segment(evaluation, training, data, tmp_path / "a.json", resume=True, workers=1)
     assert (gone_on.numbers, gone_on.facts) == (whole.numbers, whole.facts)
     items = [pq.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "a")]
     assert items[0].equals(items[1])

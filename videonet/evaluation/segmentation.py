@@ -180,10 +180,11 @@ def _trained(
         begin_random(settings.seed, done)
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate_of(done)
-        images = given.model.normalised(batch[:, :3])
-        labels = batch[:, 3].to(given.model.device, non_blocking=True).long()
+        # Whole: a part of pinned memory would be copied, and waited for.
+        moved = batch.to(given.model.device, non_blocking=True)
         optimizer.zero_grad()
-        loss = loss_of(network(images), labels, recipe.head)
+        logits = network(given.model.normalised(moved[:, :3]))
+        loss = loss_of(logits, moved[:, 3].long(), recipe.head)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         done += 1
@@ -234,9 +235,9 @@ def _items(
         chosen = pairs[begin : begin + PART]
         counts = []
         for number, image in enumerate(wholes(chosen, labelling, given.workers)):
-            found = segmented(given, network, image[:, :3], recipe)
-            truth = image[0, 3].to(found.device, non_blocking=True)
-            counts.append(overlaps(truth, found, len(labelling.classes)))
+            moved = image.to(given.model.device, non_blocking=True)
+            found = segmented(given, network, moved[:, :3], recipe)
+            counts.append(overlaps(moved[0, 3], found, len(labelling.classes)))
             given.told(what, begin + number, len(pairs))
         # Here alone the device is waited for.
         of_images = torch.stack(counts).cpu().numpy()
@@ -256,9 +257,8 @@ def _items(
 
 @torch.inference_mode()
 def segmented(given: Given, network: Segmenter, image: Tensor, recipe: Recipe) -> Tensor:
-    """The class of each pixel of an image uint8 [1, 3, H, W], int64 [H, W]."""
+    """The class of each pixel of an image uint8 [1, 3, H, W] of the device, int64 [H, W]."""
     height, width = image.shape[2:]
-    image = image.to(given.model.device, non_blocking=True)
     small = resize(image, list(recipe.shown.size(height, width)), antialias=True)
     (logits,) = network(given.model.normalised(small))
     return resized(logits, (height, width), recipe.head)[0].argmax(dim=0)
