@@ -92,11 +92,22 @@ def test_a_job_of_dataflow_is_cancelled_by_its_id_or_its_name(unfinished: Datase
         assert dataflow.credentials == set()
 
 
-def test_nobody_but_google_is_shown_credentials(unfinished: DatasetDir):
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://googleapis.com.evil.example",
+        "https://dataflow.googleapis.com@evil.example",
+        "https://evil.example\\@dataflow.googleapis.com",
+        "http://dataflow.googleapis.com",
+        "https://evil.example/.googleapis.com",
+        "http://localhost.evil.example",
+    ],
+)
+def test_nobody_but_google_is_shown_credentials(unfinished: DatasetDir, endpoint: str):
     where = {"project": "p", "region": "r", "name": "j"}
-    noted(unfinished, "dataflow", endpoint="https://googleapis.com.evil.example", **where)
+    noted(unfinished, "dataflow", endpoint=endpoint, **where)
     said = sentence(videonet("cancel", unfinished.address))
-    assert "https://googleapis.com.evil.example is no service of Google's" in said
+    assert said.endswith(f"{endpoint} is no service of Google's, and is not asked for a job.")
 
 
 def test_a_cluster_that_does_not_answer_is_a_sentence(unfinished: DatasetDir):

@@ -6,11 +6,11 @@ this machine by its number.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
 
 from videonet.errors import UsageError
 from videonet.files import running_here
@@ -38,9 +38,10 @@ _OF_DATAFLOW = {
     "JOB_STATE_UNKNOWN": JobState.UNKNOWN,
 }
 
-# Where Google's own services are: nobody else is shown a user's credentials.
-_OF_GOOGLE = re.compile(r"([a-z0-9-]+\.)*googleapis\.com")
-_HERE = frozenset({"localhost", "127.0.0.1"})
+# Where Google's own services are: nobody else is shown a user's credentials. OUT may be that of a
+# stranger.
+_OF_GOOGLE = re.compile(r"((https://)?([a-z0-9-]+\.)+googleapis\.com(:443)?)?")
+_HERE = re.compile(r"http://(localhost|127\.0\.0\.1)(:[0-9]+)?")
 
 
 class EngineError(UsageError):
@@ -158,29 +159,29 @@ def _asked(job: Job, verb: str, request: Any) -> Any:
     from google.auth.exceptions import GoogleAuthError
 
     try:
-        answer = getattr(_client(job), verb)(request=request, timeout=_PATIENCE)
+        answer = getattr(_client(job.endpoint), verb)(request=request, timeout=_PATIENCE)
         return list(answer) if verb == "list_jobs" else answer
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
         _refuse(job, str(error).partition("\n")[0])
 
 
-def _client(job: Job) -> JobsV1Beta3Client:
+@functools.lru_cache(maxsize=1)
+def _client(endpoint: str) -> JobsV1Beta3Client:
     """Google's client; with the user's credentials where it speaks to Google."""
     import google.auth
     from google.api_core.client_options import ClientOptions
     from google.auth.credentials import AnonymousCredentials
     from google.cloud.dataflow_v1beta3 import JobsV1Beta3Client
 
-    host = urlsplit(job.endpoint if "://" in job.endpoint else f"//{job.endpoint}").hostname or ""
-    if not job.endpoint or _OF_GOOGLE.fullmatch(host):
+    if _OF_GOOGLE.fullmatch(endpoint):
         credentials, _ = google.auth.default(
             scopes=["https://www.googleapis.com/auth/cloud-platform"]
         )
-    elif host in _HERE:
+    elif _HERE.fullmatch(endpoint):
         credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
     else:
-        _refuse(job, f"{job.endpoint} is no service of Google's")
-    options = ClientOptions(api_endpoint=job.endpoint) if job.endpoint else None
+        raise EngineError(f"{endpoint} is no service of Google's, and is not asked for a job.")
+    options = ClientOptions(api_endpoint=endpoint) if endpoint else None
     return JobsV1Beta3Client(credentials=credentials, client_options=options, transport="rest")
 
 

@@ -138,7 +138,10 @@ def _known(job: Job, result: Any) -> Job:
     """The note with Flink's id of a job, once the cluster has it: its graph is given by then."""
     give_up = time.monotonic() + _KNOWN_WITHIN
     while time.monotonic() < give_up:
-        job_id = find_job(job)
+        # A master that is busy now can answer the next time.
+        job_id = None
+        with suppress(EngineError):
+            job_id = find_job(job)
         if job_id:
             return msgspec.structs.replace(job, job_id=job_id)
         if PipelineState.is_terminal(result.state):
