@@ -154,13 +154,14 @@ def options_in(tmp_path: Path) -> tuple[CurateOptions, RunOptions]:
     return options, RunOptions(store=str(tmp_path / "store"), out=str(tmp_path / "out"))
 
 
-def test_machines_that_share_a_store_have_no_disk_budget(asked: list[str], tmp_path: Path):
+def test_machines_that_share_a_folder_share_its_disk_budget(asked: list[str], tmp_path: Path):
     options, run = options_in(tmp_path)
     alone = prepare(options, run)
     assert alone.alone
     assert alone.disk_budget is not None
     elsewhere = msgspec.structs.replace(run, out=str(tmp_path / "other"))
-    assert prepare(options, elsewhere, beam_options=BEAMS_OWN).disk_budget is None
+    shared = prepare(options, elsewhere, beam_options=BEAMS_OWN)
+    assert shared.disk_budget == alone.disk_budget
 
 
 def test_worker_processes_of_this_machine_share_what_is_allowed(asked: list[str], tmp_path: Path):
@@ -170,7 +171,7 @@ def test_worker_processes_of_this_machine_share_what_is_allowed(asked: list[str]
     )
     plan = prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=2"))
     assert (plan.local, plan.alone, plan.form) == (False, False, "together")
-    assert (plan.workers, plan.downloads, plan.disk_budget) == (2, 4, 500_000)
+    assert (plan.workers, plan.downloads, plan.disk_budget) == (2, 4, 1_000_000)
     with pytest.raises(UsageError, match=r"10 processes .* cannot share --downloads 9"):
         prepare(options, run, beam_options=(*PROCESSES, "--direct_num_workers=10"))
 

@@ -279,12 +279,11 @@ def test_a_fetch_that_is_called_off_ends_at_once_and_leaves_no_record(
 def test_waiting_for_room_in_the_budget_is_called_off():
     stop = StopSignal()
     budget = DiskBudget(100, used=90, stop=stop)
-    budget.begin()
-    budget.begin()
+    room, _ = budget.begin(), budget.begin()
     threading.Timer(0.2, stop.set).start()
     begin = time.monotonic()
     with pytest.raises(Stopped):
-        budget.take(20, PATIENCE)
+        room.take(20, PATIENCE)
     assert time.monotonic() - begin < SOON
     assert budget.used == 90
 

@@ -24,9 +24,13 @@ def fetch(
 ) -> Fetch:
     """What `acquire` brings, and the store has a record of that."""
     before = store.fetch(candidate.video_key)
-    fetched = acquire.acquire(
-        candidate, before, store, budget, limits, web, run_id, frames, decoder
-    )
+    room = budget.begin()
+    try:
+        fetched = acquire.acquire(
+            candidate, before, store, room, limits, web, run_id, frames, decoder
+        )
+    finally:
+        room.settle()
     store.write_fetch(fetched)
     return fetched
 

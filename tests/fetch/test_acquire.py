@@ -34,7 +34,6 @@ from videonet.versions import decoder_version
 
 def test_without_room_in_the_budget_nothing_stays(folder, store, video):
     budget = DiskBudget(len(video) - 1)
-    budget.begin()
     visit = Visit(folder, store, budget=budget)
     assert visit.fetch.reason is Reason.DISK_FULL
     assert visit.fetch.attempts == 1
@@ -42,7 +41,6 @@ def test_without_room_in_the_budget_nothing_stays(folder, store, video):
 
 def test_without_room_for_a_file_of_unknown_length_nothing_stays(folder, store, video):
     budget = DiskBudget(len(video) - 1)
-    budget.begin()
     visit = Visit(folder, store, NoLength(), budget=budget)
     assert visit.fetch.reason is Reason.DISK_FULL
 
@@ -72,14 +70,10 @@ def test_two_downloads_that_wait_for_each_other_end(folder, store, video):
     budget = DiskBudget(round(1.5 * size))
     behaviours = dict.fromkeys((NAME, "b.mp4"), NoLength())
     names = (NAME, "b.mp4")
-    for _ in names:
-        budget.begin()
 
     def download(url: str) -> Fetch:
         one = msgspec.structs.replace(candidate(url), video_key=f"url:{url}")
-        record = fetch(one, store, budget, LIMITS, quick_web(), "run")
-        budget.settle(0)
-        return record
+        return fetch(one, store, budget, LIMITS, quick_web(), "run")
 
     with VideoServer(folder, behaviours) as server, ThreadPoolExecutor(2) as pool:
         records = list(pool.map(download, map(server.url, names)))
@@ -94,14 +88,10 @@ def test_who_waits_for_a_connection_is_not_waited_for(folder, store, video):
     budget = DiskBudget(len(video), used=len(video))
     web = Web(Pace(requests_per_second=1000, connections=1), allowed_hosts=ALLOWED)
     names = (NAME, "b.mp4")
-    for _ in names:
-        budget.begin()
 
     def download(url: str) -> Fetch:
         one = msgspec.structs.replace(candidate(url), video_key=f"url:{url}")
-        record = fetch(one, store, budget, LIMITS, web, "run")
-        budget.settle(0)
-        return record
+        return fetch(one, store, budget, LIMITS, web, "run")
 
     with VideoServer(folder) as server, ThreadPoolExecutor(2) as pool:
         begin = time.monotonic()

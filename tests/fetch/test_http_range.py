@@ -238,7 +238,6 @@ def test_a_file_above_the_size_limit_is_too_large_at_the_first_answer(large, sto
 def test_room_is_made_for_the_whole_file_and_is_free_when_the_part_is_released(large, store):
     size = (large / NAMES[0]).stat().st_size
     budget = DiskBudget(size)
-    budget.begin()
     with VideoServer(large) as server:
         record = first_of(server, store, NAMES[0], budget=budget)
     assert budget.used == store.video_bytes() == size
@@ -253,7 +252,6 @@ def test_a_part_that_no_record_speaks_of_leaves_with_the_room_that_it_took(large
     orphan.parent.mkdir(parents=True)
     orphan.write_bytes(bytes(1_000_000))
     budget = DiskBudget(size, used=store.video_bytes())
-    budget.begin()
     with VideoServer(large) as server:
         record = first_of(server, store, NAMES[0], budget=budget)
     assert record.reason is None
@@ -262,7 +260,6 @@ def test_a_part_that_no_record_speaks_of_leaves_with_the_room_that_it_took(large
 
 def test_without_room_nothing_stays(large, store):
     budget = DiskBudget(1_000_000)
-    budget.begin()
     with VideoServer(large) as server:
         record = first_of(server, store, NAMES[0], budget=budget)
     assert record.reason is Reason.DISK_FULL

@@ -19,6 +19,7 @@ from videonet.curation.steps import STEPS, Step, measure, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
 from videonet.errors import UsageError
 from videonet.fetch.acquire import release
+from videonet.fetch.disk_budget import Room
 from videonet.fetch.verified_file import AlteredError, forget_file
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch
@@ -59,20 +60,21 @@ def apply_steps(
     Raises UsageError where none of the run's first candidates may be asked for.
     """
     candidate, released, decided = listed.candidate, 0, False
-    context.budget.begin()
+    room = context.budget.begin(context.store.place(candidate.video_key))
     number = context.first_refusals.begin()
     try:
-        result, records = _applied(context, listed, steps, patient=patient)
+        result, records = _applied(context, listed, room, steps, patient=patient)
         context.first_refusals.end(number, records and records.fetch)
         if result.pending is None and records is not None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
             result = result._replace(cut=records.cut if kept else None)
-            released, records = release_bytes(context, records, kept=kept)
+            released, records = release_bytes(context, room, records, kept=kept)
         if records is not None:
             stored = written(context, records).stored
             if result.pending is not None:
                 result = result._replace(pending=Listed(candidate, stored))
                 if context.handed_on is not None:
+                    room.touch()
                     released = context.handed_on.hand_on(records.fetch)
         decided = result.pending is None
         return result
@@ -84,10 +86,12 @@ def apply_steps(
             context.handed_on.put_down(candidate.video_key, decided=decided)
         context.in_hand.put_down(candidate.video_key)
         context.claims.give_back(context.store.place(candidate.video_key))
-        context.budget.settle(released)
+        room.settle(released)
 
 
-def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple[int, Records]:
+def release_bytes(
+    context: RunContext, room: Room, records: Records, *, kept: bool
+) -> tuple[int, Records]:
     """Delete the bytes of a decided video unless they are to be kept.
 
     Returns the room that made, bytes, and what is known of the video then. Bytes that an earlier
@@ -97,9 +101,12 @@ def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple
     if fetched is None:
         return 0, records
     if not fetched.here:
+        if fetched.part is not None:
+            room.touch()
         return release(fetched, context.store), records
     if fetched.run_id != context.plan.run_id:
         return 0, records
+    room.touch()
     if keep is Keep.ALL or (kept and keep is Keep.KEPT):
         if fetched.path is not None:
             return 0, records
@@ -109,7 +116,7 @@ def release_bytes(context: RunContext, records: Records, *, kept: bool) -> tuple
 
 
 def _applied(
-    context: RunContext, listed: Listed, steps: Iterable[Step], *, patient: bool
+    context: RunContext, listed: Listed, room: Room, steps: Iterable[Step], *, patient: bool
 ) -> tuple[StepResult, Records | None]:
     """What steps leave behind, and what is known of the video; None: an exception ended them."""
     candidate, known = listed
@@ -120,16 +127,16 @@ def _applied(
         records = records_of(context, known)
         seen = weighed(context, candidate, records)
         if _is_elsewhere(context, candidate, records, seen):
-            records = _claimed(context, records.stored, patient=patient)
+            records = _claimed(context, room, records.stored, patient=patient)
             seen = weighed(context, candidate, records)
         waiting = deque(steps)
         altered = 0
         while waiting:
             step = waiting.popleft()
             try:
-                after = step(context, candidate, records, seen)
+                after = step(context, candidate, room, records, seen)
             except NotClaimed:
-                records = _claimed(context, records.stored, patient=patient)
+                records = _claimed(context, room, records.stored, patient=patient)
                 seen = weighed(context, candidate, records)
                 # From the first one on: another run may have done a step since the records were
                 # read, and may have deleted the file. Nothing is decided before that.
@@ -139,7 +146,8 @@ def _applied(
                 altered += 1
                 if altered >= _MOST_ALTERED or records.fetch is None:
                     raise
-                context.budget.give_back(forget_file(records.fetch, context.store))
+                room.touch()
+                room.give_back(forget_file(records.fetch, context.store))
                 after = _without_file(records, records.fetch)
                 # It is fetched again, whichever stage this is.
                 waiting.extendleft(reversed(STEPS[: STEPS.index(step) + 1]))
@@ -167,7 +175,7 @@ def _applied(
     return StepResult([], listed), records
 
 
-def _claimed(context: RunContext, before: RecordState, *, patient: bool) -> Records:
+def _claimed(context: RunContext, room: Room, before: RecordState, *, patient: bool) -> Records:
     """What is known of a video that is in this run's hand from here on. Raises Postponed.
 
     `before`: what was known, as it was read.
@@ -177,12 +185,12 @@ def _claimed(context: RunContext, before: RecordState, *, patient: bool) -> Reco
     if not context.claims.take(place):
         if not patient:
             raise Postponed
-        with context.budget.aside():
+        with room.aside():
             context.claims.wait(place)
     context.look_for_withdrawal(video_key)
     records = records_of(context, context.store.record_now(before))
     if context.handed_on is not None and records.fetch is not None:
-        context.budget.bring(context.handed_on.bring(records.fetch))
+        room.bring(context.handed_on.bring(records.fetch))
     return records
 
 

@@ -21,6 +21,7 @@ from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import credentials_here
 from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.disk_limit import usual_limit
 from videonet.fetch.host_state import Pace
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.web import Web
@@ -33,6 +34,7 @@ from videonet.sources.video_key import keys_of
 from videonet.stop_signal import StopSignal
 from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.disk_ledger import SharedLedger
 from videonet.storage.fence import OvertakenError
 from videonet.storage.handed_on import HandedOn
 from videonet.storage.scratch import scratch_at
@@ -206,8 +208,9 @@ class RunContext(ReadContext):
         # What takes the processor does so here: so many at once, for all threads.
         self.computing = threading.Semaphore(plan.workers)
         limit = plan.disk_budget
-        used = 0 if limit is None else self.store.video_bytes()
-        self.budget = DiskBudget(limit, used, stop=self.stop)
+        if limit is None:
+            limit = usual_limit(self.store)
+        self.budget = DiskBudget(limit, ledger=SharedLedger(self.store.root), stop=self.stop)
         self.search_outage = Outage()
         # what this run ends with; None: it goes on
         self.complaint: UsageError | None = None
@@ -236,6 +239,7 @@ class RunContext(ReadContext):
         self.web.rate_limiter.close()
         self.decoder.close()
         self.claims.close()
+        self.budget.close()
         self.in_hand.close(is_over=self.output.manifest() is not None)
 
     @property

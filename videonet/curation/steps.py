@@ -19,6 +19,7 @@ from videonet.curation.progress import Work
 from videonet.curation.scan import Scanned, scan_video
 from videonet.curation.verdict import Evidence, decide, seconds
 from videonet.fetch.acquire import acquire, local_part, verified_part, worth_fetching
+from videonet.fetch.disk_budget import Room
 from videonet.fetch.published_address import published_video
 from videonet.fetch.rate_limit import host_of
 from videonet.fetch.sparse_file import PartSource
@@ -36,25 +37,27 @@ from videonet.video.clips import DATASET, ClipOrigin, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decoder import Part
 
-# What a step is given: what is known of the video, and what that says of the candidate. It returns
-# what is known afterwards: the same records, if there was nothing to do.
-Step = Callable[[RunContext, Candidate, Records, Evidence], Records]
+# What a step is given: the room that the video takes, what is known of it, and what that says of
+# the candidate. It returns what is known afterwards: the same records, if there was nothing to do.
+Step = Callable[[RunContext, Candidate, Room, Records, Evidence], Records]
 
 
 def download(
-    context: RunContext, candidate: Candidate, records: Records, seen: Evidence
+    context: RunContext, candidate: Candidate, room: Room, records: Records, seen: Evidence
 ) -> Records:
     """Fetch of the file what a verdict needs first: what its first frames need, or all of it."""
     is_known = seen.scan is not None or candidate.sha256 is not None
     # A part is of no use to those who keep all files.
     if is_known or context.plan.keep is Keep.ALL:
-        return _fetched(context, candidate, records, seen, None)
+        return _fetched(context, candidate, room, records, seen, None)
     if seen.part:
         return records
-    return _fetched(context, candidate, records, seen, context.plan.settings.frames)
+    return _fetched(context, candidate, room, records, seen, context.plan.settings.frames)
 
 
-def scan(context: RunContext, candidate: Candidate, records: Records, seen: Evidence) -> Records:
+def scan(
+    context: RunContext, candidate: Candidate, _room: Room, records: Records, seen: Evidence
+) -> Records:
     """Classify the first frames, unless this classifier has seen them before."""
     # What a lock file asks for was seen elsewhere.
     if seen.scan is not None or candidate.sha256 is not None:
@@ -72,17 +75,19 @@ def scan(context: RunContext, candidate: Candidate, records: Records, seen: Evid
 
 
 def download_rest(
-    context: RunContext, candidate: Candidate, records: Records, seen: Evidence
+    context: RunContext, candidate: Candidate, room: Room, records: Records, seen: Evidence
 ) -> Records:
     """Fetch the rest of the file, if a verdict needs it; and look again if too little was here."""
-    after = _fetched(context, candidate, records, seen, None)
+    after = _fetched(context, candidate, room, records, seen, None)
     if after is not records:
         after = written(context, after)
         seen = weighed(context, candidate, after)
-    return scan(context, candidate, after, seen)
+    return scan(context, candidate, room, after, seen)
 
 
-def measure(context: RunContext, candidate: Candidate, records: Records, seen: Evidence) -> Records:
+def measure(
+    context: RunContext, candidate: Candidate, _room: Room, records: Records, seen: Evidence
+) -> Records:
     """Measure the whole file's length, unless it is known."""
     if seen.length is not None:
         return records
@@ -114,7 +119,9 @@ def measure(context: RunContext, candidate: Candidate, records: Records, seen: E
     return records.with_new(sections_of(length=measured), length=measured)
 
 
-def cut(context: RunContext, candidate: Candidate, records: Records, seen: Evidence) -> Records:
+def cut(
+    context: RunContext, candidate: Candidate, _room: Room, records: Records, seen: Evidence
+) -> Records:
     """Cut the clips, unless they wait already or are in their shard."""
     if seen.cut is not None or seen.length is None:
         return records
@@ -179,7 +186,12 @@ def without_failure(fetched: Fetch | None) -> Fetch | None:
 
 
 def _fetched(
-    context: RunContext, candidate: Candidate, records: Records, seen: Evidence, frames: int | None
+    context: RunContext,
+    candidate: Candidate,
+    room: Room,
+    records: Records,
+    seen: Evidence,
+    frames: int | None,
 ) -> Records:
     """Fetch the file, or what so many first frames need of it, if trying may help a verdict."""
     run_id = context.plan.run_id
@@ -202,7 +214,7 @@ def _fetched(
             candidate,
             records.fetch,
             context.store,
-            context.budget,
+            room,
             limits,
             context.web,
             run_id,

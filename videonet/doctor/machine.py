@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 from videonet.doctor.finding import Finding, State, reason, told
 from videonet.errors import UsageError
-from videonet.fetch.disk_budget import reserve_of
+from videonet.fetch.disk_limit import reserve_of
 from videonet.files import cache_folder
 from videonet.text import file_size
 

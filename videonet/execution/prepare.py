@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Literal
@@ -26,11 +25,11 @@ from videonet.execution.runner import engine_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.credentials_file import FILE_VARIABLE
-from videonet.fetch.disk_budget import reserve_of
+from videonet.fetch.disk_limit import checked_limit
 from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Part, Plan, Settings
-from videonet.schemas.settings import DISK_BUDGET, CurateOptions, RunOptions
+from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
@@ -39,7 +38,6 @@ from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 from videonet.targets.resolve import resolve_targets
-from videonet.text import file_size
 
 _LOG = logging.getLogger(__name__)
 
@@ -158,15 +156,12 @@ def make_plan(
     of this machine share what is given for all of them; 0: there is but one, or it is not known how
     many there will be. `same_list`: see `prepare`.
     """
-    # A budget is counted in one process; machines that share a store have none.
-    budget = _budget(store, run.disk_budget) if local or processes else None
-    sharing = processes if part is None else part.of
-    if sharing > 1:
-        used = store.video_bytes()
-        assert budget is not None
-        budget = used + (budget - used) // sharing
+    # With a store in a bucket, each machine has a disk of its own for what is in hand.
+    here = local or processes or store.is_folder
+    budget = checked_limit(store, run.disk_budget) if here else run.disk_budget
+    if processes > 1 and part is None:
         # Parts have machines of their own.
-        run = _share_of(run, sharing) if part is None else run
+        run = _share_of(run, processes)
     output = DatasetDir(absolute(run.out))
     if part is None:
         drop_list_with_secrets(output, settings)
@@ -219,28 +214,6 @@ def _check_credentials(credentials: Credentials, local: bool) -> None:
             f"Google's Secret Manager, and its name into {FILE_VARIABLE} there."
         )
     credentials.check()
-
-
-def _budget(store: Store, asked: int | None) -> int:
-    """Bytes of downloaded videos that the store may hold. Raises UsageError for too little disk."""
-    used = store.video_bytes()
-    disk = shutil.disk_usage(store.root)
-    reserve = reserve_of(disk.total)
-    available = disk.free + used - reserve
-    wanted = min(DISK_BUDGET, available) if asked is None else asked
-    if wanted > available or available <= 0:
-        raise UsageError(
-            f"The disk of {store.root} has room for {file_size(max(0, available))} of videos "
-            f"({file_size(reserve)} stay free)"
-            + (f", and {file_size(asked)} are wanted" if asked else "")
-            + "; free some, or lower --disk-budget."
-        )
-    if wanted < used:
-        raise UsageError(
-            f"The store {store.location} holds {file_size(used)} of videos already, more than "
-            f"--disk-budget {file_size(wanted)}; raise it, or use another store."
-        )
-    return wanted
 
 
 def _digest(targets: Sequence[Target]) -> str:

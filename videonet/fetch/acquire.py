@@ -12,7 +12,7 @@ import msgspec
 from videonet.errors import machine_error
 from videonet.fetch.allowed_hosts import PUBLIC_WEB, AllowedHosts, is_address
 from videonet.fetch.attempt import Download, decoding
-from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.disk_budget import Room
 from videonet.fetch.failure import FetchError, too_large
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.published_address import published, secrets_of
@@ -45,7 +45,7 @@ def acquire(
     candidate: Candidate,
     before: Fetch | None,
     store: Store,
-    budget: DiskBudget,
+    room: Room,
     limits: FetchLimits,
     web: Web,
     run_id: str,
@@ -57,7 +57,8 @@ def acquire(
     `before` is what was here. The bytes are in the store when this ends, and no record says so yet.
     With `frames`, fetch as much of the file as so many first frames need, if the server gives
     parts; the next call without `frames` fetches the rest. Without `frames`, fetch all of it.
-    What comes is looked at by `decoder`; None: by one with the usual limits.
+    Its bytes are taken in `room`. What comes is looked at by `decoder`; None: by one with the usual
+    limits.
     """
     decoder = decoder or shared_decoder()
     record = Fetch(
@@ -82,7 +83,7 @@ def acquire(
         refused = FetchError(Reason.BAD_ADDRESS, f"{fault}: {published(url)}")
         record = _failed(record, refused, web.redaction)
     else:
-        record = _downloaded(record, candidate, store, budget, limits, web, frames, decoder)
+        record = _downloaded(record, candidate, store, room, limits, web, frames, decoder)
     return record
 
 
@@ -235,7 +236,7 @@ def _downloaded(
     record: Fetch,
     candidate: Candidate,
     store: Store,
-    budget: DiskBudget,
+    room: Room,
     limits: FetchLimits,
     web: Web,
     frames: int | None,
@@ -245,9 +246,10 @@ def _downloaded(
     folder = store.temporary()
     folder.mkdir()
     before = verified_part(record, store)
+    room.touch()
     if before is None:
-        budget.give_back(_without_part(record.video_key, store))
-    download = Download(candidate, folder, budget, limits, web, decoder, before, frames)
+        room.give_back(_without_part(record.video_key, store))
+    download = Download(candidate, folder, room, limits, web, decoder, before, frames)
     kept = 0
     try:
         try:
@@ -270,7 +272,7 @@ def _downloaded(
             record, kept = _kept_what_came(record, download, store)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        budget.give_back(download.taken - kept)
+        room.give_back(download.taken - kept)
     # Fetching the rest is not counted as an attempt, unless it fails.
     attempts = download.attempts - (before is not None and record.reason is None)
     return msgspec.structs.replace(

@@ -8,7 +8,7 @@ from typing import Any
 
 from videonet.cage.cage import InterruptionError
 from videonet.fetch.clock import Clock
-from videonet.fetch.disk_budget import DiskBudget
+from videonet.fetch.disk_budget import Room
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
 from videonet.fetch.http_range import NotInPartsError, RemoteFile
@@ -66,14 +66,14 @@ class Download:
         self,
         candidate: Candidate,
         folder: Path,
-        budget: DiskBudget,
+        room: Room,
         limits: FetchLimits,
         web: Web,
         decoder: Decoder,
         part: PartFile | None = None,
         frames: int | None = None,
     ) -> None:
-        """`part`: the local part of the file, to go on from; the budget has taken its size already.
+        """`part`: the local part of the file, to go on from; its size is taken already.
 
         With `frames`, the bytes that so many first frames need are enough; else all are fetched.
         """
@@ -95,7 +95,7 @@ class Download:
         self._refusal: FetchError | None = None
         self._candidate = candidate
         self._folder = folder
-        self._budget = budget
+        self._room = room
         self._limits = limits
         self._web = web
         self._decoder = decoder
@@ -119,13 +119,13 @@ class Download:
                 # This waits for room outside `_run`, without a connection of the host: the
                 # downloads that make room may wait for one. The next `_run` asks again.
                 assert self._clock is not None
-                room = none.likely
-                if not self._budget.take(room, 0):
-                    room = none.needed
-                    if not self._budget.take(room, self._clock.left):
+                size = none.likely
+                if not self._room.take(size, 0):
+                    size = none.needed
+                    if not self._room.take(size, self._clock.left):
                         self.attempts += 1
                         raise
-                self.taken += room
+                self.taken += size
             else:
                 return
 
@@ -133,7 +133,7 @@ class Download:
         host = host_of(self._candidate.video.url)
         with ExitStack() as stack:
             # A part keeps its room until its video is decided.
-            waiting = nullcontext() if self.taken else self._budget.aside()
+            waiting = nullcontext() if self.taken else self._room.aside()
             with waiting:
                 stack.enter_context(self._web.rate_limiter.download(host, _QUEUE))
                 stack.enter_context(self._web.downloads)
@@ -263,10 +263,11 @@ class Download:
         expected = max(so_far, announced)
         if expected > self._limits.max_bytes:
             raise too_large(expected, self._limits.max_bytes)
-        wanted = expected - self.taken
-        if wanted > 0:
-            if not self._budget.take(wanted, 0):
+        wanted = max(0, expected - self.taken)
+        # What was taken is taken again where this process was held up until others had it.
+        if wanted or not self._room.is_held:
+            if not self._room.take(wanted, 0):
                 # If the size is not announced, twice as much is asked for, so that the download
                 # does not have to wait again soon.
                 raise _NoRoomError(wanted, wanted if announced else max(wanted, self.taken))
-            self.taken = expected
+            self.taken += wanted

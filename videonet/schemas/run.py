@@ -45,9 +45,9 @@ class Part(Record, frozen=True, kw_only=True):
 class Plan(RunOptions, frozen=True, kw_only=True):
     """A run: the settings, and what differs from machine to machine without changing a byte.
 
-    `store` and `out` are absolute paths. `disk_budget` is None where several machines share the
-    store. Where this machine works with several processes, each has a share of what a user gave for
-    all of them.
+    `store` and `out` are absolute paths. `disk_budget` is that of all processes that fill one disk;
+    None: what is usual on the disk of each machine. Where this machine works with several
+    processes, each has a share of what a user gave for all of them otherwise.
     """
 
     settings: Settings

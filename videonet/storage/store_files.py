@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
@@ -102,13 +102,7 @@ class FolderStoreFiles:
 
     def held(self) -> int:
         """See `StoreFiles`."""
-        return sum(
-            _size(Path(place, each))
-            for kind in _IN_HAND
-            for place, _, names in os.walk(self.root / kind, followlinks=True)
-            for each in names
-            if not each.startswith(".")
-        )
+        return held_below(self.root)
 
 
 class BucketStoreFiles:
@@ -191,6 +185,22 @@ class BucketStoreFiles:
 
     def _entry(self, name: str) -> Entry | None:
         return next((each for each in self._objects.list(name) if each.name == name), None)
+
+
+def held_below(root: Path, but: Collection[str] = ()) -> int:
+    """Bytes of videos and parts below the folder of a store, `but` of some: <xx>/<digest>."""
+    return sum(
+        _size(Path(place, each))
+        for kind in _IN_HAND
+        for place, _, names in os.walk(root / kind, followlinks=True)
+        for each in names
+        if not each.startswith(".") and f"{Path(place).name}/{each}" not in but
+    )
+
+
+def size_below(root: Path, place: str) -> int:
+    """Bytes of the video at one place, <xx>/<digest>, whole and in part."""
+    return sum(_size(root / kind / place) for kind in _IN_HAND)
 
 
 def _size(file: Path) -> int:
