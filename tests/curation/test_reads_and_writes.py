@@ -1,5 +1,6 @@
 """How often a run reads and writes what the store knows of its candidates."""
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,9 +16,12 @@ from tests.storage.counting import CountingObjects
 from videonet.curation.context import open_context
 from videonet.execution.execute import execute
 from videonet.execution.prepare import prepare
+from videonet.fetch.disk_budget import DiskBudget
 from videonet.pipelines.curate import curate as graph
 from videonet.schemas.settings import Keep
 from videonet.storage.claims import Claims
+from videonet.storage.disk_ledger import NAME, SharedLedger
+from videonet.storage.lease import SECONDS
 from videonet.storage.store import Store
 
 # Under which names records are, loose and packed.
@@ -50,6 +54,8 @@ def counted(
         objects = CountingObjects(context.store.root)
         context.store = Store(context.store.root, objects)
         context.claims = Claims(objects, stop=context.stop)
+        ledger = SharedLedger(context.store.root, objects)
+        context.budget = DiskBudget(plan.disk_budget, ledger=ledger, stop=context.stop)
         execute(context, graph)
     return objects.calls
 
@@ -105,6 +111,19 @@ def test_a_candidate_takes_no_more_of_anything_else_than_its_costs_say(
         if verb in ("read", "write") and (verb, kind) not in of_candidates
     }
     assert sum(number for (verb, _), number in others.items() if verb == "write") <= 12, others
+
+
+def test_a_run_alone_says_seldom_what_it_needs_of_the_disk(world: World, tmp_path: Path):
+    with world.serve():
+        begun = time.monotonic()
+        calls = counted(world.catalogue, world.classes, tmp_path)
+        seconds = time.monotonic() - begun
+    # When it comes, what is there, and a share that is enough for all of it; and then, that it is
+    # there still.
+    assert 3 <= calls["write", NAME] <= 3 + seconds / (SECONDS / 4) + 1
+    assert calls["delete", NAME] == 1
+    # Once a second, to see whether others need room.
+    assert calls["read", NAME] <= 10 + 2 * seconds
 
 
 def test_a_run_over_what_is_known_writes_nothing(world: World, tmp_path: Path):

@@ -32,6 +32,8 @@ class Job:
     # of this machine: what is said, and what is in hand
     folder: Path
     out: str = "out"
+    # options of Beam
+    beam: tuple[str, ...] = ()
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +49,7 @@ class Job:
             *("--store", f"{self.place}/store", "--out", f"{self.place}/{self.out}"),
             *("--workers", "2", "--shards", "3", "--requests-per-second", "1000", *TYPED),
             *("--scratch", str(self.folder / "scratch")),
+            *(("--", *self.beam) if self.beam else ()),
         ]
         environment = {**self.environment, "VIDEONET_CACHE": str(self.folder / "cache")}
         arguments = typed, environment, str(self.log)

@@ -4,8 +4,11 @@ A process that is not let on for long is as good as lost to the others, and goes
 """
 
 import random
+import threading
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -233,3 +236,46 @@ def test_what_a_killed_process_had_is_free_again(fresh, seed, changes, jobs, ste
     assert not room.take(1, LONG)
     room.settle(room.bytes)
     later.budget.close()
+
+
+def test_many_downloads_of_two_processes_at_once_all_end_and_never_pass_the_limit(tmp_path: Path):
+    """In threads, and with files: what the system lets happen, and no turns."""
+    limit, is_over, most = 1000, threading.Event(), []
+    budgets = [DiskBudget(limit, ledger=SharedLedger(tmp_path)) for _ in range(2)]
+
+    def download(number: int) -> int:
+        """Bytes kept of it: every fifth video is."""
+        place = f"ab/{number}"
+        room = budgets[number % 2].begin(place)
+        video = tmp_path / "video" / place
+        for size in (50, 100 + number):
+            if not room.take(size, LONG):
+                video.unlink(missing_ok=True)
+                room.give_back(room.bytes)
+                room.settle()
+                return 0
+            video.parent.mkdir(parents=True, exist_ok=True)
+            with video.open("ab") as file:
+                file.write(bytes(size))
+        time.sleep(0.001)
+        kept = room.bytes if number % 5 == 0 else 0
+        if not kept:
+            video.unlink()
+        room.settle(150 + number - kept)
+        return kept
+
+    def watch() -> None:
+        while not is_over.wait(0.001):
+            most.append(held_below(tmp_path))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(16) as pool:
+        kept = sum(pool.map(download, range(100)))
+    is_over.set()
+    watcher.join()
+    for budget in budgets:
+        budget.close()
+    assert 0 < max(most) <= limit
+    assert held_below(tmp_path) == kept > 0
+    assert not (tmp_path / NAME).exists()

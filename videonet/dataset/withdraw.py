@@ -33,6 +33,7 @@ from videonet.shards.layout import shard_of, shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.claims import Claims
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.disk_ledger import measure_anew
 from videonet.storage.lease import LeaseHeldError, held_lease
 from videonet.storage.locks import store_lock
 from videonet.storage.objects import Restorable
@@ -286,6 +287,7 @@ def _forget(store: Store, videos: Sequence[Withdrawal]) -> Iterator[Path]:
         fetched = store.fetch(video.video_key)
         if fetched and fetched.path and Path(fetched.path).is_file():
             yield Path(fetched.path)
+    measure_anew(store.root)
 
 
 def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[str]) -> Change:

@@ -404,7 +404,9 @@ class DiskBudget:
         with self._changed:
             counts = self._counts(but)
             settled = counts.settled if measured is None else measured[1]
-            # Until this is written, no more is taken than it says.
+            # Meanwhile, videos may have taken more of the share than when it was decided.
+            share = max(share, min(self._held, self._share - settled))
+            # Until this is written, they take no more than it says.
             self._share = min(self._share, share - taken_over + settled)
             landed = self._landed() + counts.settled - settled if counts.stuck else 0
             word = word_of(ledger, holder, counts, share, landed)
@@ -433,11 +435,13 @@ class DiskBudget:
         found = self._ledger.size(room.place)
         with self._changed:
             share = max(0, self._share - self._settled) + found
+            self._held += found
         if self._write(look, share, taken_over=found):
-            with self._changed:
-                room.bytes += found
-                self._held += found
+            room.bytes += found
             self._mark(room)
+        else:
+            with self._changed:
+                self._held -= found
 
     def _landed(self) -> int:
         """Bytes of files of videos whose fate is open. The caller holds `_changed`."""
@@ -493,6 +497,7 @@ class DiskBudget:
         return gone
 
     def _keep(self) -> None:
-        while not self._over.wait(_LOOK):
+        pause = min(_LOOK, self._ledger.seconds * _WORD_AFTER / 2)
+        while not self._over.wait(pause):
             with suppress(OSError, UsageError):
                 self.tend()

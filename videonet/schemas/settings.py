@@ -249,7 +249,7 @@ class RunOptions(Record, frozen=True, kw_only=True):
     disk_budget: Annotated[
         int | None,
         Option(
-            help="Most bytes of downloaded videos in the store at once; "
+            help="Most bytes of downloaded videos in the store at once, of all runs that use it; "
             "default: 50GB, or what the disk has.",
             unit="bytes",
             metavar="SIZE",

@@ -11,6 +11,7 @@ A process that says nothing for `seconds`, by the clock of the one who watches i
 this machine that has ended is lost at once. No two clocks are compared.
 """
 
+import os
 import shutil
 import time
 import uuid
@@ -253,9 +254,11 @@ def _downloaded(root: Path, of: Callable[[str], bool]) -> int:
 
     `of` says of which: it is given the name of a process.
     """
-    size = 0
-    for file in (root / "tmp").glob("*/*"):
-        if of(_process(file.parent.name)):
-            with suppress(FileNotFoundError):
-                size += file.stat().st_size
+    size, drafts = 0, root / "tmp"
+    for folder, _, names in os.walk(drafts):
+        # What lies there in no folder is no download.
+        if Path(folder) != drafts and of(_process(Path(folder).name)):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    size += Path(folder, name).stat().st_size
     return size
