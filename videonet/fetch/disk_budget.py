@@ -315,7 +315,7 @@ class DiskBudget:
                 if not waits:
                     return False
                 is_known = look.is_fresh and (ledger.exact or measured)
-                if is_known and self._is_vain_for(room, ledger, counts):
+                if is_known and is_in_vain(ledger, holder, counts):
                     # From here on this process is not stuck: what is given up makes room.
                     if not ledger.others(holder) or self._say(look, but=room):
                         with self._changed:
@@ -324,13 +324,6 @@ class DiskBudget:
                 elif not self._is_news(ledger) or self._say(look):
                     return None
 
-    def _is_vain_for(self, room: Room, ledger: DiskLedger, counts: Counts) -> bool:
-        holder = self._ledger.holder
-        with self._changed:
-            others = [wanted for each, wanted in self._waits.items() if each is not room]
-        fits = any(growth(ledger, holder, counts, wanted) is not None for wanted in others)
-        return is_in_vain(ledger, holder, counts) and not fits
-
     def _looked(self) -> Look:
         """The ledger as it is now, with this process in it."""
         ledger, generation, is_fresh = self._ledger.look()
@@ -338,8 +331,8 @@ class DiskBudget:
         with self._changed:
             if holder not in ledger.shares:
                 if self._joined:
-                    # Whoever took it out counts as at rest what lies there. So does this process
-                    # from here on, until it has room for the rest of its downloads again.
+                    # Whoever took it out counts what lies there as at rest. Downloads that are not
+                    # complete go on when there is room for the rest of them again.
                     self._joined, self._lost = False, True
                     self._settled = 0
                     self._share = self._landed() + self._ledger.downloading()

@@ -63,11 +63,13 @@ def growth(ledger: DiskLedger, holder: str, counts: Counts, wanted: int) -> int 
 
 
 def is_in_vain(ledger: DiskLedger, holder: str, counts: Counts) -> bool:
-    """Whether nobody can make room for what waits here, and nobody else can go on either."""
+    """Whether nobody can make room for what waits here, and nobody has room to go on."""
     others = ledger.others(holder).values()
     here = counts.settled + kept_share(ledger, holder, counts)
     total = ledger.rest + here + sum(each.bytes for each in others)
     can_go_on = any(each.waits is not None and total + each.waits <= each.limit for each in others)
+    if counts.waits is not None:
+        can_go_on |= growth(ledger, holder, counts, counts.waits) is not None
     return counts.stuck and all(each.stuck for each in others) and not can_go_on
 
 

@@ -47,7 +47,7 @@ class Plan(RunOptions, frozen=True, kw_only=True):
 
     `store` and `out` are absolute paths. `disk_budget` is that of all processes that fill one disk;
     None: what is usual on the disk of each machine. Where this machine works with several
-    processes, each has a share of what a user gave for all of them otherwise.
+    processes, each has an equal part of `workers` and `downloads`.
     """
 
     settings: Settings
