@@ -139,12 +139,22 @@ VIDEO = st.tuples(st.lists(SIZES, min_size=1, max_size=3).map(tuple), st.boolean
 VIDEOS = st.lists(VIDEO, min_size=1, max_size=5)
 
 
-def by_chance(seed: int, changes: float) -> Callable[[list[str]], str]:
-    """Goes on with the same task, or with another one in so many of the cases."""
+def by_chance(
+    seed: int, changes: float, stops: Callable[[], int] | None = None
+) -> Callable[[list[str]], str]:
+    """Goes on with the same task, or with another one in so many of the cases.
+
+    With `stops`, which says how many steps were taken, a task is stopped now and then for 40 steps.
+    """
     chance = random.Random(seed)
+    stopped: dict[str, int] = {}
 
     def choose(alive: list[str]) -> str:
-        return chance.choice(alive) if chance.random() < changes else alive[0]
+        if stops is not None and chance.random() < 0.1:
+            stopped[chance.choice(alive)] = stops() + 40
+        can_go_on = [each for each in alive if stops is None or stopped.get(each, 0) < stops()]
+        among = can_go_on or alive
+        return chance.choice(among) if chance.random() < changes else among[0]
 
     return choose
 
@@ -208,7 +218,8 @@ def test_nobody_gives_up_where_all_others_make_room_in_the_end(fresh, seed, chan
 def test_a_process_that_is_held_up_past_its_share_does_not_overfill(fresh, seed, changes, jobs):
     disk, limit = fresh(), 100
     processes = [disk.budget(limit, seconds=25) for _ in jobs]
-    run(disk, seed, changes, {str(n): each.task(jobs[n]) for n, each in enumerate(processes)})
+    tasks = {str(n): each.task(jobs[n]) for n, each in enumerate(processes)}
+    Turns(by_chance(seed, changes, lambda: disk.steps)).run(disk.objects, tasks)
     assert disk.most <= limit
 
 
@@ -236,6 +247,48 @@ def test_what_a_killed_process_had_is_free_again(fresh, seed, changes, jobs, ste
     assert not room.take(1, LONG)
     room.settle(room.bytes)
     later.budget.close()
+
+
+def test_what_is_in_hand_counts_once_when_all_is_measured_anew(fresh):
+    disk = fresh()
+    lost, here = (disk.budget(100, seconds=40).budget for _ in range(2))
+    assert lost.begin("ab/lost").take(30, 0)
+    one, two = here.begin("ab/one"), here.begin("ab/two")
+    assert one.take(40, 0)
+    disk.grow(disk.root / "video" / "ab" / "one", 40)
+    assert not two.take(60, 0)
+    disk.steps += 41
+    assert two.take(60, 0)
+    assert not two.take(1, 0)
+    ledger = disk.ledger()
+    assert ledger is not None
+    assert (ledger.rest, ledger.exact, len(ledger.shares)) == (0, True, 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}}", b'{"rest": -1}'])
+def test_a_ledger_that_is_damaged_is_not_believed(fresh, data: bytes):
+    disk = fresh()
+    disk.grow(disk.root / "video" / "ab" / "kept", 30)
+    disk.objects.write_once(NAME, data)
+    budget = disk.budget(100, seconds=40).budget
+    room = budget.begin("ab/one")
+    # Others may have shares that it no longer names.
+    assert not room.take(1, 0)
+    disk.steps += 41
+    assert room.take(70, 0)
+    assert not room.take(1, 0)
+
+
+def test_a_ledger_that_somebody_deleted_is_made_again(fresh):
+    disk = fresh()
+    budget = disk.budget(100, seconds=40).budget
+    room = budget.begin("ab/one")
+    assert room.take(60, 0)
+    del disk.objects.held[NAME]
+    assert not room.take(40, 0)
+    disk.steps += 41
+    assert room.take(40, 0)
+    assert not room.take(1, 0)
 
 
 def test_many_downloads_of_two_processes_at_once_all_end_and_never_pass_the_limit(tmp_path: Path):
