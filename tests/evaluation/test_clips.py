@@ -185,10 +185,23 @@ def test_a_video_that_cannot_be_read_is_a_sentence(videos, tmp_path):
             [*whole_videos([videos[0]], [Length(61, Fraction(12))], 12, SMALL, workers)]
 
 
-def test_frames_that_the_end_of_a_file_has_lost_are_counted(videos, tmp_path):
+def test_a_damaged_video_is_as_ffmpeg_shows_it_and_is_counted(videos, tmp_path):
     cut = tmp_path / "cut.avi"
     content = videos[2].read_bytes()
     cut.write_bytes(content[: len(content) // 2])
     found = length_of(cut)
     assert 0 < found.frames < 70
-    assert found.missing == 70 - found.frames
+    assert found.damaged == 70 - found.frames
+
+    random = np.random.default_rng(0)
+    ground = random.integers(0, 256, (48, 80, 3), np.uint8)
+    moved = [ground[:, place : place + 64] for place in range(16)]
+    write_avi(tmp_path / "whole.avi", moved, rate=25, codec="mpeg4")
+    content = bytearray((tmp_path / "whole.avi").read_bytes())
+    middle = content.index(b"00dc", len(content) // 3) + 20
+    content[middle : middle + 200] = random.bytes(200)
+    (tmp_path / "damaged.avi").write_bytes(content)
+    found = length_of(tmp_path / "damaged.avi")
+    # No frame after the damage is left out, although all up to the next keyframe are made of it.
+    assert (found.frames, found.damaged) == (15, 1)
+    assert len(frames_of(tmp_path / "damaged.avi", [0, found.frames - 1])) == 2

@@ -10,6 +10,7 @@ from tests.curated import videonet
 from tests.evaluation.asked import evaluate, refused
 from tests.evaluation.made_ucf import FRAMES, RATE, write_avi, write_copies, write_drawn
 from tests.evaluation.material import shared
+from tests.evaluation.written import in_training, result
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -24,10 +25,11 @@ from tests.training.test_export import save, trained  # noqa: E402
 from videonet.evaluation import ucf101  # noqa: E402
 from videonet.evaluation.clip_pooling import ClipClassifier, FrameFeatures  # noqa: E402
 from videonet.evaluation.clips import Length, frames_of, middles  # noqa: E402
+from videonet.evaluation.comparison import compare  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
 from videonet.evaluation.parts import Parts  # noqa: E402
 from videonet.evaluation.protocol import Given  # noqa: E402
-from videonet.evaluation.result import Result, TrainingData, read  # noqa: E402
+from videonet.evaluation.result import Result, TrainingData, Value, read  # noqa: E402
 from videonet.evaluation.running import Asked, run, settings_of  # noqa: E402
 from videonet.evaluation.ucf101_lists import Listed  # noqa: E402
 
@@ -100,7 +102,7 @@ def test_where_the_order_of_halves_decides_two_scales_know_it_and_a_mean_cannot(
     assert len(items) == 3 * 8
     assert set(items["decision"].to_pylist()) == {"Growing", "Shrinking"}
     assert found.resampled == "groups of videos"
-    assert found.facts == {"videos that lack frames": 0}
+    assert found.facts == {"damaged videos": 0}
 
 
 def last_state(training, data, file, **how):
@@ -212,6 +214,19 @@ def as_in_ucf(source: Path, file: Path) -> None:
     """The first frames of a video in the form of UCF-101's, which Xvid made."""
     small = resize(frames_of(source, range(40)), [240, 320]).permute(0, 2, 3, 1)
     write_avi(file, [each.numpy() for each in small.contiguous()], rate=25, codec="mpeg4")
+
+
+def test_a_part_of_the_poolings_stands_beside_the_papers_numbers(tmp_path):
+    value = Value(value=0.8, low=0.7, high=0.9)
+    found = result(
+        evaluation="ucf101", protocol=ucf101.PROTOCOL, numbers={"two-scale attention": value}
+    )
+    rows = compare([in_training(tmp_path / "run", found)], with_paper=True).rows
+    assert [row.metric for row in rows] == [*ucf101.POOLINGS]
+    assert [row.cells[0] is None for row in rows] == [True, True, False]
+    marks = {mark.label: mark.value for mark in rows[2].marks}
+    assert marks == {"VITO, paper": pytest.approx(0.894)}
+    assert len(rows[0].marks) == 3
 
 
 def test_real_videos_by_the_command_with_workers(training, tmp_path):

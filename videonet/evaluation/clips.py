@@ -11,9 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import av
 import numpy as np
 import torch
+from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -25,8 +29,7 @@ from videonet.evaluation.dataset_files import unreadable
 from videonet.evaluation.facts import Preparation
 from videonet.evaluation.images import CROP_FROM
 from videonet.training.augment.augmentation import CROP_ATTEMPTS, FLIP, crop_boxes
-from videonet.video.container import VideoError, opened
-from videonet.video.damage import WholeFrames
+from videonet.video.container import VideoError, opened, packets
 
 # Most that brightness, contrast and saturation change, as a part of 1, and hue, in turns.
 JITTER_BY = (0.4, 0.4, 0.4, 0.2)
@@ -38,8 +41,8 @@ class Length(NamedTuple):
     frames: int
     # frames a second
     rate: Fraction
-    # frames that were damaged, or that the file says it has and has not
-    missing: int = 0
+    # frames that are damaged, or that the file says it has and has not
+    damaged: int = 0
 
 
 class Form(NamedTuple):
@@ -101,17 +104,18 @@ def filled(numbers: Sequence[int], size: int) -> list[int]:
 
 def length_of(path: Path) -> Length:
     """How long a video is, all of which is decoded. Raises UsageError for one of no frames."""
+    frames = broken = 0
     try:
         with opened(path) as (container, stream):
-            whole = WholeFrames(container, stream)
-            frames = sum(1 for _ in whole)
+            for frame in _shown(container, stream):
+                frames += frame is not None
+                broken += frame is None or frame.is_corrupt
             rate, said = stream.average_rate or stream.guessed_rate, stream.frames
     except (VideoError, OSError) as error:
         raise unreadable(path, error) from error
     if not frames or not rate:
         raise unreadable(path, "it has no frame, or no rate of frames")
-    missing = max(len(whole.lost), said - frames)
-    return Length(frames, Fraction(rate), missing)
+    return Length(frames, Fraction(rate), max(broken, said - frames))
 
 
 def frames_of(path: Path, numbers: Sequence[int]) -> Tensor:
@@ -127,7 +131,8 @@ def frames_of(path: Path, numbers: Sequence[int]) -> Tensor:
     reformatter = VideoReformatter()
     try:
         with opened(path) as (container, stream):
-            for number, frame in enumerate(WholeFrames(container, stream)):
+            made = (frame for frame in _shown(container, stream) if frame is not None)
+            for number, frame in enumerate(made):
                 width, height = width or frame.width, height or frame.height
                 if number in wanted:
                     rgb = reformatter.reformat(frame, width, height, "rgb24")
@@ -140,6 +145,18 @@ def frames_of(path: Path, numbers: Sequence[int]) -> Tensor:
         raise unreadable(path, f"it has no frame {last}, and had it before")
     images = torch.from_numpy(np.stack([found[number] for number in numbers]))
     return images.permute(0, 3, 1, 2)
+
+
+def _shown(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame | None]:
+    """The frames as FFmpeg makes them, in order; None for a packet of which it can make none.
+
+    NOTE: what damage has taken of a frame is as FFmpeg fills it in, as others see these videos.
+    """
+    for packet in packets(container, stream):
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            yield None
 
 
 def middles(images: Tensor, preparation: Preparation) -> Tensor:

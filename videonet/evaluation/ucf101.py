@@ -168,8 +168,7 @@ def evaluate(given: Given) -> Outcome:
             for pooling in poolings
         ]
     items = pa.concat_tables(tables)
-    damaged = sum(each.missing > 0 for each in lengths.values())
-    facts = {"videos that lack frames": damaged}
+    facts = {"damaged videos": sum(each.damaged > 0 for each in lengths.values())}
     return Outcome(numbers_of(items, given.seed), "groups of videos", items, data, facts)
 
 
@@ -214,13 +213,13 @@ def _lengths(given: Given, videos: Sequence[str]) -> dict[str, Length]:
             {
                 "frames": [each.frames for each in rows],
                 "rate": [str(each.rate) for each in rows],
-                "missing": [each.missing for each in rows],
+                "damaged": [each.damaged for each in rows],
             }
         )
 
     rows = given.parts.made("lengths", looked_at).to_pylist()
     return {
-        name: Length(row["frames"], Fraction(row["rate"]), row["missing"])
+        name: Length(row["frames"], Fraction(row["rate"]), row["damaged"])
         for name, row in zip(videos, rows, strict=True)
     }
 
