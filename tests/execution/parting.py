@@ -1,6 +1,7 @@
 """A curation that several commands do part by part, as tests give these commands."""
 
 import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,16 @@ from pathlib import Path
 from demo.train_classifier import MODEL
 from demo.world import World
 from tests.curated import VIDEONET, Ended, videonet
+from tests.execution.jobs import Job
 from tests.local import TYPED
+from tests.patience import wait_for
 from videonet.curation.run_progress import processes_of
 from videonet.schemas.progress import ProcessProgress
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
+
+# Of a list, at the same time.
+PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -86,3 +92,40 @@ class Commands:
         place = self.store.progress_name(self.run_id, name)
         self.store.write(place, told.to_json())
         return place
+
+
+class Array:
+    """The commands of one run, each on a machine of its own, but for STORE and OUT at `place`."""
+
+    def __init__(
+        self, given: tuple[str, ...], place: str, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self._given, self._place, self._environment = given, place, environment
+        self._folder = folder
+
+    def command(self, part: str | None) -> Job:
+        """The command for a part; None: for what is left."""
+        typed = (*self._given, *(() if part is None else ("--part", part)))
+        folder = self._folder / (part or "rest").replace("/", "-of-")
+        return Job(typed, self._place, self._environment, folder)
+
+    def done(self, part: str | None) -> None:
+        """Give a command, and wait for its end."""
+        job = self.command(part)
+        job.start()
+        job.finish()
+
+    def run(self, is_time: Callable[[], bool], after_kill: Callable[[], None]) -> None:
+        """List, all parts at the same time, and the rest; one part is killed when `is_time`."""
+        self.done("list")
+        parts = [self.command(f"{index}/{PARTS}") for index in range(1, PARTS + 1)]
+        for part in parts:
+            part.start()
+        victim = parts[1]
+        wait_for(lambda: is_time() or not victim.process.is_alive(), 0.005)
+        assert victim.kill(), "it ended before it could be killed"
+        after_kill()
+        victim.start()
+        for part in parts:
+            part.finish()
+        self.done(None)

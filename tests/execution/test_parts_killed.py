@@ -1,6 +1,6 @@
 """Four parts as processes, one of which is killed and begun again: the bytes of one command."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,52 +9,13 @@ from demo.server import VideoServer
 from demo.videos import EXPECTED
 from demo.world import World
 from tests.curating import curate, outcomes_of
-from tests.execution.jobs import Job, over
+from tests.execution.jobs import over
+from tests.execution.parting import Array
 from tests.execution.steps_done import StepsDone
-from tests.patience import wait_for
 from tests.published import published, without_attempts
 from tests.storage.conftest import bucket, gcs  # noqa: F401
 from tests.storage.servers import Server, fake_gcs
 from videonet.storage.places import open_place
-
-PARTS = 4
-
-
-class Array:
-    """The commands of one run, each on a machine of its own, but for STORE and OUT at `place`."""
-
-    def __init__(
-        self, given: tuple[str, ...], place: str, environment: Mapping[str, str], folder: Path
-    ) -> None:
-        self._given, self._place, self._environment = given, place, environment
-        self._folder = folder
-
-    def command(self, part: str | None) -> Job:
-        """The command for a part; None: for what is left."""
-        typed = (*self._given, *(() if part is None else ("--part", part)))
-        folder = self._folder / (part or "rest").replace("/", "-of-")
-        return Job(typed, self._place, self._environment, folder)
-
-    def done(self, part: str | None) -> None:
-        """Give a command, and wait for its end."""
-        job = self.command(part)
-        job.start()
-        job.finish()
-
-    def run(self, is_time: Callable[[], bool], after_kill: Callable[[], None]) -> None:
-        """List, all parts at the same time, and the rest; one part is killed when `is_time`."""
-        self.done("list")
-        parts = [self.command(f"{index}/{PARTS}") for index in range(1, PARTS + 1)]
-        for part in parts:
-            part.start()
-        victim = parts[1]
-        wait_for(lambda: is_time() or not victim.process.is_alive(), 0.005)
-        assert victim.kill(), "it ended before it could be killed"
-        after_kill()
-        victim.start()
-        for part in parts:
-            part.finish()
-        self.done(None)
 
 
 @pytest.fixture(scope="module")
