@@ -79,3 +79,5 @@ def test_a_run_leaves_as_many_files_as_the_layout_says(curated: Curated, tmp_pat
     assert sum(state is not None for state in output.shard_states.all(shards)) == shards
     store = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
     assert len(store) <= files_of_store(4, 4)
+    # A process that works alone shares no hosts with others.
+    assert not (tmp_path / "store/host").exists()

@@ -26,6 +26,7 @@ from tests.execution.two_workers import (
     told_by,
     workers,
 )
+from tests.fetch.asking import WINDOW, most_in_a_window
 from tests.local import LOCAL, TYPED
 from tests.patience import PATIENCE, wait_for
 from videonet.curation.context import open_context
@@ -34,6 +35,7 @@ from videonet.execution.execute import execute
 from videonet.execution.prepare import prepare
 from videonet.execution.worker_processes import WorkerFaultError
 from videonet.pipelines.curate import curate as curation
+from videonet.schemas.host_lanes import HostLanes
 from videonet.schemas.run import Plan
 
 # Seconds within which a run ends that has lost a worker.
@@ -95,6 +97,9 @@ def test_two_workers_make_the_same_bytes_and_the_same_account_as_one_process(
     for stage in ("download", "scan"):
         items = [each.stages[stage].items for each in told if stage in each.stages]
         assert len(items) == 2, f"one worker had nothing to {stage}"
+    # Nobody has a lane any more. That the server refused a request is known for an hour.
+    for file in (tmp_path / "store").glob("host/*"):
+        assert HostLanes.from_json(file.read_bytes()).claimants == ()
     # The account has what both have done: each file was fetched once.
     facts = json.loads((tmp_path / "out/run.json").read_bytes())
     of_one = json.loads((served.alone / "run.json").read_bytes())
@@ -189,6 +194,24 @@ def test_hosts_that_close_for_workers_count_for_the_exit_code(world: World, tmp_
     assert asked < len(names)
     facts = json.loads((tmp_path / "out/run.json").read_bytes())
     assert [each["host"] for each in facts["hosts_no_longer_asked"]] == [host]
+
+
+@pytest.mark.slow
+def test_two_workers_together_ask_a_host_as_fast_as_one_process_may(served: Served, tmp_path: Path):
+    command = [*served.typed(tmp_path), "--", *TWO_WORKERS]
+    command[command.index("10000")] = "2"
+    served.server.forget_requests()
+    begun = time.monotonic()
+    ended = videonet(*command)
+    assert ended.code == served.code
+    assert bytes_of(tmp_path / "out") == bytes_of(served.alone)
+    # Of four lanes, each may have one more at the ends of any ten seconds. Where a file has moved,
+    # the request for its new place is a part of the first one.
+    requests = [each for each in served.server.requests() if each.time > begun]
+    times = [each.time for each in requests if not each.path.startswith("archive/")]
+    assert most_in_a_window(times) <= 2 * WINDOW + 4
+    told = told_by(tmp_path / "store", tmp_path / "out")
+    assert len([each for each in told if "download" in each.stages]) == 2
 
 
 # What goes wrong in workers.

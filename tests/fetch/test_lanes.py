@@ -14,7 +14,7 @@ from tests.storage.memory_objects import MemoryObjects
 from videonet.fetch.host_state import Pace
 from videonet.fetch.lane_keeper import RENEW, LaneKeeper
 from videonet.fetch.lanes import LanedState, Share, Wish, share_of
-from videonet.schemas.host_lanes import Claimant
+from videonet.schemas.host_lanes import Claimant, HostLanes
 
 STORAGE = Path(__file__).parents[2] / "docs/storage.md"
 
@@ -106,7 +106,7 @@ class Process:
 
     def __init__(self, objects: MemoryObjects, clock: FakeClock, pace: Pace = PACE) -> None:
         self.state, self.clock = LanedState(pace), clock
-        self.keeper = LaneKeeper(objects, self.of, clock, pace.connections)
+        self.keeper = LaneKeeper(objects, self.of, clock, pace.connections, clock)
         # it always wants more than there is
         self.state.waiting["permit"] = 9
 
@@ -209,6 +209,71 @@ def test_a_process_that_gives_no_sign_asks_nothing_before_others_may_take_its_la
     assert stopped.ask() is None
     stopped.look()
     assert stopped.lanes() == 0
+
+
+def test_while_the_store_is_out_of_reach_lanes_end_and_come_back_with_it(objects, clock):
+    process = Process(objects, clock)
+    process.look()
+
+    def away(*_: str) -> None:
+        raise OSError("no route")
+
+    there, objects.step = objects.step, away
+    clock.now += RENEW
+    with pytest.raises(OSError, match="no route"):
+        process.look()
+    assert process.ask()
+    clock.now += 2 * RENEW
+    assert process.ask() is None
+    objects.step = there
+    process.look()
+    assert process.lanes() == 4
+
+
+def test_a_refusal_slows_all_down_and_answers_bring_the_lanes_back(objects, clock):
+    one, other = Process(objects, clock), Process(objects, clock)
+    for process in (one, other, one, other):
+        process.look()
+        clock.now += RENEW
+    assert (one.lanes(), other.lanes()) == (3, 1)
+    permits = [one.ask(), other.ask()]
+    assert all(permits)
+    # Both have met the same burst: it counts once.
+    for process, permit in zip((one, other), permits, strict=True):
+        process.state.refused(permit, None, clock.now)
+        process.look()
+    one.look()
+    other.look()
+    assert (one.state.rate, other.state.rate) == (2.5, 2.5)
+    assert (one.lanes(), other.lanes()) == (1, 1)
+    assert one.ask() is None
+    for _ in range(200):
+        clock.now += RENEW
+        for process in (one, other):
+            process.look()
+            while permit := process.ask():
+                process.state.succeeded(permit)
+    assert (one.state.rate, other.state.rate) == (5, 5)
+    assert one.lanes() + other.lanes() == 4
+
+
+def test_who_wants_nothing_any_more_does_not_stand_among_those_that_wait(objects, clock):
+    one, other = Process(objects, clock), Process(objects, clock)
+    one.look()
+    other.look()
+    (written,) = objects.held.values()
+    assert [name for name, _ in HostLanes.from_json(written.data).claimants] != []
+    other.state.waiting.clear()
+    assert other.keeper.look(HOST) is None
+    (written,) = objects.held.values()
+    assert len(HostLanes.from_json(written.data).claimants) == 1
+    # Where that changes while it writes, it looks again.
+    other.state.waiting["permit"] = 1
+    objects.step = lambda verb, _: other.state.waiting.clear() if verb == "write if" else None
+    assert other.keeper.look(HOST) is not None
+    assert other.keeper.look(HOST) is None
+    (written,) = objects.held.values()
+    assert len(HostLanes.from_json(written.data).claimants) == 1
 
 
 def test_of_processes_that_want_more_than_there_is_each_has_its_turn(objects, clock):

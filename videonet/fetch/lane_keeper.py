@@ -73,12 +73,14 @@ class LaneKeeper:
         state_of: Callable[[str], AbstractContextManager[Laned]],
         clock: Callable[[], float],
         lanes: int,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`state_of` gives what this process knows of a host, for one thread at a time.
 
-        Hosts have so many `lanes`. Nothing is read or written before the first `look_soon`.
+        `clock` gives seconds that only grow, `wall` the time of day. Hosts have so many `lanes`.
+        Nothing is read or written before the first `look_soon`.
         """
-        self._objects, self._state_of, self._clock = objects, state_of, clock
+        self._objects, self._state_of, self._clock, self._wall = objects, state_of, clock, wall
         self._me = f"{process_name()}.{uuid.uuid4().hex[:12]}"
         self._renew = max(RENEW, _A_LANE * lanes)
         # the keeper's own, by host: when each is to be looked after, and what is being looked after
@@ -169,7 +171,7 @@ class LaneKeeper:
                 number, given = number + 1, now
             sign = Claimant(sign=number, seconds=_GONE * self._renew)
             with self._state_of(host) as state:
-                shared = state.settle(known, self._me, sign, now, time.time())
+                shared = state.settle(known, self._me, sign, now, self._wall())
             if self._written(host, shared, read):
                 self._signs[host] = number, given
                 with self._state_of(host) as state:
@@ -177,7 +179,9 @@ class LaneKeeper:
                     state.hold(shared, self._me, self._clock(), until)
                     if state.lanes:
                         return min(self._renew, _HEARD)
-                    return _LOOK if state.demand else None
+                    # Who stands there as waiting looks again, if only to go.
+                    is_there = any(name == self._me for name, _ in shared.claimants)
+                    return _LOOK if state.demand or is_there else None
         return _LEAST
 
     def _leave(self, host: str) -> None:

@@ -211,12 +211,12 @@ class LanedState(HostState):
         self._usable, self._is_short = share.connections, len(share.lanes) < needed
         self.lanes = {lane: slot for lane, slot in self.lanes.items() if lane in share.lanes}
         before = claimants.get(me)
-        if before is not None and not share.lanes and (before.lanes or not wish.wanted):
+        if before is not None and not share.lanes and (before.lanes or not self.demand):
             # Out of those that wait, or to their end.
             del claimants[me]
         waiting = sum(not each.lanes for each in claimants.values())
         # More of them would come to write too often.
-        if share.lanes or me in claimants or (wish.wanted and waiting < 2 * self.open_lanes):
+        if share.lanes or me in claimants or (self.demand and waiting < 2 * self.open_lanes):
             claimants[me] = msgspec.structs.replace(sign, lanes=share.lanes)
         return msgspec.structs.replace(told, claimants=tuple(claimants.items()))
 

@@ -47,7 +47,7 @@ class ByHost(beam.PTransform):
         most = max(1, min(_MOST, round(_PIECE * lane_pace / _REQUESTS)))
         return (
             candidates
-            | "Pieces" >> beam.ParDo(_Pieces(self._plan.per_host, most))
+            | "Pieces" >> beam.ParDo(Pieces(self._plan.per_host, most))
             | "OnePiece" >> beam.GroupByKey()
             | "Candidates" >> beam.FlatMap(_candidates)
         )
@@ -65,10 +65,11 @@ class OnOneMachine(beam.PTransform):
         )
 
 
-class _Pieces(beam.DoFn):
+class Pieces(beam.DoFn):
     """Candidate -> the piece that it belongs to, and the candidate."""
 
     def __init__(self, lanes: int, most: int) -> None:
+        """Hosts have so many `lanes`, and pieces so many candidates at `most`."""
         self._lanes, self._most = lanes, most
 
     def start_bundle(self) -> None:
