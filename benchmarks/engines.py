@@ -4,14 +4,15 @@
         [--json FILE]
 
 The ways: one process; two worker processes, of which one is killed, and the command again; a list,
-four parts, of which one is killed and begun again, and the end; a Flink cluster of which a
-TaskManager and its worker pool are killed and brought back. The bucket is one of fake-gcs-server.
+four parts, of which one is killed and begun again, and the rest. The bucket is one of
+fake-gcs-server.
 
 `demo` is the demo's world; `real` are the videos of `VIDEONET_SHARED`, with ImageNet's classes.
 Each way begins with nothing. The work that was done twice is what the web server was asked and sent
-in all, and the scans that all processes have told of, beside those of one process. Requests a
-second are the most in any ten seconds; the pace that is allowed stands above the table. Memory is
-that of all processes of the run together, the highest of ten looks a second.
+in all, and the scans that all processes have told of, beside those of one process. A process that
+is killed has not told of its last ones. Requests a second are the most in any ten seconds; the pace
+that is allowed stands above the table. Memory is that of all processes of the run together, the
+highest of ten looks a second.
 
 It fails unless all ways publish the same bytes. Attempts, which a loss adds to, stand aside.
 """

@@ -14,6 +14,7 @@ from tests.curated import Curated, curated_once
 from videonet.files import draft_of
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.clip import Clip
+from videonet.schemas.job import Job
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
@@ -330,6 +331,7 @@ def test_every_json_file_of_a_run_is_its_record(curated: Curated):
         "manifest.json": Manifest,
         "_state/run.json": RunState,
         "_state/taken_up.json": TakenUp,
+        "_state/job.json": Job,
         "_state/given.json": Given,
         "_state/finished.json": Finished,
         "_state/shards/00000.json": ShardState,
