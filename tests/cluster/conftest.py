@@ -11,7 +11,7 @@ from demo.server import VideoServer
 from demo.world import World
 from scripts.engines import NotHadError, flink_libraries, java, job_server, prism
 from scripts.flink_cluster import FlinkCluster, flink_cluster
-from tests.cluster.curations import Curation, catalogue_of, many
+from tests.cluster.curations import Alone, Curation, catalogue_of, many
 from tests.storage.servers import fake_gcs
 
 CANDIDATES = 1_000
@@ -52,6 +52,13 @@ def demo(world: World) -> Iterator[Curation]:
     """The demo's world."""
     with world.serve(delay=0.05) as server:
         yield Curation(world.classes, world.catalogue, server)
+
+
+@pytest.fixture(scope="module")
+def alone(demo: Curation, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """What one process makes of it."""
+    folder = tmp_path_factory.mktemp("alone")
+    return Alone(demo.run(folder), folder)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.growth import DRAWN, drawn
 from demo.server import VideoServer
@@ -26,6 +27,23 @@ from videonet.storage.store import Store
 _LONG = 10 * PATIENCE
 
 
+class Ran(NamedTuple):
+    """How a command has ended."""
+
+    code: int
+    said: str
+    # that the server was sent
+    requests: int
+
+
+class Alone(NamedTuple):
+    """A run in one process, to be compared with."""
+
+    ran: Ran
+    # with the store and OUT
+    folder: Path
+
+
 @dataclass(frozen=True)
 class Curation:
     """What is to be curated, and the server that has it."""
@@ -36,17 +54,18 @@ class Curation:
     # of servers of buckets
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, place: Path | str, *beam_options: str) -> subprocess.CompletedProcess[str]:
+    def run(self, place: Path | str, *beam_options: str) -> Ran:
         """The command, with OUT `place/out` and the store beside it."""
         # Some files come only when they are asked for again, in each run.
         self.server.forget_requests()
-        return subprocess.run(
+        before = len(self.server.requests())
+        ended = subprocess.run(
             [
                 *(VIDEONET, "curate", "--targets", self.classes, "--classifier", MODEL),
                 *("--source", f"catalogue:{self.catalogue}", "--shards", "3"),
                 *("--store", f"{place}/store", "--out", f"{place}/out"),
                 *("--workers", "2", "--requests-per-second", "10000", *TYPED),
-                *(("--", *beam_options) if beam_options else ()),
+                *(("--wait", "--", *beam_options) if beam_options else ()),
             ],
             env=os.environ | self.environment,
             stdout=subprocess.PIPE,
@@ -55,6 +74,7 @@ class Curation:
             timeout=_LONG,
             check=False,
         )
+        return Ran(ended.returncode, ended.stdout, len(self.server.requests()) - before)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.flink_cluster import SLOTS, TASK_MANAGERS, FlinkCluster
-from tests.cluster.curations import Curation, in_the_middle, scans, told_by
+from tests.cluster.curations import Alone, Curation, in_the_middle, scans, told_by
 from tests.curating import bytes_of
 from tests.execution.job_servers import answers, free_port
 from tests.published import published
@@ -73,6 +73,17 @@ def test_a_master_that_does_not_answer_is_named():
         with_defaults([f"--flink_master=localhost:{port}"])
 
 
+def test_a_job_server_that_is_not_there_is_named_when_all_else_is(
+    demo: Curation, cluster: FlinkCluster, tmp_path: Path
+):
+    cluster.wait_for_task_managers(TASK_MANAGERS)
+    jar = tmp_path / "job-server.jar"
+    ended = demo.run(tmp_path, *cluster.beam_options(jar))
+    assert ended.code == 2
+    (said,) = [line for line in ended.said.splitlines() if line]
+    assert said.startswith(f'videonet: Flink did not take the job: Unable to parse jar URL "{jar}"')
+
+
 # The job. It needs Beam's job server for this version of Flink.
 
 
@@ -88,33 +99,35 @@ def losing_a_machine(cluster: FlinkCluster) -> Callable[[], None]:
 
 
 def check_after_a_loss(
-    curation: Curation, cluster: FlinkCluster, options: list[str], folder: Path
+    curation: Curation, alone: Alone, cluster: FlinkCluster, options: list[str], place: Path
 ) -> None:
     """The same bytes as of the local run, by two machines, with little done again."""
-    alone = curation.run(folder / "alone")
-    asked, scanned = len(curation.server.requests()), sum(scans(told_by(folder / "alone")))
-    with in_the_middle(folder / "flink", losing_a_machine(cluster)):
-        served = curation.run(folder / "flink", *options)
-    assert served.returncode == alone.returncode, served.stdout
-    assert bytes_of(folder / "flink/out") == bytes_of(folder / "alone/out")
-    by_process = scans(told_by(folder / "flink"))
+    with in_the_middle(place, losing_a_machine(cluster)):
+        served = curation.run(place, *options)
+    assert served.code == alone.ran.code, served.said
+    assert bytes_of(place / "out") == bytes_of(alone.folder / "out")
+    by_process = scans(told_by(place))
     # The one that was lost, the one that was not, and the one that came for the first.
     assert len(by_process) >= TASK_MANAGERS
-    assert sum(by_process) <= MOST_AGAIN * scanned
-    assert len(curation.server.requests()) <= MOST_AGAIN * asked
+    assert sum(by_process) <= MOST_AGAIN * sum(scans(told_by(alone.folder)))
+    assert served.requests <= MOST_AGAIN * alone.ran.requests
 
 
 def test_the_demo_comes_out_the_same_though_a_machine_is_lost(
-    demo: Curation, cluster: FlinkCluster, flink_options: list[str], tmp_path: Path
+    demo: Curation,
+    alone: Alone,
+    cluster: FlinkCluster,
+    flink_options: list[str],
+    tmp_path: Path,
 ):
-    check_after_a_loss(demo, cluster, flink_options, tmp_path)
+    check_after_a_loss(demo, alone, cluster, flink_options, tmp_path)
 
 
 def test_the_demo_comes_out_the_same_in_a_bucket(
     demo_and_bucket: tuple[Curation, str],
+    alone: Alone,
     cluster: FlinkCluster,
     flink_options: list[str],
-    tmp_path: Path,
 ):
     demo, place = demo_and_bucket
     # Workers take the address of the bucket's server from the environment of their pools.
@@ -122,14 +135,15 @@ def test_the_demo_comes_out_the_same_in_a_bucket(
         cluster.kill(number)
         cluster.bring_back(number)
     cluster.wait_for_task_managers(TASK_MANAGERS)
-    alone = demo.run(tmp_path / "alone")
     served = demo.run(place, *flink_options)
-    assert served.returncode == alone.returncode, served.stdout
-    assert published(f"{place}/out") == published(tmp_path / "alone/out")
+    assert served.code == alone.ran.code, served.said
+    assert published(f"{place}/out") == published(alone.folder / "out")
 
 
 @pytest.mark.slow
 def test_a_thousand_candidates_come_out_the_same_though_a_machine_is_lost(
     thousand: Curation, cluster: FlinkCluster, flink_options: list[str], tmp_path: Path
 ):
-    check_after_a_loss(thousand, cluster, flink_options, tmp_path)
+    folder = tmp_path / "alone"
+    alone = Alone(thousand.run(folder), folder)
+    check_after_a_loss(thousand, alone, cluster, flink_options, tmp_path / "flink")

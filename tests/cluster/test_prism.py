@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.curations import Curation, in_the_middle, scans, told_by
+from tests.cluster.curations import Alone, Curation, in_the_middle, scans, told_by
 from tests.curating import bytes_of
 from tests.execution.job_servers import pooled, worker_pool
 from tests.published import published
@@ -17,42 +17,39 @@ def external(pool: str) -> tuple[str, ...]:
 
 
 def test_the_demo_comes_out_the_same(
-    demo: Curation, prism_options: tuple[str, ...], tmp_path: Path
+    demo: Curation, alone: Alone, prism_options: tuple[str, ...], tmp_path: Path
 ):
-    alone = demo.run(tmp_path / "alone")
     with worker_pool() as (pool, _):
         served = demo.run(tmp_path / "served", *prism_options, *external(pool))
-    assert served.returncode == alone.returncode, served.stdout
-    assert bytes_of(tmp_path / "served/out") == bytes_of(tmp_path / "alone/out")
+    assert served.code == alone.ran.code, served.said
+    assert bytes_of(tmp_path / "served/out") == bytes_of(alone.folder / "out")
     # In a process of the pool's, and nowhere else.
     assert len(scans(told_by(tmp_path / "served"))) == 1
 
 
 def test_a_worker_that_is_killed_ends_the_job_and_the_same_command_goes_on(
-    demo: Curation, prism_options: tuple[str, ...], tmp_path: Path
+    demo: Curation, alone: Alone, prism_options: tuple[str, ...], tmp_path: Path
 ):
-    demo.run(tmp_path / "alone")
     place = tmp_path / "served"
     with worker_pool() as (pool, process):
         options = (*prism_options, *external(pool))
         with in_the_middle(place, lambda: pooled(process)[-1].kill()):
             ended = demo.run(place, *options)
-        assert ended.returncode == 2
-        assert "The job failed: " in ended.stdout
-        assert "The same command goes on." in ended.stdout
+        assert ended.code == 2
+        assert "The job failed: " in ended.said
+        assert "The same command goes on." in ended.said
         again = demo.run(place, *options)
-    assert again.returncode == 0, again.stdout
-    assert bytes_of(place / "out") == bytes_of(tmp_path / "alone/out")
+    assert again.code == 0, again.said
+    assert bytes_of(place / "out") == bytes_of(alone.folder / "out")
 
 
 def test_the_demo_comes_out_the_same_in_a_bucket(
-    demo_and_bucket: tuple[Curation, str], prism_options: tuple[str, ...], tmp_path: Path
+    demo_and_bucket: tuple[Curation, str], alone: Alone, prism_options: tuple[str, ...]
 ):
     demo, place = demo_and_bucket
-    demo.run(tmp_path / "alone")
     served = demo.run(place, *prism_options)
-    assert served.returncode == 0, served.stdout
-    assert published(f"{place}/out") == published(tmp_path / "alone/out")
+    assert served.code == 0, served.said
+    assert published(f"{place}/out") == published(alone.folder / "out")
 
 
 @pytest.mark.slow
@@ -60,11 +57,10 @@ def test_a_thousand_candidates_come_out_the_same(
     thousand: Curation, prism_options: tuple[str, ...], tmp_path: Path
 ):
     alone = thousand.run(tmp_path / "alone")
-    assert alone.returncode == 0, alone.stdout
-    asked = len(thousand.server.requests())
+    assert alone.code == 0, alone.said
     served = thousand.run(tmp_path / "served", *prism_options)
-    assert served.returncode == 0, served.stdout
+    assert served.code == 0, served.said
     assert bytes_of(tmp_path / "served/out") == bytes_of(tmp_path / "alone/out")
-    assert len(thousand.server.requests()) == asked
+    assert served.requests == alone.requests
     done = [sum(scans(told_by(tmp_path / name))) for name in ("alone", "served")]
     assert done[0] == done[1]

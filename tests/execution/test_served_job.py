@@ -28,7 +28,7 @@ from tests.execution.job_servers import (
 from tests.local import TYPED
 from tests.patience import PATIENCE
 from videonet.errors import MachineError
-from videonet.execution.served_job import run_job
+from videonet.execution.served_job import cause_of, run_job
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,14 @@ def test_what_fails_in_a_worker_ends_the_job_with_its_last_line(server: str):
         pytest.raises(MachineError, match=r"The job failed: ValueError: nobody thought of a"),
     ):
         run_job(pipeline_of(outside(server, pool), fail), nobody)
+
+
+def test_what_a_server_says_at_length_is_cut_where_a_word_begins():
+    long = "word " * 200 + "ValueError: the cause."
+    said = cause_of(RuntimeError(f"Traceback of another machine\n  {long}\n"))
+    assert said.startswith("...word word ")
+    assert said.endswith("word ValueError: the cause")
+    assert len(said) < len(long)
 
 
 # The pool itself.

@@ -21,6 +21,7 @@ from videonet.dataset.account import close_account
 from videonet.errors import UsageError
 from videonet.execution.flink import flink_options
 from videonet.execution.job_note import job_of, note_job
+from videonet.execution.quiet import quiet_options
 from videonet.execution.runner import engine_of, stays
 from videonet.execution.submit import submit
 from videonet.execution.worker_processes import watched_workers
@@ -135,18 +136,17 @@ def _run(graph: Graph, context: RunContext, beam_options: Sequence[str], wait: b
         ):
             graph(pipeline, plan)
     else:
-        if engine.kind == "flink":
-            typed = flink_options(typed)
         told = RunCounts(context.store, plan.run_id)
-        submit(
-            graph,
-            plan,
-            engine,
-            _Options(typed),
-            context.output,
-            lambda: told.is_active,
-            wait=stays(engine, wait, beam_options),
-        )
+        with quiet_options():
+            submit(
+                graph,
+                plan,
+                engine,
+                _Options(flink_options(typed) if engine.kind == "flink" else typed),
+                context.output,
+                lambda: told.is_active,
+                wait=stays(engine, wait, beam_options),
+            )
 
 
 _View = TypeVar("_View", bound=PipelineOptions)

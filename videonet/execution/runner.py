@@ -11,6 +11,7 @@ from apache_beam.runners import create_runner
 
 from videonet.errors import UsageError
 from videonet.execution.flink import NO_CLUSTER
+from videonet.execution.quiet import quiet_options
 from videonet.fetch.redaction import Redaction
 from videonet.schemas.settings import AccessOptions, CurateOptions, JobOptions, RunOptions
 
@@ -161,7 +162,8 @@ def parsed(beam_options: Sequence[str]) -> dict[str, Any]:
             f"{', '.join(map(repr, named))} is no option of this command or of Beam; "
             "options for Beam are written as -- --runner=DataflowRunner, after all others."
         )
-    values: dict[str, Any] = PipelineOptions(list(beam_options)).get_all_options()
+    with quiet_options():
+        values: dict[str, Any] = PipelineOptions(list(beam_options)).get_all_options()
     return values
 
 

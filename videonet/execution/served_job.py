@@ -114,5 +114,8 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
         return f"the connection to the job server is gone ({error.details()}); its log says more"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = lines[-1] if lines else type(error).__name__
-    return said[-_MOST_SAID:].rstrip(".")
+    said = lines[-1].rstrip(".") if lines else type(error).__name__
+    if len(said) <= _MOST_SAID:
+        return said
+    # From where a word begins.
+    return "..." + said[-_MOST_SAID:].partition(" ")[2]
