@@ -165,16 +165,16 @@ class FlinkCluster:
                 process.kill()
                 process.wait()
 
-    def task_managers(self) -> int:
-        """How many TaskManagers the JobManager has."""
-        return int(self.ask("overview")["taskmanagers"])
-
     def wait_for_task_managers(self, number: int) -> None:
-        """Wait until the JobManager has so many TaskManagers."""
+        """Wait until the JobManager has so many TaskManagers, and the slots of all of them."""
 
         def is_so() -> bool:
             with suppress(OSError):
-                return self.task_managers() == number
+                said = self.ask("overview")
+                # It counts a TaskManager a moment before it has its slots.
+                return bool(
+                    said["taskmanagers"] == number and said["slots-total"] == number * SLOTS
+                )
             return False
 
         self._wait(is_so, *self._processes)
