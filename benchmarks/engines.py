@@ -4,8 +4,8 @@
         [--json FILE]
 
 The ways: one process; two worker processes, of which one is killed, and the command again; a list,
-four parts, of which one is killed and begun again, and the rest. The bucket is one of
-fake-gcs-server.
+four parts, of which one is killed and begun again, and the rest; Prism, which is fetched by Go,
+whose worker is killed, and the command again. The bucket is one of fake-gcs-server.
 
 `demo` is the demo's world; `real` are the videos of `VIDEONET_SHARED`, with ImageNet's classes.
 Each way begins with nothing. The work that was done twice is what the web server was asked and sent
@@ -41,6 +41,8 @@ from rich.table import Table
 from demo.server import HOST, VideoServer
 from demo.train_classifier import MODEL
 from demo.world import build_world
+from scripts.engines import prism
+from tests.execution.job_servers import pooled, worker_pool
 from tests.pipelines import test_real_videos as real
 from tests.published import published, without_attempts
 from tests.storage.servers import fake_gcs
@@ -189,10 +191,25 @@ def kill_all(process: psutil.Process) -> None:
             each.kill()
 
 
+def on_prism(job: Job) -> None:
+    """Beam's runner in Go, whose worker process is killed, and the same command again."""
+    with worker_pool(**job.environment) as (address, pool):
+        beam = (
+            *("--runner=PrismRunner", f"--prism_location={prism()}"),
+            *("--environment_type=EXTERNAL", f"--environment_config={address}"),
+        )
+        process = job.begin("--wait", beam=beam)
+        job.wait_for_the_middle()
+        pooled(pool)[-1].kill()
+        end(process, 2)
+        end(job.begin("--wait", beam=beam))
+
+
 WAYS: dict[str, Callable[[Job], None]] = {
     "one process": one_process,
     "two workers, one killed": two_workers,
     "four parts, one killed": four_parts,
+    "Prism, a worker killed": on_prism,
 }
 
 
