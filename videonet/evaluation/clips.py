@@ -20,14 +20,14 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import center_crop, resize, resized_crop
 
 from videonet.errors import UsageError
 from videonet.evaluation.dataset_files import unreadable
 from videonet.evaluation.facts import Preparation
-from videonet.evaluation.images import CROP_FROM
+from videonet.evaluation.images import CROP_FROM, loaded
 from videonet.training.augment.augmentation import CROP_ATTEMPTS, FLIP, crop_boxes
 from videonet.video.container import VideoError, opened, packets
 
@@ -255,13 +255,4 @@ def _as_it_is(found: Any) -> Any:
 
 
 def _loaded(made: _Made, workers: int, **how: Any) -> Iterator[Any]:
-    loader = DataLoader(
-        made,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-        **{"collate_fn": _as_it_is, **how},
-    )
-    for found in loader:
-        if isinstance(found, str):
-            raise UsageError(found)
-        yield found
+    return loaded(made, workers, **{"collate_fn": _as_it_is, **how})

@@ -85,9 +85,9 @@ def random_crops(
 
 
 def loaded(images: Dataset[Any], workers: int, **how: Any) -> Iterator[Any]:
-    """What a data set of images has, in batches; `how` is said to PyTorch's DataLoader.
+    """What a data set has, in batches; `how` is said to PyTorch's DataLoader.
 
-    An image that is a sentence instead is raised as UsageError.
+    What is a sentence instead is raised as UsageError.
     """
     loader = DataLoader(
         images,
