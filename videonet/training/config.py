@@ -31,8 +31,8 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Data(_Table, frozen=True):
     """Which clips are seen, and how they are read."""
 
-    # how many clips of a video a pass over the data takes: one, so that long videos do not
-    # dominate, or all of them
+    # how many clips of a video a pass over the data takes: one, or all of them. NOTE: ours: one, so
+    # that long videos do not dominate.
     clips_per_video: Literal["one", "all"] = "one"
     # clips in an epoch, whatever the data set holds: ImageNet has so many images, and schedules
     # are known in its epochs
@@ -49,7 +49,8 @@ class Data(_Table, frozen=True):
 class Views(_Table, frozen=True):
     """Which frames of a clip are the views of one example."""
 
-    # augmentation of each view, in order; so many views there are
+    # augmentation of each view, in order; so many views there are. NOTE: which frame gets which is
+    # not published.
     recipes: Annotated[tuple[Literal["A1", "A2"], ...], Meta(min_length=2)] = ("A1", "A2", "A1")
     # how moments of the window are drawn: each uniformly, at a fixed distance, one from each equal
     # part, or one moment for all views (MoCLR)
@@ -104,7 +105,8 @@ class Loss(_Table, frozen=True):
 
     # NOTE: not published. SimCLR (Chen et al. 2020) found 0.1 best for l2-normalised projections.
     temperature: _Positive = 0.1
-    # what a view is held against: the same view of other videos, or all views of them
+    # what a view is held against: the same view of other videos, or all views of them. NOTE: an
+    # interpretation: the negatives of the published formula have no index of a view.
     negatives: Literal["view", "all_views"] = "view"
 
 
@@ -135,8 +137,9 @@ class Optimizer(_Table, frozen=True):
 class Train(_Table, frozen=True):
     """How long, how much at a time, and on what."""
 
-    # of data.examples_per_epoch clips each.
-    # NOTE: ours: the length for which BYOL has this learning rate, weight decay and momentum.
+    # of data.examples_per_epoch clips each. NOTE: that of the paper's main run is not published; of
+    # its MoCLR baselines it is 300, and of table B.1 200. BYOL has this learning rate, weight decay
+    # and momentum for 300.
     epochs: _Positive = 300.0
     # clips a step, of all ranks together; one alone would have no negatives. NOTE: ours: BYOL's.
     batch: Annotated[int, Meta(ge=2)] = 4096

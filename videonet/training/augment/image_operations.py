@@ -31,6 +31,8 @@ def resized_crop(images: Tensor, crop: Tensor, size: int) -> Tensor:
     `images` may also be uint8 in 0..255; then what comes out is float32. `crop` is int64 [N, 4] on
     the CPU: top, left, height and width, pixels. Bicubic filters overshoot: what they give is
     clipped to [0, 1].
+
+    NOTE: the filter is ours. BYOL resizes bicubically and does not say whether with antialiasing.
     """
     # On a CPU the products cost four times as much as torch's own filter (N 64, 256x341, to 64 or
     # 224 pixels); on a GPU that filter would be started once an image.
