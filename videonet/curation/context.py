@@ -68,7 +68,9 @@ class ReadContext:
         self.store = Store(plan.store, scratch=scratch)
         self.output = DatasetDir(plan.out, scratch, of=plan)
         settings = plan.settings
-        self.verdict_limits = Limits(settings.min_seconds, settings.max_bytes, settings.licence)
+        self.verdict_limits = Limits(
+            settings.min_seconds, settings.max_bytes, settings.licence, settings
+        )
         self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)
         self.cut_key = self.clip_settings.key
         self.decode_limits = DecodeLimits(

@@ -19,6 +19,7 @@ from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Scan
+from videonet.schemas.selection import NOTHING_ELSE, SelectionOptions
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -33,6 +34,7 @@ class Limits:
     # largest, bytes
     max_bytes: int
     licence: Licence = Licence.ANY
+    selection: SelectionOptions = NOTHING_ELSE
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def decide(
         return decision_for(evidence.scan.reason, evidence.scan.error)
     if not matching_frames(evidence.scan, target):
         return decision_for(Reason.NO_TOP1_MATCH)
+    if (why := weakness(evidence.scan, target, limits.selection)) is not None:
+        return decision_for(Reason.WEAK_MATCH, why)
     # A length is known only of a file that was whole once, whether or not it is still here.
     if evidence.length is not None:
         if evidence.length.reason is not None:
@@ -140,6 +144,25 @@ def matching_frames(scan: Scan, target: Target) -> list[int]:
     """Indices of the frames whose top-1 class confirms the target, ascending."""
     accepted = frozenset(target.outputs)
     return [index for index, top1 in enumerate(scan.top1) if top1 in accepted]
+
+
+def weakness(scan: Scan, target: Target, rules: SelectionOptions) -> str | None:
+    """Which of the rules on frames a scan does not keep to; None: it keeps to all.
+
+    A frame counts if its top-1 class confirms the target, with at least `min_probability`. At least
+    `min_frames` must count, and the index of the first must be below `first_match_before`.
+    """
+    least, before = rules.min_probability, rules.first_match_before
+    counting = [i for i in matching_frames(scan, target) if scan.probability[i] >= least]
+    sure = f" with a probability of at least {least:g}" if least else ""
+    if len(counting) < rules.min_frames:
+        show = "frame shows" if len(counting) == 1 else "frames show"
+        return f"{len(counting)} {show} the class{sure}; at least {rules.min_frames} must"
+    if before is not None and counting[0] >= before:
+        return (
+            f"the first frame to show the class{sure} is {counting[0]}; it must be below {before}"
+        )
+    return None
 
 
 def seconds(length: Length) -> Fraction:

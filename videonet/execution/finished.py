@@ -33,6 +33,7 @@ from videonet.files import is_file, is_folder, sha256_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import Finished, Given, Lookup
+from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table
@@ -135,7 +136,7 @@ def _given(
     return {
         **versions(),
         "decoder": decoder_version(),
-        "options": msgspec.json.encode(options, order="deterministic").decode(),
+        "options": msgspec.json.encode(without_unused(options.to_row())).decode(),
         "format": video_format(credentials.options) or "",
         "keep": run.keep,
         "device": run.device,

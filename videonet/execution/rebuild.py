@@ -108,8 +108,9 @@ def _check(settings: ManifestSettings) -> None:
     least = sizes | {"search_patience": 0}
     for option in declared(DataOptions):
         name, bound = option.name, least.get(option.name, option.option.minimum)
-        if bound is not None and getattr(settings, name) < bound:
-            raise UsageError(f"{name} is {getattr(settings, name)}, and at least {bound} is needed")
+        value = getattr(settings, name)
+        if bound is not None and value is not None and value < bound:
+            raise UsageError(f"{name} is {value}, and at least {bound} is needed")
 
 
 class _FormatsAsked(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):

@@ -36,6 +36,7 @@ def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str
     for name in options.formats:
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
+    _check_selection(options)
     is_search = searched_site(options.source) is not None
     root = options.files_root
     return shared_fields(options, DataOptions) | {
@@ -46,6 +47,19 @@ def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str
         "files_root": None if root is None else str(Path(root).absolute()),
         "video_format": video_format(yt_dlp),
     }
+
+
+def _check_selection(options: DataOptions) -> None:
+    """Raise UsageError for rules that no video can keep to."""
+    if not 0 <= options.min_probability <= 1:
+        raise UsageError(
+            f"--min-probability is {options.min_probability:g}; give a number from 0 to 1."
+        )
+    if options.min_frames > options.frames:
+        raise UsageError(
+            f"--min-frames {options.min_frames} asks for more frames than are looked at; give at "
+            f"most {options.frames}, or more --frames."
+        )
 
 
 def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from videonet.schemas.record import Record
+from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import DataOptions
 
 # More than any data set has: the published one's would be 20,000.
@@ -75,7 +76,7 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
 
     def by_name(self) -> dict[str, Any]:
         """The settings as plain values, in the alphabetical order in which files have them."""
-        return dict(sorted(self.to_row().items()))
+        return dict(sorted(without_unused(self.to_row()).items()))
 
 
 class ManifestSettings(DataSettings, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ class Reason(StrEnum):
 
     TOO_SHORT = "too_short"
     NO_TOP1_MATCH = "no_top1_match"
+    WEAK_MATCH = "weak_match"
     LICENCE = "licence"
     WITHDRAWN = "withdrawn"
 
@@ -107,6 +108,13 @@ _DECLARED: dict[Reason, _Declaration] = {
         Policy.NEVER,
         "no frame that was looked at shows the class to the classifier",
         "The report's table of names says which names bring such videos.",
+    ),
+    Reason.WEAK_MATCH: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "frames show the class, but too few, too late, or not surely enough for what was asked",
+        "Other values of --min-frames, --min-probability and --first-match-before would keep more "
+        "videos.",
     ),
     Reason.LICENCE: _Declaration(
         Outcome.REJECTED,

@@ -1,0 +1,55 @@
+"""Options that select otherwise than the paper does. At their defaults they select nothing.
+
+A data set that uses none of them is the same, to the byte, as one of a version that had none: so
+an option at its default is not written.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from videonet.schemas.option import Option
+from videonet.schemas.record import Record
+
+
+class SelectionOptions(Record, frozen=True, kw_only=True):
+    """What else a data set asks of its videos; a part of `DataOptions`."""
+
+    min_frames: Annotated[
+        int,
+        Option(
+            help="Fewest of the first frames that must show the class, frames.",
+            unit="frames",
+            minimum=1,
+            after="frames",
+        ),
+    ] = 1
+    min_probability: Annotated[
+        float,
+        Option(
+            help="Frames count whose top-1 class has at least this probability, 0 to 1.",
+            unit="probability",
+            minimum=0,
+        ),
+    ] = 0.0
+    # None: wherever it is
+    first_match_before: Annotated[
+        int | None,
+        Option(
+            help="The first frame that counts must be one of the first N frames; default: any.",
+            unit="frames",
+            metavar="N",
+            minimum=1,
+        ),
+    ] = None
+
+
+# Nothing else than the paper asks for.
+NOTHING_ELSE = SelectionOptions()
+
+
+def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by name, without the options of this file that are at their defaults."""
+    unused = NOTHING_ELSE.to_row()
+    return {
+        name: value for name, value in row.items() if name not in unused or value != unused[name]
+    }
