@@ -14,6 +14,7 @@ ROOT = Path(videonet.__file__).parent
 ROOMS = (
     *("schemas", "errors", "files", "stop_signal", "text", "versions"),
     *("shards", "storage", "targets", "cage", "video", "classifier", "fetch", "sources"),
+    "selection",
     "curation",
     *(
         "dataset",

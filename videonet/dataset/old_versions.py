@@ -27,7 +27,7 @@ def delete_from_store(store: Store, video_keys: Collection[str]) -> Restorable |
     own = [
         f"{kind}/{each[:2]}/{each}"
         for each in sorted(digests)
-        for kind in ("record", "side/thumbnail", "address", "video", "part")
+        for kind in ("record", "side/thumbnail", "side/frame_hash", "address", "video", "part")
     ]
     packed = [f"{table.packed}/" for table in store.tables.that_show]
 

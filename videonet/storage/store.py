@@ -4,8 +4,8 @@ What a store holds are objects under names that say what they are the result of;
 `videonet.storage.objects`. Large files are written beside their place and moved there.
 
     STORE/record/<xx>/<digest>.json         all that is known of a video
-    STORE/side/thumbnail/<xx>/<digest>      a few of its frames
-    STORE/records, side/thumbnails, addresses   the same of many videos: see `record_shards`
+    STORE/side/thumbnail, frame_hash/…      a few of its frames, and what its clips look like
+    STORE/records, side/thumbnails, …       the same of many videos: see `record_shards`
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
     STORE/video/<xx>/<digest>               the file
     STORE/part/<xx>/<digest>                or what is here of it, with holes
@@ -311,9 +311,9 @@ class Store:
             fetched = self.fetch(key)
             if fetched is not None and fetched.path is None and fetched.here:
                 self.write_fetch(msgspec.structs.replace(fetched, here=False))
-            self.delete(self.video(key))
-            self.delete(self.part(key))
-            self.delete(self._thumbnail(key))
+            hashes = self.tables.frame_hashes.name(self.digest(key))
+            for name in (self.video(key), self.part(key), self._thumbnail(key), hashes):
+                self.delete(name)
             if self.older is not None:
                 self.older.thumbnail(self.place(key)).unlink(missing_ok=True)
             self.delete(_address(key))

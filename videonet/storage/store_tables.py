@@ -31,6 +31,13 @@ class StoreTables:
         )
 
     @cached_property
+    def frame_hashes(self) -> RecordShards:
+        """What the frames of each video's clips look like: see `videonet.schemas.clip_hashes`."""
+        return self._table(
+            "side/frame_hash", "side/frame_hashes", _latest, most_bytes=LARGE_SHARD_BYTES
+        )
+
+    @cached_property
     def sections(self) -> RecordShards:
         """What is too large for a record, by its own sha256."""
         return self._table("side/section", "side/sections", _latest, most_bytes=LARGE_SHARD_BYTES)
@@ -48,7 +55,7 @@ class StoreTables:
     @property
     def that_show(self) -> tuple[RecordShards, ...]:
         """Those that may not have a withdrawn video."""
-        return self.thumbnails, self.addresses
+        return self.thumbnails, self.frame_hashes, self.addresses
 
     def _table(
         self,

@@ -1,0 +1,106 @@
+"""Hashes of a video's clips: those that the store keeps, or made of the clips wherever these are.
+
+The store has one object a video, beside its thumbnail: that of the content and the settings that
+came last. Whatever is not there, or is of something else, is made again.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import groupby
+from typing import NamedTuple
+
+import msgspec
+
+from videonet.errors import UsageError
+from videonet.schemas.clip import Clip
+from videonet.schemas.clip_hashes import ClipHashes
+from videonet.shards.layout import shard_of
+from videonet.shards.writer import WAITING
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_files import MISSING
+from videonet.storage.store import Store
+from videonet.video.frame_hash import HASH_BYTES, HASH_VERSION, clip_hashes
+
+
+class ClipPlaces(NamedTuple):
+    """Where the clips of a run's videos are."""
+
+    store: Store
+    output: DatasetDir
+    # name under which the store keeps clips that are cut in this way
+    cut_key: str
+    # for which run they wait in the store
+    run_id: str
+    # how many shards OUT has; None: it has none yet
+    shards: int | None
+
+
+def hashes_of(places: ClipPlaces, video_key: str, sha256: str) -> ClipHashes | None:
+    """The hashes of the clips of this content, made and kept where the store lacks them.
+
+    Of a shard, all videos are hashed at once: it is read as a whole. None: there are no such clips.
+    """
+    found = stored_hashes(places.store, video_key, sha256, places.cut_key)
+    if found is not None:
+        return found
+    name = places.store.clips(video_key, places.cut_key, places.run_id)
+    with places.store.files.local(name) as waiting, suppress(UsageError, ValueError):
+        if waiting is not None:
+            made = clip_hashes(
+                WAITING.read(waiting), video_key=video_key, sha256=sha256, cut_key=places.cut_key
+            )
+            write_hashes(places.store, made)
+            return made
+    for made in _of_shard(places, video_key):
+        write_hashes(places.store, made)
+        if (made.video_key, made.sha256) == (video_key, sha256):
+            found = made
+    return found
+
+
+def stored_hashes(store: Store, video_key: str, sha256: str, cut_key: str) -> ClipHashes | None:
+    """The hashes that the store keeps of the clips that were cut from this content in this way."""
+    known = store.tables.frame_hashes.get(store.digest(video_key))
+    if known is None or known.data is None:
+        return None
+    found = decoded_hashes(known.data)
+    wanted = video_key, sha256, cut_key
+    return found if found and (found.video_key, found.sha256, found.cut_key) == wanted else None
+
+
+def decoded_hashes(data: bytes) -> ClipHashes | None:
+    """The hashes in an object of the store's; None: they cannot be believed."""
+    try:
+        found = ClipHashes.from_json(data)
+    except msgspec.DecodeError:
+        # Torn by a power cut or written by another version: as good as none.
+        return None
+    frames = len(found.clips)
+    sizes = len(found.times), len(found.qualities), len(found.hashes)
+    is_whole = sizes == (frames, frames, frames * HASH_BYTES)
+    return found if is_whole and found.version == HASH_VERSION else None
+
+
+def write_hashes(store: Store, hashes: ClipHashes) -> None:
+    """Keep the hashes of a video's clips; those of another content or cut make way."""
+    table = store.tables.frame_hashes
+    store.write(table.name(store.digest(hashes.video_key)), hashes.to_json())
+
+
+def _of_shard(places: ClipPlaces, video_key: str) -> Iterator[ClipHashes]:
+    """The hashes of all videos in the shard that a video belongs to, if its clips are there."""
+    if places.shards is None:
+        return
+    state = places.output.shard_state(shard_of(video_key, places.shards))
+    if state is None or state.cut_key != places.cut_key or video_key not in state.videos:
+        return
+    for file in state.files:
+        with suppress(*MISSING, UsageError, ValueError):
+            clips = places.output.clips_in(file.path)
+            for key, own in groupby(clips, key=lambda each: each.example_id.rpartition("#")[0]):
+                yield _hashed(own, key, state.videos.get(key, ""), places.cut_key)
+            return
+
+
+def _hashed(clips: Iterable[Clip], video_key: str, sha256: str, cut_key: str) -> ClipHashes:
+    return clip_hashes(clips, video_key=video_key, sha256=sha256, cut_key=cut_key)
