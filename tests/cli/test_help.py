@@ -17,6 +17,7 @@ COMMANDS = [
     ("status",),
     ("cancel",),
     ("report",),
+    ("explain",),
     ("show",),
     ("verify",),
     ("rebuild",),
@@ -34,7 +35,7 @@ COMMANDS = [
 # What a number on the command line may count.
 UNITS = (
     *("videos", "seconds", "frames", "clips", "shards", "bytes"),
-    *("queries", "requests", "downloads", "share"),
+    *("queries", "requests", "downloads", "share", "probability"),
 )
 
 
@@ -82,7 +83,7 @@ def test_every_option_has_help_and_shows_its_default(names: tuple[str, ...]):
 def test_every_number_has_a_unit():
     numbers = re.findall(r"--([\w-]+) +<(?:int|float)", videonet("curate", "--help").stdout)
     helps = {each.opts[0].lstrip("-"): each.help.lower() for each in command("curate").params}
-    assert len(numbers) == 14
+    assert len(numbers) == 16
     for name in numbers:
         assert any(unit in helps[name] for unit in UNITS), (name, helps[name])
     for name in ("max-bytes", "disk-budget", "rate-limit"):

@@ -153,7 +153,7 @@ ASKED = {"targets": "imagenet1k", "source": "catalogue:videos.csv"}
     [
         ({"min_probability": 1.5}, "give a number from 0 to 1"),
         ({"min_probability": float("nan")}, "give a number from 0 to 1"),
-        ({"min_frames": 101}, "give at most 100, or more --frames"),
+        ({"min_frames": 101}, "which are 100; give at most that many"),
     ],
 )
 def test_a_rule_that_no_video_can_keep_to_is_refused(wrong, said):

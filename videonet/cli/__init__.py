@@ -14,6 +14,7 @@ from videonet.cli.compare import compare
 from videonet.cli.curate import beam_command, curate
 from videonet.cli.doctor import doctor
 from videonet.cli.evaluate import evaluate
+from videonet.cli.explain import explain
 from videonet.cli.export import export
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.rebuild import rebuild
@@ -40,6 +41,7 @@ app.command()(curate)
 app.command()(status)
 app.command()(cancel)
 app.command()(report)
+app.command()(explain)
 app.command()(show)
 app.command()(verify)
 app.command()(rebuild)

@@ -19,7 +19,7 @@ from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Scan
-from videonet.schemas.selection import NOTHING_ELSE, SelectionOptions
+from videonet.schemas.selection import NOTHING_ELSE, FrameRules, SelectionOptions
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -146,7 +146,7 @@ def matching_frames(scan: Scan, target: Target) -> list[int]:
     return [index for index, top1 in enumerate(scan.top1) if top1 in accepted]
 
 
-def weakness(scan: Scan, target: Target, rules: SelectionOptions) -> str | None:
+def weakness(scan: Scan, target: Target, rules: FrameRules) -> str | None:
     """Which of the rules on frames a scan does not keep to; None: it keeps to all.
 
     A frame counts if its top-1 class confirms the target, with at least `min_probability`. At least

@@ -16,6 +16,7 @@ from videonet.errors import UsageError
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
+from videonet.schemas.selection import FrameRules
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
 from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import check_source
@@ -36,7 +37,7 @@ def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str
     for name in options.formats:
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
-    _check_selection(options)
+    check_rules(options, options.frames)
     is_search = searched_site(options.source) is not None
     root = options.files_root
     return shared_fields(options, DataOptions) | {
@@ -49,16 +50,16 @@ def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str
     }
 
 
-def _check_selection(options: DataOptions) -> None:
-    """Raise UsageError for rules that no video can keep to."""
-    if not 0 <= options.min_probability <= 1:
+def check_rules(rules: FrameRules, frames: int) -> None:
+    """Raise UsageError for rules that no video can keep to, of which so many frames are seen."""
+    if not 0 <= rules.min_probability <= 1:
         raise UsageError(
-            f"--min-probability is {options.min_probability:g}; give a number from 0 to 1."
+            f"--min-probability is {rules.min_probability:g}; give a number from 0 to 1."
         )
-    if options.min_frames > options.frames:
+    if rules.min_frames > frames:
         raise UsageError(
-            f"--min-frames {options.min_frames} asks for more frames than are looked at; give at "
-            f"most {options.frames}, or more --frames."
+            f"--min-frames {rules.min_frames} asks for more frames than are looked at, which are "
+            f"{frames}; give at most that many."
         )
 
 

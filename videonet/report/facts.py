@@ -36,7 +36,7 @@ def facts_of(out: Path | str, store: Path | str | None) -> PageFacts:
     if isinstance(store, Path) and not store.is_dir():
         raise UsageError(f"There is no store {store}; give the folder that the run had.")
     at_hand = Store(store) if store is not None else store_at_hand(store_of(out, None))
-    with _open(output, at_hand) as given:
+    with opened(output, at_hand) as given:
         return _facts(given, at_hand)
 
 
@@ -50,8 +50,11 @@ def store_of(out: Path | str, given: Path | str | None) -> Path | str | None:
 
 
 @contextmanager
-def _open(output: DatasetDir, store: Store | None) -> Iterator[ReportInput]:
-    """A finished data set, or one in the making as far as it is known, opened for counting."""
+def opened(output: DatasetDir, store: Store | None) -> Iterator[ReportInput]:
+    """A finished data set, or one in the making as far as it is known, opened for counting.
+
+    Raises UsageError where there is neither.
+    """
     manifest, plan = output.manifest(), output.plan()
     if manifest is not None:
         with open_input(output, manifest.settings) as given:

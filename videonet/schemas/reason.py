@@ -113,8 +113,8 @@ _DECLARED: dict[Reason, _Declaration] = {
         Outcome.REJECTED,
         Policy.NEVER,
         "frames show the class, but too few, too late, or not surely enough for what was asked",
-        "Other values of --min-frames, --min-probability and --first-match-before would keep more "
-        "videos.",
+        "Other values of --min-frames, --min-probability and --first-match-before would keep more; "
+        "`videonet explain` says how many.",
     ),
     Reason.LICENCE: _Declaration(
         Outcome.REJECTED,

@@ -11,8 +11,12 @@ from videonet.schemas.option import Option
 from videonet.schemas.record import Record
 
 
-class SelectionOptions(Record, frozen=True, kw_only=True):
-    """What else a data set asks of its videos; a part of `DataOptions`."""
+class FrameRules(Record, frozen=True, kw_only=True):
+    """What a video must show besides one frame of its class.
+
+    They are functions of what the classifier saw in the first frames, which the store keeps: under
+    other rules no video is looked at again.
+    """
 
     min_frames: Annotated[
         int,
@@ -41,6 +45,10 @@ class SelectionOptions(Record, frozen=True, kw_only=True):
             minimum=1,
         ),
     ] = None
+
+
+class SelectionOptions(FrameRules, frozen=True, kw_only=True):
+    """What else a data set asks of its videos; a part of `DataOptions`."""
 
 
 # Nothing else than the paper asks for.
