@@ -172,9 +172,10 @@ def test_what_was_scanned_in_another_store_is_unknown(whole_job: WholeJob, tmp_p
 
 def test_no_rule_and_an_impossible_one_are_refused(whole_job: WholeJob):
     assert "give at least one of --min-frames" in sentence(videonet("explain", whole_job.out))
-    for wrong in (FrameRules(min_frames=101), FrameRules(min_probability=1.1)):
-        with pytest.raises(UsageError, match="at most that many|from 0 to 1"):
-            explained(whole_job.out, None, wrong)
+    with pytest.raises(UsageError, match="at most that many"):
+        explained(whole_job.out, None, FrameRules(min_frames=101))
+    with pytest.raises(UsageError, match="from 0 to 1"):
+        explained(whole_job.out, None, FrameRules(min_probability=1.1))
 
 
 def test_a_table_of_another_kind_is_refused(whole_job: WholeJob, tmp_path: Path):
