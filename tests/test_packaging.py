@@ -20,7 +20,7 @@ def test_what_is_staged_on_workers_holds_all_packages_and_the_class_list(tmp_pat
         staged = {name.partition("/")[2] for name in files.getnames()}
     modules = {str(file.relative_to(ROOT)) for file in (ROOT / "videonet").rglob("*.py")}
     assert modules <= staged
-    assert "videonet/targets/imagenet1k.tsv" in staged
+    assert {"videonet/targets/imagenet1k.tsv", "videonet/targets/imagenet.tsv"} <= staged
 
 
 def test_an_installation_brings_one_top_level_name(tmp_path: Path):
@@ -46,6 +46,7 @@ def test_an_installation_brings_one_top_level_name(tmp_path: Path):
         "evaluation/page/comparison.html",
         "evaluation/page/comparison.css",
         "py.typed",
+        "targets/imagenet.tsv",
         "targets/imagenet1k.tsv",
         "training/configs/vito_resnet50.toml",
     ]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.make_imagenet1k import TABLE, table
+from scripts.make_imagenet import TABLE_1K, table_1k
 from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
 from videonet.targets.wordnet import lineage
 
@@ -30,12 +30,12 @@ def test_every_class_has_a_name_of_more_than_one_letter_and_a_gloss() -> None:
 
 
 def test_the_table_keeps_wordnets_licence() -> None:
-    assert "WordNet 3.0 Copyright 2006 by Princeton University" in TABLE.read_text("utf-8")
+    assert "WordNet 3.0 Copyright 2006 by Princeton University" in TABLE_1K.read_text("utf-8")
 
 
 @pytest.mark.slow
 def test_the_table_is_what_wordnet_says(wordnet: Path) -> None:
-    assert table(imagenet1k_senses()) == TABLE.read_text("utf-8")
+    assert table_1k(imagenet1k_senses()) == TABLE_1K.read_text("utf-8")
 
 
 def test_no_class_is_above_another(wordnet: Path) -> None:

@@ -88,7 +88,7 @@ class TestWithoutWordNet:
 
     def test_labels_beyond_imagenet_need_wordnet(self) -> None:
         with pytest.raises(UsageError, match="videonet wordnet install"):
-            resolve_targets("imagenet1k", [*IMAGENET, Label(wnid="n02084071", name="dog")])
+            resolve_targets("imagenet1k", [*IMAGENET, Label(wnid="n00001740", name="entity")])
 
 
 class TestLabelsWithoutWordNetIds:

@@ -37,7 +37,7 @@ from videonet.storage.places import absolute, is_remote
 from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
-from videonet.targets.resolve import resolve_targets
+from videonet.targets.resolve import resolve_class_list
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,7 +65,10 @@ def prepare(
     # Elsewhere, the machines that scan open it on their GPU, and this one only looks at it.
     classifier = shared_classifier(options.classifier, run.device if here else "cpu")
     device = classifier.device if here or run.device == "auto" else run.device
-    targets = resolve_targets(options.targets, classifier.labels)
+    class_list = resolve_class_list(options.targets, classifier.labels)
+    targets = class_list.targets
+    if class_list.left_out:
+        say(class_list.said_of_left_out)
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
     settings = Settings(

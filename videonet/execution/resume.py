@@ -26,7 +26,7 @@ from videonet.storage.inputs import local_input
 from videonet.storage.places import absolute, is_remote
 from videonet.storage.store import Store
 from videonet.targets.class_list import read_class_list
-from videonet.targets.imagenet1k import IMAGENET_1K
+from videonet.targets.imagenet import BUILT_IN
 
 
 def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> Sequence[str
     allowed_hosts(run.allow_private_hosts)
     # A pipe can be read once.
     targets = local_input(options.targets)
-    if options.targets != IMAGENET_1K and not targets.is_fifo():
+    if options.targets not in BUILT_IN and not targets.is_fifo():
         read_class_list(targets)
     kind, _, place = options.source.partition(":")
     require_apart(run, Path(place) if kind == "folder" else None)

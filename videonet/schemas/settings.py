@@ -179,7 +179,12 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
     """
 
     targets: Annotated[
-        str, Option(help="imagenet1k, or a file with one class a line.", metavar="LIST")
+        str,
+        Option(
+            help="imagenet1k, imagenet12k, imagenet21k, imagenet22k, or a file with one class "
+            "a line.",
+            metavar="LIST",
+        ),
     ]
     source: Annotated[
         str,

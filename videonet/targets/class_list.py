@@ -7,6 +7,7 @@ from pathlib import Path
 
 from videonet.errors import UsageError
 from videonet.files import read_bounded
+from videonet.targets.imagenet import IMAGENET_LISTS
 from videonet.targets.title_matcher import normalise
 
 
@@ -57,8 +58,8 @@ def read_class_list(path: Path) -> dict[int, Entry]:
         lines = read_bounded(path, _MOST_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"the class list {path} cannot be read ({error}); expected 'imagenet1k' or a UTF-8 "
-            "text file with one class a line"
+            f"the class list {path} cannot be read ({error}); expected {', '.join(IMAGENET_LISTS)} "
+            "or a UTF-8 text file with one class a line"
         ) from error
     uncommented = (re.sub(r"(^|\s)#.*", "", line).strip() for line in lines)
     entries = {number: _parse(text) for number, text in enumerate(uncommented, start=1) if text}

@@ -2,10 +2,11 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from videonet.schemas.label import Label
 from videonet.targets import wordnet
+from videonet.targets.imagenet import imagenet_classes, imagenet_lineage
 from videonet.targets.imagenet1k import imagenet1k_senses
 from videonet.targets.synset import Sense
 from videonet.targets.title_matcher import normalise
@@ -35,9 +36,10 @@ class Outputs:
         if not self.in_wordnet:
             # A synonym can be another class's name: partridge is one of the ruffed grouse.
             return self.called(sense.names[:1]) or self.called(sense.names)
-        flat = imagenet1k_senses()
-        if sense.wnid in flat and flat.keys() >= set(self._wnids.values()):
+        if self._are_flat and sense.wnid in imagenet1k_senses():
             return {index for index, wnid in self._wnids.items() if wnid == sense.wnid}
+        if self._are_listed and sense.wnid in imagenet_classes():
+            return self._listed_below.get(sense.wnid, set())
         return self._below.get(sense.wnid, set())
 
     def names(self) -> set[str]:
@@ -48,10 +50,28 @@ class Outputs:
         }
 
     @functools.cached_property
+    def _are_flat(self) -> bool:
+        """Whether all are of ImageNet-1k, where no class is above another."""
+        return imagenet1k_senses().keys() >= set(self._wnids.values())
+
+    @functools.cached_property
+    def _are_listed(self) -> bool:
+        """Whether all are of ImageNet's larger lists, of which is known what is above what."""
+        return imagenet_classes().keys() >= set(self._wnids.values())
+
+    @functools.cached_property
+    def _listed_below(self) -> Mapping[str, set[int]]:
+        """Outputs at or below each class of these lists that has any."""
+        return self._by_lineage(imagenet_lineage)
+
+    @functools.cached_property
     def _below(self) -> Mapping[str, set[int]]:
         """Outputs at or below each wnid that has any."""
+        return self._by_lineage(wordnet.lineage)
+
+    def _by_lineage(self, lineage: Callable[[str], frozenset[str]]) -> Mapping[str, set[int]]:
         below: defaultdict[str, set[int]] = defaultdict(set)
         for index, wnid in self._wnids.items():
-            for above in wordnet.lineage(wnid):
+            for above in lineage(wnid):
                 below[above].add(index)
         return below

@@ -1,7 +1,8 @@
 """From the lines of a class list to targets: names for titles, outputs that confirm them."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -12,19 +13,51 @@ from videonet.storage.inputs import local_input
 from videonet.targets import wordnet
 from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
 from videonet.targets.classifier_labels import Outputs
+from videonet.targets.imagenet import (
+    BUILT_IN,
+    WITH_PEOPLE,
+    imagenet_classes,
+    imagenet_wnids,
+    is_person,
+)
 from videonet.targets.imagenet1k import IMAGENET_1K, imagenet1k_labels, imagenet1k_senses
 from videonet.targets.synset import Sense
 from videonet.targets.title_matcher import normalise
+from videonet.text import number
 
 _NAMED = 10  # problems that one message spells out
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """A class list, resolved."""
+
+    targets: tuple[Target, ...]
+    # of a list that is built in: why classes were left out -> their wnids
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def said_of_left_out(self) -> str:
+        """How many classes were left out, and why, as a sentence."""
+        counts = (
+            f"{number(len(wnids), 'class', 'classes')} ({why})"
+            for why, wnids in self.left_out.items()
+        )
+        return f"Left out of the class list: {'; '.join(counts)}."
+
+
+# Why a class is left out of a list that is built in.
+PEOPLE = f"people; {WITH_PEOPLE} at the end of the list's name takes them in"
+NAMELESS = "no name in WordNet 3.0"
+UNCONFIRMED = "no output of the classifier confirms it"
 
 
 def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[Target, ...]:
     """The targets of a class list, in its order, for a classifier whose outputs have `labels`.
 
-    `spec` is "imagenet1k", or the path or address of a file with one target a line: a wnid
-    (n02084071), a synset (dog.n.01), a noun (dog), or `name: synonym, synonym`. Without `labels`,
-    those of ImageNet-1k are taken.
+    `spec` is a list that is built in, or the path or address of a file with one target a line: a
+    wnid (n02084071), a synset (dog.n.01), a noun (dog), or `name: synonym, synonym`. Without
+    `labels`, those of ImageNet-1k are taken.
 
     - A wnid or synset is confirmed by the outputs at or below it in WordNet. Names that follow a
       wnid (`n01440764 tench, Tinca tinca`) are its names, instead of WordNet's.
@@ -33,6 +66,8 @@ def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[T
       those that confirm the name as a noun; if there are none, by the synonyms likewise.
     - Where no label has a wnid, names are compared instead, and WordNet only supplies the names
       of wnids and synsets.
+    - Built in are imagenet1k, imagenet12k, imagenet21k and imagenet22k, each without the classes
+      that no output confirms. The larger ones are without people, but for imagenet21k+people.
 
     Raises `UsageError` when the list cannot be read, when a target is unknown, given twice or
     confirmed by no output (naming up to ten of them), and when WordNet is needed and missing.
@@ -41,12 +76,56 @@ def resolve_targets(spec: str, labels: Sequence[Label] | None = None) -> tuple[T
     >>> targets[100].name, targets[100].synonyms, targets[100].outputs
     ('black swan', ('Cygnus atratus',), (100,))
     """
-    entries: dict[int, Entry]
-    if spec == IMAGENET_1K:
-        entries = dict(enumerate(map(Wnid, imagenet1k_senses()), start=1))
-    else:
-        entries = read_class_list(local_input(spec))
+    return resolve_class_list(spec, labels).targets
+
+
+def resolve_class_list(spec: str, labels: Sequence[Label] | None = None) -> ClassList:
+    """As `resolve_targets`, with what was left out of a list that is built in."""
     outputs = Outputs(imagenet1k_labels() if labels is None else labels)
+    if spec in BUILT_IN:
+        return _built_in(spec, outputs)
+    return ClassList(_of_file(spec, outputs))
+
+
+def _built_in(spec: str, outputs: Outputs) -> ClassList:
+    if spec == IMAGENET_1K:
+        return class_list_of(spec, imagenet1k_senses(), outputs)
+    classes = imagenet_classes()
+    senses = {wnid: classes[wnid].sense for wnid in imagenet_wnids(spec.removesuffix(WITH_PEOPLE))}
+    people = () if spec.endswith(WITH_PEOPLE) else filter(is_person, senses)
+    return class_list_of(spec, senses, outputs, frozenset(people))
+
+
+def class_list_of(
+    spec: str,
+    senses: Mapping[str, Sense | None],
+    outputs: Outputs,
+    people: Collection[str] = (),
+) -> ClassList:
+    """The list called `spec` of classes of these wnids, without `people`."""
+    targets = []
+    left_out: dict[str, list[str]] = {PEOPLE: [], NAMELESS: [], UNCONFIRMED: []}
+    for wnid, sense in senses.items():
+        if wnid in people:
+            left_out[PEOPLE].append(wnid)
+        elif sense is None:
+            left_out[NAMELESS].append(wnid)
+        elif confirming := outputs.confirming(sense):
+            targets.append(_target(wnid, *_names_of(sense), confirming, [sense]))
+        else:
+            left_out[UNCONFIRMED].append(wnid)
+    if not targets:
+        raise UsageError(
+            f"none of the {len(senses):,} classes of {spec} is confirmed by an output of the "
+            "classifier; give a list of classes that it knows"
+        )
+    return ClassList(
+        tuple(targets), {why: tuple(wnids) for why, wnids in left_out.items() if wnids}
+    )
+
+
+def _of_file(spec: str, outputs: Outputs) -> tuple[Target, ...]:
+    entries = read_class_list(local_input(spec))
     targets: dict[str, tuple[int, Target]] = {}
     problems: list[str] = []
     for line, entry in entries.items():
@@ -99,8 +178,12 @@ def _of_wnid(wnid: str, names: Sequence[str], outputs: Outputs) -> Target:
 def _of_sense(target_id: str, sense: Sense | None, outputs: Outputs) -> Target:
     if sense is None:
         raise UsageError("WordNet 3.0 has no such noun")
+    return _target(target_id, *_names_of(sense), outputs.confirming(sense), [sense])
+
+
+def _names_of(sense: Sense) -> tuple[str, Sequence[str]]:
     name, *synonyms = sense.names
-    return _target(target_id, name, synonyms, outputs.confirming(sense), [sense])
+    return name, synonyms
 
 
 def _of_noun(given: str, outputs: Outputs) -> Target:
