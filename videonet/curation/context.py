@@ -28,6 +28,7 @@ from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.run import Lookup, Plan, ShardState
+from videonet.selection.exclusion import Excluded, load_exclusion
 from videonet.shards.layout import shard_of
 from videonet.sources.outage import Outage
 from videonet.sources.video_key import keys_of
@@ -123,6 +124,20 @@ class ReadContext:
         if candidate.video.root is None:
             keys.update(keys_of(candidate.video.url))
         return not self.withdrawn.isdisjoint(keys)
+
+    def excluded_by(self, candidate: Candidate) -> str | None:
+        """By what a list of --exclude has a video, or its channel; None: none has.
+
+        What a lock file asks for was excluded, or not, where it was made.
+        """
+        if candidate.sha256 is not None or self._excluded is None:
+            return None
+        return self._excluded.named_by(candidate, self.store.former_keys(candidate.video_key))
+
+    @cached_property
+    def _excluded(self) -> Excluded | None:
+        excluded = self.plan.settings.excluded
+        return None if excluded is None else load_exclusion(self.store, excluded)
 
     def look_for_withdrawal(self, video_key: str) -> None:
         """Learn whether somebody has withdrawn a video since the run was begun."""

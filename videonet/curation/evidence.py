@@ -112,6 +112,7 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
         whole=is_whole or (clips is not None and is_known),
         part=not is_whole and _is_partial(known, fetched),
         withdrawn=known.is_withdrawn(candidate),
+        excluded=known.excluded_by(candidate),
         current=is_whole or bool(fetched_now),
     )
 

@@ -51,6 +51,8 @@ class Evidence:
     part: bool = False
     # whether somebody asked for it to be taken out of all data sets
     withdrawn: bool = False
+    # by what a list excludes it; None: none does
+    excluded: str | None = None
     # whether its content is known from today: its bytes are here, or this run has fetched them
     current: bool = False
 
@@ -95,6 +97,8 @@ def decide(
     """
     if evidence.withdrawn:
         return decision_for(Reason.WITHDRAWN)
+    if evidence.excluded is not None:
+        return decision_for(Reason.EXCLUDED, evidence.excluded)
     if has_no_address(candidate):
         # Nothing says that what the store has under its key is this video.
         return decision_for(Reason.REDACTED, _NO_ADDRESS)

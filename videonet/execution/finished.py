@@ -35,6 +35,7 @@ from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import Finished, Given, Lookup
 from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
+from videonet.selection.exclusion import exclusion_files
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table
 from videonet.storage.places import absolute, is_remote
@@ -78,6 +79,7 @@ def look_before(
         "classifier": model,
         "card": sidecar_path(model),
         "source": _read_as(kind, place),
+        **{f"exclude {path}": path for path in exclusion_files(options.exclude)},
     }
     given = _given(options, run, credentials, files)
     # It grows by the run itself: see `videonet.dataset.account`.

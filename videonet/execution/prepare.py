@@ -31,6 +31,7 @@ from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Part, Plan, Settings
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.schemas.target import Target
+from videonet.selection.exclusion import exclusion_files, resolve_exclusion
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import absolute, is_remote
@@ -71,8 +72,10 @@ def prepare(
         say(class_list.said_of_left_out)
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
+    excluded = resolve_exclusion(exclusion_files(options.exclude), store, say)
     settings = Settings(
         **data,
+        excluded=excluded,
         targets=_digest(targets),
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),

@@ -16,7 +16,7 @@ from videonet.errors import UsageError
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
-from videonet.schemas.selection import FrameRules
+from videonet.schemas.selection import EXCLUSIONS, FrameRules
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
 from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import check_source
@@ -124,6 +124,10 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
     """
     before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
     new = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
+    taken_up = before
+    if before is not None and _differ_in_exclusions(before.settings, settings):
+        # What is excluded may change between runs: candidates, scans and clips stay what they are.
+        before = msgspec.structs.replace(before, settings=settings)
     if before is None:
         state = new
     elif before.settings != settings:
@@ -143,8 +147,9 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
         state = before
     if before is not None and lookup is None:
         output.clear_listing(state.shards or settings.shards)
-    if state is not before:
+    if state is not taken_up:
         output.write_run_state(state)
+    if state is not before:
         output.begin_anew(same_list=same_list and lookup is not None)
     return state
 
@@ -158,6 +163,11 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
     state, last = output.run_state(), output.fence.last()
     if state is not None:
         _must_be(output, state.settings, settings)
+        if output.manifest() is None and _differ_in_exclusions(state.settings, settings):
+            raise UsageError(
+                f"The run over {output.address} excludes other videos than this part; give all "
+                "parts the --exclude and --exclude-like that --part list had, or begin anew."
+            )
     if output.manifest() is not None:
         raise UsageError(
             f"{output.address} is finished; where something has changed since, --part list begins "
@@ -174,17 +184,23 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
 def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
     """Raise UsageError if the settings differ, and something was made in OUT with the others."""
     made = output.lookup() is not None or output.shard_states.are_there()
-    if made and before != now:
+    if made and before != now and not _differ_in_exclusions(before, now):
         raise UsageError(
             f"{output.address} was made with other settings ({_difference(before, now)}); "
             "choose another --out, or delete it."
         )
 
 
+def _differ_in_exclusions(before: Settings, now: Settings) -> bool:
+    """Whether the settings differ, and in nothing else than in what is excluded."""
+    changes = {name: getattr(now, name) for name in EXCLUSIONS}
+    return before != now and msgspec.structs.replace(before, **changes) == now
+
+
 def _difference(before: Settings, now: Settings) -> str:
     """What was asked for otherwise, by the names of the options."""
     old, new = before.to_row(), now.to_row()
-    changed = [name for name in old if old[name] != new[name]]
+    changed = [name for name in old if old[name] != new[name] and name not in EXCLUSIONS]
     # It changes with others, whose names say more.
     if len(changed) > 1 and "scan_key" in changed:
         changed.remove("scan_key")

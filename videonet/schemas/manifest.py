@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from videonet.schemas.exclusion import ExcludedSet
 from videonet.schemas.record import Record
 from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import DataOptions
@@ -71,6 +72,8 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     video_format: str | None = None
     # hex sha256 of the lock file that is rebuilt; None: candidates are looked up and judged
     lock: str | None = None
+    # what lists of --exclude came to; None: nothing is excluded
+    excluded: ExcludedSet | None = None
     # name under which the store keeps scans by the classifier with these settings
     scan_key: str
 

@@ -32,6 +32,8 @@ class Reason(StrEnum):
     WEAK_MATCH = "weak_match"
     LICENCE = "licence"
     WITHDRAWN = "withdrawn"
+    EXCLUDED = "excluded"
+    EVALUATION_DATA = "evaluation_data"
 
     UNAVAILABLE = "unavailable"
     MISSING = "missing"
@@ -127,6 +129,18 @@ _DECLARED: dict[Reason, _Declaration] = {
         Policy.NEVER,
         "taken out of the data set on request",
         "Nothing is to be done: no run over this store or this data set takes it again.",
+    ),
+    Reason.EXCLUDED: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "named, or its channel, in a list that was given with --exclude",
+        "It was not downloaded. A run without --exclude, or with a shorter list, looks at it.",
+    ),
+    Reason.EVALUATION_DATA: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "its clips show what is in an evaluation set that was given with --exclude-like",
+        "The error text names what it is like, and how like it is.",
     ),
     Reason.UNAVAILABLE: _Declaration(
         Outcome.FAILED,

@@ -54,10 +54,16 @@ class SelectionOptions(FrameRules, frozen=True, kw_only=True):
 # Nothing else than the paper asks for.
 NOTHING_ELSE = SelectionOptions()
 
+# What options and settings that exclude videos are where none of them is given.
+_NOTHING_EXCLUDED: Mapping[str, Any] = {"exclude": [], "excluded": None}
+
+# Settings that may be others in the next run over the same OUT.
+EXCLUSIONS = ("excluded",)
+
 
 def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by name, without the options of this file that are at their defaults."""
-    unused = NOTHING_ELSE.to_row()
+    unused = {**NOTHING_ELSE.to_row(), **_NOTHING_EXCLUDED}
     return {
         name: value for name, value in row.items() if name not in unused or value != unused[name]
     }

@@ -198,6 +198,14 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
     classifier: Annotated[str, Option(help="resnet50, or an ONNX file.", metavar="MODEL")] = (
         "resnet50"
     )
+    exclude: Annotated[
+        tuple[str, ...],
+        Option(
+            help="List of ids, addresses and channels that the data set may not have, such as an "
+            "evaluation's; csv, tsv, jsonl, parquet or one a line. Several: again, or by commas.",
+            metavar="FILE",
+        ),
+    ] = ()
     files_root: Annotated[
         str | None,
         Option(
