@@ -85,7 +85,7 @@ def rewrite_clips(
     for name in formats:
         path = shard_path(name, index, SHARDS)
         clips = list(change(list(FORMATS[name].read(out / path))))
-        with FORMATS[name].open_writer(out / path) as write:
+        with FORMATS[name].open_writer(out / path, motion=True) as write:
             for clip in clips:
                 write(clip)
         restate(out, path, rows=len(clips))

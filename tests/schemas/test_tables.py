@@ -130,6 +130,9 @@ COLUMNS = {
         image_frame_rate: double not null
         image_encoded: list<item: binary not null> not null
         image_timestamp: list<item: int64 not null> not null
+        clip_motion_repeated: double
+        clip_motion_difference: double
+        clip_cut_timestamp: list<item: int64 not null>
     """,
 }
 

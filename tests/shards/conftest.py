@@ -33,6 +33,14 @@ def make_clip(number: int, frames: int = 3, **changes: object) -> Clip:
     return Clip(**fields | changes)
 
 
+# Columns of motion, as they may be.
+MOTION = {
+    "clip_motion_repeated": 0.25,
+    "clip_motion_difference": 1.5,
+    "clip_cut_timestamp": (40_000 + FRAME,),
+}
+
+
 @pytest.fixture
 def clips() -> list[Clip]:
     """Three clips; the middle one has two labels."""

@@ -3,11 +3,12 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.shards.conftest import make_clip
+from tests.shards.conftest import MOTION, make_clip
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.shards.writer import FORMATS
@@ -27,11 +28,22 @@ ANY_CLIP = st.builds(
     image_frame_rate=st.floats(width=32, allow_nan=False),
     image_encoded=st.lists(st.binary(max_size=200), max_size=5).map(tuple),
     image_timestamp=st.lists(INT64, max_size=5).map(tuple),
+    clip_motion_repeated=st.none(),
+    clip_motion_difference=st.none(),
+    clip_cut_timestamp=st.none(),
+)
+MEASURES = st.fixed_dictionaries(
+    {
+        # as they are measured: in steps of which both formats hold each
+        "clip_motion_repeated": st.integers(0, 1024).map(lambda parts: parts / 1024),
+        "clip_motion_difference": st.integers(0, 255 * 1024).map(lambda parts: parts / 1024),
+        "clip_cut_timestamp": st.lists(INT64, max_size=3).map(tuple),
+    }
 )
 
 
-def write(name: str, path: Path, clips: list[Clip]) -> bytes:
-    with FORMATS[name].open_writer(path) as write_clip:
+def write(name: str, path: Path, clips: list[Clip], *, motion: bool = False) -> bytes:
+    with FORMATS[name].open_writer(path, motion=motion) as write_clip:
         for clip in clips:
             write_clip(clip)
     return path.read_bytes()
@@ -48,6 +60,26 @@ def test_every_format_gives_back_the_clips_that_were_written(clips):
             path = Path(folder, f"clips.{name}")
             write(name, path, clips)
             assert read(name, path) == clips
+
+
+@settings(max_examples=25)
+@given(clips=st.lists(st.tuples(ANY_CLIP, MEASURES), max_size=4))
+def test_so_does_every_format_with_the_columns_of_motion(clips):
+    measured = [msgspec.structs.replace(clip, **measures) for clip, measures in clips]
+    with TemporaryDirectory() as folder:
+        for name in FORMATS:
+            path = Path(folder, f"clips.{name}")
+            write(name, path, measured, motion=True)
+            assert read(name, path) == measured
+
+
+@each_format
+def test_without_them_a_file_is_that_of_versions_that_had_none(name, clips, tmp_path):
+    measured = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
+    assert write(name, tmp_path / "one", clips) == write(name, tmp_path / "other", measured)
+    assert write(name, tmp_path / "one", measured, motion=True) != write(
+        name, tmp_path / "other", clips
+    )
 
 
 @each_format

@@ -35,7 +35,7 @@ def written(path: Path, table: pa.Table, **how: object) -> Path:
 
 def clip_with(**columns: pa.Array) -> pa.Table:
     """A table of one clip with other columns."""
-    table = pa.Table.from_pylist([make_clip(0).to_row()], schema=parquet.SCHEMA)
+    table = pa.Table.from_pylist([make_clip(0).to_row()], schema=parquet.OLDER_SCHEMA)
     for name, column in columns.items():
         table = table.set_column(table.schema.names.index(name), name, column)
     return table

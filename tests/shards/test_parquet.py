@@ -2,11 +2,14 @@
 
 import io
 
+import duckdb
+import msgspec
+import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from tests.shards.conftest import make_clip
+from tests.shards.conftest import MOTION, make_clip
 from videonet.schemas.clip import Clip
 from videonet.schemas.table import arrow_schema
 from videonet.shards import parquet
@@ -45,8 +48,28 @@ def forty(tmp_path_factory):
 
 
 def test_the_columns_are_those_of_a_clip(clips, tmp_path):
+    with parquet.open_writer(tmp_path / "clips.parquet", motion=True) as write_clip:
+        for clip in clips:
+            write_clip(msgspec.structs.replace(clip, **MOTION))
+    schema = pq.read_schema(tmp_path / "clips.parquet")
+    assert schema.names == arrow_schema(Clip).names
+    assert not any(field.nullable for field in schema)
+    assert schema.names[-3:] == list(MOTION)
+
+
+def test_duckdb_reads_the_columns_of_motion(clips, tmp_path):
+    file = tmp_path / "clips.parquet"
+    with parquet.open_writer(file, motion=True) as write_clip:
+        for clip in clips:
+            write_clip(msgspec.structs.replace(clip, **MOTION))
+    rows = duckdb.sql(f"SELECT {', '.join(MOTION)} FROM '{file}'").fetchall()
+    assert rows == [(0.25, 1.5, [120_000])] * 3
+
+
+def test_without_motion_the_columns_are_those_of_earlier_versions(clips, tmp_path):
     write(tmp_path / "clips.parquet", clips)
-    assert pq.read_schema(tmp_path / "clips.parquet").equals(arrow_schema(Clip))
+    before = [each for each in arrow_schema(Clip) if each.name not in MOTION]
+    assert pq.read_schema(tmp_path / "clips.parquet").equals(pa.schema(before))
 
 
 def test_the_clip_at_a_position_is_read_without_reading_the_others(forty):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.shards.conftest import make_clip
+from tests.shards.conftest import MOTION, make_clip
 from videonet.errors import UsageError
 from videonet.shards import tfrecord
 
@@ -93,6 +93,16 @@ def write(path, clips):
         for clip in clips:
             write_clip(clip)
     return path.read_bytes()
+
+
+def test_the_columns_of_motion_are_keys_beside_those_of_media_sequence(tmp_path):
+    path = tmp_path / "clips.tfrecord"
+    with tfrecord.open_writer(path, motion=True) as write_clip:
+        write_clip(make_clip(0, **MOTION))
+    context, _ = sequence_example(records(path.read_bytes())[0])
+    assert context["clip/motion/repeated"] == [0.25]
+    assert context["clip/motion/difference"] == [1.5]
+    assert context["clip/cut/timestamp"] == [120_000]
 
 
 def test_a_clip_is_a_sequence_example_with_the_keys_of_media_sequence(clips, tmp_path):

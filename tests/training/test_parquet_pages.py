@@ -11,7 +11,7 @@ import pytest
 
 from tests.training.written import clip_of
 from videonet.schemas.clip import Clip
-from videonet.shards.parquet import SCHEMA, open_writer
+from videonet.shards.parquet import OLDER_SCHEMA, SCHEMA, open_writer
 from videonet.training.data.parquet_pages import OtherLayoutError, places_of
 
 CLIPS = [clip_of("a", 0, 1), clip_of("b", 0, 40), clip_of("c", 0, 300)]
@@ -58,7 +58,7 @@ def test_there_are_no_more_frames_than_the_clip_has(shard):
     ids=["compressed", "pages of version 2", "dictionary"],
 )
 def test_what_is_stored_otherwise_is_refused(tmp_path, how):
-    table = pa.Table.from_pylist([clip_of("a", 0).to_row()], schema=SCHEMA)
+    table = pa.Table.from_pylist([clip_of("a", 0).to_row()], schema=OLDER_SCHEMA)
     packed = {"compression": "none", "use_dictionary": False} | how
     pq.write_table(table, tmp_path / "other.parquet", **packed)
     with pytest.raises(OtherLayoutError):

@@ -72,7 +72,9 @@ class ReadContext:
         self.verdict_limits = Limits(
             settings.min_seconds, settings.max_bytes, settings.licence, settings
         )
-        self.clip_settings = ClipSettings(settings.max_clips, settings.max_hole, settings.max_lost)
+        self.clip_settings = ClipSettings(
+            settings.max_clips, settings.max_hole, settings.max_lost, settings.motion
+        )
         self.cut_key = self.clip_settings.key
         self.decode_limits = DecodeLimits(
             memory=settings.decode_memory, seconds=settings.decode_seconds

@@ -139,7 +139,7 @@ def cut(
 
     def written(source: Path) -> int:
         """Write all clips into the file, from its beginning on; how many."""
-        with WAITING.open_writer(file) as write:
+        with WAITING.open_writer(file, motion=context.clip_settings.motion) as write:
             number = 0
             for clip in context.decoder.cut_clips(
                 source, length, origin, context.clip_settings, recordings, report

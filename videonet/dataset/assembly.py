@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from videonet.dataset.motion_counts import MotionTally
 from videonet.errors import AccountError
 from videonet.files import sha256_of
 from videonet.schemas.clip import Clip
@@ -43,6 +44,8 @@ class Assembly:
     cut_key: str
     # how many shards there are
     shards: int
+    # whether clips have the columns of motion
+    motion: bool
 
 
 class Member(NamedTuple):
@@ -163,13 +166,15 @@ def _files(
         key: handed.get(key) or assembly.store.cut(key, cut_key)
         for key in (member.origin.video_key for member in members)
     }
-    spans = Spans()
+    spans, tally = Spans(), MotionTally()
     clips = spans.of(
         clip
         for member in members
         for clip in _clips(assembly, member, cuts[member.origin.video_key], written)
     )
-    files = output.write_shard(index, assembly.shards, formats, clips)
+    if assembly.motion:
+        clips = tally.of(clips)
+    files = output.write_shard(index, assembly.shards, formats, clips, motion=assembly.motion)
     state = ShardState(
         digest=digest,
         cut_key=cut_key,
@@ -178,6 +183,7 @@ def _files(
         spans=spans.noted(),
         first_durations=_first_durations(cuts, members, before),
         notes=output.notes(files),
+        motion=tally.counts() if assembly.motion else None,
     )
     output.write_shard_state(index, state)
     return state.files

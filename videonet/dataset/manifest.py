@@ -9,7 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from videonet.errors import AccountError
-from videonet.schemas.manifest import Counts, Manifest, ManifestSettings, Shard, Totals
+from videonet.schemas.manifest import (
+    Counts,
+    Manifest,
+    ManifestSettings,
+    MotionCounts,
+    Shard,
+    Totals,
+)
 from videonet.schemas.reason import Outcome
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Lookup, Settings
@@ -80,8 +87,11 @@ def manifest_of(
     lookup: Lookup,
     files: Iterable[Shard],
     counts: Mapping[Key, int],
+    motion: MotionCounts | None = None,
 ) -> Manifest:
     """The manifest of a data set that was made with `settings` for targets with these ids.
+
+    `motion` is how much of it moves; None: its clips have no columns of that.
 
     Raises AccountError if its accounts do not balance.
     """
@@ -94,22 +104,32 @@ def manifest_of(
         ),
         versions=versions(),
         classifier=settings.classifier,
-        **_account(targets, settings.formats, lookup, files, counts),
+        **_account(targets, settings.formats, lookup, files, counts, motion),
     )
 
 
 def counted_anew(
-    manifest: Manifest, lookup: Lookup, files: Iterable[Shard], counts: Mapping[Key, int]
+    manifest: Manifest,
+    lookup: Lookup,
+    files: Iterable[Shard],
+    counts: Mapping[Key, int],
+    motion: MotionCounts | None = None,
 ) -> Manifest:
     """The manifest of the same data set with other shards and verdicts. Raises AccountError.
 
     The versions stay those with which its videos were judged and cut.
     """
-    account = _account(manifest.targets, manifest.settings.formats, lookup, files, counts)
+    formats = manifest.settings.formats
+    account = _account(manifest.targets, formats, lookup, files, counts, motion)
     return msgspec.structs.replace(manifest, **account)
 
 
-def totals_of(counts: Mapping[Key, int], titles: int, targets: Sequence[str]) -> Totals:
+def totals_of(
+    counts: Mapping[Key, int],
+    titles: int,
+    targets: Sequence[str],
+    motion: MotionCounts | None = None,
+) -> Totals:
     """The sizes of a data set whose list of candidates came from that many titles."""
     return Totals(
         titles=titles,
@@ -118,6 +138,7 @@ def totals_of(counts: Mapping[Key, int], titles: int, targets: Sequence[str]) ->
         kept_without_clip=counts.get(_WITHOUT_CLIP, 0),
         clips=counts.get(_CLIPS, 0),
         verdicts=counts_of(counts, targets),
+        motion=motion,
     )
 
 
@@ -142,10 +163,11 @@ def _account(
     lookup: Lookup,
     files: Iterable[Shard],
     counts: Mapping[Key, int],
+    motion: MotionCounts | None,
 ) -> dict[str, Any]:
     """The fields of a manifest that say what there is. Raises AccountError."""
     by_target = {target: counts_of(counts, [target]) for target in targets}
-    totals = totals_of(counts, lookup.titles, list(by_target))
+    totals = totals_of(counts, lookup.titles, list(by_target), motion)
     shards = tuple(sorted(files, key=lambda each: each.path))
     _balance(formats, lookup, totals, shards)
     return {"totals": totals, "targets": by_target, "shards": shards}

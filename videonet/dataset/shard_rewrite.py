@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.dataset.assembly import Member, Spans, digest_of, intact_clips, members_of
+from videonet.dataset.motion_counts import MotionTally
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
@@ -47,9 +48,13 @@ def rewrite_shard(
     state = old
     if not gone.isdisjoint(old.videos):
         members = members_of(verdicts, targets)
-        spans = Spans()
+        motion = manifest.settings.motion
+        spans, tally = Spans(), MotionTally()
         clips = spans.of(_clips_of(output, old.files, members))
-        files = output.write_shard(index, shards, formats, clips, folder=STAGED)
+        if motion:
+            clips = tally.of(clips)
+        files = output.write_shard(index, shards, formats, clips, motion=motion, folder=STAGED)
+        left_out = {key: each for key, each in old.left_out.items() if key not in gone}
         state = ShardState(
             digest=digest_of(old.cut_key, formats, shards, members),
             cut_key=old.cut_key,
@@ -59,6 +64,8 @@ def rewrite_shard(
             first_durations={
                 key: each for key, each in old.first_durations.items() if key not in gone
             },
+            motion=tally.counts(sum(left_out.values())) if motion else None,
+            left_out=left_out,
         )
         # Before the files are in their places, so that a call that goes on from here knows them.
         output.write_shard_state(index, state)

@@ -12,10 +12,11 @@ import msgspec
 
 from videonet.dataset.lock_file import lock_problems
 from videonet.dataset.manifest import Key, counts_of, tally, totals_of
+from videonet.dataset.motion_counts import MotionTally
 from videonet.errors import UsageError
 from videonet.files import sha256_of
-from videonet.schemas.clip import Clip
-from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.clip import MOTION_COLUMNS, Clip
+from videonet.schemas.manifest import Manifest, MotionCounts, Shard
 from videonet.schemas.reason import Outcome
 from videonet.schemas.run import Lookup
 from videonet.schemas.target import Target
@@ -25,6 +26,7 @@ from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.video.clips import CLIP_SECONDS, MICROSECONDS
+from videonet.video.motion import are_parts
 
 # Each of three times is rounded, microseconds.
 _ROUNDING = 2
@@ -67,6 +69,7 @@ def verify(out: Path | str) -> VerifyReport:
     _check_files(output, manifest, lookup, findings)
     listed = {shard.path: shard for shard in manifest.shards}
     counts: Counter[Key] = Counter()
+    moves = MotionTally() if manifest.settings.motion else None
     for index in range(lookup.shards):
         paths = [shard_path(name, index, lookup.shards) for name in manifest.settings.formats]
         own = [listed.pop(path) for path in paths if path in listed]
@@ -75,7 +78,7 @@ def verify(out: Path | str) -> VerifyReport:
             files = [each for each in copies if each is not None]
             verdicts = _checked_verdicts(output, lookup.shards, index, findings)
             expected = None if verdicts is None else _expected(verdicts, targets)
-            _check_clips(output, index, files, expected, findings)
+            _check_clips(output, index, files, expected, moves, findings)
         for key in sorted(withdrawn.intersection(expected or ())):
             findings.problems.append(f"{key} was withdrawn and is kept; withdraw it again.")
         counts.update(tally(verdicts or []))
@@ -83,7 +86,10 @@ def verify(out: Path | str) -> VerifyReport:
     for shard in listed.values():
         with ExitStack() as opened:
             _opened(output, shard, opened, findings)
-    _check_counts(manifest, lookup, counts, findings)
+    stated = totals.motion
+    # How many were left out no clip says.
+    motion = moves.counts(stated.left_out) if moves is not None and stated is not None else None
+    _check_counts(manifest, lookup, counts, motion, findings)
     if not findings.problems:
         # It repeats the rest: whatever is wrong there would be said twice.
         findings.problems.extend(lock_problems(output, manifest))
@@ -175,6 +181,7 @@ def _check_clips(
     index: int,
     files: Sequence[_Opened],
     expected: Mapping[str, _Due] | None,
+    moves: MotionTally | None,
     findings: VerifyReport,
 ) -> None:
     """Every clip of a shard decodes and is due, the formats agree, the rows are as many as stated.
@@ -198,6 +205,7 @@ def _check_clips(
         if first is not None:
             _check_frames(first, where, findings)
             _check_span(first, where, durations, findings)
+            _check_motion(first, where, moves, findings)
             if expected is not None:
                 _check_labels(first, where, expected, found, findings)
     for each in reading:
@@ -306,6 +314,28 @@ def _check_span(
         )
 
 
+def _check_motion(clip: Clip, path: str, moves: MotionTally | None, findings: VerifyReport) -> None:
+    """A clip has the columns of motion where the data set has them, and they can be."""
+    where = f"Clip {clip.example_id} in {path}"
+    measures = [getattr(clip, name) for name in MOTION_COLUMNS]
+    if (moves is None) != (measures == [None] * len(measures)):
+        what = "columns of motion, and the manifest says that there are"
+        findings.problems.append(
+            f"{where} has {what} none." if moves is None else f"{where} has no {what}."
+        )
+        return
+    if moves is None:
+        return
+    moves.add(clip)
+    repeated, difference, cuts = measures
+    if not are_parts(repeated, 1) or not are_parts(difference, 255):
+        findings.problems.append(
+            f"{where} has {repeated} and {difference} for what moves in it, which cannot be."
+        )
+    if list(cuts) != sorted(set(cuts).intersection(clip.image_timestamp[1:])):
+        findings.problems.append(f"{where} has cuts at other times than those of its frames.")
+
+
 def _checked_verdicts(
     output: DatasetDir, shards: int, index: int, findings: VerifyReport
 ) -> list[Verdict] | None:
@@ -329,13 +359,19 @@ def _checked_verdicts(
 
 
 def _check_counts(
-    manifest: Manifest, lookup: Lookup, counts: Counter[Key], findings: VerifyReport
+    manifest: Manifest,
+    lookup: Lookup,
+    counts: Counter[Key],
+    motion: MotionCounts | None,
+    findings: VerifyReport,
 ) -> None:
-    """There are as many verdicts, videos and clips as stated."""
+    """There are as many verdicts, videos and clips as stated, and as much of them moves."""
     for target, stated in manifest.targets.items():
         if counts_of(counts, [target]) != stated:
             findings.problems.append(f"The verdicts on {target} are not as many as stated.")
-    totals = totals_of(counts, lookup.titles, list(manifest.targets))
+    # What is wrong with the clips was said already.
+    motion = manifest.totals.motion if findings.problems else motion
+    totals = totals_of(counts, lookup.titles, list(manifest.targets), motion)
     for name in totals.__struct_fields__:
         counted, said = getattr(totals, name), getattr(manifest.totals, name)
         if counted != said:

@@ -20,6 +20,7 @@ import pyarrow.dataset
 from videonet.dataset.assembly import intact_clips
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
+from videonet.dataset.motion_counts import motion_counts
 from videonet.dataset.old_versions import delete_from_out, delete_from_store
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.errors import AccountError, UsageError
@@ -313,7 +314,8 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
     if whole:
         formats = [file.path.rpartition(".")[2] for file in files]
         kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)
-        files = output.write_shard(index, shards, formats, kept, folder=STAGED)
+        motion = state.motion is not None
+        files = output.write_shard(index, shards, formats, kept, motion=motion, folder=STAGED)
     spans = state.spans and {key: each for key, each in state.spans.items() if key not in gone}
     durations = {key: each for key, each in state.first_durations.items() if key not in gone}
     # No digest: the run that goes on knows the shard's verdicts, and writes it once more.
@@ -331,6 +333,10 @@ def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> Non
     with output.files.local_folder("verdicts") as folder:
         for fragment in pa.dataset.dataset(folder, format="parquet").get_fragments():
             counts.update(tally_table(fragment.to_table(columns=COUNTED)))
-    new = counted_anew(manifest, lookup, files_of(output, manifest, lookup.shards), counts)
+    motion = manifest.totals.motion
+    if motion is not None:
+        motion = motion_counts(output, manifest.settings.formats, lookup.shards, before=motion)
+    files = files_of(output, manifest, lookup.shards)
+    new = counted_anew(manifest, lookup, files, counts, motion)
     if new != manifest:
         finish(output, new)

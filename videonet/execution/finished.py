@@ -71,7 +71,7 @@ def look_before(
     is not there.
     """
     output = DatasetDir(absolute(run.out))
-    refuse_other_settings(output, data_settings(options, credentials.options))
+    refuse_other_settings(output, data_settings(options, credentials.options, output))
     kind, _, place = options.source.partition(":")
     model = model_file(options.classifier)
     files = {

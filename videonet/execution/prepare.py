@@ -62,7 +62,7 @@ def prepare(
     engine = engine_of(beam_options)
     local, processes = engine.local, engine.processes
     here = local or bool(processes)
-    data = data_settings(options, credentials.options)
+    data = data_settings(options, credentials.options, DatasetDir(absolute(run.out)))
     # Elsewhere, the machines that scan open it on their GPU, and this one only looks at it.
     classifier = shared_classifier(options.classifier, run.device if here else "cpu")
     device = classifier.device if here or run.device == "auto" else run.device

@@ -29,10 +29,13 @@ from videonet.targets.class_list import read_class_list
 from videonet.targets.imagenet import BUILT_IN
 
 
-def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str, Any]:
+def data_settings(
+    options: CurateOptions, yt_dlp: Mapping[str, Any], output: DatasetDir
+) -> dict[str, Any]:
     """The settings of a data set that need neither a classifier nor a class list.
 
-    `yt_dlp` are the user's options for it. Raises UsageError.
+    `yt_dlp` are the user's options for it. What was begun in `output` without the columns of motion
+    goes on without them. Raises UsageError.
     """
     for name in options.formats:
         if name not in FORMATS:
@@ -47,6 +50,7 @@ def data_settings(options: CurateOptions, yt_dlp: Mapping[str, Any]) -> dict[str
         "source": _absolute(options.source),
         "files_root": None if root is None else str(Path(root).absolute()),
         "video_format": video_format(yt_dlp),
+        "motion": _begun_with_motion(output),
     }
 
 
@@ -61,6 +65,12 @@ def check_rules(rules: FrameRules, frames: int) -> None:
             f"--min-frames {rules.min_frames} asks for more frames than are looked at, which are "
             f"{frames}; give at most that many."
         )
+
+
+def _begun_with_motion(output: DatasetDir) -> bool:
+    """Whether clips are to have the columns of motion: unless an earlier version has begun OUT."""
+    state = output.run_state()
+    return state is None or state.settings.motion or not _is_made(output)
 
 
 def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:
@@ -183,12 +193,16 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
 
 def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
     """Raise UsageError if the settings differ, and something was made in OUT with the others."""
-    made = output.lookup() is not None or output.shard_states.are_there()
-    if made and before != now and not _differ_in_exclusions(before, now):
+    if before != now and not _differ_in_exclusions(before, now) and _is_made(output):
         raise UsageError(
             f"{output.address} was made with other settings ({_difference(before, now)}); "
             "choose another --out, or delete it."
         )
+
+
+def _is_made(output: DatasetDir) -> bool:
+    """Whether there is something in OUT that was made with the settings of its run."""
+    return output.lookup() is not None or output.shard_states.are_there()
 
 
 def _differ_in_exclusions(before: Settings, now: Settings) -> bool:

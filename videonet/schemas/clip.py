@@ -38,3 +38,14 @@ class Clip(Record, frozen=True, kw_only=True):
     image_encoded: tuple[bytes, ...]
     # the frames' own times, microseconds, strictly increasing
     image_timestamp: tuple[int, ...]
+    # The columns of motion, see `videonet.video.motion`. None: the data set was made without them.
+    # share of its ticks that show what the tick before them showed
+    clip_motion_repeated: float | None = None
+    # mean difference of luma from one tick to the next, levels of 0 to 255
+    clip_motion_difference: float | None = None
+    # times of those frames that begin another shot, microseconds, ascending; none for the first one
+    clip_cut_timestamp: tuple[int, ...] | None = None
+
+
+# Those that data sets of earlier versions lack: each clip of a data set has all or none of them.
+MOTION_COLUMNS = ("clip_motion_repeated", "clip_motion_difference", "clip_cut_timestamp")

@@ -36,6 +36,18 @@ class Counts(Record, frozen=True, kw_only=True):
     failed: dict[str, int]
 
 
+class MotionCounts(Record, frozen=True, kw_only=True):
+    """How much of some clips is still, and how much of it crosses a cut."""
+
+    # clips that are still, see `videonet.video.motion`
+    still: int = 0
+    # whole training windows of 2.56 s, laid end to end in each clip, and how many have a cut within
+    windows: int = 0
+    crossed: int = 0
+    # clips of the kept videos that --min-motion or --no-cuts left out; they are not among the clips
+    left_out: int = 0
+
+
 class Totals(Record, frozen=True, kw_only=True):
     """Sizes of the whole data set."""
 
@@ -48,6 +60,8 @@ class Totals(Record, frozen=True, kw_only=True):
     kept_without_clip: int
     clips: int
     verdicts: Counts
+    # None: the clips have no columns of motion
+    motion: MotionCounts | None = None
 
 
 class ClassifierCard(Record, frozen=True, kw_only=True):
@@ -76,10 +90,18 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     excluded: ExcludedSet | None = None
     # name under which the store keeps scans by the classifier with these settings
     scan_key: str
+    # whether its clips have the columns of motion; those of earlier versions do not
+    motion: bool = False
 
     def by_name(self) -> dict[str, Any]:
-        """The settings as plain values, in the alphabetical order in which files have them."""
-        return dict(sorted(without_unused(self.to_row()).items()))
+        """The settings as plain values, in the alphabetical order in which files have them.
+
+        What is not used, and what earlier versions did not do, is not there.
+        """
+        row = without_unused(self.to_row())
+        if not self.motion:
+            del row["motion"]
+        return dict(sorted(row.items()))
 
 
 class ManifestSettings(DataSettings, frozen=True, kw_only=True):
@@ -108,4 +130,6 @@ class Manifest(Record, frozen=True, kw_only=True):
     def to_json(self) -> bytes:
         """The manifest as one line of JSON; its settings are in alphabetical order."""
         row = msgspec.to_builtins(self, order="deterministic")
+        if self.totals.motion is None:
+            del row["totals"]["motion"]
         return msgspec.json.encode({**row, "settings": self.settings.by_name()})

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from videonet.schemas.lock_file import Span
-from videonet.schemas.manifest import ClassifierCard, DataSettings, Shard, ShardCount
+from videonet.schemas.manifest import ClassifierCard, DataSettings, MotionCounts, Shard, ShardCount
 from videonet.schemas.record import Record
 from videonet.schemas.search import Search
 from videonet.schemas.settings import RunOptions
@@ -170,3 +170,7 @@ class ShardState(Record, frozen=True, kw_only=True):
     first_durations: dict[str, tuple[int, ...]] = msgspec.field(default_factory=dict)
     # of its files, by path below OUT; where there is none, a file is read to see what it is
     notes: dict[str, FileNote] = msgspec.field(default_factory=dict)
+    # how much of it moves; None: its clips have no columns of motion
+    motion: MotionCounts | None = None
+    # clips that were left out of a kept video because they are still or cut, by video_key
+    left_out: dict[str, int] = msgspec.field(default_factory=dict)

@@ -16,11 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
-from videonet.schemas.clip import Clip
+from videonet.schemas.clip import MOTION_COLUMNS, Clip
 from videonet.schemas.table import arrow_schema
 from videonet.shards.page_headers import Read, pages
 
-SCHEMA = arrow_schema(Clip)
+SCHEMA = pa.schema([field.with_nullable(False) for field in arrow_schema(Clip)])
+
+# Of data sets without the columns of motion.
+OLDER_SCHEMA = pa.schema([field for field in SCHEMA if field.name not in MOTION_COLUMNS])
 
 
 # What a column of one clip may take when it is read, bytes: that of the frames, and each other. And
@@ -68,11 +71,15 @@ def frames_in(file: BinaryIO) -> int:
 
 
 @contextmanager
-def open_writer(path: Path) -> Iterator[Callable[[Clip], None]]:
-    """A function that appends a clip to the new file `path`. Holds one clip in memory."""
+def open_writer(path: Path, *, motion: bool = False) -> Iterator[Callable[[Clip], None]]:
+    """A function that appends a clip to the new file `path`. Holds one clip in memory.
+
+    With `motion`, the file has the columns of motion.
+    """
+    schema = SCHEMA if motion else OLDER_SCHEMA
     with pq.ParquetWriter(
         path,
-        SCHEMA,
+        schema,
         # JPEGs are compressed already; the rest is too small to matter.
         compression="none",
         use_dictionary=False,
@@ -80,7 +87,7 @@ def open_writer(path: Path) -> Iterator[Callable[[Clip], None]]:
         write_statistics=["example_id"],
         write_page_checksum=True,
     ) as writer:
-        yield lambda clip: writer.write_table(pa.Table.from_pylist([clip.to_row()], schema=SCHEMA))
+        yield lambda clip: writer.write_table(pa.Table.from_pylist([clip.to_row()], schema=schema))
 
 
 def read(path: Path) -> Iterator[Clip]:

@@ -6,8 +6,9 @@ where DeepMind's dmvr/modalities.py looks for what MediaSequence calls `clip/lab
 
 import itertools
 import struct
+import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -38,13 +39,24 @@ CONTEXT = {
     "image/frame_rate": "image_frame_rate",
 }
 
+# Likewise, where the data set has the columns of motion. The keys are ours.
+MOTION = {
+    "clip/motion/repeated": "clip_motion_repeated",
+    "clip/motion/difference": "clip_motion_difference",
+    "clip/cut/timestamp": "clip_cut_timestamp",
+}
+
 # What is said once a frame, one value a step.
 FEATURE_LISTS = {
     "image/encoded": "image_encoded",
     "image/timestamp": "image_timestamp",
 }
 
-_HINTS = typing.get_type_hints(Clip)
+# Of `X | None`, X.
+_HINTS = {
+    field: typing.get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
+    for field, hint in typing.get_type_hints(Clip).items()
+}
 _IS_LIST = {field: bool(typing.get_args(hint)) for field, hint in _HINTS.items()}
 _SCALARS = {field: (*typing.get_args(hint), hint)[0] for field, hint in _HINTS.items()}
 _KINDS = {str: "bytes_list", bytes: "bytes_list", int: "int64_list", float: "float_list"}
@@ -59,13 +71,15 @@ _CHECKSUM = struct.Struct("<I")
 
 
 @contextmanager
-def open_writer(path: Path) -> Iterator[Callable[[Clip], None]]:
+def open_writer(path: Path, *, motion: bool = False) -> Iterator[Callable[[Clip], None]]:
     """A function that appends a clip to the new file `path`. Holds one clip in memory.
 
-    Frame rates are stored as float32: 12.5 exactly, 29.97 nearly.
+    With `motion`, clips have the keys of motion. Frame rates are stored as float32: 12.5 exactly,
+    29.97 nearly.
     """
+    keys = CONTEXT | (MOTION if motion else {})
     with path.open("wb") as file:
-        yield lambda clip: _write_record(file, _encode(clip))
+        yield lambda clip: _write_record(file, _encode(clip, keys))
 
 
 def read(path: Path) -> Iterator[Clip]:
@@ -87,10 +101,10 @@ def read_records(path: Path) -> Iterator[bytes]:
         yield from _records_in(file, path)
 
 
-def _encode(clip: Clip) -> bytes:
+def _encode(clip: Clip, keys: Mapping[str, str]) -> bytes:
     """A clip as a SequenceExample: keys in alphabetical order, so equal clips are equal bytes."""
     example = SequenceExample()
-    for key, field in sorted(CONTEXT.items()):
+    for key, field in sorted(keys.items()):
         value = getattr(clip, field)
         entry = example.context.feature.add(key=key)
         _set_values(entry.value, field, value if _IS_LIST[field] else (value,))
@@ -109,7 +123,8 @@ def _decode(data: bytes) -> Clip:
     context = {entry.key: entry.value for entry in example.context.feature}
     lists = {entry.key: entry.value.feature for entry in example.feature_lists.feature_list}
     fields: dict[str, Any] = {}
-    for key, field in CONTEXT.items():
+    keys = CONTEXT | (MOTION if not MOTION.keys().isdisjoint(context) else {})
+    for key, field in keys.items():
         values = _values(context[key], field)
         fields[field] = values if _IS_LIST[field] else _only(values)
     for key, field in FEATURE_LISTS.items():

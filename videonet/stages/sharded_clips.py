@@ -12,6 +12,7 @@ from videonet.curation.context import RunContext, run_context
 from videonet.dataset.account import close_account
 from videonet.dataset.assembly import Assembly, finish_shard
 from videonet.dataset.manifest import Key, manifest_of, tally
+from videonet.dataset.motion_counts import motion_counts
 from videonet.errors import UsageError
 from videonet.schemas.fetch import Cut
 from videonet.schemas.manifest import Shard, Totals
@@ -116,6 +117,7 @@ def _finished(
         context.plan.settings.formats,
         context.cut_key,
         shards,
+        context.plan.settings.motion,
     )
     with context.progress.at_work("write") as work:
         files = finish_shard(assembly, index, verdicts, cuts)
@@ -189,7 +191,12 @@ def _write_manifest(
     with context.complaining():
         _require_room(dict(counts))
         _require_as_written(context, found.shards, files)
-        manifest = manifest_of(plan.settings, targets, found, files, dict(counts))
+        motion = (
+            motion_counts(context.output, plan.settings.formats, found.shards)
+            if plan.settings.motion
+            else None
+        )
+        manifest = manifest_of(plan.settings, targets, found, files, dict(counts), motion)
         finish(context.output, manifest)
     # The data set is finished, whatever becomes of that.
     store, output = context.store, context.output

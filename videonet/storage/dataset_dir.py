@@ -420,6 +420,7 @@ class DatasetDir:
         formats: Iterable[str],
         clips: Iterable[Clip],
         *,
+        motion: bool,
         folder: str = "",
     ) -> tuple[Shard, ...]:
         """Write a shard in each of these formats, in its place below `folder`.
@@ -428,7 +429,8 @@ class DatasetDir:
         """
         with self.files.below(folder) as place:
             check = self.files.check
-            return tuple(write_shard(place, index, shards, formats, clips, check))
+            files = write_shard(place, index, shards, formats, clips, check, motion=motion)
+            return tuple(files)
 
     def clips_in(self, path: str) -> Iterator[Clip]:
         """The clips of a file of a shard, in order. Raises UsageError if it is damaged."""

@@ -24,6 +24,7 @@ from videonet.video.clips import (
     ClipOrigin,
     CutReport,
 )
+from videonet.video.motion import are_parts
 from videonet.video.recordings import LATEST
 
 # How FFmpeg names codecs, formats and containers.
@@ -51,8 +52,8 @@ def believed_probe(probe: Probe) -> Probe:
     return probe
 
 
-def believed_clip(clip: Clip, origin: ClipOrigin, number: int) -> Clip:
-    """The clip of this number, of the video of `origin`."""
+def believed_clip(clip: Clip, origin: ClipOrigin, number: int, *, motion: bool) -> Clip:
+    """The clip of this number, of the video of `origin`; with or without the columns of motion."""
     expected = msgspec.structs.replace(
         clip,
         example_id=f"{origin.video_key}#{number}",
@@ -77,9 +78,25 @@ def believed_clip(clip: Clip, origin: ClipOrigin, number: int) -> Clip:
         or not _are_times(clip.image_timestamp)
         or clip.clip_start_timestamp != clip.image_timestamp[0]
         or not clip.image_timestamp[-1] <= clip.clip_end_timestamp < 2 * LATEST * MICROSECONDS
+        or not _has_motion(clip, motion=motion)
     ):
         raise LimitError(NONSENSE)
     return clip
+
+
+def _has_motion(clip: Clip, *, motion: bool) -> bool:
+    """Whether a clip has the columns of motion as they can be, or has none and is to have none."""
+    measures = clip.clip_motion_repeated, clip.clip_motion_difference, clip.clip_cut_timestamp
+    repeated, difference, cuts = measures
+    if repeated is None or difference is None or cuts is None:
+        return not motion and measures == (None, None, None)
+    return (
+        motion
+        and are_parts(repeated, 1)
+        and are_parts(difference, 255)
+        and all(earlier < later for earlier, later in itertools.pairwise(cuts))
+        and set(cuts) <= set(clip.image_timestamp[1:])
+    )
 
 
 def believed_report(report: CutReport, clips: int) -> CutReport:

@@ -10,7 +10,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import simplejpeg
+from numpy.typing import NDArray
 
 from videonet.schemas.clip import Clip
 from videonet.schemas.option import default_of
@@ -25,6 +27,7 @@ from videonet.video.decode import (
     scaled,
     shown_frames,
 )
+from videonet.video.motion import MOTION_VERSION, Motion, Small, measured, small_picture
 from videonet.video.recordings import Recording
 
 # A training window is 2.56 s of video at 12.5 frames a second (Parthasarathy et al. 2023, 3.1);
@@ -58,11 +61,13 @@ class ClipSettings:
     # may be lost, as a share of them
     max_hole: float = default_of(DataOptions, "max_hole")
     max_lost: float = default_of(DataOptions, "max_lost")
+    # whether what moves in them is measured; see `videonet.schemas.manifest.DataSettings`
+    motion: bool = False
 
     @property
     def key(self) -> str:
         """Name under which clips are stored: other settings, code or libraries have another."""
-        depends = {
+        depends: dict[str, object] = {
             "version": CUT_VERSION,
             "rate": str(FRAME_RATE),
             "window": str(WINDOW),
@@ -74,6 +79,9 @@ class ClipSettings:
             "max_lost": self.max_lost,
             "libraries": clip_versions(),
         }
+        if self.motion:
+            # Without it, the key is that of versions that measured nothing.
+            depends["motion"] = MOTION_VERSION
         return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -181,7 +189,13 @@ def cut_clips(
         if base is not None:
             shown = ticker.frames(base + begin, base + end)
             clip, duration = _clip(
-                ticker, shown, base + end, base + lengths[recording], origin, number
+                ticker,
+                shown,
+                base + end,
+                base + lengths[recording],
+                origin,
+                number,
+                _Measures() if settings.motion else None,
             )
             hole = ticker.account(base + begin, base + end, report)
             if hole > Fraction(str(settings.max_hole)):
@@ -240,16 +254,18 @@ class _Ticker:
         lost = [time for number, time in self._frames.lost if number == recording]
         return min([self._next.time, *lost])
 
-    def frames(self, begin: Fraction, end: Fraction) -> Iterator[ShownFrame]:
-        """The frames shown at the ticks from `begin` to before `end`, none twice.
+    def frames(self, begin: Fraction, end: Fraction) -> Iterator[tuple[ShownFrame, bool]]:
+        """The frames shown at the ticks from `begin` to before `end`, and whether each is new.
+
+        At a tick that shows what the tick before showed, it is not.
 
         Raises VideoError where the file breaks off before `end`.
         """
         last = None
         for tick in range(_ticks(begin, end)):
             self._advance(begin + tick / FRAME_RATE)
-            if self._now is not None and self._now is not last:
-                yield self._now
+            if self._now is not None:
+                yield self._now, self._now is not last
             last = self._now
         if self._failure is not None:
             reached = self._frames.reached
@@ -300,13 +316,33 @@ def _ticks(begin: Fraction, end: Fraction) -> int:
     return int(-((begin - end) * FRAME_RATE // 1))
 
 
+class _Measures:
+    """What moves in a clip, measured while its frames pass."""
+
+    def __init__(self) -> None:
+        self._pictures: list[Small] = []
+        # of each tick, which of them it shows
+        self._shown: list[int] = []
+
+    def see(self, image: NDArray[np.uint8] | None) -> None:
+        """The next tick shows this frame; None: the one that the tick before showed."""
+        if image is not None:
+            self._pictures.append(small_picture(image))
+        self._shown.append(len(self._pictures) - 1)
+
+    def motion(self) -> Motion:
+        """What was measured, once there was a frame."""
+        return measured(self._pictures, self._shown)
+
+
 def _clip(
     ticker: _Ticker,
-    frames: Iterator[ShownFrame],
+    frames: Iterator[tuple[ShownFrame, bool]],
     end: Fraction,
     last: Fraction,
     origin: ClipOrigin,
     number: int,
+    measures: _Measures | None,
 ) -> tuple[Clip | None, int]:
     """The clip of these frames up to `end`, if there is one, and how long the first is shown.
 
@@ -315,13 +351,19 @@ def _clip(
     jpegs: list[bytes] = []
     times: list[int] = []
     height = width = duration = 0
-    for frame in frames:
+    for frame, is_new in frames:
+        if not is_new:
+            if measures is not None:
+                measures.see(None)
+            continue
         if not height:
             height, width = scaled(*frame.size, SHORT_SIDE)
             if max(height, width) > LARGEST_JPEG:
                 raise VideoError(Reason.UNDECODABLE, f"frames of {width}x{height} are no JPEGs")
             duration = max(0, round((ticker.shown_until(last) - frame.time) * MICROSECONDS))
         image = frame.image(height, width)
+        if measures is not None:
+            measures.see(image)
         jpegs.append(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
         time = round(frame.time * MICROSECONDS)
         times.append(max(time, times[-1] + 1) if times else time)
@@ -346,7 +388,19 @@ def _clip(
         image_encoded=tuple(jpegs),
         image_timestamp=tuple(times),
     )
+    if measures is not None:
+        clip = _with_motion(clip, measures.motion())
     return clip, duration
+
+
+def _with_motion(clip: Clip, motion: Motion) -> Clip:
+    """The clip with the columns of motion."""
+    return msgspec.structs.replace(
+        clip,
+        clip_motion_repeated=motion.repeated,
+        clip_motion_difference=motion.difference,
+        clip_cut_timestamp=tuple(clip.image_timestamp[place] for place in motion.cuts),
+    )
 
 
 def _evenly(i: int, chosen: int, of: int) -> int:

@@ -174,7 +174,7 @@ class Decoder:
                     continue
                 if number == settings.max_clips:
                     raise LimitError("its decoder makes clips without end")
-                yield believed_clip(answer.clip, origin, number)
+                yield believed_clip(answer.clip, origin, number, motion=settings.motion)
                 number += 1
             if not is_done:
                 raise LimitError(NONSENSE)
@@ -279,7 +279,7 @@ def iter_clips(file: str | Path, max_clips: int = 4) -> Iterator[Clip]:
     length = sum((each.length for each in recordings), Fraction(0))
     try:
         yield from decoder.cut_clips(
-            file, length, origin, ClipSettings(max_clips), recordings, CutReport()
+            file, length, origin, ClipSettings(max_clips, motion=True), recordings, CutReport()
         )
     except LimitError as error:
         raise VideoError(Reason.UNDECODABLE, str(error), decoder.limits) from error

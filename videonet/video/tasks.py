@@ -148,6 +148,6 @@ def warm_up() -> None:
         everything = File(size, ((0, size),))
         decode.read_first_frames(_source(everything, drawn.fileno(), lambda _: b""), 3)
         length = decode.video_length(source)
-        origin, settings = clips.ClipOrigin("", "", "", ""), clips.ClipSettings(1)
+        origin, settings = clips.ClipOrigin("", "", "", ""), clips.ClipSettings(1, motion=True)
         for clip in clips.cut_clips(source, length, origin, settings, None, clips.CutReport()):
             encoded(CutClip(clip))

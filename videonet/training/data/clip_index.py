@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
-from videonet.shards.parquet import SCHEMA
+from videonet.shards.parquet import OLDER_SCHEMA, SCHEMA
 from videonet.training.data.shard_files import ShardFiles, shard_files
 
 # The manifest that is understood here, as `videonet.dataset.manifest` writes it.
@@ -179,7 +179,7 @@ def _example_ids(out: ShardFiles, shard: Shard) -> pa.Array:
     try:
         source = out.open(shard.path, shard.sha256).source
         with pq.ParquetFile(source, memory_map=not out.is_remote) as file:
-            if not file.schema_arrow.equals(SCHEMA):
+            if not any(map(file.schema_arrow.equals, (SCHEMA, OLDER_SCHEMA))):
                 raise UsageError(
                     f"{path} has columns of another version ({_difference(file.schema_arrow)}); "
                     "train with the videonet that made it, or make the data set again."
@@ -226,12 +226,12 @@ def _numbered(example_ids: pa.Array, out: ShardFiles) -> tuple[list[str], NDArra
 
 def _difference(schema: pa.Schema) -> str:
     """What the columns differ in, in words."""
-    missing = [name for name in SCHEMA.names if name not in schema.names]
+    missing = [name for name in OLDER_SCHEMA.names if name not in schema.names]
     unknown = [name for name in schema.names if name not in SCHEMA.names]
     if missing or unknown:
         said = {"missing": missing, "unknown": unknown}
         return "; ".join(f"{what}: {', '.join(names)}" for what, names in said.items() if names)
-    changed = [name for name in SCHEMA.names if schema.field(name) != SCHEMA.field(name)]
+    changed = [name for name in schema.names if schema.field(name) != SCHEMA.field(name)]
     return f"of another type: {', '.join(changed)}" if changed else "in another order"
 
 

@@ -159,7 +159,8 @@ class _Shard:
 
     def span(self, group: int) -> tuple[int, int]:
         """Where the columns of a clip begin and end, bytes."""
-        columns = [self.footer.row_group(group).column(at) for at in range(len(SCHEMA.names))]
+        row_group = self.footer.row_group(group)
+        columns = [row_group.column(at) for at in range(row_group.num_columns)]
         begins = [each.dictionary_page_offset or each.data_page_offset for each in columns]
         ends = [
             begin + each.total_compressed_size for begin, each in zip(begins, columns, strict=True)
