@@ -19,7 +19,9 @@ torch.set_num_threads(1)
 
 import timm  # noqa: E402
 
+from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
 from tests.training.test_export import SIZE, trained  # noqa: E402
+from videonet.evaluation import clickme  # noqa: E402
 from videonet.evaluation.clickme import HUMAN_CEILING  # noqa: E402
 from videonet.evaluation.head_file import write_head  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
@@ -187,6 +189,18 @@ def test_alignment_is_the_mean_correlation_by_that_of_people(data, run, tmp_path
     assert alignment.value == pytest.approx(np.mean(known) / HUMAN_CEILING)
     assert alignment.low < alignment.value < alignment.high
     assert not found.data.partial
+
+
+def test_what_was_interrupted_goes_on_as_if_it_had_not_been(data, run, tmp_path):
+    whole = started(clickme, run, data, tmp_path / "whole.json")
+    file = tmp_path / "a.json"
+    with pytest.raises(StoppedError):
+        started(clickme, run, data, file, stop=At("clickme-harmonization", 3))
+    assert len(list((tmp_path / "a.parts").glob("*.parquet"))) == 3
+    gone_on = started(clickme, run, data, file, resume=True)
+    assert (gone_on.numbers, gone_on.facts) == (whole.numbers, whole.facts)
+    items = [pq.read_table(tmp_path / f"{name}.parquet").to_pylist() for name in ("whole", "a")]
+    assert str(items[0]) == str(items[1])  # what is none is unlike itself
 
 
 def test_a_head_counts_where_gradients_are_asked_for_and_nowhere_else(data, run, tmp_path):

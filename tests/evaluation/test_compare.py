@@ -1,5 +1,7 @@
 """compare: which results stand side by side, what is called a difference, and what is not shown."""
 
+import html
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from videonet.evaluation import paper
 from videonet.evaluation.comparison import compare, is_better, marks_of
 from videonet.evaluation.comparison_text import markdown, paper_lines
 from videonet.evaluation.page.render import render
-from videonet.evaluation.result import Value
+from videonet.evaluation.result import Value, read
 
 
 def value(low: float, middle: float, high: float) -> Value:
@@ -99,6 +101,28 @@ def test_what_cannot_be_compared_is_a_sentence(tmp_path, change, said):
     runs = [in_training(tmp_path / "a", result()), in_training(tmp_path / "b", result(**change))]
     with pytest.raises(UsageError, match=said):
         compare(runs, with_paper=False)
+
+
+def test_settings_that_are_not_the_protocols_are_named(tmp_path):
+    changed = {"settings": {"short_side": 32}, "changed": {"short_side": 32}}
+    one = in_training(tmp_path / "one", result(**changed))
+    other = in_training(tmp_path / "other", result(**changed))
+    said = "davis2017, settings that are not the protocol's: short_side = 32."
+    for name in ("page.html", "table.md"):
+        ended = videonet("compare", one, other, "--out", tmp_path / name)
+        assert said in ended.stdout
+        assert "davis2017: J (davis2017-vfs, other" in ended.stdout
+        text = html.unescape((tmp_path / name).read_text())
+        assert text.count(said) == 1
+        assert text.count("davis2017-vfs, other settings") >= 2
+
+
+def test_a_result_of_before_this_was_said_is_read(tmp_path):
+    file = in_training(tmp_path / "one", result()) / "evaluations" / "davis2017.json"
+    whole = json.loads(file.read_text())
+    assert whole.pop("changed") == {}
+    file.write_text(json.dumps(whole))
+    assert read(file) == result()
 
 
 def test_folders_of_the_same_name_are_told_apart(tmp_path):

@@ -17,15 +17,13 @@ torch.set_num_threads(1)
 
 import timm  # noqa: E402
 
+from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.evaluation import davis2017  # noqa: E402
 from videonet.evaluation.facts import Facts, Preparation  # noqa: E402
 from videonet.evaluation.j_and_f import scores  # noqa: E402
 from videonet.evaluation.model import Model  # noqa: E402
-from videonet.evaluation.opening import How, open_model  # noqa: E402
-from videonet.evaluation.running import Asked, run  # noqa: E402
 from videonet.evaluation.stages import is_of_basic_blocks, of_stride_8  # noqa: E402
-from videonet.evaluation.trained_on import training_data  # noqa: E402
 
 # All three take a quarter of an hour.
 IS_THOROUGH = hypothesis.settings().max_examples >= 1000
@@ -205,26 +203,16 @@ def test_each_object_has_a_row_and_the_mean_is_over_objects(tiny, lite0, tmp_pat
     assert result.resampled == "sequences"
 
 
-class Interrupted(Exception):  # noqa: N818
-    """As by a signal."""
-
-
-def stopped_in_the_second_sequence(model: Model, data: Path, file: Path) -> None:
-    def told(what: str, done: int, _everything: int) -> None:
-        if what == "davis2017-vfs" and done == 1:
-            raise Interrupted
-
-    settings = davis2017.Settings(short_side=120, radius=5.0)
-    asked = Asked(data=data, file=file, settings=settings, partial=True, told=told)
-    known = training_data(model.facts, None)
-    with pytest.raises(Interrupted):
-        run("davis2017", davis2017, model, known, asked)
+def stopped_in_the_second_sequence(model: str, data: Path, file: Path) -> None:
+    settings = ("short_side=120", "radius=5")
+    with pytest.raises(StoppedError):
+        started(davis2017, model, data, file, settings, stop=At("davis2017-vfs", 1))
 
 
 def test_going_on_gives_what_never_stopping_gives(tiny, lite0, tmp_path):
     whole = evaluate(lite0, "davis2017", tiny, tmp_path / "a.json", *TINY)
     file = tmp_path / "b.json"
-    stopped_in_the_second_sequence(open_model(lite0, How(device="cpu")), tiny, file)
+    stopped_in_the_second_sequence(lite0, tiny, file)
     parts = file.with_suffix(".parts")
     assert len(list(parts.glob("*.parquet"))) == 1
     other = refused(*(lite0, "davis2017", tiny, file, *TINY, "--resume"), "--set", "top=5")
@@ -240,7 +228,7 @@ def test_going_on_gives_what_never_stopping_gives(tiny, lite0, tmp_path):
 def test_what_is_gone_on_from_is_what_was_done_of_the_same_data(tiny, lite0, tmp_path):
     root = Path(shutil.copytree(tiny, tmp_path / "data"))
     file = tmp_path / "a.json"
-    stopped_in_the_second_sequence(open_model(lite0, How(device="cpu")), root, file)
+    stopped_in_the_second_sequence(lite0, root, file)
     # It says something that no evaluation finds.
     (part,) = file.with_suffix(".parts").glob("*.parquet")
     table = pq.read_table(part)
@@ -259,7 +247,7 @@ def test_what_is_gone_on_from_is_what_was_done_of_the_same_data(tiny, lite0, tmp
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda mask: mask[:60], "are 214 x 60 pixels, and its frames 214 x 120"),
+        (lambda mask: mask[:60], "is 214 x 60 pixels, its frame 214 x 120"),
         (lambda mask: mask * 255, "Masks of 0 and 255 are those of DAVIS-2016"),
         (lambda mask: mask * 2, "should be numbered from 1 on without a gap"),
         (lambda mask: np.stack([mask] * 3, 2), "a mask has one number a pixel"),
@@ -272,6 +260,26 @@ def test_masks_of_another_form_are_a_sentence(tiny, lite0, tmp_path, change, sai
             changed = change(np.asarray(image))
         Image.fromarray(changed).save(path)
     assert said in refused(lite0, "davis2017", root, tmp_path / "a.json", *TINY)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda mask: mask[:60],
+            "00003.png is 214 x 60 pixels, its frame 214 x 120, and the first",
+        ),
+        (lambda mask: mask + 1, "00003.png has the object 2, and the first mask of its sequence 1"),
+    ],
+)
+def test_one_mask_of_another_form_stops_it_before_anything_is_computed(
+    tiny, lite0, tmp_path, change, said
+):
+    root = Path(shutil.copytree(tiny, tmp_path / "data"))
+    path = root / "Annotations" / "480p" / "cows" / "00003.png"
+    Image.fromarray(change(np.asarray(Image.open(path)))).save(path)
+    assert said in refused(lite0, "davis2017", root, tmp_path / "a.json", *TINY)
+    assert not list((tmp_path / "a.parts").glob("*.parquet"))
 
 
 def test_masks_of_2017_are_no_masks_of_2016(tiny, lite0, tmp_path):

@@ -17,6 +17,7 @@ from tests.evaluation.material import shared
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
 from tests.training.test_export import save, trained  # noqa: E402
 from videonet.evaluation import coco, detection, lvis  # noqa: E402
 from videonet.evaluation.annotated_boxes import BoxedImage  # noqa: E402
@@ -29,8 +30,7 @@ from videonet.evaluation.detection_images import (  # noqa: E402
 )
 from videonet.evaluation.detection_network import detector  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
-from videonet.evaluation.result import TrainingData  # noqa: E402
-from videonet.evaluation.running import Asked, run, settings_of  # noqa: E402
+from videonet.evaluation.training_state import training_precision  # noqa: E402
 
 # A zebra; a person with an umbrella; a dog; two giraffes.
 NAMES = ["000000000034", "000000000036", "000000000042", "000000000072"]
@@ -178,45 +178,41 @@ def test_lvis_says_where_its_images_lie(training, tmp_path):
             lvis._place(BoxedImage(id=1, height=1, width=1, coco_url=wrong))
 
 
-class StoppedError(Exception):
-    """An interruption."""
-
-
-def detect(training, data, file, *, resume=False, stop=None, workers=0):
-    def told(what, done, _all):
-        if stop is not None and what.endswith(stop[0]) and done == stop[1]:
-            raise StoppedError
-
-    asked = Asked(
-        data=data,
-        file=file,
-        settings=settings_of(coco, SMALL),
-        resume=resume,
-        partial=True,
-        workers=workers,
-        told=told,
-    )
-    model = open_model(str(training), How(device="cpu"))
-    return run("coco", coco, model, TrainingData(manifest_sha256=None), asked)
-
-
 def test_an_interrupted_detection_goes_on_as_if_it_had_not_been(
     training, data, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("videonet.evaluation.detection_network._LEAST_SCORE", {100: 0.0})
-    whole = detect(training, data, tmp_path / "whole.json")
+    whole = started(coco, training, data, tmp_path / "whole.json", SMALL)
     monkeypatch.setattr(detection, "KEPT_EVERY", 2)
     monkeypatch.setattr(detection, "PART", 2)
-    for stop in (("trains", 3), ("trains", 5), ("torchvision", 4)):
+    file = tmp_path / "a.json"
+    for stop in (At("trains", 3), At("trains", 5), At("torchvision", 4)):
         with pytest.raises(StoppedError):
-            detect(training, data, tmp_path / "a.json", resume=stop[1] != 3, stop=stop)
-    gone_on = detect(training, data, tmp_path / "a.json", resume=True, workers=1)
+            started(coco, training, data, file, SMALL, resume=stop.done != 3, stop=stop)
+    gone_on = started(coco, training, data, file, SMALL, resume=True, workers=1)
     assert str(gone_on.numbers) == str(whole.numbers)
     assert gone_on.facts == whole.facts
     assert gone_on.facts["steps"] == STEPS
     items = [pq.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "a")]
     assert items[0].equals(items[1])
     assert items[0].num_rows > 100
+
+
+def test_a_loss_of_products_in_bfloat16_is_one_of_float32(training, data):
+    model = open_model(str(training), How(device="cpu"))
+    torch.manual_seed(0)
+    network = detector(model, 3, 32, 100, "a test").train()
+    images, box = torch.randn(2, 3, 64, 96), torch.tensor([[8.0, 8.0, 40.0, 40.0]])
+    targets = [{"boxes": box, "labels": torch.tensor([1])}] * 2
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        with training_precision(model.device, precision):
+            losses[precision] = network(list(images), targets)
+    for name, loss in losses["float32"].items():
+        less = losses["bfloat16"][name]
+        assert less.dtype == torch.float32
+        assert not torch.equal(less, loss)
+        torch.testing.assert_close(less, loss, rtol=0.05, atol=0.01)
 
 
 def test_a_loss_that_is_none_stops_it(training, data, tmp_path):

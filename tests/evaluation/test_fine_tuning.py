@@ -27,7 +27,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tuner_of(
-    training: Path, device: str = "cpu", *, bfloat16: bool = False
+    training: Path, device: str = "cpu", precision: str = "float32"
 ) -> tuple[ClipClassifier, FineTuner, Model]:
     plan = Plan(
         steps=2,
@@ -38,7 +38,7 @@ def tuner_of(
         gamma=0.5,
         seed=0,
         together=2,
-        bfloat16=bfloat16,
+        precision=precision,
     )
     model = replace(open_model(str(training), How(device="cpu")), device=torch.device(device))
     torch.manual_seed(0)
@@ -143,7 +143,7 @@ def test_the_rate_falls_at_the_milestones_after_the_warm_up(training):
         gamma=settings.gamma,
         seed=0,
         together=8,
-        bfloat16=False,
+        precision="float32",
     )
     found = [plan.rate_of(done) for done in range(21)]
     expected = [1e-4] * 11 + [3e-5] * 4 + [9e-6] * 4 + [2.7e-6] * 2
@@ -167,9 +167,9 @@ def test_the_cpu_never_waits_for_the_device(training, monkeypatch):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_a_step_on_a_gpu_is_never_waited_for(training, bfloat16):
-    network, tuner, _ = tuner_of(training, "cuda", bfloat16=bfloat16)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_on_a_gpu_is_never_waited_for(training, precision):
+    network, tuner, _ = tuner_of(training, "cuda", precision)
     steps = [clips_of(step) for step in range(4)]
     shown = [(Clips(*(each.pin_memory() for each in clips)), labels) for clips, labels in steps]
     # Libraries are loaded, and kernels chosen: in the warm-up, and after it.

@@ -16,15 +16,14 @@ torch.set_num_threads(1)
 import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load  # noqa: E402
 
+from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
 from tests.training.test_export import save, trained  # noqa: E402
 from videonet.evaluation import imagenet_linear  # noqa: E402
 from videonet.evaluation.class_lists import output_of_wnid  # noqa: E402
 from videonet.evaluation.facts import Preparation  # noqa: E402
 from videonet.evaluation.images import Place, cropped, random_crops  # noqa: E402
 from videonet.evaluation.linear_heads import HeadTrainer, Schedule, trained_heads  # noqa: E402
-from videonet.evaluation.opening import How, open_model  # noqa: E402
-from videonet.evaluation.result import TrainingData, read  # noqa: E402
-from videonet.evaluation.running import Asked, run, settings_of  # noqa: E402
+from videonet.evaluation.result import read  # noqa: E402
 
 SMALL = Preparation(resize=36, crop=32, mean=(0.5,) * 3, std=(0.5,) * 3)
 
@@ -56,29 +55,10 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class StoppedError(Exception):
-    """An interruption."""
-
-
-def probe(training, imagenet, file, *, resume=False, stop_after=None, settings=PROBE, workers=0):
+def probe(training, imagenet, file, *, stop_after=None, settings=PROBE, **how):
     """The result of the probe; with `stop_after` it is stopped after so many steps."""
-
-    def told(what, done, _all):
-        if what.endswith("trains") and done == stop_after:
-            raise StoppedError
-
-    asked = Asked(
-        data=imagenet,
-        file=file,
-        settings=settings_of(imagenet_linear, settings),
-        resume=resume,
-        partial=True,
-        batch=16,
-        workers=workers,
-        told=told,
-    )
-    model = open_model(str(training), How(device="cpu"))
-    return run("imagenet_linear", imagenet_linear, model, TrainingData(manifest_sha256=None), asked)
+    stop = At("trains", stop_after) if stop_after else None
+    return started(imagenet_linear, training, imagenet, file, settings, stop=stop, batch=16, **how)
 
 
 def trained_state(training, imagenet, file, **how):

@@ -18,14 +18,14 @@ torch.set_num_threads(1)
 import timm  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
 from tests.training.test_export import save, trained  # noqa: E402
 from videonet.evaluation import ade20k, pascal_voc, segmentation  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
 from videonet.evaluation.overlap import IGNORED  # noqa: E402
-from videonet.evaluation.result import TrainingData  # noqa: E402
-from videonet.evaluation.running import Asked, run, settings_of  # noqa: E402
 from videonet.evaluation.segmentation import loss_of  # noqa: E402
 from videonet.evaluation.segmentation_network import Head, segmenter  # noqa: E402
+from videonet.evaluation.training_state import training_precision  # noqa: E402
 
 SMALL = ("steps=6", "batch=2", "crop=33", "short_side=32")
 SETTINGS = [word for each in SMALL for word in ("--set", each)]
@@ -161,46 +161,22 @@ def test_rates_fall_as_the_recipes_say():
     assert [short.rate_of(done) for done in (6, 7, 9)] == pytest.approx([3e-3, 3e-4, 3e-5])
 
 
-class StoppedError(Exception):
-    """An interruption."""
-
-
-def segment(evaluation, training, data, file, *, resume=False, stop=None, workers=0):
-    """The result; with `stop`, (what, after so many), it is interrupted there."""
-
-    def told(what, done, _all):
-        if stop is not None and what.endswith(stop[0]) and done == stop[1]:
-            raise StoppedError
-
-    asked = Asked(
-        data=data,
-        file=file,
-        settings=settings_of(evaluation, SMALL),
-        resume=resume,
-        partial=True,
-        workers=workers,
-        told=told,
-    )
-    model = open_model(str(training), How(device="cpu"))
-    known = TrainingData(manifest_sha256=None)
-    return run(evaluation.PROTOCOL.name, evaluation, model, known, asked)
-
-
 # The second drops features at random, and has a head more.
 @pytest.mark.parametrize(("evaluation", "write"), [(pascal_voc, write_voc), (ade20k, write_ade20k)])
 def test_an_interrupted_evaluation_goes_on_as_if_it_had_not_been(
     training, tmp_path, monkeypatch, evaluation, write
 ):
     data = write(shared("evaluation/coco"), tmp_path / "data", most=5)
-    whole = segment(evaluation, training, data, tmp_path / "whole.json")
+    whole = started(evaluation, training, data, tmp_path / "whole.json", SMALL)
     monkeypatch.setattr(segmentation, "KEPT_EVERY", 2)
     monkeypatch.setattr(segmentation, "PART", 2)
     # In the steps, where one is done again; and in the images that are reported on.
-    for stop in (("trains", 3), ("trains", 5), ("upernet", 2)):
-        how = {"resume": stop[1] != 3, "stop": stop}
+    for stop in (At("trains", 3), At("trains", 5), At("upernet", 2)):
+        how = {"resume": stop.done != 3, "stop": stop}
         with pytest.raises(StoppedError):
-            segment(evaluation, training, data, tmp_path / "a.json", **how)
-    gone_on = segment(evaluation, training, data, tmp_path / "a.json", resume=True, workers=1)
+            started(evaluation, training, data, tmp_path / "a.json", SMALL, **how)
+    how = {"resume": True, "workers": 1}
+    gone_on = started(evaluation, training, data, tmp_path / "a.json", SMALL, **how)
     assert (gone_on.numbers, gone_on.facts) == (whole.numbers, whole.facts)
     items = [pq.read_table(tmp_path / f"{name}.parquet") for name in ("whole", "a")]
     assert items[0].equals(items[1])
@@ -208,6 +184,26 @@ def test_an_interrupted_evaluation_goes_on_as_if_it_had_not_been(
     assert items[0].column_names == ["image", "intersections", "unions", "labelled"]
     assert gone_on.data.partial
     assert gone_on.data.counts == {"train images": 5, "val images": 5}
+
+
+def test_logits_of_products_in_bfloat16_are_float32_and_the_result_says_so(training, voc, tmp_path):
+    model = open_model(str(training), How(device="cpu"))
+    torch.manual_seed(0)
+    network = segmenter(model, Head("fcn", 8, stride=16), 3, "a test").eval()
+    images = torch.randn(2, 3, 32, 32)
+    (exact,) = network(images)
+    with training_precision(model.device, "bfloat16"):
+        (less,) = network(images)
+    assert less.dtype == torch.float32
+    assert not torch.equal(less, exact)
+    torch.testing.assert_close(less, exact, rtol=0.1, atol=0.01)
+
+    settings = ("steps=1", *SMALL[1:])
+    precision = {}
+    for name in ("float32", "bfloat16"):
+        asked = (*settings, f"training_precision={name}")
+        precision[name] = started(pascal_voc, training, voc, tmp_path / "a.json", asked).precision
+    assert precision == {"float32": "float32", "bfloat16": "float32, and bfloat16 in training"}
 
 
 def test_a_result_says_what_was_done(training, voc, tmp_path):

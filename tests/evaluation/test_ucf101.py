@@ -21,6 +21,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from safetensors.torch import load  # noqa: E402
 from torchvision.transforms.functional import resize  # noqa: E402
 
+from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
 from tests.training.test_export import save, trained  # noqa: E402
 from videonet.evaluation import ucf101  # noqa: E402
 from videonet.evaluation.clip_pooling import ClipClassifier, FrameFeatures  # noqa: E402
@@ -29,8 +30,7 @@ from videonet.evaluation.comparison import compare  # noqa: E402
 from videonet.evaluation.opening import How, open_model  # noqa: E402
 from videonet.evaluation.parts import Parts  # noqa: E402
 from videonet.evaluation.protocol import Given  # noqa: E402
-from videonet.evaluation.result import Result, TrainingData, Value, read  # noqa: E402
-from videonet.evaluation.running import Asked, run, settings_of  # noqa: E402
+from videonet.evaluation.result import Result, Value, read  # noqa: E402
 from videonet.evaluation.ucf101_lists import Listed  # noqa: E402
 
 # A clip is the whole of a drawn video. Of these few, a network is to learn all it can.
@@ -59,22 +59,10 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class StoppedError(Exception):
-    """An interruption."""
-
-
 def tuned(model: object, data: Path, file: Path, settings, *, stop_after=None, **how) -> Result:
     """The result; with `stop_after` it is stopped after so many steps of the last pooling."""
-
-    def told(what, done, _all):
-        if what.endswith("attention trains") and done == stop_after:
-            raise StoppedError
-
-    asked = Asked(
-        data=data, file=file, settings=settings_of(ucf101, settings), partial=True, told=told, **how
-    )
-    opened = open_model(str(model), How(device="cpu"))
-    return run("ucf101", ucf101, opened, TrainingData(manifest_sha256=None), asked)
+    stop = At("attention trains", stop_after) if stop_after else None
+    return started(ucf101, model, data, file, settings, stop=stop, **how)
 
 
 def test_where_the_order_of_halves_decides_two_scales_know_it_and_a_mean_cannot(

@@ -87,7 +87,7 @@ def test_a_training_says_what_the_network_as_it_is_is_worth(data, imagenet, tmp_
         (
             ('log.evaluate=["imagenet_nn"]',),
             ("--evaluation-data", "."),
-            "There is no evaluation imagenet_nn; did you mean imagenet_knn?",
+            "There is no evaluation imagenet-nn; did you mean imagenet-knn?",
         ),
     ],
 )

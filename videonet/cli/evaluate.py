@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.terminal import Console
-from videonet.errors import UsageError
+from videonet.errors import MachineError, UsageError, machine_error
 from videonet.text import duration
 from videonet.training.torch_extra import needed_for
 
 if TYPE_CHECKING:
+    from videonet.evaluation.model import Model
+    from videonet.evaluation.protocol import Evaluation
     from videonet.evaluation.result import Result
 
 
@@ -99,35 +102,40 @@ def evaluate(
     Example: videonet evaluate run --on davis2017 --data DAVIS
     """
     console = Console(soft_wrap=True, highlight=False)
+    names = [name.strip().replace("-", "_") for name in (on or "").split(",") if name.strip()]
+    # PyTorch is slow: what is asked for in vain is refused without it.
+    if not listed and (model is None or data is None or not names):
+        raise UsageError(
+            "videonet evaluate asks for a MODEL, --on NAME and --data DIR; --list says which "
+            "evaluations there are."
+        )
     with needed_for("videonet evaluate", "evaluate"):
         from videonet.evaluation import catalogue
         from videonet.evaluation.about import UNCONFIRMED
-        from videonet.evaluation.head_file import head_beside, with_head
         from videonet.evaluation.opening import How, open_model
+        from videonet.evaluation.result import check_place
         from videonet.evaluation.running import Asked, run, settings_of
         from videonet.evaluation.trained_on import training_data
 
     if listed:
         _list(console)
         return
-    if model is None or on is None or data is None:
-        raise UsageError(
-            "videonet evaluate asks for a MODEL, --on NAME and --data DIR; --list says which "
-            "evaluations there are."
-        )
-    names = [name.strip().replace("-", "_") for name in on.split(",") if name.strip()]
+    assert model is not None
+    assert data is not None
     chosen = {name: catalogue.evaluation(name) for name in names}
     of_each = {name: settings_of(each, settings or ()) for name, each in chosen.items()}
     files = _files(model, out, names)
+    for name, each in chosen.items():
+        check_place(files[name], each.PROTOCOL.name)
+    if head is not None and not any(each.NEEDS.classifies for each in chosen.values()):
+        raise UsageError(
+            f"--head is a classifier of ImageNet, for which {on} does not ask; leave it out."
+        )
     opened = open_model(model, How(network.value, arch, download, device.value))
     known = training_data(opened.facts, trained_on)
-    folder = files[names[0]].parent
-    found = head or (head_beside(folder) if opened.logits is None else None)
-    classifier = opened
-    if found is not None and any(each.NEEDS.classifies for each in chosen.values()):
-        classifier = with_head(opened, found)
     for number, (name, each) in enumerate(chosen.items()):
-        with _told(Console(stderr=True)) as told:
+        used = _classifying(opened, each, head, files[name].parent)
+        with _told(Console(stderr=True)) as told, _going_on_named():
             asked = Asked(
                 data=data,
                 file=files[name],
@@ -138,11 +146,25 @@ def evaluate(
                 workers=workers,
                 told=told,
             )
-            used = classifier if each.NEEDS.classifies else opened
             result = run(name, each, used, known, asked)
         if not number:
             console.print(UNCONFIRMED, markup=False)
         _print(console, result, files[name])
+
+
+def _classifying(
+    opened: "Model", evaluation: "Evaluation", head: Path | None, results: Path
+) -> "Model":
+    """The model with a head, where it has no classifier and is asked for one; else as it is.
+
+    Of several evaluations, one may have made the head that another asks for.
+    """
+    from videonet.evaluation.head_file import head_beside, with_head
+
+    if not evaluation.NEEDS.classifies:
+        return opened
+    found = head or (head_beside(results) if opened.logits is None else None)
+    return opened if found is None else with_head(opened, found)
 
 
 def _files(model: str, out: Path | None, names: list[str]) -> dict[str, Path]:
@@ -160,7 +182,8 @@ def _print(console: Console, result: "Result", file: Path) -> None:
     mark = f"{about.name}, {about.mark}" + (
         ", on a part of the data" if result.data.partial else ""
     )
-    console.print(f"{result.model.name} on {result.evaluation} ({mark})", markup=False)
+    evaluation = result.evaluation.replace("_", "-")
+    console.print(f"{result.model.name} on {evaluation} ({mark})", markup=False)
     for name, number in result.numbers.items():
         value = "none" if number.value is None else f"{number.value:.4f}"
         if number.low is not None and number.high is not None:
@@ -182,7 +205,7 @@ def _list(console: Console) -> None:
             "data": needs.data,
             "lies as": f"\n{'':<14}".join(needs.layout),
             "model": needs.model,
-            "costs": f"{needs.cost} on one large GPU, by arithmetic",
+            "costs": f"on one large GPU, by arithmetic: {needs.cost}",
             "paper": paper.in_one_line(name) or "no number",
             "confirmed": about.confirmed_by or "nothing can confirm it",
             "note": " ".join(about.notes),
@@ -190,6 +213,20 @@ def _list(console: Console) -> None:
         for what, said in lines.items():
             if said:
                 console.print(f"  {what:<12}{said}", markup=False)
+
+
+@contextmanager
+def _going_on_named() -> Iterator[None]:
+    """Have what ends an evaluation before its result say how it goes on."""
+    with ended_by_signal(Console(stderr=True)) as stopping:
+        stopping.last_words = "Interrupted; the same command with --resume goes on."
+        try:
+            yield
+        except OSError as error:
+            lacking = machine_error(error)
+            if lacking is None:
+                raise
+            raise MachineError(f"{lacking} Without --resume it begins anew.") from error
 
 
 @contextmanager

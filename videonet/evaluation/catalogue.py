@@ -32,7 +32,8 @@ def evaluation(name: str) -> Evaluation:
     known = name.replace("-", "_")
     if known not in NAMES:
         raise UsageError(
-            f"There is no evaluation {name}; did you mean {nearest(known, NAMES)}? "
+            f"There is no evaluation {known.replace('_', '-')}; did you mean "
+            f"{nearest(known, NAMES).replace('_', '-')}? "
             f"`videonet evaluate --list` has all of them."
         )
     return cast(Evaluation, importlib.import_module(f"videonet.evaluation.{known}"))

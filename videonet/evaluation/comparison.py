@@ -54,7 +54,7 @@ class Row:
 
     evaluation: str
     metric: str
-    # of the protocol that all cells have in common
+    # of the protocol that all cells have in common; with settings that are not its own, it says so
     protocol: str
     # one a column; None: there is no such result
     cells: tuple[Cell | None, ...]
@@ -74,6 +74,8 @@ class Comparison:
     footnotes: dict[str, tuple[str, ...]]
     # what must be known beside the paper's numbers, a sentence each
     of_paper: tuple[str, ...]
+    # settings that are not those of the protocols, a sentence for each evaluation
+    changes: tuple[str, ...]
 
 
 def compare(folders: Sequence[Path], *, with_paper: bool) -> Comparison:
@@ -110,7 +112,12 @@ def compare(folders: Sequence[Path], *, with_paper: bool) -> Comparison:
     # A sentence that is said of several evaluations is said once.
     evaluations = dict.fromkeys(row.evaluation for row in rows if with_paper)
     of_paper = dict.fromkeys(note for each in evaluations for note in paper.notes(each))
-    return Comparison(tuple(columns), tuple(rows), tuple(left_out), notes, tuple(of_paper))
+    changes = dict.fromkeys(
+        _changes(each) for found in results for each in found.values() if each.changed
+    )
+    return Comparison(
+        tuple(columns), tuple(rows), tuple(left_out), notes, tuple(of_paper), tuple(changes)
+    )
 
 
 def is_better(one: Value, other: Value, *, less: bool) -> bool:
@@ -147,8 +154,9 @@ def _rows(
                 f"The results of {evaluation} are of different settings; evaluate all models with "
                 f"the same ones."
             )
+        shown = f"{protocol}, other settings" if of_some[0].changed else protocol
         rows += [
-            _row(evaluation, protocol, metric, of_all, columns, with_paper)
+            _row(evaluation, shown, metric, of_all, columns, with_paper)
             for metric in of_some[0].protocol.main
         ]
     return rows
@@ -188,6 +196,16 @@ def marks_of(numbers: Sequence[paper.PaperNumber], alike: set[str]) -> tuple[Mar
         if each.model in paper.MARKED
         for value in each.values
     )
+
+
+def _changes(result: Result) -> str:
+    """Which settings a result does not have from its protocol."""
+    values = {
+        name: " and ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in result.changed.items()
+    }
+    said = ", ".join(f"{name} = {value}" for name, value in values.items())
+    return f"{result.evaluation.replace('_', '-')}, settings that are not the protocol's: {said}."
 
 
 def _label(number: paper.PaperNumber, alike: set[str]) -> str:

@@ -26,13 +26,13 @@ def terminal_table(comparison: Comparison) -> Table:
 
 
 def paper_lines(comparison: Comparison) -> list[str]:
-    """The paper's numbers, a line for each row that has some, and what must be known of them."""
+    """The paper's numbers, a line for each row that has some, and what must be known of all."""
     lines = [
         f"paper, {row.evaluation.replace('_', '-')}: {row.metric}   {_marks(row)}"
         for row in comparison.rows
         if row.marks
     ]
-    return [*lines, *comparison.of_paper]
+    return [*lines, *comparison.of_paper, *comparison.changes]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -46,8 +46,9 @@ def markdown(comparison: Comparison) -> str:
             for each in row.cells
         ]
         lines.append(_line([_title(row), *cells, _marks(row)]))
-    lines += ["", NO_DIFFERENCE, "", *map(_plain, comparison.of_paper)]
-    lines += [f"Left out: {_plain(each)}" for each in comparison.left_out]
+    lines += ["", NO_DIFFERENCE, ""]
+    lines += [f"- {_plain(each)}" for each in (*comparison.of_paper, *comparison.changes)]
+    lines += [f"- Left out: {_plain(each)}" for each in comparison.left_out]
     for name, (mark, *notes) in sorted(comparison.footnotes.items()):
         lines.append(f"- {_plain(name)} ({mark}): {_plain(' '.join(notes))}")
     return "\n".join(lines).rstrip() + "\n"

@@ -50,8 +50,8 @@ def foreground(mask: NDArray[np.uint8]) -> Labels:
     strange = np.setdiff1d(mask, (0, 255))
     if strange.size:
         raise UsageError(
-            f"A mask has the number {strange[0]}, and those of DAVIS-2016 have 0 and 255 alone; "
-            f"for several objects there is davis2017."
+            f"there is the number {strange[0]}, and masks of DAVIS-2016 have 0 and 255 alone; for "
+            f"several objects there is davis2017."
         )
     found: Labels = (mask == 255).astype(np.uint8)
     return found

@@ -4,7 +4,9 @@ J is the region's intersection over union, F the agreement of the boundary, J&F 
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -114,13 +116,13 @@ def evaluated(
     firsts = {each.name: _first(each, reading) for each in sequences}
     data = _checked(given, sequences, firsts, expected)
     given.parts.of(data.fingerprint)
+    _check_masks(sequences, firsts, reading)
     tables = []
     for number, each in enumerate(sequences):
         given.told(what, number, len(sequences))
 
         def of_sequence(each: Video = each) -> pa.Table:
             truth = np.stack([_read_mask(path, reading) for path in each.masks])
-            _same_size(each, truth)
             size = given.settings.short_side
             found = masks_of(given.model, features, each.frames, truth[0], size, rule)
             return _table(each.name, scores(truth, found, each.name))
@@ -198,7 +200,10 @@ def _read_mask(path: Path, reading: Reading) -> Labels:
             f"{path} is {found.dtype} of shape {found.shape}; a mask has one number a pixel, "
             f"which says of which object it is."
         )
-    return reading(found)
+    try:
+        return reading(found)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _without_void(mask: NDArray[np.uint8]) -> Labels:
@@ -218,14 +223,35 @@ def _first(sequence: Video, reading: Reading) -> Labels:
     return first
 
 
-def _same_size(sequence: Video, truth: Labels) -> None:
-    with Image.open(sequence.frames[0]) as image:
-        width, height = image.size
-    if truth.shape[1:] != (height, width):
-        raise UsageError(
-            f"The masks of {sequence.name} are {truth.shape[2]} x {truth.shape[1]} pixels, and its "
-            f"frames {width} x {height}; give both at 480p."
-        )
+def _check_masks(sequences: Sequence[Video], firsts: dict[str, Labels], reading: Reading) -> None:
+    """Raise UsageError where a mask has another size than its frame and the first, or more objects.
+
+    Before anything is computed, since what was computed of other data is not gone on from.
+    """
+
+    def check(frame: Path, path: Path, first: Labels) -> None:
+        mask = _read_mask(path, reading)
+        try:
+            with Image.open(frame) as image:
+                width, height = image.size
+        except Exception as error:  # likewise
+            raise unreadable(frame, error) from error
+        if mask.shape != (height, width) or mask.shape != first.shape:
+            raise UsageError(
+                f"{path} is {mask.shape[1]} x {mask.shape[0]} pixels, its frame {width} x "
+                f"{height}, and the first mask {first.shape[1]} x {first.shape[0]}; give all of a "
+                f"sequence at 480p."
+            )
+        if mask.max() > first.max():
+            raise UsageError(
+                f"{path} has the object {mask.max()}, and the first mask of its sequence "
+                f"{first.max()} objects; give the masks as they were published."
+            )
+
+    # Decoding leaves Python's lock alone.
+    with ThreadPoolExecutor(4) as pool:
+        for each in sequences:
+            list(pool.map(partial(check, first=firsts[each.name]), each.frames, each.masks))
 
 
 def _sequences(given: Given, names: Sequence[str]) -> list[Video]:

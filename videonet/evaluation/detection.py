@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -31,6 +31,7 @@ from videonet.evaluation.training_state import (
     random_of_its_own,
     restore,
     state_of,
+    training_precision,
 )
 
 # Steps between two times that the state is kept, which is all that an interruption costs.
@@ -75,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # of the pyramid and the head
     channels: Annotated[int, Meta(ge=32, multiple_of=32)] = 256
     seed: Annotated[int, Meta(ge=0)] = 0
+    # of products while it trains; boxes are found in float32
+    training_precision: Literal["float32", "bfloat16"] = "float32"
 
 
 class Part(NamedTuple):
@@ -277,7 +280,8 @@ def _loss(given: Given, network: Any, batch: Batch) -> Tensor:
         }
         for boxes, classes in zip(batch.boxes, batch.classes, strict=True)
     ]
-    losses = network(list(given.model.normalised(batch.images)), targets)
+    with training_precision(device, given.settings.training_precision):
+        losses = network(list(given.model.normalised(batch.images)), targets)
     return torch.stack(list(losses.values())).sum()
 
 

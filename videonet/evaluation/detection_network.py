@@ -67,6 +67,11 @@ class _AsTheyAre(nn.Module):
         return found
 
 
+def _in_float32(_head: nn.Module, _given: Any, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What the head gives, so that a loss of what was made in bfloat16 is one of float32."""
+    return {name: each.float() for name, each in found.items()}
+
+
 def detector(model: Model, classes: int, channels: int, most: int, what: str) -> Any:
     """FCOS for so many classes and at most so many boxes an image, on the model's device.
 
@@ -100,4 +105,5 @@ def detector(model: Model, classes: int, channels: int, most: int, what: str) ->
         detections_per_img=most,
     )
     network.transform = _AsTheyAre()
+    network.head.register_forward_hook(_in_float32)
     return network.to(model.device)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +12,12 @@ from torch.nn import functional
 from videonet.evaluation.clip_pooling import ClipClassifier
 from videonet.evaluation.clips import Clips
 from videonet.evaluation.model import Model
-from videonet.evaluation.training_state import begin_random, restore, state_of
+from videonet.evaluation.training_state import (
+    begin_random,
+    restore,
+    state_of,
+    training_precision,
+)
 from videonet.training.augment.augmentation import jitter
 from videonet.training.augment.image_operations import to_device
 
@@ -31,8 +37,8 @@ class Plan:
     seed: int
     # clips that batch norms count together; of all clips of a step gradients are added up
     together: int
-    # whether products are made in bfloat16
-    bfloat16: bool
+    # of products: float32 or bfloat16
+    precision: Literal["float32", "bfloat16"]
 
     @property
     def all_epochs(self) -> int:
@@ -98,7 +104,7 @@ class FineTuner:
     def _loss(self, clips: Clips, labels: Tensor) -> Tensor:
         """The mean loss of clips that batch norms count together."""
         is_warm_up = self._plan.is_warm_up(self.done)
-        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._plan.bfloat16):
+        with training_precision(self._model.device, self._plan.precision):
             with torch.set_grad_enabled(not is_warm_up):
                 frames = self._network.of_frames(self._shown(clips))
             if not self._has_begun:

@@ -58,6 +58,7 @@ def open_model(named: str, how: How) -> Model:
     """The model that `named` means. Raises UsageError, also where options do not go with it."""
     device = _device(how.device)
     path = Path(named)
+    _check_goes_with(named, how)
     if named.startswith(_TIMM):
         name, at, file = named.removeprefix(_TIMM).partition("@")
         if at:
@@ -78,6 +79,23 @@ def open_model(named: str, how: How) -> Model:
         f"There is no model {named}; give the folder of a training, timm:NAME@FILE, timm:NAME, a "
         f"file of weights with --arch, or an ONNX file."
     )
+
+
+def _check_goes_with(named: str, how: How) -> None:
+    """Raise UsageError where something is said beside MODEL that says nothing of such a one."""
+    path, is_timm = Path(named), named.startswith(_TIMM)
+    is_training = not is_timm and path.is_dir()
+    is_weights = not is_timm and not path.is_dir() and path.suffix != ".onnx"
+    wrong = {
+        f"--network {how.network} is for the folder of a training": (
+            how.network != How.network and not is_training
+        ),
+        "--arch is for a file of weights": how.arch is not None and not is_weights,
+        "--download is for timm:NAME": how.download and (not is_timm or "@" in named),
+    }
+    for what, is_wrong in wrong.items():
+        if is_wrong:
+            raise UsageError(f"{what}, and {named} is none; leave it out.")
 
 
 def _device(asked: str) -> torch.device:

@@ -26,7 +26,10 @@ class Parts:
     """A folder of parts. `facts` are what they depend on, as JSON has them."""
 
     def __init__(self, folder: Path, facts: dict[str, Any], *, resume: bool) -> None:
-        """Begin anew, or with `resume` go on. Raises UsageError if what is there is of another."""
+        """Begin anew, or with `resume` go on.
+
+        Raises UsageError if what is there is of another, and where nothing can be written.
+        """
         self._folder = folder
         self._fingerprint = ""
         begun = msgspec.json.encode(facts, order="deterministic")
@@ -34,8 +37,13 @@ class Parts:
             self._check(begun)
             return
         shutil.rmtree(folder, ignore_errors=True)
-        with drafted(folder / _BEGUN) as draft:
-            draft.write_bytes(begun)
+        try:
+            with drafted(folder / _BEGUN) as draft:
+                draft.write_bytes(begun)
+        except OSError as error:
+            raise UsageError(
+                f"{folder} cannot be written ({error.strerror}); name another place with --out."
+            ) from error
 
     def of(self, fingerprint: str) -> None:
         """Say which data the parts are of: those of other data are not gone on from."""

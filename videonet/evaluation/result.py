@@ -66,6 +66,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     evaluation: str
     protocol: About
     settings: dict[str, Any]
+    # those that are not the protocol's own; results that were made before this was said have none
+    changed: dict[str, Any] = {}
     numbers: dict[str, Value]
     # what intervals were resampled over, of which seed
     resampled: str
@@ -86,15 +88,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     created: str
 
 
-def write(file: Path, result: Result, items: pa.Table) -> None:
-    """Write both files. Raises UsageError if `file` is of another evaluation or protocol."""
+def check_place(file: Path, protocol: str) -> None:
+    """Raise UsageError where `file` is of another evaluation or protocol, or none at all."""
     if file.exists():
         before = read(file)
-        if before.protocol.name != result.protocol.name:
+        if before.protocol.name != protocol:
             raise UsageError(
-                f"{file} holds a result of {before.protocol.name}, and this is one of "
-                f"{result.protocol.name}; give another --out."
+                f"{file} holds a result of {before.protocol.name}, and this is one of {protocol}; "
+                f"give another --out."
             )
+
+
+def write(file: Path, result: Result, items: pa.Table) -> None:
+    """Write both files. Raises UsageError, as `check_place` does."""
+    check_place(file, result.protocol.name)
     try:
         with drafted(file.with_name(result.items)) as draft:
             pq.write_table(items, draft)

@@ -102,6 +102,7 @@ def run(
         evaluation=name,
         protocol=evaluation.PROTOCOL,
         settings=msgspec.to_builtins(asked.settings),
+        changed=changed(asked.settings),
         numbers=_written(outcome),
         resampled=outcome.resampled,
         seed=_SEED,
@@ -117,7 +118,7 @@ def run(
         ),
         items=asked.file.with_suffix(".parquet").name,
         device=_device(model.device),
-        precision="float32",
+        precision=_precision(asked.settings),
         versions=versions,
         seconds=round(time.monotonic() - began, 3),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,6 +126,13 @@ def run(
     write(asked.file, result, outcome.items)
     parts.done()
     return result
+
+
+def changed(settings: Any) -> dict[str, Any]:
+    """The settings that are not those that an evaluation has by itself."""
+    usual = msgspec.to_builtins(type(settings)())
+    given = msgspec.to_builtins(settings)
+    return {name: value for name, value in given.items() if value != usual[name]}
 
 
 @contextmanager
@@ -164,6 +172,12 @@ def _converted(name: str, text: str, kind: Any) -> Any:
 def _has_partial_head(model: Facts) -> bool:
     """Whether the classifier was trained on a part of its data alone."""
     return model.head is not None and model.head.partial
+
+
+def _precision(settings: Any) -> str:
+    """In which precision it was computed. Evaluations that train a network may say another one."""
+    trains = getattr(settings, "training_precision", "float32")
+    return "float32" if trains == "float32" else f"float32, and {trains} in training"
 
 
 def _device(device: torch.device) -> str:

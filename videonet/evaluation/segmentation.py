@@ -27,6 +27,7 @@ from videonet.evaluation.training_state import (
     random_of_its_own,
     restore,
     state_of,
+    training_precision,
 )
 
 # Steps between two times that the state is kept, which is all that an interruption costs.
@@ -112,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crop: Annotated[int, Meta(ge=0, le=4096)] = 0
     short_side: Annotated[int, Meta(ge=0, le=4096)] = 0
     seed: Annotated[int, Meta(ge=0)] = 0
+    # of products while it trains; mIoU is counted in float32
+    training_precision: Literal["float32", "bfloat16"] = "float32"
 
 
 def recipe_for(given: Given, fcn: Recipe, upernet: Recipe) -> Recipe:
@@ -183,7 +186,8 @@ def _trained(
         # Whole: a part of pinned memory would be copied, and waited for.
         moved = batch.to(given.model.device, non_blocking=True)
         optimizer.zero_grad()
-        logits = network(given.model.normalised(moved[:, :3]))
+        with training_precision(given.model.device, settings.training_precision):
+            logits = network(given.model.normalised(moved[:, :3]))
         loss = loss_of(logits, moved[:, 3].long(), recipe.head)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

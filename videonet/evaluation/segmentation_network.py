@@ -69,7 +69,8 @@ class Segmenter(nn.Module):
         found = [self.decoder(stages)]
         if self.auxiliary is not None and self.training:
             found.append(self.auxiliary(stages[-2]))
-        whole = [resized(each, images.shape[2:], self._head) for each in found]
+        # A loss of what was made in bfloat16 is still one of float32.
+        whole = [resized(each.float(), images.shape[2:], self._head) for each in found]
         return [each[:, :, :height, :width] for each in whole]
 
 

@@ -60,6 +60,11 @@ def check_finite(loss: Tensor, what: str, done: int, rate: float) -> None:
         )
 
 
+def training_precision(device: torch.device, name: str) -> torch.autocast:
+    """What a network that trains makes its products in: "float32", or "bfloat16"."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=name == "bfloat16")
+
+
 @contextmanager
 def random_of_its_own() -> Iterator[None]:
     """Leave the random numbers of others as they were."""

@@ -264,7 +264,7 @@ def trained(given: Given, what: str, pooling: Pooling, train: Set, classes: int)
         gamma=settings.gamma,
         seed=settings.seed,
         together=settings.clips_together,
-        bfloat16=settings.training_precision == "bfloat16",
+        precision=settings.training_precision,
     )
     steps = plan.steps * plan.all_epochs
     # Its own, for what is before the first step.
