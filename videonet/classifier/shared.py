@@ -8,6 +8,7 @@ import cachetools
 
 from videonet.classifier.device import device_here
 from videonet.classifier.download import DEFAULT, fetch_default
+from videonet.classifier.embedding import Embedding
 from videonet.classifier.model import Classifier
 from videonet.classifier.model_file import model_file
 from videonet.classifier.sidecar import sidecar_content
@@ -23,6 +24,7 @@ _Key = tuple[Path, Device, str | None, str | None]
 
 _lock = threading.Lock()
 _classifiers: cachetools.LRUCache[_Key, Classifier] = cachetools.LRUCache(_REMEMBERED)
+_embeddings: cachetools.LRUCache[_Key, Embedding] = cachetools.LRUCache(_REMEMBERED)
 
 
 def shared_classifier(path_or_name: str, device: Device) -> Classifier:
@@ -44,6 +46,19 @@ def shared_classifier(path_or_name: str, device: Device) -> Classifier:
             opened = path.absolute(), device, classifier.sha256, classifier.sidecar_sha256
             _classifiers[opened] = classifier
         return classifier
+
+
+def shared_embedding(path: str, device: Device) -> Embedding:
+    """The embedding in an ONNX file. Raises UsageError."""
+    with _lock:
+        file = model_file(path)
+        said = sidecar_content(file)
+        sidecar = None if said is None else hashlib.sha256(said).hexdigest()
+        key = file.absolute(), device_here(device), _digest(file), sidecar
+        embedding = _embeddings.get(key)
+        if embedding is None:
+            embedding = _embeddings[key] = Embedding(file, device=device)
+        return embedding
 
 
 def _digest(file: Path) -> str | None:

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.cage.cage import InterruptionError
+from videonet.curation import evidence
 from videonet.curation.context import NotClaimed, RunContext
-from videonet.curation.evidence import Records, records_of, weighed, written
+from videonet.curation.evidence import Records, records_of, written
 from videonet.curation.listed import Listed
-from videonet.curation.steps import STEPS, Step, measure, without_failure
+from videonet.curation.steps import Step, measure, steps_of, without_failure
 from videonet.curation.verdict import Decision, Evidence, decide, decision_for, verdict_row
 from videonet.errors import UsageError
 from videonet.fetch.acquire import release
@@ -45,7 +46,12 @@ class StepResult(NamedTuple):
 
 
 def apply_steps(
-    context: RunContext, listed: Listed, steps: Sequence[Step], *, patient: bool = True
+    context: RunContext,
+    listed: Listed,
+    steps: Sequence[Step],
+    *,
+    patient: bool = True,
+    lay_down: bool = False,
 ) -> StepResult:
     """Take a candidate through `steps`, up to the one that decides its last pair.
 
@@ -55,7 +61,8 @@ def apply_steps(
     candidate's fate is open, and others may wait for the room.
 
     A video that another run has in hand is waited for, and what that run has found is read; unless
-    `patient`, Postponed is raised instead.
+    `patient`, Postponed is raised instead. Those that are `lay_down` wait for all others of the run
+    before the next step: so long, their bytes take no room.
 
     Raises UsageError where none of the run's first candidates may be asked for.
     """
@@ -69,14 +76,16 @@ def apply_steps(
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
             result = result._replace(cut=records.cut if kept else None)
             released, records = release_bytes(context, room, records, kept=kept)
+        elif lay_down and records is not None:
+            released, records = release_bytes(context, room, records, kept=False)
         if records is not None:
             stored = written(context, records).stored
             if result.pending is not None:
-                result = result._replace(pending=Listed(candidate, stored))
-                if context.handed_on is not None:
+                result = result._replace(pending=Listed(candidate, stored, listed.place))
+                if context.handed_on is not None and not lay_down:
                     room.touch()
                     released = context.handed_on.hand_on(records.fetch)
-        decided = result.pending is None
+        decided = result.pending is None or lay_down
         return result
     except Postponed:
         context.first_refusals.end(number, None)
@@ -119,17 +128,21 @@ def _applied(
     context: RunContext, listed: Listed, room: Room, steps: Iterable[Step], *, patient: bool
 ) -> tuple[StepResult, Records | None]:
     """What steps leave behind, and what is known of the video; None: an exception ended them."""
-    candidate, known = listed
+    candidate, known, place = listed
     seen = Evidence()
+
+    def weighed(records: Records) -> Evidence:
+        return replace(evidence.weighed(context, candidate, records), place=place)
+
     try:
         if known is None:
             known = context.store.record(candidate.video_key)
         records = records_of(context, known)
-        seen = weighed(context, candidate, records)
+        seen = weighed(records)
         if _is_elsewhere(context, candidate, records, seen):
             records = _claimed(context, room, records.stored, patient=patient)
-            seen = weighed(context, candidate, records)
-        waiting = deque(steps)
+            seen = weighed(records)
+        waiting, order = deque(steps), steps_of(context)
         altered = 0
         while waiting:
             step = waiting.popleft()
@@ -137,10 +150,10 @@ def _applied(
                 after = step(context, candidate, room, records, seen)
             except NotClaimed:
                 records = _claimed(context, room, records.stored, patient=patient)
-                seen = weighed(context, candidate, records)
+                seen = weighed(records)
                 # From the first one on: another run may have done a step since the records were
                 # read, and may have deleted the file. Nothing is decided before that.
-                waiting.extendleft(reversed(STEPS[: STEPS.index(step) + 1]))
+                waiting.extendleft(reversed(order[: order.index(step) + 1]))
                 continue
             except AlteredError:
                 altered += 1
@@ -150,9 +163,9 @@ def _applied(
                 room.give_back(forget_file(records.fetch, context.store))
                 after = _without_file(records, records.fetch)
                 # It is fetched again, whichever stage this is.
-                waiting.extendleft(reversed(STEPS[: STEPS.index(step) + 1]))
+                waiting.extendleft(reversed(order[: order.index(step) + 1]))
             if after is not records:
-                records, seen = after, weighed(context, candidate, after)
+                records, seen = after, weighed(after)
             decisions = _decisions(context, candidate, seen)
             judged = [(each, seen) for each in decisions if each is not None]
             if len(judged) == len(decisions):

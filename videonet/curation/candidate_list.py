@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from videonet.classifier.neighbours import NOT_COMPARED
 from videonet.errors import UsageError
 from videonet.fetch.published_address import published, published_text
 from videonet.fetch.rate_limit import host_of
@@ -46,6 +47,12 @@ def match_rows(batch: Batch, titles: TitleMatcher) -> list[MatchedRow]:
     matched = titles.match_all([title[:TITLE_LENGTH] for title in batch.titles])
     rows = batch.rows(list(matched))
     return [MatchedRow(row, names) for row, names in zip(rows, matched.values(), strict=True)]
+
+
+def not_compared(matched: MatchedRow) -> MatchedRow:
+    """The same row for the one target of all videos that were not compared with images yet."""
+    names = tuple(dict.fromkeys(itertools.chain(*matched.names.values())))
+    return matched._replace(names={NOT_COMPARED.target_id: names})
 
 
 def title_hits(matched: MatchedRow, video_key: str, source: str) -> list[TitleHit]:

@@ -9,12 +9,14 @@ from functools import cached_property
 from cachetools import LRUCache
 
 from videonet.classifier.model import Classifier
-from videonet.classifier.shared import shared_classifier
+from videonet.classifier.neighbours import Neighbours, embedding_key
+from videonet.classifier.shared import shared_classifier, shared_embedding
 from videonet.curation.addresses import with_address
 from videonet.curation.first_refusals import FirstRefusals
 from videonet.curation.in_hand import InHand
 from videonet.curation.listed import Listed, with_known
 from videonet.curation.progress import Progress
+from videonet.curation.scan import scan_key
 from videonet.curation.verdict import Limits
 from videonet.errors import MachineError, UsageError, machine_error
 from videonet.fetch.allowed_hosts import allowed_hosts
@@ -70,7 +72,11 @@ class ReadContext:
         self.output = DatasetDir(plan.out, scratch, of=plan)
         settings = plan.settings
         self.verdict_limits = Limits(
-            settings.min_seconds, settings.max_bytes, settings.licence, settings
+            settings.min_seconds,
+            settings.max_bytes,
+            settings.licence,
+            settings,
+            neighbours=settings.selects_neighbours,
         )
         self.clip_settings = ClipSettings(
             settings.max_clips, settings.max_hole, settings.max_lost, settings.motion
@@ -81,6 +87,12 @@ class ReadContext:
         )
         # by id, in the order of the run's list
         self.targets = {target.target_id: target for target in self.output.targets()}
+        # likewise, whose titles are looked for; none where all videos are candidates
+        self.looked_for = (
+            {target.target_id: target for target in self.output.titles()}
+            if settings.selects_neighbours
+            else self.targets
+        )
         # keys of videos that were withdrawn from this store or this data set
         self.withdrawn = {
             each.video_key for each in (*self.store.withdrawals(), *self.output.withdrawals())
@@ -115,8 +127,8 @@ class ReadContext:
 
         See `videonet.curation.listed.with_known`.
         """
-        for candidate, known in with_known(self.store, part, candidates):
-            yield Listed(with_address(candidate, self.store), known)
+        for each in with_known(self.store, part, candidates):
+            yield each._replace(candidate=with_address(each.candidate, self.store))
 
     def is_withdrawn(self, candidate: Candidate) -> bool:
         """Whether somebody asked for a video to be taken out, under whichever of its keys."""
@@ -273,7 +285,7 @@ class RunContext(ReadContext):
     @contextmanager
     def while_gpu_works(self) -> Iterator[None]:
         """Let others have the processor while frames are at a classifier on a GPU."""
-        if self.classifier.device == "cpu":
+        if (self.neighbours or self.classifier).device == "cpu":
             yield
             return
         self.computing.release()
@@ -328,6 +340,30 @@ class RunContext(ReadContext):
                 f"run was prepared for {planned[:12]}...; put that file back, or begin again."
             )
         return classifier
+
+    @cached_property
+    def neighbours(self) -> Neighbours | None:
+        """What videos are compared with, opened when it is first needed; None: with nothing.
+
+        Raises UsageError for another embedding than the run was prepared for, or other targets.
+        """
+        settings = self.plan.settings
+        if not settings.selects_neighbours:
+            return None
+        centres = self.output.centres()
+        found = Neighbours(shared_embedding(self.plan.classifier, self.plan.device), centres)
+        if scan_key(found, settings.frames) != settings.scan_key:
+            raise UsageError(
+                f"The embedding {found.path}, or the targets in {self.output.address}, are others "
+                "than the run was prepared for; put them back, or begin again."
+            )
+        return found
+
+    @cached_property
+    def embedding_key(self) -> str:
+        """Name under which the store keeps the features of videos."""
+        assert self.neighbours is not None, "no embedding is at work"
+        return embedding_key(self.neighbours.embedding, self.plan.settings.frames)
 
 
 @contextmanager

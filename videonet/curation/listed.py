@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from videonet.curation.verdict import Place
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Part
 from videonet.schemas.video_record import VideoRecord
@@ -40,6 +41,8 @@ class Listed(NamedTuple):
     candidate: Candidate
     # by an earlier look; None: nobody has looked yet
     known: RecordState | None = None
+    # where neighbours are looked for, and all candidates were compared
+    place: Place | None = None
 
 
 def bits_for(candidates: int) -> int:

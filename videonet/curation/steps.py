@@ -16,7 +16,7 @@ import msgspec
 from videonet.curation.context import RunContext
 from videonet.curation.evidence import LENGTH_VERSION, Records, weighed, written
 from videonet.curation.progress import Work
-from videonet.curation.scan import Scanned, scan_video
+from videonet.curation.scan import Scanned, embed_video, scan_video
 from videonet.curation.verdict import Evidence, decide, seconds
 from videonet.fetch.acquire import acquire, local_part, verified_part, worth_fetching
 from videonet.fetch.disk_budget import Room
@@ -31,6 +31,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.video_record import sections_of
 from videonet.shards.writer import WAITING
+from videonet.storage.embedded_videos import embedded_video, write_embedded
 from videonet.text import shortened
 from videonet.versions import decoder_version
 from videonet.video.clips import DATASET, ClipOrigin, CutReport
@@ -53,6 +54,39 @@ def download(
     if seen.part:
         return records
     return _fetched(context, candidate, room, records, seen, context.plan.settings.frames)
+
+
+def recall(
+    context: RunContext, candidate: Candidate, _room: Room, records: Records, seen: Evidence
+) -> Records:
+    """Compare a video with the run's targets by what the store has of its frames, if it has that.
+
+    So other targets than those of an earlier run need no second look at the video.
+    """
+    neighbours = context.neighbours
+    if seen.scan is not None or neighbours is None:
+        return records
+    embedded = embedded_video(context.store, candidate.video_key, context.embedding_key)
+    if embedded is None:
+        return records
+    new = {context.plan.settings.scan_key: neighbours.compared(embedded)}
+    recalled = records.with_new(sections_of(scans=new), scan=new[context.plan.settings.scan_key])
+    # Unless they are of another content.
+    return records if weighed(context, candidate, recalled).scan is None else recalled
+
+
+def download_unseen(
+    context: RunContext, candidate: Candidate, room: Room, records: Records, seen: Evidence
+) -> Records:
+    """Fetch what is needed to compare a video, unless it was compared already."""
+    return records if seen.scan else download(context, candidate, room, records, seen)
+
+
+def compare_whole(
+    context: RunContext, candidate: Candidate, room: Room, records: Records, seen: Evidence
+) -> Records:
+    """Fetch all of a file, and compare it, if the part that was here has turned out too small."""
+    return records if seen.scan else download_rest(context, candidate, room, records, seen)
 
 
 def scan(
@@ -179,6 +213,15 @@ def cut(
 # All of them, in order.
 STEPS: tuple[Step, ...] = (download, scan, download_rest, measure, cut)
 
+# Where a run looks for neighbours: before all candidates were compared, and after that.
+COMPARE: tuple[Step, ...] = (recall, download_unseen, scan, compare_whole)
+REST: tuple[Step, ...] = (download_rest, measure, cut)
+
+
+def steps_of(context: RunContext) -> tuple[Step, ...]:
+    """All steps of a run, in order."""
+    return STEPS if context.neighbours is None else (*COMPARE, *REST)
+
 
 def without_failure(fetched: Fetch | None) -> Fetch | None:
     """What else is known of a file that could not be fetched."""
@@ -259,6 +302,8 @@ def _scanned_in_part(context: RunContext, candidate: Candidate, records: Records
 
 def _with_scan(context: RunContext, records: Records, scanned: Scanned) -> Records:
     """What is known now that something was seen; the store has what can be looked at of it."""
+    if scanned.embedded is not None:
+        write_embedded(context.store, context.embedding_key, scanned.embedded)
     if scanned.thumbnail is not None:
         context.store.write_thumbnail(scanned.scan.video_key, scanned.thumbnail)
     new = sections_of(scans={context.plan.settings.scan_key: scanned.scan})
@@ -268,6 +313,16 @@ def _with_scan(context: RunContext, records: Records, scanned: Scanned) -> Recor
 def _scanned(
     context: RunContext, candidate: Candidate, source: Path | Part, content: str
 ) -> Scanned:
+    if context.neighbours is not None:
+        return embed_video(
+            source,
+            context.neighbours,
+            context.plan.settings.frames,
+            video_key=candidate.video_key,
+            sha256=content,
+            decoder=context.decoder,
+            while_gpu_works=context.while_gpu_works(),
+        )
     return scan_video(
         source,
         context.classifier,

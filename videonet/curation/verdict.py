@@ -35,6 +35,19 @@ class Limits:
     max_bytes: int
     licence: Licence = Licence.ANY
     selection: SelectionOptions = NOTHING_ELSE
+    # whether the nearest neighbours of each target are taken, and no class is looked for
+    neighbours: bool = False
+
+
+class Place(NamedTuple):
+    """Where a video stands among all that are nearest to the same target."""
+
+    # from 1 on: as many are at least as near
+    rank: int
+    # how many there are
+    of: int
+    # how many are taken
+    quota: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,8 @@ class Evidence:
     excluded: str | None = None
     # whether its content is known from today: its bytes are here, or this run has fetched them
     current: bool = False
+    # where neighbours are looked for, once all candidates were compared
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -116,10 +131,15 @@ def decide(
         return _streamed(candidate) or (None if evidence.part else _failure(evidence.fetch))
     if evidence.scan.reason is not None:
         return decision_for(evidence.scan.reason, evidence.scan.error)
+    if limits.neighbours and evidence.place is None:
+        return None
     if not matching_frames(evidence.scan, target):
-        return decision_for(Reason.NO_TOP1_MATCH)
+        changed = "its content changed after it was compared" if evidence.place else None
+        return decision_for(Reason.NO_TOP1_MATCH, changed)
     if (why := weakness(evidence.scan, target, limits.selection)) is not None:
         return decision_for(Reason.WEAK_MATCH, why)
+    if evidence.place is not None and evidence.place.rank > evidence.place.quota:
+        return decision_for(Reason.NOT_SELECTED, _left_out(evidence.place))
     # A length is known only of a file that was whole once, whether or not it is still here.
     if evidence.length is not None:
         if evidence.length.reason is not None:
@@ -282,6 +302,11 @@ def _as_cut(cut: Cut | None) -> Decision | None:
     if cut is None:
         return None
     return KEPT if cut.reason is None else decision_for(cut.reason, cut.error)
+
+
+def _left_out(place: Place) -> str:
+    rank, of, quota = place
+    return f"number {rank:,} of {of:,} by nearness to its target; {quota:,} are taken"
 
 
 def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:

@@ -46,6 +46,8 @@ class Assembly:
     shards: int
     # whether clips have the columns of motion
     motion: bool
+    # whether a candidate is for whichever target it turns out to be nearest to
+    neighbours: bool = False
 
 
 class Member(NamedTuple):
@@ -70,7 +72,7 @@ def finish_shard(
     output, shards = assembly.output, assembly.shards
     position = {target.target_id: place for place, target in enumerate(assembly.targets)}
     ordered = sorted(verdicts, key=lambda each: (each.video_key, position[each.target_id]))
-    _balance(output, index, shards, ordered)
+    _balance(assembly, index, ordered)
     members = members_of(ordered, assembly.targets)
     files = _files(assembly, index, members, cuts)
     output.write_verdicts(index, shards, ordered)
@@ -137,13 +139,18 @@ class Spans:
         return {key: tuple(spans) for key, spans in self._spans.items()}
 
 
-def _balance(output: DatasetDir, index: int, shards: int, verdicts: Sequence[Verdict]) -> None:
+def _balance(assembly: Assembly, index: int, verdicts: Sequence[Verdict]) -> None:
+    """Raise AccountError unless there is one verdict for each pair that was listed.
+
+    Neighbours are listed for no target of their own.
+    """
+    is_open = assembly.neighbours
     listed = [
-        (candidate.video_key, match.target_id)
-        for candidate in output.candidates(index, shards)
+        (candidate.video_key, "" if is_open else match.target_id)
+        for candidate in assembly.output.candidates(index, assembly.shards)
         for match in candidate.matches
     ]
-    judged = [(verdict.video_key, verdict.target_id) for verdict in verdicts]
+    judged = [(each.video_key, "" if is_open else each.target_id) for each in verdicts]
     if sorted(listed) != sorted(judged):
         missing, extra = set(listed) - set(judged), set(judged) - set(listed)
         raise AccountError(

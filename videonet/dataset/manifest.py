@@ -1,5 +1,6 @@
 """The account of a whole run: what is in the shards, and what became of every candidate."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -106,6 +107,17 @@ def manifest_of(
         classifier=settings.classifier,
         **_account(targets, settings.formats, lookup, files, counts, motion),
     )
+
+
+def chosen_from(manifest: Manifest, digests: Iterable[tuple[int, str]]) -> Manifest:
+    """The manifest with one digest of what the videos of all targets were chosen from.
+
+    `digests` are those of single targets, by their positions; a target that no video is nearest to
+    has none.
+    """
+    rows = "".join(f"{position} {digest}\n" for position, digest in sorted(digests))
+    whole = hashlib.sha256(rows.encode()).hexdigest()
+    return msgspec.structs.replace(manifest, chosen_from=whole)
 
 
 def counted_anew(

@@ -22,6 +22,7 @@ from videonet.dataset.account import (
     state_of_file,
     state_of_local_files,
 )
+from videonet.execution.neighbours import images_of, model_of
 from videonet.execution.resume import (
     data_settings,
     refuse_other_settings,
@@ -73,14 +74,16 @@ def look_before(
     output = DatasetDir(absolute(run.out))
     refuse_other_settings(output, data_settings(options, credentials.options, output))
     kind, _, place = options.source.partition(":")
-    model = model_file(options.classifier)
+    model = model_file(model_of(options))
     files = {
-        "targets": local_input(options.targets),
+        "targets": None if options.targets is None else local_input(options.targets),
         "classifier": model,
         "card": sidecar_path(model),
         "source": _read_as(kind, place),
         **{f"exclude {path}": path for path in exclusion_files(options.exclude)},
     }
+    if (images := images_of(options)) is not None:
+        files["images"] = images
     given = _given(options, run, credentials, files)
     # It grows by the run itself: see `videonet.dataset.account`.
     given["found"] = Store(run.store).found.state() if options.source == "store" else ""

@@ -9,11 +9,15 @@ from typing import Literal
 import msgspec
 
 from videonet.classifier.download import DEFAULT
+from videonet.classifier.model import Classifier
+from videonet.classifier.neighbours import Neighbours
 from videonet.classifier.shared import shared_classifier
 from videonet.curation.scan import earlier_scan_keys, scan_key
 from videonet.errors import UsageError
 from videonet.execution.beside_job import refuse_beside_job
+from videonet.execution.neighbours import images_of, model_of
 from videonet.execution.older_list import drop_list_with_secrets
+from videonet.execution.open_neighbours import neighbours_of, titles_of
 from videonet.execution.parts import wait_for_parts
 from videonet.execution.resume import (
     data_settings,
@@ -64,26 +68,37 @@ def prepare(
     here = local or bool(processes)
     data = data_settings(options, credentials.options, DatasetDir(absolute(run.out)))
     # Elsewhere, the machines that scan open it on their GPU, and this one only looks at it.
-    classifier = shared_classifier(options.classifier, run.device if here else "cpu")
+    output = DatasetDir(absolute(run.out))
+    opened_on = run.device if here else "cpu"
+    images = images_of(options)
+    classifier: Classifier | Neighbours
+    if images is None:
+        classifier = shared_classifier(options.classifier, opened_on)
+        class_list = resolve_class_list(str(options.targets), classifier.labels)
+        targets = class_list.targets
+        titles: tuple[Target, ...] = ()
+        if class_list.left_out:
+            say(class_list.said_of_left_out)
+    else:
+        classifier = neighbours_of(options, images, opened_on, output, say)
+        targets, titles = classifier.targets, titles_of(options)
     device = classifier.device if here or run.device == "auto" else run.device
-    class_list = resolve_class_list(options.targets, classifier.labels)
-    targets = class_list.targets
-    if class_list.left_out:
-        say(class_list.said_of_left_out)
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
     excluded = resolve_exclusion(exclusion_files(options.exclude), store, say)
     settings = Settings(
         **data,
         excluded=excluded,
-        targets=_digest(targets),
+        targets=_digest((*targets, *titles)),
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),
+        neighbours=classifier.centres.images if isinstance(classifier, Neighbours) else None,
     )
-    output = DatasetDir(absolute(run.out))
     if part is None:
         refuse_beside_job(output, store)
-        _take_up_of_earlier_version(output, settings, earlier_scan_keys(classifier, options.frames))
+        if isinstance(classifier, Classifier):
+            earlier = earlier_scan_keys(classifier, options.frames)
+            _take_up_of_earlier_version(output, settings, earlier)
         wait_for_parts(output, store, say)
     plan = make_plan(
         # Other machines of the run are to decide as this one does.
@@ -92,8 +107,8 @@ def prepare(
         store,
         # As other machines find it, too; each has a place of its own for the default one.
         classifier=(
-            options.classifier
-            if is_remote(options.classifier) or (options.classifier == DEFAULT and not here)
+            model_of(options)
+            if is_remote(model_of(options)) or (model_of(options) == DEFAULT and not here)
             else str(classifier.path.absolute())
         ),
         local=local,
@@ -108,6 +123,9 @@ def prepare(
     output = DatasetDir(plan.out, of=plan)
     output.write_targets(targets)
     output.write_labels(classifier.labels)
+    if isinstance(classifier, Neighbours):
+        output.write_centres(classifier.centres)
+        output.write_titles(titles)
     return plan
 
 

@@ -12,7 +12,9 @@ import msgspec
 
 from videonet.classifier.download import check_model_file
 from videonet.classifier.model_file import model_file
+from videonet.classifier.target_images import image_clusters
 from videonet.errors import UsageError
+from videonet.execution.neighbours import check_selection, images_of, model_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
@@ -41,6 +43,7 @@ def data_settings(
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
     check_rules(options, options.frames)
+    check_selection(options)
     is_search = searched_site(options.source) is not None
     root = options.files_root
     return shared_fields(options, DataOptions) | {
@@ -89,12 +92,15 @@ def refuse_wrong_inputs(options: CurateOptions, run: RunOptions) -> Sequence[str
     What needs the classifier to be open is checked later, by `prepare`. Sentences say what a user
     should know of how the source is read.
     """
-    check_model_file(str(model_file(options.classifier)))
+    check_model_file(str(model_file(model_of(options))))
     allowed_hosts(run.allow_private_hosts)
-    # A pipe can be read once.
-    targets = local_input(options.targets)
-    if options.targets not in BUILT_IN and not targets.is_fifo():
-        read_class_list(targets)
+    if options.targets is not None and options.targets not in BUILT_IN:
+        targets = local_input(options.targets)
+        # A pipe can be read once.
+        if not targets.is_fifo():
+            read_class_list(targets)
+    if (images := images_of(options)) is not None:
+        image_clusters(images)
     kind, _, place = options.source.partition(":")
     require_apart(run, Path(place) if kind == "folder" else None)
     root = options.files_root

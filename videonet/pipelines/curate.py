@@ -12,6 +12,7 @@ from videonet.stages.filters import (
     LengthFilter,
     Top1Filter,
 )
+from videonet.stages.neighbours import Compare, CutNearest, TakeNearest
 from videonet.stages.sharded_clips import Manifest, ShardedClips
 from videonet.stages.title_query import CandidateList, ClassList, TitleQuery
 
@@ -22,10 +23,19 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
     Together, one stage takes a candidate through all steps from download to clips. Apart, each
     step is a stage, which hands on the candidates that are still open, and the verdicts on the
     others. Downloaded is first what the first frames need, and the rest if they show the class.
+    Where neighbours of images are looked for, all candidates are compared first, and of each target
+    the nearest are taken.
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
     candidates, shards = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
-    if plan.form == "together":
+    chosen_from = []
+    if plan.settings.selects_neighbours:
+        found, unlike = candidates | "Compare" >> Compare(plan)
+        nearest, digests = found | "TakeNearest" >> TakeNearest(plan)
+        cut = nearest | "CutNearest" >> CutNearest(plan)
+        verdicts = (unlike, cut) | "Verdicts" >> beam.Flatten()
+        chosen_from = [digests]
+    elif plan.form == "together":
         verdicts = candidates | "DownloadFilterAndCut" >> DownloadFilterAndCut(plan)
     else:
         downloaded, undone = candidates | "Download" >> Download(plan)
@@ -35,7 +45,7 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
         cut = lasting | "CutClips" >> CutClips(plan)
         verdicts = (undone, unlike, broken, short, cut) | "Verdicts" >> beam.Flatten()
     written = verdicts | "ShardedParquetAndTFRecordClips" >> ShardedClips(plan, shards)
-    return written | "Manifest" >> Manifest(plan)
+    return written | "Manifest" >> Manifest(plan, *chosen_from)
 
 
 def list_candidates(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
@@ -51,6 +61,9 @@ def look_at_part(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
     candidates, _ = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
+    if plan.settings.selects_neighbours:
+        # Which of them are taken is known when all parts were looked at.
+        return candidates | "Compare" >> Compare(plan)
     return candidates | "DownloadFilterAndCut" >> DownloadFilterAndCut(plan)
 
 

@@ -88,10 +88,18 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     lock: str | None = None
     # what lists of --exclude came to; None: nothing is excluded
     excluded: ExcludedSet | None = None
+    # where the neighbours of images are taken, hex sha256 of these images with their targets; None:
+    # classes are looked for
+    neighbours: str | None = None
     # name under which the store keeps scans by the classifier with these settings
     scan_key: str
     # whether its clips have the columns of motion; those of earlier versions do not
     motion: bool = False
+
+    @property
+    def selects_neighbours(self) -> bool:
+        """Whether a run takes neighbours of images; what is rebuilt was chosen elsewhere."""
+        return self.neighbours is not None and self.lock is None
 
     def by_name(self) -> dict[str, Any]:
         """The settings as plain values, in the alphabetical order in which files have them.
@@ -126,10 +134,15 @@ class Manifest(Record, frozen=True, kw_only=True):
     targets: dict[str, Counts]
     # in the order of their paths
     shards: tuple[Shard, ...]
+    # where neighbours were taken, hex sha256 of all that they were chosen from: each video that was
+    # compared, its content, and how near it is to its target; None: of nothing
+    chosen_from: str | None = None
 
     def to_json(self) -> bytes:
         """The manifest as one line of JSON; its settings are in alphabetical order."""
         row = msgspec.to_builtins(self, order="deterministic")
         if self.totals.motion is None:
             del row["totals"]["motion"]
+        if self.chosen_from is None:
+            del row["chosen_from"]
         return msgspec.json.encode({**row, "settings": self.settings.by_name()})

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     TOO_SHORT = "too_short"
     NO_TOP1_MATCH = "no_top1_match"
     WEAK_MATCH = "weak_match"
+    NOT_SELECTED = "not_selected"
     LICENCE = "licence"
     WITHDRAWN = "withdrawn"
     EXCLUDED = "excluded"
@@ -117,6 +118,12 @@ _DECLARED: dict[Reason, _Declaration] = {
         "frames show the class, but too few, too late, or not surely enough for what was asked",
         "Other values of --min-frames, --min-probability and --first-match-before would keep more; "
         "`videonet explain` says how many.",
+    ),
+    Reason.NOT_SELECTED: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "other videos are nearer to the same target, and no more were asked for",
+        "A higher --per-target takes more videos.",
     ),
     Reason.LICENCE: _Declaration(
         Outcome.REJECTED,

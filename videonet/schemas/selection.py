@@ -10,6 +10,9 @@ from typing import Annotated, Any
 from videonet.schemas.option import Option
 from videonet.schemas.record import Record
 
+# Headings of the help.
+NEIGHBOURS = "Neighbours of images"
+
 
 class FrameRules(Record, frozen=True, kw_only=True):
     """What a video must show besides one frame of its class.
@@ -50,6 +53,20 @@ class FrameRules(Record, frozen=True, kw_only=True):
 class SelectionOptions(FrameRules, frozen=True, kw_only=True):
     """What else a data set asks of its videos; a part of `DataOptions`."""
 
+    per_target: Annotated[
+        int,
+        Option(
+            help="Videos that are taken of those nearest to a target, with --select "
+            "neighbours:DIR, videos.",
+            unit="videos",
+            minimum=1,
+            panel=NEIGHBOURS,
+        ),
+    ] = 100
+
+
+# Further settings that are None where neither option nor default says anything else.
+_NAMED = ("select", "embedding", "neighbours")
 
 # Nothing else than the paper asks for.
 NOTHING_ELSE = SelectionOptions()
@@ -63,7 +80,7 @@ EXCLUSIONS = ("excluded",)
 
 def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by name, without the options of this file that are at their defaults."""
-    unused = {**NOTHING_ELSE.to_row(), **_NOTHING_EXCLUDED}
+    unused = {**NOTHING_ELSE.to_row(), **_NOTHING_EXCLUDED, **dict.fromkeys(_NAMED)}
     return {
         name: value for name, value in row.items() if name not in unused or value != unused[name]
     }

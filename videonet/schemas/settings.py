@@ -19,7 +19,7 @@ import msgspec
 from videonet.schemas import decode_limits
 from videonet.schemas.option import Form, Option
 from videonet.schemas.record import Compiled, Record
-from videonet.schemas.selection import SelectionOptions
+from videonet.schemas.selection import NEIGHBOURS, SelectionOptions
 
 # Where the classifier runs; "auto": on a GPU if there is one that it can use.
 Device = Literal["auto", "cpu", "cuda"]
@@ -179,13 +179,14 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
     """
 
     targets: Annotated[
-        str,
+        str | None,
         Option(
             help="imagenet1k, imagenet12k, imagenet21k, imagenet22k, or a file with one class "
-            "a line.",
+            "a line; may be left out with --select neighbours:DIR, which then takes all videos of "
+            "the source for candidates.",
             metavar="LIST",
         ),
-    ]
+    ] = None
     source: Annotated[
         str,
         Option(
@@ -206,6 +207,24 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
             metavar="FILE",
         ),
     ] = ()
+    select: Annotated[
+        str | None,
+        Option(
+            help="neighbours:DIR takes the videos that are nearest to images, in place of those "
+            "that show a class; each folder in DIR, or image beside them, is a target.",
+            metavar="HOW",
+            panel=NEIGHBOURS,
+        ),
+    ] = None
+    embedding: Annotated[
+        str | None,
+        Option(
+            help="What videos and images are compared by: an ONNX file with features [N, D] as "
+            "its output.",
+            metavar="MODEL",
+            panel=NEIGHBOURS,
+        ),
+    ] = None
     files_root: Annotated[
         str | None,
         Option(

@@ -1,6 +1,6 @@
 """What candidates go through until each has its verdicts: all steps together, or each apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,11 +28,8 @@ class DownloadFilterAndCut(Stage):
     """
 
     def expand(self, candidates: Any) -> Any:
-        # So many wait for the network or for the processor, and as many again have what they
-        # waited for, and wait for the other.
-        threads = 2 * (self.plan.downloads + self.plan.workers)
         spread = by_host(candidates, self.plan, "SpreadCandidates")
-        machine = _machine_of(self.plan)
+        threads, machine = threads_of(self.plan), machine_of(self.plan)
         _, verdicts = apply_step(spread, self.plan, "AllSteps", STEPS, threads, machine)
         return verdicts
 
@@ -52,7 +49,7 @@ class Top1Filter(Stage):
         spread = self.reshuffle(candidates, "SpreadScans")
         # So many decode, and as many again wait for a GPU.
         return apply_step(
-            spread, self.plan, "Scan", [scan], 2 * self.plan.workers, _machine_of(self.plan)
+            spread, self.plan, "Scan", [scan], 2 * self.plan.workers, machine_of(self.plan)
         )
 
 
@@ -86,19 +83,21 @@ def apply_step(
     steps: Sequence[Step],
     threads: int,
     machine: Mapping[str, str] | None = None,
+    then: Callable[[RunContext, Listed], Any] | None = None,
 ) -> tuple[PCollection, PCollection]:
     """The candidates that steps leave open, and the verdicts that they bring.
 
     With the verdicts on a kept video comes what cutting it brought. `machine` are Beam's hints of
     what the steps need, and nothing else: a stage would hand them down to all that it is made of.
+    Where the next stage waits for all candidates, `then` says what it gets of each that is open.
     """
     work = beam.ParDo(
         ThreadedDoFn(
             plan,
-            partial(_outputs, steps=steps, patient=False),
+            partial(_outputs, steps=steps, then=then, patient=False),
             threads,
             _was_left,
-            partial(_outputs, steps=steps, patient=True),
+            partial(_outputs, steps=steps, then=then, patient=True),
         )
     )
     work.label = name
@@ -109,7 +108,14 @@ def apply_step(
     return outputs[MAIN], verdicts
 
 
-def _machine_of(plan: Plan) -> dict[str, str]:
+def threads_of(plan: Plan) -> int:
+    """Candidates that are taken through several steps at once."""
+    # So many wait for the network or for the processor, and as many again have what they waited
+    # for, and wait for the other.
+    return 2 * (plan.downloads + plan.workers)
+
+
+def machine_of(plan: Plan) -> dict[str, str]:
     """What a scan needs of its machine, as Beam's hints."""
     hints = {}
     if plan.accelerator is not None:
@@ -120,14 +126,21 @@ def _machine_of(plan: Plan) -> dict[str, str]:
 
 
 def _outputs(
-    context: RunContext, listed: Listed, steps: Sequence[Step], *, patient: bool
+    context: RunContext,
+    listed: Listed,
+    steps: Sequence[Step],
+    then: Callable[[RunContext, Listed], Any] | None,
+    *,
+    patient: bool,
 ) -> list[Any]:
     """What steps leave behind, as Beam takes it: verdicts have an output of their own."""
-    result = apply_steps(context, listed, steps, patient=patient)
+    result = apply_steps(context, listed, steps, patient=patient, lay_down=then is not None)
     account: list[Verdict | Cut] = [*result.verdicts]
     if result.cut is not None and len(result.cut.to_json()) <= MOST_BYTES:
         account.append(result.cut)
-    going_on = [] if result.pending is None else [result.pending]
+    going_on: list[Any] = [] if result.pending is None else [result.pending]
+    if then is not None:
+        going_on = [then(context, each) for each in going_on]
     return [*(TaggedOutput(VERDICTS, each) for each in account), *going_on]
 
 

@@ -11,7 +11,7 @@ from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 from videonet.curation.context import RunContext, run_context
 from videonet.dataset.account import close_account
 from videonet.dataset.assembly import Assembly, finish_shard
-from videonet.dataset.manifest import Key, manifest_of, tally
+from videonet.dataset.manifest import Key, chosen_from, manifest_of, tally
 from videonet.dataset.motion_counts import motion_counts
 from videonet.errors import UsageError
 from videonet.schemas.fetch import Cut
@@ -55,12 +55,18 @@ class ShardedClips(Stage):
 class Manifest(Stage):
     """The account of the whole, which must balance: (Shard, counts) -> the manifest's totals."""
 
+    def __init__(self, plan: Plan, chosen_from: PCollection | None = None) -> None:
+        """`chosen_from` has digests of what the nearest of each target were chosen from."""
+        super().__init__(plan)
+        self._chosen_from = chosen_from
+
     def expand(self, written: Any) -> Any:
         files, counts = written
         summed = counts | beam.CombinePerKey(sum)
         begin = files.pipeline | beam.Impulse()
+        digests = [] if self._chosen_from is None else AsList(self._chosen_from)
         totals = begin | "Write" >> beam.Map(
-            _write_manifest, self.plan, AsList(files), AsList(summed)
+            _write_manifest, self.plan, AsList(files), AsList(summed), digests
         )
         # Not before: a shard may be written twice, at once or again.
         forgotten = totals | "ForgetWaitingClips" >> beam.Map(_forget_waiting, self.plan)
@@ -118,6 +124,7 @@ def _finished(
         context.cut_key,
         shards,
         context.plan.settings.motion,
+        context.plan.settings.selects_neighbours,
     )
     with context.progress.at_work("write") as work:
         files = finish_shard(assembly, index, verdicts, cuts)
@@ -180,7 +187,11 @@ def _close_account(_: None, plan: Plan) -> None:
 
 
 def _write_manifest(
-    _: bytes, plan: Plan, files: list[Shard], counts: list[tuple[Key, int]]
+    _: bytes,
+    plan: Plan,
+    files: list[Shard],
+    counts: list[tuple[Key, int]],
+    digests: list[tuple[int, str]],
 ) -> Totals:
     """Finish the run, if its accounts balance and the disk had room for all."""
     # The card is made with a template engine and a database, which no other stage needs.
@@ -197,6 +208,8 @@ def _write_manifest(
             else None
         )
         manifest = manifest_of(plan.settings, targets, found, files, dict(counts), motion)
+        if plan.settings.selects_neighbours:
+            manifest = chosen_from(manifest, digests)
         finish(context.output, manifest)
     # The data set is finished, whatever becomes of that.
     store, output = context.store, context.output

@@ -1,5 +1,6 @@
 """From class list to candidate list: read or search for titles, match them, keep to the quota."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,8 @@ class ClassList(Stage):
     """The targets of the run: begin -> Target."""
 
     def expand(self, begin: Any) -> Any:
-        targets = run_context(self.plan).targets.values()
-        return begin | beam.Create(list(targets), reshuffle=False)
+        context = run_context(self.plan)
+        return begin | beam.Create(list(context.looked_for.values()), reshuffle=False)
 
 
 class TitleQuery(Stage):
@@ -75,7 +76,7 @@ class TitleQuery(Stage):
         if searched_site(self.plan.settings.source) is None:
             source = begin | "Source" >> beam.Impulse()
             return source | "ReadTitles" >> beam.FlatMap(_batches, self.plan), []
-        targets = list(run_context(self.plan).targets)
+        targets = list(run_context(self.plan).looked_for)
         wanted = begin | "Wanted" >> beam.Create(targets, reshuffle=False)
         # All searches ask one host: a second machine could only wait for it.
         together = wanted if self.plan.local else wanted | "AllSearches" >> OnOneMachine()
@@ -90,7 +91,7 @@ class TitleQuery(Stage):
         begin = targets.pipeline
         batches, searches = self._titles(begin)
         matched = self.reshuffle(batches, "SpreadTitles") | "MatchTitles" >> beam.ParDo(
-            _MatchTitles(), AsList(targets)
+            _MatchTitles(self.plan), AsList(targets)
         ).with_outputs(_TITLES, main=MAIN)
         taken = (
             self._by_target(matched[MAIN])
@@ -153,15 +154,28 @@ class CandidateList(TitleQuery):
 
 
 class _MatchTitles(beam.DoFn):
-    """Batch -> the rows whose titles name a target, and how many titles were looked at."""
+    """Batch -> the rows whose titles name a target, and how many titles were looked at.
+
+    Where neighbours are looked for, titles may name what they want, or need name nothing at all:
+    which target a video is for is known once it was compared.
+    """
 
     _titles: TitleMatcher | None = None
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._is_open = plan.settings.selects_neighbours
 
     def process(self, batch: Batch, targets: list[Target]) -> Iterator[Any]:
         if self._titles is None:
             self._titles = target_matcher(targets)
         yield TaggedOutput(_TITLES, len(batch))
-        yield from candidate_list.match_rows(batch, self._titles)
+        rows = (
+            candidate_list.match_rows(batch, self._titles)
+            if targets or not self._is_open
+            else [MatchedRow(row, {"": ()}) for row in batch]
+        )
+        yield from map(candidate_list.not_compared, rows) if self._is_open else rows
 
 
 class _Quota(beam.DoFn):
@@ -169,7 +183,9 @@ class _Quota(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[TitleHit]], plan: Plan) -> Iterator[Any]:
         target_id, hits = element
-        taken, left, videos = candidate_list.take_quota(hits, plan.settings.per_class)
+        # Which of them are neighbours is not known yet.
+        most = sys.maxsize if plan.settings.selects_neighbours else plan.settings.per_class
+        taken, left, videos = candidate_list.take_quota(hits, most)
         yield TaggedOutput(COUNTS, (target_id, videos))
         yield from ((hit, True) for hit in taken)
         yield from ((hit, False) for hit in left)
@@ -186,7 +202,7 @@ def _batches(_: bytes, plan: Plan) -> Iterator[Batch]:
 
 def _search(context: RunContext, target_id: str) -> list[Any]:
     """Search for one target: rows in batches, and an account of what each name has brought."""
-    plan, target = context.plan, context.targets[target_id]
+    plan, target = context.plan, context.looked_for[target_id]
     settings = plan.settings
     site = searched_site(settings.source)
     assert site is not None
@@ -292,14 +308,14 @@ def _list_is_complete(
 ) -> list[int]:
     """Write the account of the lookup; the index of each shard."""
     context = run_context(plan)
-    counts = dict.fromkeys(context.targets, 0) | dict(videos)
+    counts, order = dict.fromkeys(context.targets, 0) | dict(videos), list(context.looked_for)
     lookup = Lookup(
         titles=sum(titles),
         candidates=sum(candidates for candidates, _, _ in parts),
         pairs=sum(pairs for _, pairs, _ in parts),
         shards=shards,
         matched=counts,
-        searches=tuple(sorted(searches, key=lambda each: context.position(each.target_id))),
+        searches=tuple(sorted(searches, key=lambda each: order.index(each.target_id))),
         hosts=candidate_list.summed_hosts(hosts for _, _, hosts in parts),
     )
     with context.complaining():

@@ -30,6 +30,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.clip import Clip
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.neighbours import Centres
 from videonet.schemas.progress import StageCost
 from videonet.schemas.record import Record, from_json
 from videonet.schemas.run import (
@@ -175,6 +176,22 @@ class DatasetDir:
     def write_labels(self, labels: Sequence[Label]) -> None:
         """Keep what the classifier's outputs stand for."""
         self._write("labels.json", msgspec.json.encode(labels, order="deterministic"))
+
+    def centres(self) -> Centres:
+        """The clusters of images that videos are compared with. Raises UsageError."""
+        return self._required("neighbours.json", Centres)
+
+    def write_centres(self, centres: Centres) -> None:
+        """Keep what videos are compared with."""
+        self._write("neighbours.json", centres.to_json())
+
+    def titles(self) -> tuple[Target, ...]:
+        """Where neighbours are looked for: whose titles are looked for; none: all are taken."""
+        return self._required("titles.json", tuple[Target, ...])
+
+    def write_titles(self, titles: tuple[Target, ...]) -> None:
+        """Keep whose titles are looked for."""
+        self._write("titles.json", _readable(titles))
 
     def withdrawals(self) -> tuple[Withdrawal, ...]:
         """The videos that were taken out, in the order of their keys. Raises UsageError."""

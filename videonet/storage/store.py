@@ -5,6 +5,7 @@ What a store holds are objects under names that say what they are the result of;
 
     STORE/record/<xx>/<digest>.json         all that is known of a video
     STORE/side/thumbnail, frame_hash/…      a few of its frames, and what its clips look like
+    STORE/side/embedding/…                  features of a few frames: see `embedded_videos`
     STORE/records, side/thumbnails, …       the same of many videos: see `record_shards`
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
     STORE/video/<xx>/<digest>               the file
@@ -311,8 +312,9 @@ class Store:
             fetched = self.fetch(key)
             if fetched is not None and fetched.path is None and fetched.here:
                 self.write_fetch(msgspec.structs.replace(fetched, here=False))
-            hashes = self.tables.frame_hashes.name(self.digest(key))
-            for name in (self.video(key), self.part(key), self._thumbnail(key), hashes):
+            shown = self.tables.frame_hashes, self.tables.embeddings
+            sides = [self._thumbnail(key), *(each.name(self.digest(key)) for each in shown)]
+            for name in (self.video(key), self.part(key), *sides):
                 self.delete(name)
             if self.older is not None:
                 self.older.thumbnail(self.place(key)).unlink(missing_ok=True)

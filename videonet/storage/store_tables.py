@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cached_property, reduce
 
+from videonet.schemas.neighbours import together
 from videonet.schemas.video_record import VideoRecord, merged
 from videonet.storage.objects import Objects
 from videonet.storage.record_shards import MOST_SHARD_BYTES, RecordShards
@@ -43,6 +44,17 @@ class StoreTables:
         return self._table("side/section", "side/sections", _latest, most_bytes=LARGE_SHARD_BYTES)
 
     @cached_property
+    def embeddings(self) -> RecordShards:
+        """Features of a few frames of each video: see `videonet.storage.embedded_videos`."""
+        return self._table(
+            "side/embedding",
+            "side/embeddings",
+            together,
+            suffix="",
+            most_bytes=LARGE_SHARD_BYTES,
+        )
+
+    @cached_property
     def addresses(self) -> RecordShards:
         """Whole addresses."""
         return self._table("address", "addresses", _latest)
@@ -55,7 +67,7 @@ class StoreTables:
     @property
     def that_show(self) -> tuple[RecordShards, ...]:
         """Those that may not have a withdrawn video."""
-        return self.thumbnails, self.frame_hashes, self.addresses
+        return self.thumbnails, self.frame_hashes, self.embeddings, self.addresses
 
     def _table(
         self,

@@ -1,0 +1,38 @@
+"""What a run compares videos with that takes neighbours of images in place of classes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from videonet.classifier.neighbours import Neighbours, centres_of
+from videonet.classifier.shared import shared_embedding
+from videonet.classifier.target_images import image_clusters
+from videonet.errors import UsageError
+from videonet.execution.neighbours import model_of
+from videonet.schemas.settings import CurateOptions, Device
+from videonet.schemas.target import Target
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.targets.resolve import resolve_targets
+
+
+def neighbours_of(
+    options: CurateOptions,
+    images: Path,
+    device: Device,
+    output: DatasetDir,
+    say: Callable[[str], object],
+) -> Neighbours:
+    """The embedding, and the centres of the clusters in a folder of images. Raises UsageError.
+
+    Those that OUT has are taken where they are of the same images and embedding.
+    """
+    embedding = shared_embedding(model_of(options), device)
+    try:
+        known = output.centres()
+    except UsageError:
+        known = None
+    return Neighbours(embedding, centres_of(embedding, image_clusters(images), known, say))
+
+
+def titles_of(options: CurateOptions) -> tuple[Target, ...]:
+    """Whose titles make a video a candidate; none: all videos of the source are. UsageError."""
+    return () if options.targets is None else resolve_targets(options.targets)
