@@ -72,7 +72,7 @@ def test_each_candidate_comes_once_with_what_is_known_of_it(
     found = {each.candidate.video_key: each for each in all_of(store, candidates)}
     assert len(found) == VIDEOS
     for one in candidates:
-        candidate, known = found[one.video_key]
+        candidate, known, _ = found[one.video_key]
         assert candidate == one
         assert known is not None
         assert known._replace(packed="") == store.record(one.video_key)

@@ -385,7 +385,8 @@ def test_only_a_matching_long_and_whole_video_is_kept(fetch, scan, length, whole
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_its_outcome(reason):
     rejections = {Reason.TOO_SHORT, Reason.NO_TOP1_MATCH, Reason.LICENCE, Reason.WITHDRAWN}
-    rejections |= {Reason.WEAK_MATCH, Reason.EXCLUDED, Reason.EVALUATION_DATA}
+    rejections |= {Reason.WEAK_MATCH, Reason.NOT_SELECTED}
+    rejections |= {Reason.EXCLUDED, Reason.EVALUATION_DATA}
     outcome = Outcome.REJECTED if reason in rejections else Outcome.FAILED
     assert decision_for(reason, "text") == Decision(outcome, reason, "text")
 

@@ -154,7 +154,14 @@ def _show_tables(
     )
     quota = plan.settings.per_class
     short = sum(counts.pairs < quota for counts in manifest.targets.values())
-    if short:
+    if plan.settings.selects_neighbours:
+        quota = plan.settings.per_target
+        full = sum(counts.kept == quota for counts in manifest.targets.values())
+        console.print(
+            f"{number(full, 'target')} of {len(by_pairs) - 1:,} {'has' if full == 1 else 'have'} "
+            f"the {quota:,} videos that were asked for."
+        )
+    elif short:
         console.print(
             f"The quota of {quota:,} videos was not filled for {short:,} of "
             f"{number(len(by_pairs), 'class', 'classes')}."

@@ -16,7 +16,6 @@ from videonet.curation.first_refusals import FirstRefusals
 from videonet.curation.in_hand import InHand
 from videonet.curation.listed import Listed, with_known
 from videonet.curation.progress import Progress
-from videonet.curation.scan import scan_key
 from videonet.curation.verdict import Limits
 from videonet.errors import MachineError, UsageError, machine_error
 from videonet.fetch.allowed_hosts import allowed_hosts
@@ -352,7 +351,8 @@ class RunContext(ReadContext):
             return None
         centres = self.output.centres()
         found = Neighbours(shared_embedding(self.plan.classifier, self.plan.device), centres)
-        if scan_key(found, settings.frames) != settings.scan_key:
+        planned = (settings.classifier.sha256, settings.neighbours)
+        if (found.sha256, centres.images) != planned:
             raise UsageError(
                 f"The embedding {found.path}, or the targets in {self.output.address}, are others "
                 "than the run was prepared for; put them back, or begin again."

@@ -55,7 +55,7 @@ COLUMNS: Mapping[str, str] = {
         when outcome = 'kept' then {KEPT}
         when sha256 is null and frames_scanned is null then {CANDIDATE}
         when coalesce(frames_matched, 0) = 0 then {DOWNLOADED}
-        when reason is not distinct from 'weak_match' then {DOWNLOADED}
+        when reason in ('weak_match', 'not_selected') then {DOWNLOADED}
         when reason is not distinct from 'too_short' then {MATCHING}
         when coalesce(duration, -1) < getvariable('min_seconds') then {MATCHING}
         else {LONG_ENOUGH}

@@ -76,7 +76,8 @@ def verify(out: Path | str) -> VerifyReport:
         with ExitStack() as opened:
             copies = [_opened(output, each, opened, findings) for each in own]
             files = [each for each in copies if each is not None]
-            verdicts = _checked_verdicts(output, lookup.shards, index, findings)
+            is_open = manifest.settings.selects_neighbours
+            verdicts = _checked_verdicts(output, lookup.shards, index, findings, is_open=is_open)
             expected = None if verdicts is None else _expected(verdicts, targets)
             _check_clips(output, index, files, expected, moves, findings)
         for key in sorted(withdrawn.intersection(expected or ())):
@@ -337,20 +338,25 @@ def _check_motion(clip: Clip, path: str, moves: MotionTally | None, findings: Ve
 
 
 def _checked_verdicts(
-    output: DatasetDir, shards: int, index: int, findings: VerifyReport
+    output: DatasetDir, shards: int, index: int, findings: VerifyReport, *, is_open: bool
 ) -> list[Verdict] | None:
-    """The verdicts of a shard: one for each pair in the candidate list."""
+    """The verdicts of a shard: one for each pair in the candidate list.
+
+    Where that `is_open`, candidates are listed for no target of their own.
+    """
     try:
         verdicts = list(output.verdicts(index, shards))
         listed = Counter(
-            (candidate.video_key, match.target_id)
+            (candidate.video_key, "any target" if is_open else match.target_id)
             for candidate in output.candidates(index, shards)
             for match in candidate.matches
         )
     except UsageError as error:
         findings.problems.append(f"The accounts of shard {index} cannot be read: {error}")
         return None
-    judged = Counter((verdict.video_key, verdict.target_id) for verdict in verdicts)
+    judged = Counter(
+        (verdict.video_key, "any target" if is_open else verdict.target_id) for verdict in verdicts
+    )
     for pair in listed - judged:
         findings.problems.append(f"Candidate {pair[0]} for {pair[1]} has no verdict.")
     for pair in judged - listed:

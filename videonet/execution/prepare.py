@@ -195,7 +195,8 @@ def make_plan(
         state, number = join_run(output, settings)
     lookup = output.lookup()
     # Scans take turns with downloads, unless they need machines that are too dear to wait.
-    form: Literal["together", "apart"] = "together" if local or run.device != "cuda" else "apart"
+    together = local or run.device != "cuda" or settings.selects_neighbours
+    form: Literal["together", "apart"] = "together" if together else "apart"
     resolved = {"store": store.location, "out": output.address, "disk_budget": budget}
     return Plan(
         **shared_fields(run, RunOptions) | resolved,

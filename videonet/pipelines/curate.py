@@ -5,14 +5,16 @@ from apache_beam.pvalue import PCollection
 
 from videonet.schemas.run import Plan
 from videonet.stages.filters import (
+    Compare,
     CutClips,
+    CutNearest,
     Download,
     DownloadFilterAndCut,
     DownloadRest,
     LengthFilter,
+    TakeNearest,
     Top1Filter,
 )
-from videonet.stages.neighbours import Compare, CutNearest, TakeNearest
 from videonet.stages.sharded_clips import Manifest, ShardedClips
 from videonet.stages.title_query import CandidateList, ClassList, TitleQuery
 

@@ -33,12 +33,19 @@ def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
                 target_id=target.target_id,
                 name=target.name,
                 funnel=funnel,
-                quota=funnel.candidates if given.is_rebuilt else given.settings.per_class,
+                quota=_quota(given, funnel),
                 rejected=ordered(own.reasons[Outcome.REJECTED]),
                 failed=ordered(own.reasons[Outcome.FAILED]),
             )
         )
     return tuple(rows)
+
+
+def _quota(given: ReportInput, funnel: Funnel) -> int:
+    settings = given.settings
+    if given.is_rebuilt:
+        return funnel.candidates
+    return settings.per_target if settings.selects_neighbours else settings.per_class
 
 
 def whole_funnel(rows: Sequence[ClassRow], titles: int | None) -> Funnel:

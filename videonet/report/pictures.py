@@ -69,6 +69,7 @@ def pictures(given: ReportInput, store: Store | None, limit: int = MOST) -> Pict
             for target, name in zip(given.targets, target_names(given.targets), strict=True)
         },
         seen=label_names(given.labels),
+        near=given.settings.selects_neighbours,
     )
     damage = DamageRecords(given.output, store)
     of_kept = _pictures(kept.verdicts, store, names, damage)
@@ -84,14 +85,21 @@ def drawn_kept(given: ReportInput, limit: int) -> Drawn:
 
 def drawn_rejected(given: ReportInput, limit: int) -> Drawn:
     """At most `limit` pairs that show something else, spread over the classes."""
-    return _drawn(given, Outcome.REJECTED, Reason.NO_TOP1_MATCH, limit)
+    near = given.settings.selects_neighbours
+    return _drawn(
+        given, Outcome.REJECTED, Reason.NOT_SELECTED if near else Reason.NO_TOP1_MATCH, limit
+    )
 
 
-# One pair of each class by chance, then another of each, until there are enough.
+# One pair of each class by chance, or the nearest one, then another of each, until there are
+# enough.
 _DRAWN = """
 with turns as (
     select
-        file, row, target, chance, row_number() over (partition by target order by chance) as turn
+        file, row, target, chance,
+        row_number() over (
+            partition by target order by if($near, -best_probability, 0), chance
+        ) as turn
     from pairs
     where outcome = $outcome and reason is not distinct from $reason
 )
@@ -103,7 +111,12 @@ order by target, turn
 
 
 def _drawn(given: ReportInput, outcome: Outcome, reason: Reason | None, limit: int) -> Drawn:
-    wanted = {"outcome": outcome.value, "reason": reason and reason.value, "limit": limit}
+    wanted = {
+        "outcome": outcome.value,
+        "reason": reason and reason.value,
+        "limit": limit,
+        "near": given.settings.selects_neighbours,
+    }
     rows = given.db.rows(_DRAWN, wanted)
     verdicts = given.db.verdicts_at([(file, row) for file, row, _ in rows])
     ordered = tuple(verdicts[file, row] for file, row, _ in rows)
@@ -116,6 +129,8 @@ class _Names:
     asked: Mapping[str, str]
     # of the classifier's outputs
     seen: Sequence[str]
+    # whether neighbours were taken
+    near: bool
 
 
 def _pictures(
@@ -135,6 +150,9 @@ def _picture(
         return None
     # Rejected videos have no frame to point at: the one in the middle shows them as well as any.
     wanted = sorted(frames)[len(frames) // 2] if best is None else best
+    if names.near and best is not None:
+        # Of the frames that were compared, which are spread as those of the picture are.
+        wanted = round(best * max(frames) / max(1, (verdict.frames_scanned or 1) - 1))
     frame = min(frames, key=lambda index: (abs(index - wanted), index))
     probability = verdict.seen_probability if best is None else verdict.best_probability
     return Picture(
@@ -150,7 +168,7 @@ def _picture(
         outcome=verdict.outcome.value,
         reason=verdict.reason.value if verdict.reason else None,
         frame=frame,
-        is_match=frame == best,
+        is_match=frame == best or (names.near and best is not None),
         probability=probability or 0.0,
         first_match=verdict.first_match,
         matching=verdict.frames_matched or 0,

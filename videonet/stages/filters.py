@@ -1,6 +1,10 @@
-"""What candidates go through until each has its verdicts: all steps together, or each apart."""
+"""What candidates go through until each has its verdicts: all steps together, or each apart.
 
-from collections.abc import Callable, Mapping, Sequence
+Where neighbours of images are looked for, there is one step over the whole list among them: all
+candidates are compared, of each target the nearest are taken, and these are cut.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,15 +13,26 @@ from apache_beam.metrics import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from videonet.curation.apply_steps import apply_steps
-from videonet.curation.context import RunContext
+from videonet.curation.context import RunContext, run_context
 from videonet.curation.listed import Listed
-from videonet.curation.steps import STEPS, Step, cut, download, download_rest, measure, scan
+from videonet.curation.nearest import Compared, compared, digest_of, in_order, placed
+from videonet.curation.steps import (
+    COMPARE,
+    REST,
+    STEPS,
+    Step,
+    cut,
+    download,
+    download_rest,
+    measure,
+    scan,
+)
 from videonet.schemas.fetch import Cut
 from videonet.schemas.run import Plan
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.video_record import MOST_BYTES
 from videonet.stages.by_host import by_host
-from videonet.stages.threaded import MAIN, VERDICTS, Stage, ThreadedDoFn
+from videonet.stages.threaded import COUNTS, MAIN, VERDICTS, Stage, ThreadedDoFn
 
 
 class DownloadFilterAndCut(Stage):
@@ -73,6 +88,42 @@ class CutClips(Stage):
 
     def expand(self, candidates: Any) -> Any:
         _, verdicts = apply_step(candidates, self.plan, "Cut", [cut], self.plan.workers)
+        return verdicts
+
+
+class Compare(Stage):
+    """Candidates with the target that each is nearest to: Listed -> (Compared, Verdict).
+
+    What is downloaded to compare is deleted again, unless all files are kept: until all candidates
+    are compared, nobody knows which of them are wanted.
+    """
+
+    def expand(self, candidates: Any) -> Any:
+        plan = self.plan
+        spread = by_host(candidates, plan, "SpreadCandidates")
+        threads, machine = threads_of(plan), machine_of(plan)
+        return apply_step(spread, plan, "CompareSteps", COMPARE, threads, machine, then=compared)
+
+
+class TakeNearest(Stage):
+    """Each candidate's place among those nearest to its target: Compared -> (Listed, digests)."""
+
+    def expand(self, found: Any) -> Any:
+        taken = (
+            found
+            | "OfTarget" >> beam.Map(lambda each: (each.target, each))
+            | "OneTarget" >> beam.GroupByKey()
+            | "Take" >> beam.ParDo(_Take(self.plan)).with_outputs(COUNTS, main=MAIN)
+        )
+        return taken[MAIN], taken[COUNTS]
+
+
+class CutNearest(Stage):
+    """The rest of the steps for those that are taken, and verdicts for all: Listed -> Verdict."""
+
+    def expand(self, candidates: Any) -> Any:
+        spread = by_host(candidates, self.plan, "SpreadNearest")
+        _, verdicts = apply_step(spread, self.plan, "RestOfSteps", REST, threads_of(self.plan))
         return verdicts
 
 
@@ -153,3 +204,16 @@ def _counted(each: Verdict | Cut) -> Verdict | Cut:
     if isinstance(each, Verdict):
         Metrics.counter("videonet", each.outcome).inc()
     return each
+
+
+class _Take(beam.DoFn):
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def process(self, element: tuple[int, Iterable[Compared]]) -> Iterator[Any]:
+        target, found = element
+        context = run_context(self._plan)
+        ordered = in_order(found)
+        yield TaggedOutput(COUNTS, (target, digest_of(ordered)))
+        target_id = list(context.targets)[target]
+        yield from placed(ordered, target_id, self._plan.settings.per_target)

@@ -4,8 +4,7 @@ What a store holds are objects under names that say what they are the result of;
 `videonet.storage.objects`. Large files are written beside their place and moved there.
 
     STORE/record/<xx>/<digest>.json         all that is known of a video
-    STORE/side/thumbnail, frame_hash/…      a few of its frames, and what its clips look like
-    STORE/side/embedding/…                  features of a few frames: see `embedded_videos`
+    STORE/side/thumbnail, frame_hash, embedding/…   a few of its frames, and what these look like
     STORE/records, side/thumbnails, …       the same of many videos: see `record_shards`
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
     STORE/video/<xx>/<digest>               the file
@@ -312,9 +311,8 @@ class Store:
             fetched = self.fetch(key)
             if fetched is not None and fetched.path is None and fetched.here:
                 self.write_fetch(msgspec.structs.replace(fetched, here=False))
-            shown = self.tables.frame_hashes, self.tables.embeddings
-            sides = [self._thumbnail(key), *(each.name(self.digest(key)) for each in shown)]
-            for name in (self.video(key), self.part(key), *sides):
+            shown = [each.name(self.digest(key)) for each in self.tables.that_show]
+            for name in (self.video(key), self.part(key), *shown):
                 self.delete(name)
             if self.older is not None:
                 self.older.thumbnail(self.place(key)).unlink(missing_ok=True)
