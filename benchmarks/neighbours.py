@@ -10,7 +10,7 @@ both the images and the videos have (`SHOWS`). All videos of the folder are cand
   image, by the nearest frame.
 - *classifier*: of each wanted class, the videos with a frame whose top-1 class it is, those with
   the most such frames first.
-- *title*: of each wanted class, the videos whose name in the folder names it, in alphabetical order.
+- *title*: of each wanted class, the videos whose file's name names it, in alphabetical order.
 
 Two are compared at an equal number kept: of each class, as many of either as both can give. What is
 right of all that is kept is pooled over the classes. The interval holds the middle 95 % of what
@@ -88,6 +88,7 @@ class Comparison(NamedTuple):
 
 
 def main() -> None:
+    """Rank the videos in the three ways, and print how they compare."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--embedding", required=True)
@@ -160,9 +161,7 @@ def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
         ]
         rows.append((kept, *hits))
     counts = np.array(rows, np.float64)
-    drawn = np.random.default_rng(0).multinomial(
-        len(rows), [1 / len(rows)] * len(rows), size=DRAWN
-    )
+    drawn = np.random.default_rng(0).multinomial(len(rows), [1 / len(rows)] * len(rows), size=DRAWN)
     resampled = drawn @ counts
     resampled = resampled[resampled[:, 0] > 0]
     sums = counts.sum(axis=0)
@@ -183,6 +182,7 @@ def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
 
 
 def show(compared: Sequence[Comparison]) -> None:
+    """Print the comparisons as a table."""
     table = Table(
         *("against", "classes", "videos kept", "neighbours", "the other", "difference"),
         box=box.MARKDOWN,
