@@ -10,6 +10,7 @@ from tests.training.training import small_data
 from videonet.errors import UsageError
 from videonet.evaluation.result import UNKNOWN
 from videonet.evaluation.trained_on import training_data
+from videonet.schemas.exclusion import ExcludedSet
 from videonet.schemas.label import Label
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.storage.dataset_dir import DatasetDir
@@ -38,6 +39,19 @@ def test_no_more_is_said_of_exclusion_than_the_data_set_tells(out):
     DatasetDir(out).write_withdrawals([Withdrawal(video_key="a", video_id="b")])
     said = training_data(FACTS, str(out)).excluded
     assert "none were looked for. 1 video withdrawn, for reasons not told. Whether" in said
+
+
+def test_lists_of_what_is_left_out_are_named_and_not_taken_for_those_of_an_evaluation(out):
+    dataset = DatasetDir(out)
+    manifest = dataset.manifest()
+    listed = ExcludedSet(sha256="ab" * 32, names=("kinetics.txt",), videos=2, channels=1)
+    settings = msgspec.structs.replace(manifest.settings, excluded=listed)
+    dataset.write_manifest(msgspec.structs.replace(manifest, settings=settings))
+    said = training_data(FACTS, str(out)).excluded
+    assert said.startswith(
+        "by name alone: 2 videos and 1 channel of the lists kinetics.txt (sha256 abababababab...); "
+        "whether these are of this evaluation the manifest does not say."
+    )
 
 
 @pytest.mark.parametrize(

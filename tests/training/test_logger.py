@@ -194,3 +194,15 @@ def test_on_a_terminal_one_line_is_kept_up_and_leaves_nothing_behind(tmp_path):
 
 def test_a_run_without_a_log_has_said_nothing(tmp_path):
     assert lines_of(tmp_path) == []
+
+
+def test_the_first_step_is_said_at_once_and_is_no_line_of_the_journal(tmp_path):
+    console = Console(file=io.StringIO(), width=120)
+    with RunLogger(tmp_path, resumed_at=5, steps=STEPS, console=console) as logger:
+        logger.first(6, torch.tensor(7.5), images=96)
+        with pytest.raises(UsageError, match="The loss is nan at step 7"):
+            logger.first(7, torch.tensor(math.nan), images=96)
+    (line,) = console.file.getvalue().splitlines()
+    assert line.startswith("step 6 of 40: loss 7.500, ")
+    assert " images/s, less than " in line
+    assert lines_of(tmp_path) == []

@@ -1,5 +1,6 @@
 """train: what a run leaves behind, and what it refuses."""
 
+import io
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import psutil
 import pytest
 from filelock import FileLock
 from PIL import Image
+from rich.console import Console
 
 from tests.curated import sentence, videonet
 from tests.patience import PATIENCE
@@ -19,6 +21,7 @@ from tests.training.training import ALONE, STEPS, VIDEONET, command, quick, smal
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+from videonet.cli.train import too_little_memory_named  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
 from videonet.training.config import as_dict, load  # noqa: E402
@@ -241,3 +244,49 @@ def test_a_reading_process_that_ends_is_a_sentence(data, tmp_path):
         process.kill()
     assert process.returncode == 2
     assert "videonet: A process that reads clips has ended" in said
+
+
+def test_a_step_of_more_clips_than_there_are_videos_is_warned_of(data, tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    more = ("train.batch=24", "data.examples_per_epoch=24", "train.epochs=1")
+    train(quick(*more, "optimizer.warmup_epochs=0"), data, tmp_path / "run", console)
+    said = console.file.getvalue()
+    assert "warning: train.batch is 24 clips, and there are 20 videos: a step shows some" in said
+    train(quick("train.epochs=1", "optimizer.warmup_epochs=0"), data, tmp_path / "other", console)
+    assert console.file.getvalue().count("warning") == 1
+    assert "step 1 of 2: loss " in console.file.getvalue()
+
+
+def test_the_settings_of_a_training_are_printed_and_nothing_is_begun(data, tmp_path):
+    run = tmp_path / "run"
+    ended = videonet("train", *command(data, run, "train.seed=7"), "--print-config")
+    assert ended.code == 0, ended.stderr
+    (tmp_path / "printed.toml").write_text(ended.stdout)
+    assert load(str(tmp_path / "printed.toml")) == quick("train.seed=7")
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried"),
+            "The memory of the GPU is not enough",
+        ),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "The memory of this machine is not enough",
+        ),
+        (MemoryError(), "The memory of this machine is not enough"),
+    ],
+)
+def test_too_little_memory_is_a_sentence_with_the_setting_to_change(error, said):
+    with pytest.raises(UsageError) as raised, too_little_memory_named(quick()):
+        raise error
+    assert said in str(raised.value)
+    assert "a step of 8 clips of 3 views" in str(raised.value)
+    assert "set train.batch lower, in another --out if this one has checkpoints" in str(
+        raised.value
+    )
+    with pytest.raises(RuntimeError, match="something else"), too_little_memory_named(quick()):
+        raise RuntimeError("something else")

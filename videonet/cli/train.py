@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from videonet.training.config import Config
     from videonet.training.evaluation import Evaluator
 
+# How PyTorch says that the memory of a CPU is too little.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+
 
 def train(
     data: Annotated[str, typer.Option(metavar="OUT", help="Folder or address of a data set.")],
@@ -36,6 +39,9 @@ def train(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the data that log.evaluate is done on."),
     ] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print all settings, and train nothing.")
+    ] = False,
 ) -> None:
     """Train a network on a data set, or go on where the run in RUN was.
 
@@ -45,11 +51,14 @@ def train(
     Example: videonet train --data out --out run --config vito_tiny --set train.seed=1
     """
     # PyTorch is slow. Wrong settings are refused without it.
-    from videonet.training.config import check_begun, load
+    from videonet.training.config import check_begun, load, to_toml
     from videonet.training.data.clip_index import parquet_shards
     from videonet.training.data.shard_files import shard_files
 
     chosen = load(config, settings or ())
+    if print_config:
+        typer.echo(to_toml(chosen), nl=False)
+        return
     check_begun(out, chosen)
     parquet_shards(shard_files(data))
     with needed_for("videonet train"):
@@ -60,7 +69,12 @@ def train(
     console = Console(soft_wrap=True, highlight=False)
     is_first = os.environ.get("RANK", "0") == "0"
     told = Console(stderr=True, quiet=not is_first)
-    with ended_by_signal(told, but=ASKING), asked_to_end() as asked, _lost_worker_named():
+    with (
+        ended_by_signal(told, but=ASKING),
+        asked_to_end() as asked,
+        _lost_worker_named(),
+        too_little_memory_named(chosen),
+    ):
         try:
             last = carry_out(chosen, data, out, console, evaluators, asked)
         except AskedToEndError as end:
@@ -86,6 +100,29 @@ def _evaluators(config: "Config", data: Path | None, run: Path) -> "dict[str, Ev
     with needed_for("log.evaluate", "evaluate"):
         from videonet.evaluation.while_training import evaluators
     return evaluators(config, data, run)
+
+
+@contextmanager
+def too_little_memory_named(config: "Config") -> Iterator[None]:
+    """Say in a sentence that memory was too little, and which setting to change.
+
+    A step is never made smaller: what is learned depends on how many clips are told apart. Raises
+    UsageError.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch's own, of a GPU, is a RuntimeError; its CPU has none of its own.
+        is_of_gpu = type(error).__name__ == "OutOfMemoryError"
+        is_known = is_of_gpu or isinstance(error, MemoryError)
+        if not is_known and not any(said in str(error) for said in _NO_MEMORY):
+            raise
+        raise UsageError(
+            f"The memory of {'the GPU' if is_of_gpu else 'this machine'} is not enough for a step "
+            f"of {config.train.batch:,} clips of {len(config.views.recipes)} views with "
+            f"{config.backbone.name}; set train.batch lower, in another --out if this one has "
+            f"checkpoints, or train with more ranks, which share the clips of a step."
+        ) from error
 
 
 @contextmanager

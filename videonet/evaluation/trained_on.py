@@ -11,7 +11,7 @@ from videonet.text import as_shown, number
 from videonet.training.data.clip_index import parquet_shards
 from videonet.training.data.shard_files import shard_files
 
-# Of a classifier's classes that are no known list, so many are named.
+# Of a classifier's classes that are no known list, and of lists of videos, so many are named.
 _FIRST = 5
 
 
@@ -40,17 +40,26 @@ def training_data(facts: Facts, out: str | None) -> TrainingData:
 def _excluded(manifest: Manifest, dataset: DatasetDir) -> str:
     """Whether videos like those of evaluations were left out, as far as the data set tells.
 
-    NOTE: no version of this program leaves out videos for an evaluation, so no manifest names one.
+    NOTE: lists of --exclude have names of files, and do not say which evaluation they are of.
     """
     withdrawn = len(dataset.withdrawals())
     taken_out = (
         f" {number(withdrawn, 'video')} withdrawn, for reasons not told." if withdrawn else ""
     )
     before = "the lock file" if manifest.settings.lock else "its source"
+    listed = manifest.settings.excluded
+    if listed is None:
+        return (
+            f"not by videonet: no setting in the manifest leaves out videos for an evaluation, and "
+            f"none were looked for.{taken_out} Whether {before} had been rid of some before is not "
+            f"known."
+        )
+    named = ", ".join(as_shown(each)[:60] for each in listed.names[:_FIRST])
     return (
-        f"not by videonet: no setting in the manifest leaves out videos for an evaluation, and "
-        f"none were looked for.{taken_out} Whether {before} had been rid of some before is not "
-        f"known."
+        f"by name alone: {number(listed.videos, 'video')} and {number(listed.channels, 'channel')} "
+        f"of the lists {named} (sha256 {listed.sha256[:12]}...); whether these are of this "
+        f"evaluation the manifest does not say.{taken_out} Whether {before} had been rid of others "
+        f"before is not known."
     )
 
 

@@ -133,6 +133,15 @@ class RunLogger:
         """End the line on the terminal and close the files."""
         self._stack.close()
 
+    def first(self, step: int, loss: Tensor, images: int) -> None:
+        """Say, on the terminal alone, that the first step since the run began is done.
+
+        The journal has no line of it: one that went on would have another one. `loss` and `images`
+        are as in `step`. Raises UsageError if the loss is no number.
+        """
+        seconds = self._clock() - self._begun - self._aside
+        self._terminal.first(step, finite(step, loss), images / seconds, seconds)
+
     def step(
         self,
         step: int,
@@ -227,6 +236,18 @@ class _Terminal:
             refresh_per_second=2,
         )
         self._task = self.bar.add_task("step", total=steps, completed=done, said="")
+
+    def first(self, step: int, loss: float, images: float, seconds: float) -> None:
+        """Say it. Beginning is slow, so what is left is likely to be less."""
+        left = (self._steps - step) * seconds
+        said = f"loss {loss:.3f}, {images:,.0f} images/s"
+        if left:
+            said += f", less than {duration(left)} left"
+        if self._console.is_terminal:
+            self.bar.update(self._task, completed=step, said=said)
+        elif left:
+            self._said = time.monotonic()
+            self.say(f"step {step:,} of {self._steps:,}: {said}")
 
     def step(self, line: StepLine) -> None:
         """Say it, unless another was said a moment ago and this one is not the last."""

@@ -125,6 +125,13 @@ def train(
             f"{len(dataset.training_rows()):,} clips of {(~dataset.held_out).sum():,} videos, "
             f"{batch:,} a step for {steps:,} steps, with {config.backbone.name} on {ranks}"
         )
+        videos = int((~dataset.held_out).sum())
+        if batch > videos:
+            console.print(
+                f"warning: train.batch is {batch:,} clips, and there are {videos:,} videos: a step "
+                "shows some of them several times, and has fewer others to tell them from",
+                markup=False,
+            )
 
         # ------------------------------------------------------------------ the passes
         learner: nn.Module = PerView(online)
@@ -170,7 +177,7 @@ def train(
         )
         clips = prefetch_to_device(examples, ranks.device)
         waited = 0.0
-        saved = done
+        saved = begun_at = done
         agreement = Agreement(ranks)
         for step in range(done, steps):
             # One rank alone would leave the others waiting for its gradients.
@@ -225,6 +232,10 @@ def train(
             del given, views, targets, projections
 
             # What is left of it.
+            if done == begun_at + 1:
+                first = mean_over_ranks(loss)
+                if logger is not None:
+                    logger.first(done, first, batch * len(config.views.recipes))
             if _due(done, config.log.every, steps):
                 mean = mean_over_ranks(loss)
                 if logger is not None:
