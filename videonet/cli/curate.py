@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
 from videonet.cli.configuration import Configuration, yt_dlp_options
@@ -25,6 +26,7 @@ from videonet.schemas.settings import (
     RunOptions,
 )
 from videonet.text import number
+from videonet.training.torch_extra import needed_for
 
 if TYPE_CHECKING:
     # slow, and not needed for --help
@@ -57,6 +59,8 @@ def curate(
 
     console = Console(stderr=True)
     options, run = options_from(CurateOptions, values), options_from(RunOptions, values)
+    if options.embedding is not None and options.embedding.startswith("timm:"):
+        options = _with_embedding_file(options, options.embedding)
     given, job = options_from(AccessOptions, values), options_from(JobOptions, values)
     output = DatasetDir(absolute(run.out))
     part = part_from(values["part"], beam_options, job)
@@ -133,6 +137,14 @@ def curate(
             f"videonet report {output.address}"
         )
     raise typer.Exit(exit_code(manifest, lookup, closed))
+
+
+def _with_embedding_file(options: CurateOptions, named: str) -> CurateOptions:
+    """The same options with an ONNX file in place of the name of a timm model."""
+    with needed_for("--embedding timm:NAME", "evaluate"):
+        from videonet.evaluation.embedding_file import embedding_file
+
+        return msgspec.structs.replace(options, embedding=str(embedding_file(named)))
 
 
 def _is_given(context: typer.Context, name: str) -> bool:

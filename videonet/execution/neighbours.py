@@ -33,6 +33,11 @@ def check_selection(options: CurateOptions) -> None:
             "--select neighbours:DIR needs an embedding to compare by; name an ONNX file with "
             "--embedding, whose output is features [N, D]."
         )
+    if options.embedding.startswith("timm:"):
+        raise UsageError(
+            f"--embedding {options.embedding} is for the command; here, give the ONNX file that "
+            "videonet.evaluation.embedding_file makes of it."
+        )
     rules = ("min_frames", "min_probability", "first_match_before")
     given = [name for name in rules if getattr(options, name) != getattr(NOTHING_ELSE, name)]
     if given:

@@ -8,9 +8,11 @@ from videonet.classifier.shared import shared_embedding
 from videonet.classifier.target_images import image_clusters
 from videonet.errors import UsageError
 from videonet.execution.neighbours import model_of
+from videonet.schemas.label import Label
 from videonet.schemas.settings import CurateOptions, Device
 from videonet.schemas.target import Target
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.targets.imagenet import imagenet_classes
 from videonet.targets.resolve import resolve_targets
 
 
@@ -35,4 +37,11 @@ def neighbours_of(
 
 def titles_of(options: CurateOptions) -> tuple[Target, ...]:
     """Whose titles make a video a candidate; none: all videos of the source are. UsageError."""
-    return () if options.targets is None else resolve_targets(options.targets)
+    if options.targets is None:
+        return ()
+    # No output has to confirm a class, so all that have a name will do.
+    classes = imagenet_classes().items()
+    labels = [
+        Label(wnid=wnid, name=", ".join(each.sense.names)) for wnid, each in classes if each.sense
+    ]
+    return resolve_targets(options.targets, labels)

@@ -220,7 +220,7 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
         str | None,
         Option(
             help="What videos and images are compared by: an ONNX file with features [N, D] as "
-            "its output.",
+            "its output, timm:NAME, or timm:NAME@FILE.",
             metavar="MODEL",
             panel=NEIGHBOURS,
         ),
