@@ -1,11 +1,13 @@
 """What the steps of a run share within one process: the store, the classifier, the disk budget."""
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
+import msgspec
 from cachetools import LRUCache
 
 from videonet.classifier.model import Classifier
@@ -30,6 +32,9 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.run import Lookup, Plan, ShardState
 from videonet.selection.exclusion import Excluded, load_exclusion
+from videonet.selection.likeness import LIKENESS_VERSION
+from videonet.selection.reference import Reference, load_reference
+from videonet.selection.stored_hashes import ClipPlaces
 from videonet.shards.layout import shard_of
 from videonet.sources.outage import Outage
 from videonet.sources.video_key import keys_of
@@ -43,6 +48,7 @@ from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.video.clips import ClipSettings
 from videonet.video.decoder import Decoder
+from videonet.video.frame_hash import HASH_VERSION
 
 # Shards whose states are kept: candidates that follow each other are of few shards.
 _STATES = 64
@@ -76,6 +82,8 @@ class ReadContext:
             settings.licence,
             settings,
             neighbours=settings.selects_neighbours,
+            # What a lock file asks for was compared, or not, where it was made.
+            compares=settings.excluded_like is not None and settings.lock is None,
         )
         self.clip_settings = ClipSettings(
             settings.max_clips, settings.max_hole, settings.max_lost, settings.motion
@@ -101,6 +109,8 @@ class ReadContext:
         # by index, of the shards that were asked for last: each names all its videos
         self._states: LRUCache[int, ShardState | None] = LRUCache(_STATES)
         self._states_lock = threading.Lock()
+        self._reference: Reference | None = None
+        self._reference_lock = threading.Lock()
         # by path of a shard's first file, whether one of its files can be read
         self._readable: dict[str, bool] = {}
 
@@ -146,6 +156,30 @@ class ReadContext:
         if candidate.sha256 is not None or self._excluded is None:
             return None
         return self._excluded.named_by(candidate, self.store.former_keys(candidate.video_key))
+
+    @cached_property
+    def likeness_key(self) -> str | None:
+        """Name under which the store keeps what comparing clips has found; None: none are."""
+        if not self.verdict_limits.compares:
+            return None
+        said = self.plan.settings.excluded_like
+        depends = [said and said.sha256, self.cut_key, HASH_VERSION, LIKENESS_VERSION]
+        return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()[:32]
+
+    @property
+    def reference(self) -> Reference:
+        """The evaluation set that clips are compared with. Raises UsageError if it is not here."""
+        said = self.plan.settings.excluded_like
+        assert said is not None, "nothing is compared"
+        with self._reference_lock:
+            self._reference = self._reference or load_reference(self.store, said)
+            return self._reference
+
+    @property
+    def clip_places(self) -> ClipPlaces:
+        """Where the clips of the run's videos are."""
+        shards = self.lookup.shards if self.lookup else None
+        return ClipPlaces(self.store, self.output, self.cut_key, self.plan.run_id, shards)
 
     @cached_property
     def _excluded(self) -> Excluded | None:

@@ -13,6 +13,7 @@ from videonet.fetch.acquire import is_local, local_part
 from videonet.fetch.verified_file import has_content
 from videonet.files import below
 from videonet.schemas.candidate import Candidate
+from videonet.schemas.exclusion import Likeness
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
@@ -30,6 +31,8 @@ class Records(NamedTuple):
     scan: Scan | None
     length: Length | None
     cut: Cut | None
+    # what its clips have in common with an evaluation set; None also where there is no such set
+    likeness: Likeness | None
     # what the store has of that, and what of it is still to be written there, by section
     stored: RecordState
     unwritten: Mapping[str, bytes]
@@ -55,6 +58,7 @@ def load_records(known: ReadContext, video_key: str) -> Records:
 def records_of(known: ReadContext, stored: RecordState) -> Records:
     """What of a record speaks of the classifier and the settings of a run."""
     scan_key, cut_key = known.plan.settings.scan_key, known.cut_key
+    likeness_key = known.likeness_key
     names = ("fetch", "length", f"scan/{scan_key}", f"cut/{cut_key}")
     record = known.store.complete(stored.record, names)
     return Records(
@@ -62,6 +66,7 @@ def records_of(known: ReadContext, stored: RecordState) -> Records:
         scan=record.scan(scan_key),
         length=record.length,
         cut=record.cut(cut_key),
+        likeness=None if likeness_key is None else record.likeness(likeness_key),
         stored=stored,
         unwritten={},
     )
@@ -77,7 +82,7 @@ def written(known: ReadContext, records: Records) -> Records:
 
 def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evidence:
     """What `records` say of a candidate: those that are of its content, and of what is here now."""
-    fetched, scanned, length, clips, *_ = records
+    fetched, scanned, length, clips, likeness, *_ = records
     content = fetched.sha256 if fetched else None
     # A scan needs no more than a part: the part counts as the content.
     seen_content = {content, fetched.part.sha256} if fetched and fetched.part else {content}
@@ -101,6 +106,8 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
     if candidate.sha256 not in (None, content):
         # What a lock file asks for is something else.
         clips = None
+    if likeness is not None and (clips is None or likeness.sha256 != content):
+        likeness = None
     is_whole = _is_whole(known, candidate, fetched)
     # Also where its bytes were deleted since, so that an interrupted run asks for it once.
     fetched_now = fetched and fetched.reason is None and fetched.run_id == known.plan.run_id
@@ -109,6 +116,7 @@ def weighed(known: ReadContext, candidate: Candidate, records: Records) -> Evide
         scan=scanned,
         length=length,
         cut=clips,
+        likeness=likeness,
         whole=is_whole or (clips is not None and is_known),
         part=not is_whole and _is_partial(known, fetched),
         withdrawn=known.is_withdrawn(candidate),

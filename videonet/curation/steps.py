@@ -30,6 +30,8 @@ from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
 from videonet.schemas.video_record import sections_of
+from videonet.selection import likeness
+from videonet.selection.stored_hashes import hashes_of, pictures_of
 from videonet.shards.writer import WAITING
 from videonet.storage.embedded_videos import embedded_video, write_embedded
 from videonet.text import shortened
@@ -210,12 +212,31 @@ def cut(
     return records.with_new(sections_of(cuts={context.cut_key: was_cut}), cut=was_cut)
 
 
+def compare_with_set(
+    context: RunContext, candidate: Candidate, _room: Room, records: Records, seen: Evidence
+) -> Records:
+    """Compare the clips with an evaluation set, unless that is done, or there is none."""
+    key = context.likeness_key
+    if key is None or seen.likeness is not None or seen.cut is None or not seen.cut.clips:
+        return records
+    context.require_claim(candidate.video_key)
+    with context.computing:
+        context.stop.check()
+        places = context.clip_places
+        hashes = hashes_of(places, candidate.video_key, seen.cut.sha256)
+        if hashes is None:
+            raise FileNotFoundError("the clips were here and are gone")
+        pictures = partial(pictures_of, places, hashes)
+        found = likeness.compare(hashes, context.reference, pictures)
+    return records.with_new(sections_of(likenesses={key: found}), likeness=found)
+
+
 # All of them, in order.
-STEPS: tuple[Step, ...] = (download, scan, download_rest, measure, cut)
+STEPS: tuple[Step, ...] = (download, scan, download_rest, measure, cut, compare_with_set)
 
 # Where a run looks for neighbours: before all candidates were compared, and after that.
 COMPARE: tuple[Step, ...] = (recall, download_unseen, scan, compare_whole)
-REST: tuple[Step, ...] = (download_rest, measure, cut)
+REST: tuple[Step, ...] = (download_rest, measure, cut, compare_with_set)
 
 
 def steps_of(context: RunContext) -> tuple[Step, ...]:

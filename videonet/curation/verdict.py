@@ -15,6 +15,7 @@ from videonet.curation.addresses import has_no_address
 from videonet.fetch.limits import is_too_short
 from videonet.fetch.published_address import published_text, published_video
 from videonet.schemas.candidate import Candidate, Match
+from videonet.schemas.exclusion import Likeness
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Outcome, Reason
@@ -23,6 +24,7 @@ from videonet.schemas.selection import NOTHING_ELSE, FrameRules, SelectionOption
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
+from videonet.text import number
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Limits:
     selection: SelectionOptions = NOTHING_ELSE
     # whether the nearest neighbours of each target are taken, and no class is looked for
     neighbours: bool = False
+    # whether clips are compared with an evaluation set
+    compares: bool = False
 
 
 class Place(NamedTuple):
@@ -66,6 +70,8 @@ class Evidence:
     withdrawn: bool = False
     # by what a list excludes it; None: none does
     excluded: str | None = None
+    # what its clips have in common with an evaluation set; None: they were not compared
+    likeness: Likeness | None = None
     # whether its content is known from today: its bytes are here, or this run has fetched them
     current: bool = False
     # where neighbours are looked for, once all candidates were compared
@@ -82,6 +88,9 @@ class Decision:
 
 
 KEPT = Decision(Outcome.KEPT)
+
+# What the verdict on a kept video says that could not be compared with an evaluation set.
+NOT_COMPARED = "not compared: no frame of its clips shows enough"
 
 _NO_ADDRESS = (
     "its address was published without the secret in it, and this store does not have it; give a "
@@ -149,7 +158,12 @@ def decide(
             return decision_for(Reason.TOO_SHORT)
     if not evidence.whole:
         return _failure(evidence.fetch)
-    return None if evidence.length is None else _as_cut(evidence.cut)
+    if evidence.length is None:
+        return None
+    decision = _as_cut(evidence.cut)
+    if limits.compares and decision == KEPT and evidence.cut and evidence.cut.clips:
+        return _as_compared(evidence.likeness)
+    return decision
 
 
 def declared_duration(candidate: Candidate, fetch: Fetch | None) -> float | None:
@@ -307,6 +321,20 @@ def _as_cut(cut: Cut | None) -> Decision | None:
 def _left_out(place: Place) -> str:
     rank, of, quota = place
     return f"number {rank:,} of {of:,} by nearness to its target; {quota:,} are taken"
+
+
+def _as_compared(found: Likeness | None) -> Decision | None:
+    """The decision on a video of which only its likeness to an evaluation set is open."""
+    if found is None:
+        return None
+    if found.neighbour is None:
+        return KEPT if found.frames else Decision(Outcome.KEPT, error=NOT_COMPARED)
+    pixels = "" if found.correlation is None else f", correlation {found.correlation:g}"
+    return decision_for(
+        Reason.EVALUATION_DATA,
+        f"{number(found.matched, 'frame')} from {found.time:g} s on like {found.neighbour}; the "
+        f"nearest differs in {found.distance} of 256 bits{pixels}",
+    )
 
 
 def _is_licensed_otherwise(candidate: Candidate, fetch: Fetch | None) -> bool:

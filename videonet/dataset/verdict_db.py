@@ -72,6 +72,8 @@ COLUMNS: Mapping[str, str] = {
     "licence": "nullif(trim(licence), '')",
     "channel": "if(channel is null, null, hash(channel))",
     "content": "if(sha256 is null, null, hash(sha256))",
+    # of a kept video: whether no frame of its clips could be compared with an evaluation set
+    "is_not_compared": "outcome = 'kept' and error is not null",
 }
 
 

@@ -1,5 +1,7 @@
 """What a data set says of the videos that a model was trained on."""
 
+from collections.abc import Sequence
+
 from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
@@ -40,27 +42,41 @@ def training_data(facts: Facts, out: str | None) -> TrainingData:
 def _excluded(manifest: Manifest, dataset: DatasetDir) -> str:
     """Whether videos like those of evaluations were left out, as far as the data set tells.
 
-    NOTE: lists of --exclude have names of files, and do not say which evaluation they are of.
+    NOTE: lists of --exclude, and folders of --exclude-like, have names of their own, and do not say
+    which evaluation they are of.
     """
     withdrawn = len(dataset.withdrawals())
     taken_out = (
         f" {number(withdrawn, 'video')} withdrawn, for reasons not told." if withdrawn else ""
     )
     before = "the lock file" if manifest.settings.lock else "its source"
-    listed = manifest.settings.excluded
-    if listed is None:
+    listed, like = manifest.settings.excluded, manifest.settings.excluded_like
+    if listed is None and like is None:
         return (
             f"not by videonet: no setting in the manifest leaves out videos for an evaluation, and "
             f"none were looked for.{taken_out} Whether {before} had been rid of some before is not "
             f"known."
         )
-    named = ", ".join(as_shown(each)[:60] for each in listed.names[:_FIRST])
+    ways = []
+    if listed is not None:
+        ways.append(
+            f"{number(listed.videos, 'video')} and {number(listed.channels, 'channel')} of the "
+            f"lists {_names(listed.names)} (sha256 {listed.sha256[:12]}...)"
+        )
+    if like is not None:
+        ways.append(
+            f"what shows the same as {number(like.frames, 'frame')} of "
+            f"{number(like.files, 'file')} of {_names(like.names)} (sha256 {like.sha256[:12]}...)"
+        )
+    how = "by name alone" if like is None else "by its frames" if listed is None else "by both"
     return (
-        f"by name alone: {number(listed.videos, 'video')} and {number(listed.channels, 'channel')} "
-        f"of the lists {named} (sha256 {listed.sha256[:12]}...); whether these are of this "
-        f"evaluation the manifest does not say.{taken_out} Whether {before} had been rid of others "
-        f"before is not known."
+        f"{how}: {'; and '.join(ways)}; whether these are of this evaluation the manifest does not "
+        f"say.{taken_out} Whether {before} had been rid of others before is not known."
     )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(as_shown(name)[:60] for name in names[:_FIRST])
 
 
 def _chosen_by(manifest: Manifest, dataset: DatasetDir) -> str:

@@ -36,7 +36,7 @@ from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import Finished, Given, Lookup
 from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
-from videonet.selection.exclusion import exclusion_files
+from videonet.selection.exclusion import exclusion_files, reference_folders
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table
 from videonet.storage.places import absolute, is_remote
@@ -81,6 +81,7 @@ def look_before(
         "card": sidecar_path(model),
         "source": _read_as(kind, place),
         **{f"exclude {path}": path for path in exclusion_files(options.exclude)},
+        **{f"exclude like {path}": path for path in reference_folders(options.exclude_like)},
     }
     if (images := images_of(options)) is not None:
         files["images"] = images

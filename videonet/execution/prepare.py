@@ -35,7 +35,8 @@ from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Part, Plan, Settings
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.schemas.target import Target
-from videonet.selection.exclusion import exclusion_files, resolve_exclusion
+from videonet.selection.exclusion import exclusion_files, reference_folders, resolve_exclusion
+from videonet.selection.reference import resolve_reference
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import absolute, is_remote
@@ -43,6 +44,7 @@ from videonet.storage.scratch import scratch_at
 from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 from videonet.targets.resolve import resolve_class_list
+from videonet.video.decoder import shared_decoder
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,10 +88,14 @@ def prepare(
     kind, _, place = options.source.partition(":")
     store = prepared_store(run, credentials, Path(place) if kind == "folder" else None, local=local)
     excluded = resolve_exclusion(exclusion_files(options.exclude), store, say)
+    excluded_like = None
+    if folders := reference_folders(options.exclude_like):
+        excluded_like = resolve_reference(folders, store, shared_decoder(), say)
     settings = Settings(
         **data,
         excluded=excluded,
         targets=_digest((*targets, *titles)),
+        excluded_like=excluded_like,
         classifier=classifier.card,
         scan_key=scan_key(classifier, options.frames),
         neighbours=classifier.centres.images if isinstance(classifier, Neighbours) else None,

@@ -53,6 +53,12 @@ def _rows(given: ReportInput) -> Iterator[tuple[str, str]]:
     values = given.settings.to_row()
     for option in declared(DataOptions):
         yield f"--{option.typed}", _value(option, values[option.name])
+    for name, said in (
+        ("--exclude", given.settings.excluded),
+        ("--exclude-like", given.settings.excluded_like),
+    ):
+        if said is not None:
+            yield name, f"{', '.join(said.names)} (sha256 {said.sha256[:12]}...)"
     if given.settings.video_format:
         yield "--yt-dlp-option", given.settings.video_format
     if manifest:

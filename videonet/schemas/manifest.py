@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from videonet.schemas.exclusion import ExcludedSet
+from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
 from videonet.schemas.record import Record
 from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import DataOptions
@@ -91,6 +91,8 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     # where the neighbours of images are taken, hex sha256 of these images with their targets; None:
     # classes are looked for
     neighbours: str | None = None
+    # what folders of --exclude-like came to; None: clips are compared with nothing
+    excluded_like: ReferenceSet | None = None
     # name under which the store keeps scans by the classifier with these settings
     scan_key: str
     # whether its clips have the columns of motion; those of earlier versions do not

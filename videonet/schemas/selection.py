@@ -72,10 +72,15 @@ _NAMED = ("select", "embedding", "neighbours")
 NOTHING_ELSE = SelectionOptions()
 
 # What options and settings that exclude videos are where none of them is given.
-_NOTHING_EXCLUDED: Mapping[str, Any] = {"exclude": [], "excluded": None}
+_NOTHING_EXCLUDED: Mapping[str, Any] = {
+    "exclude": [],
+    "exclude_like": [],
+    "excluded": None,
+    "excluded_like": None,
+}
 
 # Settings that may be others in the next run over the same OUT.
-EXCLUSIONS = ("excluded",)
+EXCLUSIONS = ("excluded", "excluded_like")
 
 
 def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,6 +225,14 @@ class CurateOptions(DataOptions, frozen=True, kw_only=True):
             panel=NEIGHBOURS,
         ),
     ] = None
+    exclude_like: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Folder of the images or videos of an evaluation set: videos whose clips show the "
+            "same are rejected. Several: again, or by commas.",
+            metavar="DIR",
+        ),
+    ] = ()
     files_root: Annotated[
         str | None,
         Option(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from videonet.schemas.exclusion import Likeness
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.record import Record, from_json
 from videonet.schemas.scan import Scan
@@ -44,7 +45,7 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """What is known of a video. Sections are named fetch, length, scan/KEY and cut/KEY."""
+    """What is known of a video. Sections are fetch, length, scan/KEY, cut/KEY and like/KEY."""
 
     video_key: str
     sections: Mapping[str, Section] = field(default_factory=dict)
@@ -66,6 +67,10 @@ class VideoRecord:
     def cut(self, cut_key: str) -> Cut | None:
         """What cutting the video with the settings of `cut_key` brought."""
         return self._content(f"cut/{cut_key}", Cut)
+
+    def likeness(self, likeness_key: str) -> Likeness | None:
+        """What comparing its clips with the evaluation set of `likeness_key` has found."""
+        return self._content(f"like/{likeness_key}", Likeness)
 
     @property
     def beside(self) -> dict[str, str]:
@@ -114,11 +119,13 @@ def sections_of(
     length: Length | None = None,
     scans: Mapping[str, Scan] | None = None,
     cuts: Mapping[str, Cut] | None = None,
+    likenesses: Mapping[str, Likeness] | None = None,
 ) -> dict[str, bytes]:
-    """What sections hold, by name, for `updated`. Scans and cuts are given by their keys."""
+    """What sections hold, by name, for `updated`. All of which there may be several have keys."""
     contents: dict[str, Record | None] = {"fetch": fetch, "length": length}
     contents |= {f"scan/{key}": scan for key, scan in (scans or {}).items()}
     contents |= {f"cut/{key}": cut for key, cut in (cuts or {}).items()}
+    contents |= {f"like/{key}": found for key, found in (likenesses or {}).items()}
     return {name: _packed(each) for name, each in contents.items() if each is not None}
 
 
@@ -172,7 +179,7 @@ def fitted(record: VideoRecord) -> tuple[VideoRecord, dict[str, bytes]]:
 
 def _replaceable(record: VideoRecord) -> Iterator[str]:
     """Names of sections that others of their kind have come after, oldest first."""
-    kinds = ("scan/", "cut/")
+    kinds = ("scan/", "cut/", "like/")
     by_age = sorted(record.sections.items(), key=lambda each: (each[1].number, each[0]))
     newest = {name.partition("/")[0]: name for name, _ in by_age}
     for name, _ in by_age:

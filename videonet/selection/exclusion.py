@@ -65,6 +65,11 @@ def exclusion_files(given: Sequence[str]) -> list[Path]:
     return [local_input(name) for name in names]
 
 
+def reference_folders(given: Sequence[str]) -> list[Path]:
+    """The folders of --exclude-like."""
+    return [Path(name) for name in listed_files(given, are_there=lambda name: Path(name).is_dir())]
+
+
 def resolve_exclusion(
     files: Sequence[Path], store: Store, say: Callable[[str], object]
 ) -> ExcludedSet | None:

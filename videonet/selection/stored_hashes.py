@@ -4,12 +4,14 @@ The store has one object a video, beside its thumbnail: that of the content and 
 came last. Whatever is not there, or is of something else, is made again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
@@ -19,7 +21,13 @@ from videonet.shards.writer import WAITING
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_files import MISSING
 from videonet.storage.store import Store
-from videonet.video.frame_hash import HASH_BYTES, HASH_VERSION, clip_hashes
+from videonet.video.frame_hash import (
+    HASH_BYTES,
+    HASH_VERSION,
+    clip_hashes,
+    number_of_clip,
+    pictures_to_hash,
+)
 
 
 class ClipPlaces(NamedTuple):
@@ -58,6 +66,26 @@ def hashes_of(places: ClipPlaces, video_key: str, sha256: str) -> ClipHashes | N
     return found
 
 
+def pictures_of(
+    places: ClipPlaces, hashes: ClipHashes, chosen: Collection[int]
+) -> dict[int, NDArray[np.uint8]]:
+    """Frames of clips as they were hashed, grey levels [H, W], by their places among the hashes.
+
+    Those whose clips cannot be read are left out.
+    """
+    wanted = {hashes.clips[place] for place in chosen}
+    found: dict[int, NDArray[np.uint8]] = {}
+    for clip in _clips_of(places, hashes.video_key):
+        number = number_of_clip(clip)
+        if number not in wanted:
+            continue
+        with suppress(ValueError):
+            of_clip = [place for place, each in enumerate(hashes.clips) if each == number]
+            shown = zip(of_clip, pictures_to_hash(clip), strict=True)
+            found |= {place: picture for place, picture in shown if place in chosen}
+    return found
+
+
 def stored_hashes(store: Store, video_key: str, sha256: str, cut_key: str) -> ClipHashes | None:
     """The hashes that the store keeps of the clips that were cut from this content in this way."""
     known = store.tables.frame_hashes.get(store.digest(video_key))
@@ -85,6 +113,29 @@ def write_hashes(store: Store, hashes: ClipHashes) -> None:
     """Keep the hashes of a video's clips; those of another content or cut make way."""
     table = store.tables.frame_hashes
     store.write(table.name(store.digest(hashes.video_key)), hashes.to_json())
+
+
+def _clips_of(places: ClipPlaces, video_key: str) -> Iterator[Clip]:
+    """The clips of a video, one by one: those that wait, or those in its shard."""
+    name = places.store.clips(video_key, places.cut_key, places.run_id)
+    with places.store.files.local(name) as waiting:
+        if waiting is not None:
+            yield from WAITING.read(waiting)
+            return
+    if places.shards is None:
+        return
+    state = places.output.shard_state(shard_of(video_key, places.shards))
+    for file in state.files if state else ():
+        with suppress(*MISSING, UsageError):
+            own = False
+            for clip in places.output.clips_in(file.path):
+                if clip.example_id.rpartition("#")[0] == video_key:
+                    own = True
+                    yield clip
+                elif own:
+                    # They stand together.
+                    break
+            return
 
 
 def _of_shard(places: ClipPlaces, video_key: str) -> Iterator[ClipHashes]:

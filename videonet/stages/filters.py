@@ -21,6 +21,7 @@ from videonet.curation.steps import (
     REST,
     STEPS,
     Step,
+    compare_with_set,
     cut,
     download,
     download_rest,
@@ -87,7 +88,9 @@ class CutClips(Stage):
     """The clips of those that are left, which wait in the store: Listed -> Verdict."""
 
     def expand(self, candidates: Any) -> Any:
-        _, verdicts = apply_step(candidates, self.plan, "Cut", [cut], self.plan.workers)
+        _, verdicts = apply_step(
+            candidates, self.plan, "Cut", [cut, compare_with_set], self.plan.workers
+        )
         return verdicts
 
 

@@ -91,14 +91,11 @@ class ClipHashing:
 
     def add(self, clip: Clip) -> None:
         """Hash a clip. Raises ValueError for frames that are not as their clip states."""
-        number = int(clip.example_id.rpartition("#")[2])
         chosen = frames_to_hash(clip.image_timestamp)
-        size = clip.image_height, clip.image_width
-        greys = [grey_frame(clip.image_encoded[each], size) for each in chosen]
-        for place, grey in zip(chosen, without_bars(greys), strict=True):
-            self._clips.append(number)
+        for place, picture in zip(chosen, pictures_to_hash(clip), strict=True):
+            self._clips.append(number_of_clip(clip))
             self._times.append(clip.image_timestamp[place])
-            self._hashes.append(frame_hash(grey))
+            self._hashes.append(frame_hash(picture))
 
     def hashes(self, *, video_key: str, sha256: str, cut_key: str) -> ClipHashes:
         """Those of all clips that were added; see `clip_hashes`."""
@@ -112,6 +109,18 @@ class ClipHashing:
             hashes=b"".join(each.bits for each in self._hashes),
             qualities=bytes(each.quality for each in self._hashes),
         )
+
+
+def number_of_clip(clip: Clip) -> int:
+    """The index of a clip in its video."""
+    return int(clip.example_id.rpartition("#")[2])
+
+
+def pictures_to_hash(clip: Clip) -> list[NDArray[np.uint8]]:
+    """The frames of a clip that have a hash, grey levels [H, W] without bars; see `clip_hashes`."""
+    size = clip.image_height, clip.image_width
+    chosen = frames_to_hash(clip.image_timestamp)
+    return without_bars([grey_frame(clip.image_encoded[each], size) for each in chosen])
 
 
 def frames_to_hash(times: Sequence[int]) -> list[int]:

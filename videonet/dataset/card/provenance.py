@@ -74,7 +74,9 @@ def setting_rows(facts: CardFacts) -> list[tuple[str, str]]:
 def _value(value: object) -> str:
     if value is None or value == ():
         return "none"
-    if isinstance(value, tuple):
+    if isinstance(value, dict):
+        return ", ".join(f"{plain(name)} {_value(each)}" for name, each in value.items())
+    if isinstance(value, tuple | list):
         return ", ".join(plain(str(each)) for each in value)
     if isinstance(value, float):
         return f"{value:g}"

@@ -9,6 +9,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from videonet.dataset.card import biases, contents, provenance
+from videonet.dataset.card.exclusions import exclusions_of
 from videonet.dataset.card.facts import CardFacts
 from videonet.dataset.card.header import header
 from videonet.dataset.card.markdown import literal, paragraph, plain
@@ -55,6 +56,7 @@ def _card(facts: CardFacts) -> str:
             site_kind=provenance.site_kind(facts),
             pairs=provenance.pair_counts(facts),
             left_out=provenance.left_out(facts),
+            exclusions=exclusions_of(facts),
             setting_rows=provenance.setting_rows(facts),
             # what is in it
             class_table=contents.class_table(facts),
