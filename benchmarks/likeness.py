@@ -1,6 +1,6 @@
 """How surely clips are recognised that show what is in an evaluation set, and innocent ones not.
 
-    VIDEONET_SHARED=... python -m benchmarks.likeness [--videos N]
+    VIDEONET_SHARED=... python -m benchmarks.likeness [--videos N] [--only altered|innocent]
 
 The set are real videos and the frames of DAVIS. Candidates are the same videos, begun 0.32 s later,
 altered in six ways of several strengths each, and encoded anew by x264; they go through what a run
@@ -36,7 +36,7 @@ from videonet.selection.reference import VARIANTS, Reference, make_reference
 from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decoder import Decoder
-from videonet.video.frame_hash import LEAST_QUALITY, clip_hashes, grey_frame, without_bars
+from videonet.video.frame_hash import LEAST_QUALITY, clip_hashes, pictures_to_hash
 
 Frame = NDArray[np.uint8]
 
@@ -56,6 +56,8 @@ REFERENCE_FRAMES, CANDIDATE_SECONDS = 100_000, 4 * 10.24
 
 
 def scaled(by: float) -> Callable[[Frame], Frame]:
+    """Frames of so much of their height and width."""
+
     def act(frame: Frame) -> Frame:
         height, width = frame.shape[:2]
         size = max(16, round(width * by)), max(16, round(height * by))
@@ -65,6 +67,8 @@ def scaled(by: float) -> Callable[[Frame], Frame]:
 
 
 def letterboxed(share: float, axis: int) -> Callable[[Frame], Frame]:
+    """Frames with black bars at both ends of an axis, each of this share of it."""
+
     def act(frame: Frame) -> Frame:
         bar = round(frame.shape[axis] * share)
         return np.pad(frame, [(bar, bar) if each == axis else (0, 0) for each in range(3)])
@@ -73,10 +77,13 @@ def letterboxed(share: float, axis: int) -> Callable[[Frame], Frame]:
 
 
 def mirrored(frame: Frame) -> Frame:
+    """A frame with left and right changed."""
     return np.ascontiguousarray(frame[:, ::-1])
 
 
 def with_logo(width: float, opaque: float) -> Callable[[Frame], Frame]:
+    """Frames with a logo of this share of their width, at the top right."""
+
     def act(frame: Frame) -> Frame:
         image = Image.fromarray(frame)
         drawn = image.copy()
@@ -103,6 +110,7 @@ def cropped(*sides: float) -> Callable[[Frame], Frame]:
 
 
 def unaltered(frame: Frame) -> Frame:
+    """A frame as it is."""
     return frame
 
 
@@ -153,19 +161,15 @@ def clips_of(file: Path, decoder: Decoder) -> list[Clip]:
 
 
 def hashed(clips: Sequence[Clip]) -> ClipHashes:
+    """The hashes of clips."""
     return clip_hashes(clips, video_key="candidate", sha256="", cut_key="")
 
 
 def pictures_of(clips: Sequence[Clip], hashes: ClipHashes) -> likeness.Pictures:
     """The frames of the clips by their places among the hashes, without bars."""
-    times = {(int(c.example_id.rpartition("#")[2]), t): (c, i) for c in clips
-             for i, t in enumerate(c.image_timestamp)}  # fmt: skip
-    greys = []
-    for number, time in zip(hashes.clips, hashes.times, strict=True):
-        clip, place = times[number, time]
-        greys.append(grey_frame(clip.image_encoded[place], (clip.image_height, clip.image_width)))
-    bare = without_bars(greys)
-    return lambda places: {place: bare[place] for place in places}
+    shown = [picture for clip in clips for picture in pictures_to_hash(clip)]
+    assert len(shown) == len(hashes.clips)
+    return lambda places: {place: shown[place] for place in places}
 
 
 def wilson(found: int, of: int) -> tuple[float, float]:
@@ -177,6 +181,7 @@ def wilson(found: int, of: int) -> tuple[float, float]:
 
 
 def same(one: str, other: str) -> bool:
+    """Whether two files show the same scene."""
     return any(one.startswith(names) and other.startswith(names) for names in SAME)
 
 
@@ -198,9 +203,12 @@ def gumbel(minima: NDArray[np.float64], at: float) -> float:
 
 
 def main() -> None:
+    """Print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--videos", type=int, default=None)
-    wanted = parser.parse_args().videos
+    parser.add_argument("--only", choices=["altered", "innocent"])
+    arguments = parser.parse_args()
+    wanted = arguments.videos
     decoder = Decoder(DecodeLimits(memory=2_000_000_000, seconds=600))
     files = sorted(
         each for each in (SHARED / "data" / "videos").iterdir() if each.suffix != ".jsonl"
@@ -227,7 +235,7 @@ def main() -> None:
         )
         print("| altered | found | rate | interval of 95 % | bits, half of frames within |")
         print("| --- | ---: | ---: | ---: | ---: |")
-        for name, (act, crf) in ALTERED.items():
+        for name, (act, crf) in ALTERED.items() if arguments.only != "innocent" else ():
             found, near = 0, list[int]()
             for number, (key, _) in enumerate(originals):
                 copy = folder / "copy.mp4"
@@ -249,7 +257,8 @@ def main() -> None:
                 f"{100 * low:.1f} to {100 * high:.1f} % | {np.median(near):.0f} |",
                 flush=True,
             )
-        innocent(originals, reference, decoder)
+        if arguments.only != "altered":
+            innocent(originals, reference, decoder)
     decoder.close()
 
 
