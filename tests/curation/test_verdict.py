@@ -387,6 +387,7 @@ def test_every_reason_has_its_outcome(reason):
     rejections = {Reason.TOO_SHORT, Reason.NO_TOP1_MATCH, Reason.LICENCE, Reason.WITHDRAWN}
     rejections |= {Reason.WEAK_MATCH, Reason.NOT_SELECTED}
     rejections |= {Reason.EXCLUDED, Reason.EVALUATION_DATA}
+    rejections |= {Reason.STILL, Reason.CUTS}
     outcome = Outcome.REJECTED if reason in rejections else Outcome.FAILED
     assert decision_for(reason, "text") == Decision(outcome, reason, "text")
 

@@ -323,6 +323,34 @@ def test_without_held_out_videos_there_is_nothing_to_show(out):
         next(held_out_frames(open_clip_index(out), seed=0))
 
 
+def test_windows_keep_to_shots_where_these_are_long_enough(tmp_path):
+    # Of 3.2 s: cut in its middle, after 0.24 s, and nowhere.
+    cuts = {"a": (1_600_000,), "b": (280_000,), "c": ()}
+    clips = [
+        clip_of(
+            video, 0, clip_motion_repeated=0.0, clip_motion_difference=1.0, clip_cut_timestamp=at
+        )
+        for video, at in cuts.items()
+    ]
+    out = write_out(tmp_path / "out", [clips], motion=True)
+    views = Views(within_shot=True, recipes=("A1",) * 8)
+    numbers = {video: number for number, video in enumerate(cuts)}
+    for batch in loaded(out, views=views, batch=3, steps=8):
+        crossing = dict(zip(batch.videos.tolist(), batch.crossing.tolist(), strict=True))
+        # No shot of the first one has 2.56 s.
+        assert crossing == {numbers["a"]: True, numbers["b"]: False, numbers["c"]: False}
+        place = batch.videos.tolist().index(numbers["b"])
+        before = simplejpeg.decode_jpeg(clips[1].image_encoded[2])
+        shown = [frames[place] for frames in batch.frames.numpy()]
+        assert not any((before == frame).all() for frame in shown)
+    assert not any(batch.crossing.any() for batch in loaded(out, views=Views(), batch=3, steps=4))
+
+
+def test_shots_are_asked_of_a_data_set_that_does_not_say_where_it_is_cut(out):
+    with pytest.raises(UsageError, match="does not say where its clips are cut"):
+        loaded(out, views=Views(within_shot=True))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_is_kept_of_batches_stays_as_it_is(out, workers):
     # Memory is used again, but not while somebody has a batch, or a part of one.

@@ -1,5 +1,7 @@
 """views: which frames of a clip are looked at."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,9 +16,11 @@ from videonet.training.data.temporal_sampling import (
     interval_of,
     marginal,
     same,
+    shots_of,
     timestamps,
     uniform,
     window,
+    window_within_shot,
 )
 from videonet.video import clips
 
@@ -199,3 +203,43 @@ def test_a_clip_is_as_long_as_it_is_shown_and_no_longer_than_its_ticks():
 
 def test_a_clip_is_no_longer_than_curation_cuts_it():
     assert float(clips.CLIP_SECONDS) == CLIP_SECONDS
+
+
+CUTS = st.lists(st.integers(0, 2 * 10**8), max_size=6)
+
+
+@fewer_examples
+@given(span=SPANS, cuts=CUTS)
+def test_the_shots_of_a_clip_are_what_lies_between_its_cuts(span, cuts):
+    shots = shots_of(span, cuts)
+    assert (shots[0].begin, shots[-1].end) == (span.begin, span.end)
+    assert all(before.end == after.begin for before, after in itertools.pairwise(shots))
+    assert all(shot.begin < shot.end for shot in shots)
+    inner = {shot.begin for shot in shots[1:]}
+    assert inner == {cut for cut in cuts if span.begin < cut < span.end}
+
+
+@given(span=SPANS, cuts=CUTS, seed=SEEDS)
+def test_a_window_crosses_a_cut_only_where_no_shot_is_long_enough(span, cuts, seed):
+    found, crosses = window_within_shot(span, cuts, random(seed), 2.56)
+    assert span.begin <= found.begin < found.end <= span.end
+    assert found.end - found.begin == min(2_560_000, span.end - span.begin)
+    assert crosses == any(found.begin < cut < found.end for cut in cuts)
+    longest = max(shot.end - shot.begin for shot in shots_of(span, cuts))
+    if longest >= 2_560_000:
+        assert not crosses
+
+
+def test_all_windows_within_shots_are_equally_probable():
+    # Two shots, with room for a window of 2.56 s of 1 s and of 2 s.
+    span, cut = Interval(0, 8_120_000), 3_560_000
+    generator = random()
+    begins = [window_within_shot(span, [cut], generator, 2.56)[0].begin for _ in range(4000)]
+    laid_out = [begin if begin <= 1_000_000 else begin - cut + 1_000_000 for begin in begins]
+    assert chi_square(laid_out, Interval(0, 3_000_001)) < CHI_SQUARE_15
+
+
+def test_without_a_cut_a_window_lies_as_it_would_otherwise():
+    found, crosses = window_within_shot(CLIP, [], random(5), 2.56)
+    assert not crosses
+    assert CLIP.begin <= found.begin <= CLIP.end - 2_560_000

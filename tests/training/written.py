@@ -39,19 +39,31 @@ def turned(clip: Clip) -> Clip:
 
 
 def write_out(
-    out: Path, shards: Sequence[Iterable[Clip]], formats: Iterable[str] = ("parquet",)
+    out: Path,
+    shards: Sequence[Iterable[Clip]],
+    formats: Iterable[str] = ("parquet",),
+    *,
+    motion: bool = False,
 ) -> Path:
-    """A folder OUT with these clips: its shards and their manifest, and nothing else."""
+    """A folder OUT with these clips: its shards and their manifest, and nothing else.
+
+    With `motion`, they have the columns of motion.
+    """
     files = [
         file
         for index, clips in enumerate(shards)
-        for file in write_shard(out, index, len(shards), formats, clips)
+        for file in write_shard(out, index, len(shards), formats, clips, motion=motion)
     ]
     manifest = Manifest(
         version=VERSION,
         dataset="videonet",
         settings=ManifestSettings(
-            source="catalogue", targets="", scan_key="", formats=tuple(formats), shards=len(shards)
+            source="catalogue",
+            targets="",
+            scan_key="",
+            formats=tuple(formats),
+            shards=len(shards),
+            motion=motion,
         ),
         versions={},
         classifier=ClassifierCard(name="none", sha256="", input_size=(8, 8), outputs=1),

@@ -235,8 +235,9 @@ def _verdicts(
 ) -> list[Verdict]:
     """The rows that say what became of the candidate's pairs. They count as done from here on."""
     classifier = context.plan.settings.classifier.sha256
+    targets, rules = context.targets, context.verdict_limits.selection
     verdicts = [
-        verdict_row(candidate, match, context.targets[match.target_id], seen, decision, classifier)
+        verdict_row(candidate, match, targets[match.target_id], seen, decision, classifier, rules)
         for match, (decision, seen) in zip(candidate.matches, judged, strict=True)
     ]
     context.progress.decided(verdicts)

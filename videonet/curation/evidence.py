@@ -7,6 +7,7 @@ read once, and weigh again what each of them has added.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from videonet.curation.clip_rules import places_taken
 from videonet.curation.context import ReadContext
 from videonet.curation.verdict import Evidence
 from videonet.fetch.acquire import is_local, local_part
@@ -153,8 +154,8 @@ def _is_partial(known: ReadContext, fetched: Fetch | None) -> bool:
 
 
 def _has_clips(known: ReadContext, video_key: str, clips: Cut) -> bool:
-    """Whether the clips need no bytes of the video: there are none, they wait, or are written."""
-    if not clips.clips:
+    """Whether the clips need no bytes of the video: none is taken, they wait, or are written."""
+    if not places_taken(clips, known.verdict_limits.selection):
         return True
     files = known.store.files
     waiting = known.store.clips(video_key, known.cut_key, known.plan.run_id)

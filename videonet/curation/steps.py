@@ -39,6 +39,7 @@ from videonet.versions import decoder_version
 from videonet.video.clips import DATASET, ClipOrigin, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decoder import Part
+from videonet.video.motion import PARTS
 
 # What a step is given: the room that the video takes, what is known of it, and what that says of
 # the candidate. It returns what is known afterwards: the same records, if there was nothing to do.
@@ -169,6 +170,8 @@ def cut(
     file = context.store.temporary()
     reason = error = limits = None
     clips, report = 0, CutReport()
+    # of each clip: the share of it that repeats, and its cuts
+    measures: list[tuple[int, int]] = []
     length, waiting_sha256 = seconds(seen.length), None
     # A single recording needs no second look at the whole file.
     recordings = () if seen.length.recordings == 1 else None
@@ -177,11 +180,15 @@ def cut(
         """Write all clips into the file, from its beginning on; how many."""
         with WAITING.open_writer(file, motion=context.clip_settings.motion) as write:
             number = 0
+            measures.clear()
             for clip in context.decoder.cut_clips(
                 source, length, origin, context.clip_settings, recordings, report
             ):
                 write(clip)
                 number += 1
+                if clip.clip_motion_repeated is not None and clip.clip_cut_timestamp is not None:
+                    repeated = round(clip.clip_motion_repeated * PARTS)
+                    measures.append((repeated, len(clip.clip_cut_timestamp)))
             return number
 
     try:
@@ -206,6 +213,8 @@ def cut(
         lost=report.lost,
         left_out=report.left_out,
         first_durations=tuple(report.first_durations[:clips]),
+        repeated=tuple(repeated for repeated, _ in measures[:clips]),
+        cuts=tuple(cuts for _, cuts in measures[:clips]),
         limits=limits,
         waiting_sha256=waiting_sha256,
     )

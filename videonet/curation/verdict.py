@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.curation.addresses import has_no_address
+from videonet.curation.clip_rules import no_clip_because, places_taken
 from videonet.fetch.limits import is_too_short
 from videonet.fetch.published_address import published_text, published_video
 from videonet.schemas.candidate import Candidate, Match
@@ -127,7 +128,7 @@ def decide(
         # Nothing says that what the store has under its key is this video.
         return decision_for(Reason.REDACTED, _NO_ADDRESS)
     if candidate.sha256 is not None:
-        return _as_locked(candidate.sha256, evidence)
+        return _as_locked(candidate.sha256, evidence, limits.selection)
     if is_too_short(declared_duration(candidate, evidence.fetch), limits.min_seconds):
         return decision_for(Reason.TOO_SHORT)
     if limits.licence is Licence.CC and _is_licensed_otherwise(candidate, evidence.fetch):
@@ -160,7 +161,7 @@ def decide(
         return _failure(evidence.fetch)
     if evidence.length is None:
         return None
-    decision = _as_cut(evidence.cut)
+    decision = _as_cut(evidence.cut, limits.selection)
     if limits.compares and decision == KEPT and evidence.cut and evidence.cut.clips:
         return _as_compared(evidence.likeness)
     return decision
@@ -220,16 +221,18 @@ def verdict_row(
     evidence: Evidence,
     decision: Decision,
     classifier: str,
+    rules: SelectionOptions = NOTHING_ELSE,
 ) -> Verdict:
     """The row that says what became of one pair of candidate and target, and all that was seen.
 
-    `classifier` is the sha256 of the classifier file.
+    `classifier` is the sha256 of the classifier file. `rules` say which clips are taken.
     """
     scan, fetch, length = evidence.scan, evidence.fetch, evidence.length
     frames = matching_frames(scan, target) if scan else []
     best = max(frames, key=lambda i: scan.probability[i], default=None) if scan else None
     shown = _most_seen(scan) if scan else None
     probe = scan.probe if scan else None
+    is_kept = decision.outcome is Outcome.KEPT
     return Verdict(
         video_key=candidate.video_key,
         video=msgspec.structs.replace(
@@ -265,7 +268,7 @@ def verdict_row(
         codec=probe.codec if probe else None,
         bytes=fetch.bytes if fetch else None,
         sha256=fetch.sha256 if fetch else None,
-        clips=evidence.cut.clips if evidence.cut and decision.outcome is Outcome.KEPT else 0,
+        clips=len(places_taken(evidence.cut, rules)) if is_kept and evidence.cut else 0,
         classifier=classifier,
     )
 
@@ -289,7 +292,7 @@ def _most_seen(scan: Scan) -> _Shown | None:
     return _Shown(output, frames, max(each for top1, each in seen if top1 == output))
 
 
-def _as_locked(sha256: str, evidence: Evidence) -> Decision | None:
+def _as_locked(sha256: str, evidence: Evidence, rules: SelectionOptions) -> Decision | None:
     """What becomes of a video that was judged elsewhere, and is to be had again with that content.
 
     It needs no scan; its length is measured to cut it in the same places. That it was another one
@@ -308,14 +311,17 @@ def _as_locked(sha256: str, evidence: Evidence) -> Decision | None:
         return None
     if evidence.length.reason is not None:
         return decision_for(evidence.length.reason, evidence.length.error)
-    return _as_cut(evidence.cut)
+    return _as_cut(evidence.cut, rules)
 
 
-def _as_cut(cut: Cut | None) -> Decision | None:
+def _as_cut(cut: Cut | None, rules: SelectionOptions) -> Decision | None:
     """The decision on a video for which all else speaks."""
     if cut is None:
         return None
-    return KEPT if cut.reason is None else decision_for(cut.reason, cut.error)
+    if cut.reason is not None:
+        return decision_for(cut.reason, cut.error)
+    reason = no_clip_because(cut, rules)
+    return KEPT if reason is None else decision_for(reason)
 
 
 def _left_out(place: Place) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from videonet.curation.clip_rules import left_out_because, places_taken
 from videonet.dataset.motion_counts import MotionTally
 from videonet.errors import AccountError
 from videonet.files import sha256_of
@@ -19,6 +20,7 @@ from videonet.schemas.lock_file import Span
 from videonet.schemas.manifest import Shard
 from videonet.schemas.reason import Outcome
 from videonet.schemas.run import ShardState
+from videonet.schemas.selection import NOTHING_ELSE, SelectionOptions
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import WAITING
@@ -48,6 +50,8 @@ class Assembly:
     motion: bool
     # whether a candidate is for whichever target it turns out to be nearest to
     neighbours: bool = False
+    # which of its clips are taken of a video
+    rules: SelectionOptions = NOTHING_ELSE
 
 
 class Member(NamedTuple):
@@ -182,22 +186,27 @@ def _files(
     if assembly.motion:
         clips = tally.of(clips)
     files = output.write_shard(index, assembly.shards, formats, clips, motion=assembly.motion)
+    left_out = _left_out(cuts, members, before)
     state = ShardState(
         digest=digest,
         cut_key=cut_key,
         files=files,
         videos={member.origin.video_key: member.sha256 for member in members},
         spans=spans.noted(),
-        first_durations=_first_durations(cuts, members, before),
+        first_durations=_first_durations(assembly, cuts, members, before),
         notes=output.notes(files),
-        motion=tally.counts() if assembly.motion else None,
+        motion=tally.counts(sum(left_out.values())) if assembly.motion else None,
+        left_out=left_out,
     )
     output.write_shard_state(index, state)
     return state.files
 
 
 def _first_durations(
-    cuts: Mapping[str, Cut | None], members: Sequence[Member], before: ShardState | None
+    assembly: Assembly,
+    cuts: Mapping[str, Cut | None],
+    members: Sequence[Member],
+    before: ShardState | None,
 ) -> dict[str, tuple[int, ...]]:
     """How long the first frame of each clip is shown, where that is known."""
     known = {}
@@ -205,12 +214,44 @@ def _first_durations(
         key = member.origin.video_key
         cut = cuts[key]
         if cut is not None and cut.sha256 == member.sha256:
-            durations = cut.first_durations
+            places = places_taken(cut, assembly.rules)
+            durations = tuple(cut.first_durations[each] for each in places if cut.first_durations)
         else:
             durations = before.first_durations.get(key, ()) if before else ()
         if durations and len(durations) == member.clips:
             known[key] = durations
     return known
+
+
+def _left_out(
+    cuts: Mapping[str, Cut | None], members: Sequence[Member], before: ShardState | None
+) -> dict[str, int]:
+    """How many clips of each video the rules left out, where any were."""
+    found = {}
+    for member in members:
+        key = member.origin.video_key
+        cut = cuts[key]
+        if cut is not None and cut.sha256 == member.sha256:
+            number = cut.clips - member.clips
+        else:
+            number = before.left_out.get(key, 0) if before else 0
+        if number:
+            found[key] = number
+    return found
+
+
+def _taken(assembly: Assembly, clips: Iterable[Clip]) -> Iterator[Clip]:
+    """Those of the clips of a video that the rules take, numbered anew."""
+    number = 0
+    for clip in clips:
+        repeated, cuts = clip.clip_motion_repeated, clip.clip_cut_timestamp
+        if repeated is not None and cuts is not None:
+            if left_out_because(repeated, len(cuts), assembly.rules) is not None:
+                continue
+            key = clip.example_id.rpartition("#")[0]
+            clip = msgspec.structs.replace(clip, example_id=f"{key}#{number}")
+        number += 1
+        yield clip
 
 
 def _clips(
@@ -229,7 +270,7 @@ def _clips(
                 "to cut them again."
             )
         clips = written.clips(member) if waiting is None else WAITING.read(waiting)
-        for clip in clips:
+        for clip in _taken(assembly, clips):
             number += 1
             yield labelled(clip, member.origin)
     if number != member.clips:

@@ -103,6 +103,8 @@ def _check(settings: ManifestSettings) -> None:
         raise UsageError("a format is given twice, or they are not in order")
     if not settings.scan_key.isalnum():
         raise UsageError(f"scan_key is {settings.scan_key!r}")
+    if (settings.min_motion or settings.no_cuts) and not settings.motion:
+        raise UsageError("it has rules on what moves in clips, and nothing is measured of that")
     # Nothing was searched for where patience is 0.
     sizes = dict.fromkeys(("max_bytes", "max_page_bytes", "max_pages_bytes"), 1)
     least = sizes | {"search_patience": 0}

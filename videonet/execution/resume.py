@@ -18,7 +18,7 @@ from videonet.execution.neighbours import check_selection, images_of, model_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
-from videonet.schemas.selection import EXCLUSIONS, FrameRules
+from videonet.schemas.selection import EXCLUSIONS, FrameRules, SelectionOptions
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
 from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import check_source
@@ -44,6 +44,7 @@ def data_settings(
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
     check_rules(options, options.frames)
     check_selection(options)
+    check_clip_rules(options)
     is_search = searched_site(options.source) is not None
     root = options.files_root
     return shared_fields(options, DataOptions) | {
@@ -68,6 +69,12 @@ def check_rules(rules: FrameRules, frames: int) -> None:
             f"--min-frames {rules.min_frames} asks for more frames than are looked at, which are "
             f"{frames}; give at most that many."
         )
+
+
+def check_clip_rules(rules: SelectionOptions) -> None:
+    """Raise UsageError for a rule that no clip can keep to."""
+    if not 0 <= rules.min_motion <= 1:
+        raise UsageError(f"--min-motion is {rules.min_motion:g}; give a number from 0 to 1.")
 
 
 def _begun_with_motion(output: DatasetDir) -> bool:

@@ -77,7 +77,8 @@ def verdicts_so_far(known: ReadContext, candidate: Candidate) -> Iterator[Verdic
         decision = decide(candidate, target, seen, known.verdict_limits)
         if decision is not None:
             classifier = known.plan.settings.classifier.sha256
-            yield verdict_row(candidate, match, target, seen, decision, classifier)
+            rules = known.verdict_limits.selection
+            yield verdict_row(candidate, match, target, seen, decision, classifier, rules)
 
 
 def _as_this_run_sees(known: ReadContext, seen: Evidence) -> Evidence:

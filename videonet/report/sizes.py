@@ -35,6 +35,7 @@ def sizes_of(given: ReportInput, rows: Sequence[ClassRow]) -> Sizes:
         licences=licences.statements,
         without_licence=without_licence,
         creative_commons=licences.creative_commons,
+        motion=given.manifest.totals.motion if given.manifest else None,
     )
 
 

@@ -78,6 +78,10 @@ class Cut(Record, frozen=True, kw_only=True):
     left_out: int = 0
     # how long the first frame of each clip is shown, microseconds
     first_durations: tuple[int, ...] = ()
+    # what was measured of each clip: the share of its ticks that repeat, in 1,024ths, and its cuts;
+    # none where the clips have no columns of motion
+    repeated: tuple[int, ...] = ()
+    cuts: tuple[int, ...] = ()
     # the limits that it broke, as of `Fetch`
     limits: DecodeLimits | None = None
     # hex, of the file in which the clips wait for their shard; None: not known

@@ -31,6 +31,8 @@ class Reason(StrEnum):
     NO_TOP1_MATCH = "no_top1_match"
     WEAK_MATCH = "weak_match"
     NOT_SELECTED = "not_selected"
+    STILL = "still"
+    CUTS = "cuts"
     LICENCE = "licence"
     WITHDRAWN = "withdrawn"
     EXCLUDED = "excluded"
@@ -124,6 +126,18 @@ _DECLARED: dict[Reason, _Declaration] = {
         Policy.NEVER,
         "other videos are nearer to the same target, and no more were asked for",
         "A higher --per-target takes more videos.",
+    ),
+    Reason.STILL: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "less moves in each of its clips than was asked for",
+        "A lower --min-motion would keep more videos; most of these are slides or stills.",
+    ),
+    Reason.CUTS: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "each of its clips has a cut in it, or is still",
+        "Without --no-cuts they are kept, and the trainer can keep to shots: views.within_shot.",
     ),
     Reason.LICENCE: _Declaration(
         Outcome.REJECTED,

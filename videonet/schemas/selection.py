@@ -63,6 +63,20 @@ class SelectionOptions(FrameRules, frozen=True, kw_only=True):
             panel=NEIGHBOURS,
         ),
     ] = 100
+    # The rules on clips: functions of what was measured when they were cut.
+    min_motion: Annotated[
+        float,
+        Option(
+            help="Least share of a clip's ticks that differ from the tick before, 0 to 1; other "
+            "clips are left out.",
+            unit="share",
+            minimum=0,
+            after="max_lost",
+        ),
+    ] = 0.0
+    no_cuts: Annotated[
+        bool, Option(help="Leave out clips with a cut in them.", after="min_motion")
+    ] = False
 
 
 # Further settings that are None where neither option nor default says anything else.

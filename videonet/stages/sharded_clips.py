@@ -125,6 +125,7 @@ def _finished(
         shards,
         context.plan.settings.motion,
         context.plan.settings.selects_neighbours,
+        context.verdict_limits.selection,
     )
     with context.progress.at_work("write") as work:
         files = finish_shard(assembly, index, verdicts, cuts)

@@ -60,6 +60,9 @@ class Views(_Table, frozen=True):
     # distance of one view from the next with "delta" sampling, seconds.
     # NOTE: our choice, a quarter of the window, so that three views span half of it.
     delta_seconds: _Positive = 0.64
+    # whether a window crosses no cut, where a shot of its clip is long enough for one; how many
+    # still cross one is in the log. NOTE: ours
+    within_shot: bool = False
 
 
 class Augmentation(_Table, frozen=True):
@@ -244,7 +247,9 @@ def check_begun(run: Path, config: Config) -> None:
 
 def check_settings_stay(run: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise UsageError if a run that was begun `before` cannot go on with the settings of `now`."""
-    old, new = _by_full_name(before), _by_full_name(now)
+    # What an earlier version had no setting for, it did as the default does.
+    old = _by_full_name(as_dict(Config())) | _by_full_name(before)
+    new = _by_full_name(now)
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name) and not name.startswith(CHANGEABLE):
             raise UsageError(

@@ -31,7 +31,7 @@ from videonet.text import duration
 SAY_EVERY = 30.0
 
 
-class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
+class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step", omit_defaults=True):
     """A line of log.jsonl: one step, and how fast it went since the line before."""
 
     # steps done
@@ -45,6 +45,8 @@ class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
     seconds_waiting: float
     # of all ranks
     images_per_second: float
+    # share of the windows since the line before that cross a cut; None: they need not keep to shots
+    windows_crossing: float | None = None
 
 
 class EvaluationLine(
@@ -151,12 +153,14 @@ class RunLogger:
         target_momentum: float,
         images: int,
         waited: float,
+        crossing: Tensor | None = None,
     ) -> None:
         """Write a line. Raises UsageError if the loss is no number.
 
         To be called every so many steps only, for it waits until the device has computed the loss.
         `loss` is a scalar; `images` are those of one step of all ranks; `waited` is how long the
-        steps since the last call (or the beginning) waited for their batches, seconds in all.
+        steps since the last call (or the beginning) waited for their batches, seconds in all;
+        `crossing`, a scalar, is the sum over these steps of the shares of windows that cross a cut.
         """
         value = finite(step, loss)
         now = self._clock()
@@ -170,9 +174,10 @@ class RunLogger:
             seconds=seconds,
             seconds_waiting=waited / steps,
             images_per_second=images / seconds,
+            windows_crossing=None if crossing is None else crossing.item() / steps,
         )
         self._last, self._begun, self._aside = step, now, 0.0
-        scalars = msgspec.structs.asdict(line)
+        scalars = {k: v for k, v in msgspec.structs.asdict(line).items() if v is not None}
         del scalars["step"]
         self._write(line, scalars)
         self._terminal.step(line)

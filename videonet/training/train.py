@@ -177,6 +177,8 @@ def train(
         )
         clips = prefetch_to_device(examples, ranks.device)
         waited = 0.0
+        # sum over steps of the share of windows that cross a cut
+        crossing = torch.zeros((), device=ranks.device) if config.views.within_shot else None
         saved = begun_at = done
         agreement = Agreement(ranks)
         for step in range(done, steps):
@@ -191,6 +193,8 @@ def train(
             begun = time.perf_counter()
             given = next(clips)
             waited += time.perf_counter() - begun
+            if crossing is not None:
+                crossing += given.crossing.float().mean()
 
             # Views. What a step draws depends on its number alone, wherever a run began.
             random = _random(config.train.seed, step, ranks.rank)
@@ -238,6 +242,7 @@ def train(
                     logger.first(done, first, batch * len(config.views.recipes))
             if _due(done, config.log.every, steps):
                 mean = mean_over_ranks(loss)
+                crossed = None if crossing is None else mean_over_ranks(crossing)
                 if logger is not None:
                     logger.step(
                         done,
@@ -246,8 +251,11 @@ def train(
                         target_momentum=momentum,
                         images=batch * len(config.views.recipes),
                         waited=waited,
+                        crossing=crossed,
                     )
                 waited = 0.0
+                if crossing is not None:
+                    crossing = torch.zeros_like(crossing)
             if logger is None:
                 continue
             with logger.aside():

@@ -49,7 +49,7 @@ CUT = 3.0
 STILL = 0.9
 
 # Shares and differences are stored in such steps: all formats of shards hold them exactly.
-_PARTS = 1024
+PARTS = 1024
 
 # int16 [rows, columns]: mean luma of each cell, in steps of 1/16 of a level
 Small = NDArray[np.int16]
@@ -136,9 +136,9 @@ def cut_scores(pictures: Sequence[Small], shown: Sequence[int]) -> NDArray[np.fl
 
 def are_parts(value: float, most: int) -> bool:
     """Whether a share or a difference is one that can be measured, at most `most`."""
-    return 0 <= value <= most and (value * _PARTS).is_integer()
+    return 0 <= value <= most and (value * PARTS).is_integer()
 
 
 def _parts(count: int, of: int) -> float:
     """A ratio in steps of 1/1024, as near as they allow."""
-    return (2 * count * _PARTS + of) // (2 * of) / _PARTS
+    return (2 * count * PARTS + of) // (2 * of) / PARTS

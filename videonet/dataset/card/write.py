@@ -27,6 +27,7 @@ from videonet.text import (
     too_short,
 )
 from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, JPEG_QUALITY, SHORT_SIDE, WINDOW
+from videonet.video.motion import STILL
 
 NAME = "README.md"
 
@@ -76,6 +77,7 @@ def _card(facts: CardFacts) -> str:
             largest_channels=LARGEST_CHANNELS,
             large=LARGE,
             uncertain=UNCERTAIN,
+            still=STILL,
         )
     )
 

@@ -3,6 +3,7 @@
 A *pair* is a candidate for one class; everything is counted in pairs unless it says "videos".
 """
 
+from videonet.schemas.manifest import MotionCounts
 from videonet.schemas.progress import StageCost
 from videonet.schemas.record import Record
 
@@ -62,6 +63,8 @@ class Sizes(Record, frozen=True, kw_only=True):
     licences: int
     without_licence: int
     creative_commons: int
+    # how much is still and how many training windows cross a cut; None: nothing says so
+    motion: MotionCounts | None = None
 
 
 class ClassRow(Record, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ function sizesOf(sizes) {
   const { clips, clip_seconds: clipSeconds, frames } = sizes;
   const { classes, classes_with_clip: classesWithClip, creative_commons: free } = sizes;
   const { channels, without_channel: noChannel, licences, without_licence: noLicence } = sizes;
+  const { motion } = sizes;
   const short = kept - withClip;
   const ofKept = `of ${time(keptSeconds)} kept`;
   const parts = [
@@ -84,8 +85,23 @@ function sizesOf(sizes) {
         .filter((each) => each)
         .join("; "),
     ),
+    ...(motion ? motionOf(motion) : []),
   ];
   return kept ? element("dl", { class: "sizes" }, parts) : null;
+}
+
+/** How much does not move, and how much crosses a cut. */
+function motionOf({ still, windows, crossed, left_out: leftOut }) {
+  const left = leftOut ? `; ${count(leftOut)} more left out by the rules on clips` : "";
+  return [
+    sizeOf("still", still, "still clip", `90 % of the ticks or more repeat the one before${left}`),
+    sizeOf(
+      "crossed",
+      crossed,
+      ["window across a cut", "windows across a cut"],
+      `of ${count(windows)} of 2.56 s, laid end to end in the clips`,
+    ),
+  ];
 }
 
 function sizeOf(name, value, noun, note) {

@@ -16,7 +16,12 @@ from videonet.training.data.clip_index import open_clip_index
 from videonet.training.data.memory import BufferPool
 from videonet.training.data.reading import Reader
 from videonet.training.data.sampling import EXAMPLES, generator_of
-from videonet.training.data.temporal_sampling import Interval, timestamps, window
+from videonet.training.data.temporal_sampling import (
+    Interval,
+    timestamps,
+    window,
+    window_within_shot,
+)
 
 # Shards that stay open in each process that reads.
 _OPEN_SHARDS = 64
@@ -64,11 +69,18 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
         window_seconds: float = 2.56,
         sampling: str = "marginal",
         delta_seconds: float = 0.64,
+        within_shot: bool = False,
         transform: Callable[[Tensor], Tensor] | None = None,
         seed: int = 0,
     ) -> None:
-        """`delta_seconds` is the distance between frames where `sampling` is "delta"."""
+        """`delta_seconds` is the distance between frames where `sampling` is "delta".
+
+        With `within_shot`, a window crosses no cut where a shot of its clip is long enough.
+        """
         self._index = open_clip_index(out, fewest_videos=1)
+        if within_shot:
+            self._index.require_cuts()
+        self._within_shot = within_shot
         self._views, self._window_seconds = views, window_seconds
         self._sampling, self._delta_seconds = sampling, delta_seconds
         self._transform, self._seed = transform, seed
@@ -89,8 +101,11 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
         generator = generator_of(self._seed, EXAMPLES, number)
         drawn: list[int] = []
 
-        def draw(clip: Interval) -> Sequence[int]:
-            seen = window(clip, generator, self._window_seconds)
+        def draw(clip: Interval, cuts: Sequence[int]) -> Sequence[int]:
+            if self._within_shot:
+                seen, _ = window_within_shot(clip, cuts, generator, self._window_seconds)
+            else:
+                seen = window(clip, generator, self._window_seconds)
             drawn.extend(
                 timestamps(self._sampling, seen, generator, self._views, self._delta_seconds)
             )
@@ -110,7 +125,7 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
     @cached_property
     def _reader(self) -> Reader:
         # Made by each process that reads: open files cannot be handed over.
-        return Reader(self._index, _OPEN_SHARDS, BufferPool())
+        return Reader(self._index, _OPEN_SHARDS, BufferPool(), cuts=self._within_shot)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: all but open files."""

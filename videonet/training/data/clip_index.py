@@ -56,10 +56,20 @@ class ClipIndex:
     held_out: NDArray[np.bool_]
     # how many classes the data set was made for
     targets: int
+    # whether its clips say where they are cut
+    motion: bool
 
     def training_rows(self) -> NDArray[np.int64]:
         """The rows of the clips that are trained on, ascending."""
         return np.flatnonzero(~self.held_out[self.videos])
+
+    def require_cuts(self) -> None:
+        """Raise UsageError for a data set whose clips do not say where they are cut."""
+        if not self.motion:
+            raise UsageError(
+                f"{self.out} does not say where its clips are cut: an earlier version made it. "
+                "Leave views.within_shot off, or curate into a new OUT over the same store."
+            )
 
     def file(self, row: int) -> str:
         """The shard that a row lies in."""
@@ -97,6 +107,7 @@ def open_clip_index(
         row_group=np.concatenate([np.arange(shard.rows) for shard in shards]),
         held_out=is_held_out(keys, held_out),
         targets=len(manifest.targets),
+        motion=manifest.settings.motion,
     )
     left = int(np.count_nonzero(~dataset.held_out))
     if left < fewest_videos:

@@ -23,7 +23,12 @@ from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.reading import Draw, Frame, Reader
 from videonet.training.data.sampling import EXAMPLES, HELD_OUT, Stream, generator_of, positions_of
-from videonet.training.data.temporal_sampling import Interval, timestamps, window
+from videonet.training.data.temporal_sampling import (
+    Interval,
+    timestamps,
+    window,
+    window_within_shot,
+)
 
 # Batches that a worker makes before the first of them is asked for.
 _AHEAD = 2
@@ -44,6 +49,8 @@ class Batch:
     videos: Tensor
     # int64 [N]: position in the stream of examples
     examples: Tensor
+    # bool [N]: whether a window crosses a cut that was to keep to a shot
+    crossing: Tensor
 
     def pin_memory(self) -> "Batch":
         """The same in memory that a GPU can copy from; DataLoader calls this."""
@@ -83,10 +90,12 @@ def batches(
     `data.workers` processes, each makes whole batches, two ahead, and hands them over in shared
     memory: /dev/shm must hold three for each worker, 1 MB a clip of three 455 x 256 frames.
 
-    Raises UsageError where `batch` is no multiple of `ranks`, and, when it comes to it, where a
-    clip is damaged.
+    Raises UsageError where `batch` is no multiple of `ranks`, where `views.within_shot` is asked
+    for and clips do not say where they are cut, and, when it comes to it, where a clip is damaged.
     """
     positions_of(first_step, batch, rank, ranks)
+    if views.within_shot:
+        dataset.require_cuts()
     with warnings.catch_warnings():
         # More workers than cores are as good as fewer.
         warnings.filterwarnings("ignore", "This DataLoader will create")
@@ -138,7 +147,7 @@ def _shown(reader: Reader, rows: NDArray[np.int64], share: float) -> Frame:
     """The frame of a video at a share of its clips, 0 to 1, which count as equally long."""
     clip, within = divmod(share * len(rows), 1)
     (frame,) = reader.frames(
-        int(rows[int(clip)]), lambda span: [span.begin + int(within * (span.end - span.begin))]
+        int(rows[int(clip)]), lambda span, _: [span.begin + int(within * (span.end - span.begin))]
     )
     return frame
 
@@ -197,17 +206,20 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
     def _reader(self) -> Reader:
         # Made by each worker when it begins: open files cannot be handed over.
         memory = SharedRingBuffer(_AHEAD + 1) if get_worker_info() else BufferPool()
-        return Reader(self._dataset, self._open_files, memory)
+        return Reader(self._dataset, self._open_files, memory, cuts=self._views.within_shot)
 
     def __getitem__(self, step: int) -> Batch | UsageError:
         examples = positions_of(step, *self._part)
         rows = self._stream.at(examples)
+        crossing = [False] * len(rows)
         try:
             self._reader.fetch(rows.tolist())
             frames, sizes = self._reader.decoded(
                 [
-                    self._reader.frames(row, self._drawing(example))
-                    for row, example in zip(rows.tolist(), examples, strict=True)
+                    self._reader.frames(row, self._drawing(example, crossing, place))
+                    for place, (row, example) in enumerate(
+                        zip(rows.tolist(), examples, strict=True)
+                    )
                 ]
             )
         except UsageError as error:
@@ -217,14 +229,20 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
             sizes=sizes[0],
             videos=torch.from_numpy(self._dataset.videos[rows]),
             examples=torch.arange(examples.start, examples.stop),
+            crossing=torch.tensor(crossing),
         )
 
-    def _drawing(self, example: int) -> Draw:
-        """How the moments of an example's views are drawn."""
+    def _drawing(self, example: int, crossing: list[bool], place: int) -> Draw:
+        """How the moments of an example's views are drawn; it notes whether they cross a cut."""
         views, generator = self._views, generator_of(self._seed, EXAMPLES, example)
 
-        def draw(span: Interval) -> Sequence[int]:
-            seen = window(span, generator, views.window_seconds)
+        def draw(span: Interval, cuts: Sequence[int]) -> Sequence[int]:
+            if views.within_shot:
+                seen, crossing[place] = window_within_shot(
+                    span, cuts, generator, views.window_seconds
+                )
+            else:
+                seen = window(span, generator, views.window_seconds)
             count = len(views.recipes)
             return timestamps(views.sampling, seen, generator, count, views.delta_seconds)
 

@@ -30,8 +30,9 @@ LONGEST = 4
 
 _COLUMNS = ["clip_end_timestamp", "image_height", "image_width", "image_timestamp"]
 
-# Which moments of a clip are wanted, once it is known when it begins and ends: microseconds.
-Draw = Callable[[Interval], Sequence[int]]
+# Which moments of a clip are wanted, once it is known when it begins and ends, and where its cuts
+# are if those are asked for: microseconds.
+Draw = Callable[[Interval, Sequence[int]], Sequence[int]]
 
 
 class Frame(NamedTuple):
@@ -51,13 +52,19 @@ class Frame(NamedTuple):
 class Reader:
     """Reads the clips of a data set. Keeps the `open_files` shards open that it read last.
 
-    `memory` gives tensors to decode into.
+    `memory` gives tensors to decode into. With `cuts`, these are read, too.
     """
 
     def __init__(
-        self, dataset: ClipIndex, open_files: int, memory: BufferPool | SharedRingBuffer
+        self,
+        dataset: ClipIndex,
+        open_files: int,
+        memory: BufferPool | SharedRingBuffer,
+        *,
+        cuts: bool = False,
     ) -> None:
         self._dataset = dataset
+        self._columns = [*_COLUMNS, "clip_cut_timestamp"] if cuts else _COLUMNS
         self._memory = memory
         self._opened = lru_cache(open_files)(self._open)
 
@@ -65,10 +72,10 @@ class Reader:
         """The frames of a clip that are shown at the moments that are drawn. Raises UsageError."""
         with self._damage_named(row):
             shard, group = self._place(row)
-            end, height, width, times = shard.columns(group, _COLUMNS)
+            end, height, width, times, *cuts = shard.columns(group, self._columns)
             if min(height, width) <= 0 or height * width > MOST_PIXELS:
                 raise ValueError(f"its frames are said to be of {height, width} pixels")
-            wanted = frames_at(times, draw(interval_between(times[0], end)))
+            wanted = frames_at(times, draw(interval_between(times[0], end), *cuts or [()]))
             return [
                 Frame(row, number, read, height, width)
                 for number, read in zip(wanted, shard.jpegs(group, wanted, len(times)), strict=True)

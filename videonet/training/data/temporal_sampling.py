@@ -51,6 +51,43 @@ def window(span: Interval, generator: np.random.Generator, seconds: float) -> In
     return Interval(begin, begin + length)
 
 
+def shots_of(span: Interval, cuts: Sequence[int]) -> tuple[Interval, ...]:
+    """The shots of a clip that shows the time `span`, in order: what lies between its cuts.
+
+    `cuts` are its `clip_cut_timestamp`. So a method that learns from frames, shots and videos, such
+    as VIVI (Tschannen et al. 2020), has its shots.
+
+    >>> shots_of(Interval(0, 10_240_000), [2_000_000])
+    (Interval(begin=0, end=2000000), Interval(begin=2000000, end=10240000))
+    """
+    within = [cut for cut in sorted(set(cuts)) if span.begin < cut < span.end]
+    bounds = [span.begin, *within, span.end]
+    return tuple(map(Interval, bounds[:-1], bounds[1:]))
+
+
+def window_within_shot(
+    span: Interval, cuts: Sequence[int], generator: np.random.Generator, seconds: float
+) -> tuple[Interval, bool]:
+    """A stretch of `seconds` that crosses no cut, and whether it still crosses one.
+
+    All that cross none are equally probable. Where no shot is as long, it is one of `window`, which
+    may cross a cut.
+    NOTE: ours. The published trainer knows of no cuts.
+    """
+    length = round(seconds * _MICROSECONDS)
+    shots = [shot for shot in shots_of(span, cuts) if shot.end - shot.begin >= length]
+    if not shots:
+        drawn = window(span, generator, seconds)
+        return drawn, len(shots_of(drawn, cuts)) > 1
+    places = [shot.end - shot.begin - length + 1 for shot in shots]
+    place = int(generator.integers(sum(places)))
+    for shot, own in zip(shots, places, strict=True):
+        if place < own:
+            return Interval(shot.begin + place, shot.begin + place + length), False
+        place -= own
+    raise AssertionError
+
+
 def timestamps(
     sampling: str,
     window: Interval,
