@@ -43,7 +43,7 @@ _NEAR = 3
 _QUIET = 3
 
 # There is a cut where the score of a place is at least this; measured by the same benchmark.
-CUT = 3.0
+CUT = 2.25
 
 # A clip is called still where at least this share of its ticks repeats the one before; likewise.
 STILL = 0.9
