@@ -1,27 +1,29 @@
 """How many of the videos that are taken show what was wanted: neighbours, classifier, title alone.
 
-    python -m benchmarks.neighbours --shared DIR --embedding FILE [--json FILE]
+    python -m benchmarks.neighbours --shared DIR --embedding FILE [--store DIR] [--json FILE]
 
-`--shared` is the folder of test material: its real videos, whose content a person has described,
-one image of every fifth ImageNet class, and an ImageNet classifier. Wanted are the classes that
-both the images and the videos have (`SHOWS`). All videos of the folder are candidates.
+`--shared` is the folder of test material: its real videos, with what a person and a classifier saw
+in each of them, and one image of every fifth ImageNet class. Wanted are the classes that both the
+images and the videos have (`SHOWS`). All videos of the folder are candidates. With `--store`,
+features that a curation of this folder by the same embedding has left there are taken from it.
 
 - *neighbours*: all 200 images are targets; of each wanted class, the videos that are nearest to its
-  image, by the nearest frame.
+  image of all, the nearest first.
 - *classifier*: of each wanted class, the videos with a frame whose top-1 class it is, those with
-  the most such frames first.
+  the most such frames first; of MobileNetV2, as the material notes it of the first 100 frames.
 - *title*: of each wanted class, the videos whose file's name names it, in alphabetical order.
 
-Two are compared at an equal number kept: of each class, as many of either as both can give. What is
-right of all that is kept is pooled over the classes. The interval holds the middle 95 % of what
-other classes of the same kind would have given (classes are drawn 10,000 times, with replacement).
+Two are compared at an equal number kept: of all pairs of a wanted class and a video, the best of
+either, as many as both can give. What is right of them is pooled over the classes. The interval
+holds the middle 95 % of what other classes of the same kind would have given (classes are drawn
+10,000 times, with replacement).
 """
 
 import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,14 +31,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from videonet.classifier.model import Classifier, load_classifier
-from videonet.classifier.neighbours import Neighbours, centres_of
+from videonet.classifier.neighbours import Neighbours, centres_of, embedding_key
 from videonet.classifier.shared import shared_embedding
 from videonet.classifier.target_images import image_clusters
 from videonet.curation.nearest import nearest_target
-from videonet.curation.scan import embed_video, scan_video
+from videonet.curation.scan import embed_video
 from videonet.schemas.scan import Scan
-from videonet.targets.imagenet1k import imagenet1k_labels, imagenet1k_senses
+from videonet.storage.embedded_videos import embedded_video
+from videonet.storage.store import Store
+from videonet.targets.imagenet1k import imagenet1k_senses
 from videonet.targets.title_matcher import TitleMatcher
 from videonet.video.decoder import shared_decoder
 
@@ -62,8 +65,11 @@ FRAMES = 100
 
 DRAWN = 10_000
 
-# Videos of each class, the best first.
-Ranking = Mapping[str, Sequence[str]]
+# What the material says of a video.
+Note = Mapping[str, Any]
+
+# Wanted classes and videos, the best pair first.
+Ranking = Sequence[tuple[str, str]]
 
 
 class Precision(NamedTuple):
@@ -78,7 +84,7 @@ class Comparison(NamedTuple):
     """Neighbours beside another way, at an equal number kept."""
 
     other: str
-    # videos kept of all classes, and classes of which any are
+    # pairs kept of all classes, and how many classes are wanted
     kept: int
     classes: int
     neighbours: Precision
@@ -92,89 +98,94 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--embedding", required=True)
+    parser.add_argument("--store", type=Path)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     data = given.shared / "data"
-    rows = (data / "videos" / "videos.jsonl").read_text().splitlines()
-    videos = sorted(data / "videos" / json.loads(row)["file"] for row in rows)
-    classifier = load_classifier(str(data / "models" / "mobilenetv2_1.0_224_in1k.onnx"))
+    rows = map(json.loads, (data / "videos" / "videos.jsonl").read_text().splitlines())
+    notes = sorted(rows, key=lambda row: row["file"])
     clusters = image_clusters(data / "evaluation" / "imagenet_sample")
     embedding = shared_embedding(given.embedding, "cpu")
     neighbours = Neighbours(embedding, centres_of(embedding, clusters))
-    near = by_nearness(videos, neighbours)
-    others = {"classifier": by_classifier(videos, classifier), "title": by_title(videos)}
+    store = Store(given.store) if given.store else None
+    near = by_nearness(data / "videos", notes, neighbours, store)
+    others = {"classifier": by_classifier(notes), "title": by_title(notes)}
     compared = [comparison(name, near, other) for name, other in others.items()]
     show(compared)
     if given.json:
         given.json.write_bytes(msgspec.json.encode(compared))
 
 
-def by_nearness(videos: Sequence[Path], neighbours: Neighbours) -> Ranking:
+def by_nearness(
+    folder: Path, notes: Sequence[Note], neighbours: Neighbours, store: Store | None
+) -> Ranking:
     """The videos that are nearest to each target, by the cosine of the nearest frame."""
-    found: dict[str, list[tuple[float, str]]] = {}
-    for video in videos:
-        scanned = embed_video(
-            video, neighbours, FRAMES, video_key=video.name, sha256="", decoder=shared_decoder()
-        )
-        if scanned.scan.top1:
-            target, cosine = nearest_target(scanned.scan)
-            found.setdefault(neighbours.centres.names[target], []).append((-cosine, video.name))
-    return {name: [video for _, video in sorted(own)] for name, own in found.items()}
+    key = embedding_key(neighbours.embedding, FRAMES)
+    found: list[tuple[float, str, str]] = []
+    for note in notes:
+        video_key = f"sha256:{note['sha256']}"
+        known = embedded_video(store, video_key, key) if store else None
+        scan = neighbours.compared(known) if known else _compared(folder / note["file"], neighbours)
+        if scan.top1:
+            target, cosine = nearest_target(scan)
+            found.append((-cosine, neighbours.centres.names[target], note["file"]))
+    return [(wnid, video) for _, wnid, video in sorted(found) if wnid in SHOWS]
 
 
-def by_classifier(videos: Sequence[Path], classifier: Classifier) -> Ranking:
+def _compared(video: Path, neighbours: Neighbours) -> Scan:
+    decoder = shared_decoder()
+    return embed_video(
+        video, neighbours, FRAMES, video_key=video.name, sha256="", decoder=decoder
+    ).scan
+
+
+def by_classifier(notes: Sequence[Note]) -> Ranking:
     """The videos that show each class, those with the most frames of it first."""
-    scans = {video.name: scan_video(video, classifier, FRAMES).scan for video in videos}
-    outputs = {each.wnid: place for place, each in enumerate(imagenet1k_labels())}
-
-    def sureness(scan: Scan, output: int) -> tuple[int, float]:
-        seen = zip(scan.top1, scan.probability, strict=True)
-        sure = [probability for top1, probability in seen if top1 == output]
-        return len(sure), max(sure, default=0.0)
-
-    ranked = {}
-    for wnid in SHOWS:
-        showing = {name: sureness(scan, outputs[wnid]) for name, scan in scans.items()}
-        ordered = sorted((-frames, -best, name) for name, (frames, best) in showing.items())
-        ranked[wnid] = [name for frames, _, name in ordered if frames]
-    return ranked
+    found = [
+        (-seen["frames"], -seen["max_p"], seen["wnid"], note["file"])
+        for note in notes
+        for seen in note["top1"]
+    ]
+    return [(wnid, video) for _, _, wnid, video in sorted(found) if wnid in SHOWS]
 
 
-def by_title(videos: Sequence[Path]) -> Ranking:
-    """The videos whose names name each class."""
+def by_title(notes: Sequence[Note]) -> Ranking:
+    """The videos whose files' names name each class."""
     titles = TitleMatcher({wnid: imagenet1k_senses()[wnid].names for wnid in SHOWS})
-    found: dict[str, list[str]] = {}
-    for video in videos:
-        for wnid in titles.match(video.stem.replace("_", " ")):
-            found.setdefault(wnid, []).append(video.name)
-    return found
+    return [
+        (wnid, note["file"])
+        for note in notes
+        for wnid in titles.match(Path(note["file"]).stem.replace("_", " "))
+    ]
 
 
 def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
-    """Both ways at as many videos of each class as both can give."""
-    rows = []
-    for wnid, right in SHOWS.items():
-        kept = min(len(near.get(wnid, ())), len(other.get(wnid, ())))
-        hits = [
-            sum(video in right for video in ranking.get(wnid, ())[:kept])
-            for ranking in (near, other)
-        ]
-        rows.append((kept, *hits))
+    """Both ways at as many pairs as both can give."""
+    most = min(len(near), len(other))
+    kept = near[:most], other[:most]
+    # of each class: what either keeps, and what is right of that
+    rows = [
+        [sum(pair[0] == wnid for pair in each) for each in kept]
+        + [sum(pair[0] == wnid and pair[1] in right for pair in each) for each in kept]
+        for wnid, right in SHOWS.items()
+    ]
     counts = np.array(rows, np.float64)
     drawn = np.random.default_rng(0).multinomial(len(rows), [1 / len(rows)] * len(rows), size=DRAWN)
     resampled = drawn @ counts
-    resampled = resampled[resampled[:, 0] > 0]
-    sums = counts.sum(axis=0)
+    resampled = resampled[(resampled[:, :2] > 0).all(axis=1)]
 
-    def precision(weights: Sequence[float]) -> Precision:
-        values = resampled[:, 1:] @ weights / resampled[:, 0]
+    def precision(weights: tuple[int, int]) -> Precision:
+        values, (value,) = (
+            (sums[:, 2:] / sums[:, :2]) @ weights
+            for sums in (resampled, counts.sum(axis=0, keepdims=True))
+        )
         low, high = np.quantile(values, (0.025, 0.975))
-        return Precision(float(sums[1:] @ weights / sums[0]), float(low), float(high))
+        return Precision(float(value), float(low), float(high))
 
     return Comparison(
         other=name,
-        kept=int(sums[0]),
-        classes=int((counts[:, 0] > 0).sum()),
+        kept=most,
+        classes=len(SHOWS),
         neighbours=precision((1, 0)),
         of_other=precision((0, 1)),
         difference=precision((1, -1)),
@@ -184,7 +195,7 @@ def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
 def show(compared: Sequence[Comparison]) -> None:
     """Print the comparisons as a table."""
     table = Table(
-        *("against", "classes", "videos kept", "neighbours", "the other", "difference"),
+        *("against", "classes", "pairs kept", "neighbours", "the other", "difference"),
         box=box.MARKDOWN,
     )
     for each in compared:

@@ -51,7 +51,7 @@ def embedding_file(named: str) -> Path:
     if file.exists() and card.exists():
         return file
     size = preparation.crop
-    features = _Features(model.backbone)
+    features = _Features(model.backbone).eval()
     program = torch.onnx.export(
         features,
         # A batch of one would be taken for a constant.
