@@ -11,9 +11,16 @@ from videonet.execution.neighbours import model_of
 from videonet.schemas.label import Label
 from videonet.schemas.settings import CurateOptions, Device
 from videonet.schemas.target import Target
+from videonet.selection.evaluation_images import images_in
+from videonet.selection.reference import Reference
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.targets.imagenet import imagenet_classes
 from videonet.targets.resolve import resolve_targets
+from videonet.text import number
+from videonet.video.decoder import shared_decoder
+
+# Images that a message spells out.
+_NAMED = 10
 
 
 def neighbours_of(
@@ -33,6 +40,23 @@ def neighbours_of(
     except UsageError:
         known = None
     return Neighbours(embedding, centres_of(embedding, image_clusters(images), known, say))
+
+
+def refuse_evaluation_images(images: Path, reference: Reference) -> None:
+    """Raise UsageError if images that say what is wanted are in an evaluation set.
+
+    What is near to them would be near to what a model is to be tried on.
+    """
+    files = [file for cluster in image_clusters(images) for file in cluster.files]
+    found = images_in(files, reference, shared_decoder())
+    if found:
+        named = [f"{file} is like {name}" for file, name in found.items()]
+        more = f"; and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+        raise UsageError(
+            f"Of {images}, {number(len(found), 'image')} {'is' if len(found) == 1 else 'are'} in "
+            f"the evaluation data of --exclude-like: {'; '.join(named[:_NAMED])}{more}. Take them "
+            "out of the folder."
+        )
 
 
 def titles_of(options: CurateOptions) -> tuple[Target, ...]:

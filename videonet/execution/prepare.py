@@ -17,7 +17,11 @@ from videonet.errors import UsageError
 from videonet.execution.beside_job import refuse_beside_job
 from videonet.execution.neighbours import images_of, model_of
 from videonet.execution.older_list import drop_list_with_secrets
-from videonet.execution.open_neighbours import neighbours_of, titles_of
+from videonet.execution.open_neighbours import (
+    neighbours_of,
+    refuse_evaluation_images,
+    titles_of,
+)
 from videonet.execution.parts import wait_for_parts
 from videonet.execution.resume import (
     data_settings,
@@ -36,7 +40,7 @@ from videonet.schemas.run import Part, Plan, Settings
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.schemas.target import Target
 from videonet.selection.exclusion import exclusion_files, reference_folders, resolve_exclusion
-from videonet.selection.reference import resolve_reference
+from videonet.selection.reference import load_reference, resolve_reference
 from videonet.sources.former_keys import find_former_keys
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import absolute, is_remote
@@ -91,6 +95,8 @@ def prepare(
     excluded_like = None
     if folders := reference_folders(options.exclude_like):
         excluded_like = resolve_reference(folders, store, shared_decoder(), say)
+    if images is not None and excluded_like is not None:
+        refuse_evaluation_images(images, load_reference(store, excluded_like))
     settings = Settings(
         **data,
         excluded=excluded,

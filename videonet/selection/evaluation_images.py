@@ -1,0 +1,27 @@
+"""Which of a user's images are in an evaluation set, also altered as that is compared."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from videonet.selection.likeness import LEAST_CORRELATION, MOST_BITS, correlation
+from videonet.selection.reference import Reference, make_reference
+from videonet.video.decoder import Decoder
+
+
+def images_in(files: Sequence[Path], reference: Reference, decoder: Decoder) -> dict[Path, str]:
+    """Images that are like one of the set, in their hash and their pixels, with its name there.
+
+    Images that show too little to be told apart are like none.
+    """
+    own = make_reference([(str(file), file) for file in files], decoder)
+    plain = np.flatnonzero(own.variant == 0)
+    found: dict[Path, str] = {}
+    for number, frame, variant, _ in reference.near(own.hashes[plain], MOST_BITS):
+        picture = int(own.frame[plain[number]])
+        file = files[int(own.file[picture])]
+        like = correlation(own.altered(picture, 0), reference.altered(frame, variant))
+        if file not in found and like >= LEAST_CORRELATION:
+            found[file] = reference.names[int(reference.file[frame])]
+    return found
