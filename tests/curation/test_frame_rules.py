@@ -21,7 +21,7 @@ from tests.curation.test_verdict import (
 )
 from videonet.curation.verdict import KEPT, Decision, weakness
 from videonet.errors import UsageError
-from videonet.execution.resume import data_settings
+from videonet.execution.resume import check_rules
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Scan
 from videonet.schemas.selection import SelectionOptions, without_unused
@@ -158,7 +158,7 @@ ASKED = {"targets": "imagenet1k", "source": "catalogue:videos.csv"}
 )
 def test_a_rule_that_no_video_can_keep_to_is_refused(wrong, said):
     with pytest.raises(UsageError, match=said):
-        data_settings(CurateOptions(**ASKED, **wrong), {})
+        check_rules(CurateOptions(**ASKED, **wrong), 100)
 
 
 def test_a_rule_that_is_not_used_is_not_written():

@@ -9,6 +9,7 @@ import msgspec
 
 from videonet.classifier.neighbours import NOT_COMPARED
 from videonet.errors import UsageError
+from videonet.fetch.details import fitted
 from videonet.fetch.published_address import published, published_text
 from videonet.fetch.rate_limit import host_of
 from videonet.schemas.candidate import Candidate, Match, Sighting
@@ -21,6 +22,9 @@ TITLE_LENGTH = 1_000
 
 # Likewise of what a source says of channel and licence.
 NOTE_LENGTH = 200
+
+# Of what a hit holds besides, bytes: keys, names, and the words of a query.
+_OF_A_HIT = 500
 
 # Hosts that are counted of each part of a list and of all of it, and candidates below which a host
 # is not worth a word.
@@ -160,12 +164,17 @@ def _largest(counts: Mapping[str, int], number: int) -> list[tuple[str, int]]:
 
 def _shortened(video: VideoInfo) -> VideoInfo:
     """What records keep of a source's words."""
-    return msgspec.structs.replace(
+    kept = msgspec.structs.replace(
         video,
         title=video.title[:TITLE_LENGTH],
         channel=video.channel and video.channel[:NOTE_LENGTH],
         licence=video.licence and video.licence[:NOTE_LENGTH],
     )
+    if kept.description is None:
+        return kept
+    # A hit has the title twice, and names.
+    others = msgspec.structs.replace(kept, description=None)
+    return fitted(kept, len(msgspec.json.encode(others)) + len(kept.title.encode()) + _OF_A_HIT)
 
 
 def _order(hit: TitleHit) -> tuple[int, str, str, str]:

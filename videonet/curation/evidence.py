@@ -60,7 +60,7 @@ def records_of(known: ReadContext, stored: RecordState) -> Records:
     """What of a record speaks of the classifier and the settings of a run."""
     scan_key, cut_key = known.plan.settings.scan_key, known.cut_key
     likeness_key = known.likeness_key
-    names = ("fetch", "length", f"scan/{scan_key}", f"cut/{cut_key}")
+    names = ("fetch", "page", "length", f"scan/{scan_key}", f"cut/{cut_key}")
     record = known.store.complete(stored.record, names)
     return Records(
         fetch=record.fetch,

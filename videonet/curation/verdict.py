@@ -7,12 +7,14 @@ depends on chance, on what else was fetched, or on what an earlier run already k
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from videonet.curation.addresses import has_no_address
 from videonet.curation.clip_rules import no_clip_because, places_taken
+from videonet.fetch.details import fitted
 from videonet.fetch.limits import is_too_short
 from videonet.fetch.published_address import published_text, published_video
 from videonet.schemas.candidate import Candidate, Match
@@ -25,6 +27,7 @@ from videonet.schemas.selection import NOTHING_ELSE, FrameRules, SelectionOption
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
+from videonet.schemas.video_info import DETAILS, VideoInfo
 from videonet.text import number
 
 
@@ -233,10 +236,10 @@ def verdict_row(
     shown = _most_seen(scan) if scan else None
     probe = scan.probe if scan else None
     is_kept = decision.outcome is Outcome.KEPT
-    return Verdict(
+    verdict = Verdict(
         video_key=candidate.video_key,
-        video=msgspec.structs.replace(
-            published_video(candidate.video),
+        video=replace(
+            published_video(replace(candidate.video, **_page_details(candidate.video, fetch))),
             root=None,
             title=published_text(match.title or candidate.video.title),
             duration=declared_duration(candidate, fetch),
@@ -271,6 +274,24 @@ def verdict_row(
         clips=len(places_taken(evidence.cut, rules)) if is_kept and evidence.cut else 0,
         classifier=classifier,
     )
+    said = verdict.video
+    if said.description is None:
+        return verdict
+    others = replace(verdict, video=replace(said, description=None))
+    return replace(verdict, video=fitted(said, len(msgspec.json.encode(others))))
+
+
+def _page_details(video: VideoInfo, fetch: Fetch | None) -> dict[str, Any]:
+    """What the page of a video says of it and the source does not.
+
+    When the page was asked is for the store alone to know: else no two runs would be the same.
+    """
+    page = fetch.page if fetch else None
+    return {
+        name: getattr(page, name)
+        for name in DETAILS
+        if page is not None and getattr(video, name) is None and name != "asked"
+    }
 
 
 class _Shown(NamedTuple):

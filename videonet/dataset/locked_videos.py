@@ -21,7 +21,7 @@ from videonet.schemas.record import Record
 from videonet.schemas.run import ShardState
 from videonet.schemas.table import arrow_schema, from_batch
 from videonet.schemas.target import Target
-from videonet.schemas.video_info import PublishedVideo
+from videonet.schemas.video_info import LockedInfo
 from videonet.shards.layout import shard_path
 from videonet.shards.page_headers import rows_at_once
 from videonet.shards.writer import FORMATS
@@ -35,7 +35,7 @@ class _Kept(Record, frozen=True, kw_only=True):
     """What a lock file needs of the verdict that keeps a video, which has more columns."""
 
     video_key: str
-    video: PublishedVideo
+    video: LockedInfo
     source: str
     sha256: str
     bytes: int | None

@@ -108,7 +108,8 @@ class VerdictDB:
             return {}
         files = sorted({file for file, _ in places})
         answer = self.connection.execute(
-            "select *, file_index, file_row_number from read_parquet($paths) semi join ("
+            "select *, file_index, file_row_number "
+            "from read_parquet($paths, union_by_name = true) semi join ("
             "select unnest($files::bigint[]) as file_index, unnest($rows::bigint[]) as "
             "file_row_number) using (file_index, file_row_number)",
             {
@@ -123,7 +124,8 @@ class VerdictDB:
         for values in answer.fetchall():
             row = dict(zip(columns, values, strict=True))
             place = files[row["file_index"]], row["file_row_number"]
-            found[place] = Verdict.from_row({name: row[name] for name in names})
+            # Tables of earlier versions lack the last columns.
+            found[place] = Verdict.from_row({name: row[name] for name in names if name in row})
         return found
 
 

@@ -280,6 +280,7 @@ def _downloaded(
         attempts=record.attempts + attempts,
         declared_duration=download.declared_duration or record.declared_duration,
         licence=record.licence if download.licence is None else download.licence,
+        page=download.page or record.page,
     )
 
 

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from videonet.cage.cage import InterruptionError
 from videonet.fetch.clock import Clock
+from videonet.fetch.details import details_of_page
 from videonet.fetch.disk_budget import Room
 from videonet.fetch.failure import FetchError, NotAskedError, too_large
 from videonet.fetch.formats import smallest_format
@@ -25,6 +27,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Reason
 from videonet.schemas.settings import Licence
+from videonet.schemas.video_info import Details
 from videonet.text import encodable
 from videonet.video.container import VideoError
 from videonet.video.decoder import Decoder
@@ -89,6 +92,8 @@ class Download:
         # what the video's page states, once it has answered: length in seconds, and licence
         self.declared_duration: float | None = None
         self.licence: str | None = None
+        # what else it says; None: nothing, or there was no answer
+        self.page: Details | None = None
         self._frames = frames
         # whether the file is to be fetched in parts, as far as that is known
         self._in_parts = part is not None or frames is not None
@@ -229,6 +234,9 @@ class Download:
         self.licence = encodable(str(info.get("license") or ""))[:_NOTE_LENGTH]
         if info.get("live_status") not in _PROVISIONAL:
             self.declared_duration = info.get("duration") or None
+        if said := details_of_page(info):
+            asked = datetime.now(UTC).isoformat(timespec="seconds")
+            self.page = Details(**said, asked=asked)
         self._refusal = self._refused(info)
         # yt-dlp would drop the reason of an exception.
         return None if self._refusal is None else str(self._refusal)

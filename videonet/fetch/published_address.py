@@ -107,6 +107,10 @@ def published_video(video: VideoInfo) -> VideoInfo:
         "title": published_text(video.title),
         "channel": video.channel and published_text(video.channel),
         "licence": video.licence and published_text(video.licence),
+        "language": video.language and published_text(video.language),
+        "description": video.description and published_text(video.description),
+        "tags": video.tags and tuple(map(published_text, video.tags)),
+        "category": video.category and published_text(video.category),
     }
     if all(getattr(video, name) == text for name, text in texts.items()):
         return video

@@ -1,13 +1,15 @@
 """Videos before anything of them was fetched: what a source said, and what was asked for."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from videonet.schemas.record import Flat, Record
-from videonet.schemas.video_info import VideoInfo
+from videonet.schemas.video_info import DETAILS, VideoInfo
 
 
 class Sighting(Record, frozen=True, kw_only=True):
     """What a source said of one video, once. The store keeps all sightings of a video."""
+
+    last_columns: ClassVar = DETAILS
 
     # ours: "youtube:ID", "url:<sha256 of the canonical url>" or "sha256:<of the content>"
     video_key: str
@@ -35,6 +37,8 @@ class Match(Record, frozen=True, kw_only=True):
 
 class Candidate(Record, frozen=True, kw_only=True):
     """A video that is to be looked at once, for one or more targets."""
+
+    last_columns: ClassVar = DETAILS
 
     video_key: str
     # as the source that found it first described it

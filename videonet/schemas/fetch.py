@@ -3,6 +3,7 @@
 from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.reason import Reason
 from videonet.schemas.record import Record
+from videonet.schemas.video_info import Details
 
 
 class Part(Record, frozen=True, kw_only=True):
@@ -56,6 +57,8 @@ class Fetch(Record, frozen=True, kw_only=True):
     pages_bytes: int | None = None
     # the limits that it broke, or under which its decoder crashed; under others it is tried again
     limits: DecodeLimits | None = None
+    # what else the video's own page said; a record has it as a section of its own
+    page: Details | None = None
     # the host that was not to be asked, and its addresses as far as they were looked up
     refused: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from videonet.schemas.label import Label
 from videonet.schemas.manifest import ClassifierCard, ManifestSettings, Shard
 from videonet.schemas.record import Record
 from videonet.schemas.target import Target
-from videonet.schemas.video_info import PublishedVideo
+from videonet.schemas.video_info import LockedInfo
 
 
 class Span(Record, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class LockedVideo(Record, frozen=True, kw_only=True):
     )
 
     video_key: str
-    video: PublishedVideo
+    video: LockedInfo
     source: str
     # of the whole file
     sha256: str

@@ -35,6 +35,8 @@ class Record(
 
     # the columns that come first in a table, where fields and columns differ in their order
     first_columns: ClassVar[tuple[str, ...]] = ()
+    # likewise those that come last: tables of earlier versions lack them
+    last_columns: ClassVar[tuple[str, ...]] = ()
 
     def to_json(self) -> bytes:
         """The record as one line of JSON, in the order of the columns."""
@@ -49,7 +51,10 @@ class Record(
         return msgspec.convert(layout.nest(from_json(data, dict)), type=cls)
 
     def to_row(self) -> dict[str, Any]:
-        """The record as a plain dict: its values by the names of their columns."""
+        """The record as a plain dict: its values by the names of their columns.
+
+        Those of `last_columns` are left out that say nothing.
+        """
         flat = layout_of(type(self)).flatten(self)
         row: dict[str, Any] = msgspec.to_builtins(flat, builtin_types=(bytes,))
         return row
@@ -113,12 +118,20 @@ class Layout:
         name: str,
         columns: Mapping[str, Column],
         nested: Mapping[str, Mapping[str, str | None]],
+        late: Iterable[str] = (),
     ) -> None:
         # by name, in order
         self.columns = columns
         # by field of the record, for each flat one: the columns by field of the inner record
         self.nested = nested
-        self._flat = msgspec.defstruct(name, [(each, Any) for each in columns])
+        # columns that tables of earlier versions lack: None is said there
+        self._late = frozenset(late)
+        # A record of which a late column says nothing is the same, to the byte, as before.
+        self._flat = msgspec.defstruct(
+            name,
+            [(each, Any, None) if each in self._late else (each, Any) for each in columns],
+            omit_defaults=True,
+        )
         self._values = attrgetter(*(column.path for column in columns.values()))
         # paths of the fields without a column
         self._absent = [
@@ -153,7 +166,9 @@ class Layout:
                 raise msgspec.ValidationError(f"Object contains unknown field `{field}`")
             try:
                 fields[field] = {
-                    name: missing if column is None else fields.pop(column)
+                    name: missing
+                    if column is None or (column in self._late and column not in fields)
+                    else fields.pop(column)
                     for name, column in own.items()
                 }
             except KeyError as error:
@@ -183,7 +198,8 @@ def layout_of(record: type[Record]) -> Layout:
     by_name = dict(columns)
     assert len(by_name) == len(columns), f"a column of {record.__name__} is there twice"
     first = {name: by_name[name] for name in record.first_columns}
-    return Layout(record.__name__, first | by_name, nested)
+    late = {name: by_name.pop(name) for name in record.last_columns}
+    return Layout(record.__name__, first | by_name | late, nested, late)
 
 
 def fields_of(record: type[Record]) -> dict[str, Any]:

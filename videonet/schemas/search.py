@@ -1,9 +1,9 @@
 """What a site answered when it was searched, and what that brought."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from videonet.schemas.record import Flat, Record
-from videonet.schemas.video_info import VideoInfo
+from videonet.schemas.video_info import DETAILS, VideoInfo
 
 
 class SearchResult(Record, frozen=True, kw_only=True):
@@ -12,8 +12,11 @@ class SearchResult(Record, frozen=True, kw_only=True):
     The first columns are those of a catalogue, so such a file can be used as one.
     """
 
+    # when it was asked has a column of its own
+    last_columns: ClassVar = tuple(name for name in DETAILS if name != "asked")
+
     # its live_status is what the site said when it was asked
-    video: Annotated[VideoInfo, Flat(video_id="id", root=None)]
+    video: Annotated[VideoInfo, Flat(video_id="id", root=None, asked=None)]
     # what was asked
     query: str
     # 0-based position among the query's results

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
-from videonet.schemas.video_info import PublishedVideo
+from videonet.schemas.video_info import DETAILS, PublishedVideo
 
 
 class Verdict(Record, frozen=True, kw_only=True):
@@ -14,10 +14,11 @@ class Verdict(Record, frozen=True, kw_only=True):
         *("video_id", "video_key", "target_id", "wnid", "url", "title", "matched_names"),
         *("source", "query", "rank", "channel", "licence", "declared_duration"),
     )
+    last_columns: ClassVar = DETAILS
 
     video_key: str
-    # with the title that names the target; length and licence are its page's, where the source
-    # says none
+    # with the title that names the target; length, licence and what else is said of it are its
+    # page's, where the source does not say them
     video: PublishedVideo
     target_id: str
     wnid: str | None

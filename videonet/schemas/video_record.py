@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from videonet.schemas.exclusion import Likeness
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.record import Record, from_json
 from videonet.schemas.scan import Scan
 from videonet.schemas.shown import shown_json
+from videonet.schemas.video_info import Details
 
 R = TypeVar("R", bound=Record)
 
@@ -45,7 +47,7 @@ class Section(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoRecord:
-    """What is known of a video. Sections are fetch, length, scan/KEY, cut/KEY and like/KEY."""
+    """What is known of a video. Sections: fetch, page, length, scan/KEY, cut/KEY and like/KEY."""
 
     video_key: str
     sections: Mapping[str, Section] = field(default_factory=dict)
@@ -53,7 +55,8 @@ class VideoRecord:
     @property
     def fetch(self) -> Fetch | None:
         """What is here of the video, and what went wrong."""
-        return self._content("fetch", Fetch)
+        fetch, page = self._content("fetch", Fetch), self._content("page", _Page)
+        return fetch if fetch is None or page is None else replace(fetch, page=page.said)
 
     @property
     def length(self) -> Length | None:
@@ -123,6 +126,9 @@ def sections_of(
 ) -> dict[str, bytes]:
     """What sections hold, by name, for `updated`. All of which there may be several have keys."""
     contents: dict[str, Record | None] = {"fetch": fetch, "length": length}
+    if fetch is not None and fetch.page is not None:
+        contents["fetch"] = replace(fetch, page=None)
+        contents["page"] = _Page(video_key=fetch.video_key, said=fetch.page)
     contents |= {f"scan/{key}": scan for key, scan in (scans or {}).items()}
     contents |= {f"cut/{key}": cut for key, cut in (cuts or {}).items()}
     contents |= {f"like/{key}": found for key, found in (likenesses or {}).items()}
@@ -185,6 +191,13 @@ def _replaceable(record: VideoRecord) -> Iterator[str]:
     for name, _ in by_age:
         if name.startswith(kinds) and newest[name.partition("/")[0]] != name:
             yield name
+
+
+class _Page(Record, frozen=True, kw_only=True):
+    """What a page says of a video, apart from its fetch: it may be long, and is seldom needed."""
+
+    video_key: str
+    said: Details
 
 
 class _Stored(msgspec.Struct, forbid_unknown_fields=True):

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from videonet.errors import UsageError
+from videonet.fetch.details import details_of
 from videonet.files import is_file, is_folder
-from videonet.schemas.video_info import VideoInfo
+from videonet.schemas.video_info import DETAILS, VideoInfo
 from videonet.sources.cells import seconds_of, text_of
 from videonet.sources.columns import REQUIRED, notes_on
 from videonet.sources.source import Batch, Row
@@ -87,6 +88,7 @@ class Catalogue:
             duration=seconds_of(record.get("duration")),
             channel=text_of(record.get("channel")),
             licence=text_of(record.get("licence")),
+            **details_of(record),
         )
         astray = of_the_web and root is None and url and "://" not in url
         return Row(rank, video, video_key=key_without_address(url) if astray else None)
@@ -97,6 +99,8 @@ class Catalogue:
         A single cell that is none is empty.
         """
         for ours, column in part.taken.items():
+            if ours in DETAILS:
+                continue
             cells = [cell for cell in part.records.cells(ours) if not _is_empty(cell)]
             if 2 * len(cells) > len(part.records) and not any(map(_can_be_read, cells)):
                 holds = _KINDS.get(type(cells[0]), "holds bytes that are not UTF-8")

@@ -11,6 +11,15 @@ MEANING_THE_SAME = {
     "duration": ("duration",),
     "channel": ("channel", "uploader"),
     "licence": ("licence", "license"),
+    # of `Details`, by the names that yt-dlp has for them
+    "upload_date": ("uploaddate", "publishedat", "datepublished"),
+    "language": ("language", "defaultaudiolanguage"),
+    "description": ("description",),
+    "tags": ("tags", "keywords"),
+    "category": ("category", "categories"),
+    "age_limit": ("agelimit",),
+    "has_captions": ("hascaptions", "subtitles"),
+    "asked": ("asked", "searched", "epoch"),
 }
 REQUIRED = ("id", "url", "title")
 

@@ -100,7 +100,7 @@ class KnownVideos:
         """
         try:
             for batch in self.store.found.batches():
-                yield batch.cast(schema)
+                yield _with_all(schema, batch).cast(schema)
         except (pa.ArrowException, UsageError) as error:
             told = error if isinstance(error, UsageError) else self._of_another_version(error)
             damaged.append(told)
@@ -111,6 +111,15 @@ class KnownVideos:
             f"{self.store.objects.address}/{FOUND} has a file with other columns ({error}): it was "
             "written by another version; delete it, and run again from the source it came from."
         )
+
+
+def _with_all(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows with a column for what earlier versions had none for."""
+    for name in Sighting.last_columns:
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.nulls(len(batch), schema.field(name).type))
+    # In one order: the rows of all versions are sorted together.
+    return batch.select([name for name in schema.names if name in batch.schema.names])
 
 
 def _row(rank: int, sighting: Sighting) -> Row:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from videonet.errors import UsageError
 from videonet.fetch.clock import Clock
+from videonet.fetch.details import details_of_page
 from videonet.fetch.failure import FetchError, NoConnectionError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.retry import repeatedly
@@ -252,6 +253,7 @@ class LiveQuery:
                 channel=_text(entry.get("channel") or entry.get("uploader")),
                 licence=_text(entry.get("license")),
                 live_status=_text(entry.get("live_status")),
+                **details_of_page(entry),
             )
         self._passed_over += 1
         if self._passed_over >= _WITHOUT_TITLES and not self._known:

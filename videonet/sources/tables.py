@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.files import is_folder
+from videonet.schemas.video_info import DETAILS
 from videonet.shards.page_headers import rows_at_once
 from videonet.sources.columns import columns_of, is_known, missing
 from videonet.sources.source import BATCH_ROWS
@@ -160,7 +161,8 @@ def no_text(file: Path, column: str, holds: str) -> UsageError:
 def _check_lengths(file: Path, part: Part) -> None:
     """Raise UsageError for a cell that is longer than anything that a source says of a video."""
     for ours, column in part.taken.items():
-        if part.records.longest(ours) > _LONGEST_CELL:
+        # Of what else is said of a video, the beginning is kept.
+        if ours not in DETAILS and part.records.longest(ours) > _LONGEST_CELL:
             raise UsageError(
                 f"The column {column!r} of the catalogue {file} holds a cell of more than "
                 f"{_LONGEST_CELL:,} characters, where an id, an address or a title is expected; "
@@ -378,7 +380,12 @@ def _parquet(file: Path) -> Iterator[Part]:
             schema = table.schema_arrow
             taken = columns_of(schema.names)
             _check_columns(file, taken, schema.names)
+            for ours in [each for each in taken if each in DETAILS]:
+                if not _can_say_more(schema.field(taken[ours]).type):
+                    del taken[ours]
             for ours, column in taken.items():
+                if ours in DETAILS:
+                    continue
                 for place in schema.get_all_field_indices(column):
                     kind = schema.field(place).type
                     if not _can_be_read(kind, ours):
@@ -404,6 +411,18 @@ def _can_be_read(kind: pa.DataType, ours: str) -> bool:
     if ours == "duration" and (pa.types.is_duration(kind) or pa.types.is_time(kind)):
         return True
     return any(is_kind(kind) for is_kind in _TEXT_OR_NUMBER)
+
+
+def _can_say_more(kind: pa.DataType) -> bool:
+    """Whether cells of this type can be one of `Details`; other columns are passed over."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _can_be_read(kind.value_type, "tags")
+    return (
+        _can_be_read(kind, "tags")
+        or pa.types.is_boolean(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_timestamp(kind)
+    )
 
 
 _UUID = "arrow.uuid"
