@@ -27,7 +27,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Probe, Scan
 from videonet.schemas.settings import Licence
 from videonet.schemas.target import Target
-from videonet.schemas.video_info import VideoInfo
+from videonet.schemas.video_info import Details, VideoInfo
 
 MATCH = Match(target_id="dog.n.01", names=("dog", "dogs"), title=None, query="dog", rank=7)
 CANDIDATE = Candidate(
@@ -478,3 +478,30 @@ def test_a_length_that_could_not_be_measured_is_not_in_the_account():
     verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, judged(seen), "c")
     assert verdict.duration is None
     assert verdict.reason is Reason.UNDECODABLE
+
+
+PAGE = Details(
+    upload_date="20240501",
+    description="see https://h/?auth=c",
+    tags=("a", "b"),
+    asked="2026-01-01T00:00:00+00:00",
+)
+
+
+def test_what_the_source_does_not_say_of_a_video_its_page_says():
+    said = with_video(tags=("ours",), language="en")
+    fetched = msgspec.structs.replace(FETCHED, page=PAGE)
+    row = verdict_row(said, MATCH, TARGET, replace(SEEN, fetch=fetched), KEPT, "c").video
+    assert (row.upload_date, row.tags, row.language) == ("20240501", ("ours",), "en")
+    assert row.description == "see https://h/?auth=REDACTED"
+    # The clock would make two runs that see the same differ.
+    assert row.asked is None
+
+
+def test_a_row_of_the_account_is_small_however_much_is_said():
+    long = msgspec.structs.replace(PAGE, description="🦢" * 1_000, tags=("t" * 100,) * 5)
+    fetched = msgspec.structs.replace(FETCHED, page=long)
+    row = verdict_row(CANDIDATE, MATCH, TARGET, replace(SEEN, fetch=fetched), KEPT, "c" * 64)
+    assert len(msgspec.json.encode(row)) < 4_000
+    assert row.video.description is not None
+    assert set(row.video.description) == {"🦢"}

@@ -123,6 +123,22 @@ def test_what_may_have_passed_is_asked_again_by_the_next_run(world: World):
     assert {video for video, kind in world.asked_again if kind == "page"} == passing
 
 
+def test_what_else_a_page_says_is_in_the_account_without_secrets(world: World):
+    seen = [each for each in world.verdicts if each.frames_scanned]
+    assert seen
+    for each in seen:
+        site, video = world.videos[each.video.video_id], each.video
+        assert video.upload_date == (site.uploaded and site.uploaded.strftime("%Y%m%d"))
+        assert video.description is not None
+        assert video.description.endswith("https://example.org/?token=REDACTED")
+        assert video.tags is not None
+        assert "film" in video.tags
+        assert (video.category, video.age_limit) == ("Film & Animation", 0)
+        # The clock is for the store alone to know.
+        assert video.asked is None
+    assert any(each.video.upload_date for each in seen)
+
+
 def test_the_next_run_searches_for_nothing_and_makes_the_same_data_set(world: World):
     assert world.asked[None, "search"] > 0
     assert world.asked_again[None, "search"] == 0

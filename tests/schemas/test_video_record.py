@@ -11,6 +11,7 @@ from videonet.schemas.decode_limits import DecodeLimits
 from videonet.schemas.fetch import Cut, Fetch, Length, Part
 from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Probe, Scan
+from videonet.schemas.video_info import Details
 from videonet.schemas.video_record import (
     MOST_BYTES,
     Section,
@@ -277,3 +278,17 @@ def test_sections_are_numbered_as_they_are_written():
     record = updated(record_of(fetch=FETCH), sections_of(length=LENGTH))
     assert [record.sections[name].number for name in ("fetch", "length")] == [1, 2]
     assert isinstance(record.sections["fetch"], Section)
+
+
+def test_what_a_page_says_lies_in_a_section_of_its_own():
+    said = Details(description="x" * 1_000, tags=("swan",), asked="2026-01-01T00:00:00+00:00")
+    fetch = msgspec.structs.replace(FETCH, page=said)
+    sections = sections_of(fetch=fetch)
+    assert sorted(sections) == ["fetch", "page"]
+    record = updated(VideoRecord(FETCH.video_key), sections)
+    assert record.fetch == fetch
+    # What is written later says nothing of the page, or something else of the file.
+    assert updated(record, sections_of(fetch=FETCH)).fetch == fetch
+    read = VideoRecord.decode(record.encode())
+    assert read is not None
+    assert read.fetch == fetch

@@ -63,6 +63,10 @@ def page(video: SiteVideo, address: str, *, troubled: bool) -> dict[str, Any]:
         "license": video.licence,
         "live_status": video.live_status or "not_live",
         "upload_date": video.uploaded.strftime("%Y%m%d") if video.uploaded else None,
+        "description": f"All of {video.title}.\nSee https://example.org/?token=abc123def",
+        "tags": ["film", video.title[:20]],
+        "categories": ["Film & Animation"],
+        "age_limit": 0,
     }
     playability = PLAYABILITY.get(video.condition) if troubled else None
     if playability or not video.film:

@@ -234,7 +234,8 @@ class Download:
         self.licence = encodable(str(info.get("license") or ""))[:_NOTE_LENGTH]
         if info.get("live_status") not in _PROVISIONAL:
             self.declared_duration = info.get("duration") or None
-        if said := details_of_page(info):
+        # Of a file itself, yt-dlp takes the time of its last change for that of a publication.
+        if not info.get("direct") and (said := details_of_page(info)):
             asked = datetime.now(UTC).isoformat(timespec="seconds")
             self.page = Details(**said, asked=asked)
         self._refusal = self._refused(info)
