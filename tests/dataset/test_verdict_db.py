@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from tests.curated import Curated, curated_once
@@ -14,6 +16,7 @@ from videonet.dataset.verdict_db import COLUMNS, open_verdicts
 from videonet.errors import UsageError
 from videonet.report.facts import facts_of
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.video_info import DETAILS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 
 TARGETS = [target("crane"), target("kite"), target("rare")]
@@ -115,3 +118,29 @@ def test_a_damaged_lock_file_is_a_sentence(tmp_path: Path):
     (Path(found.address) / LOCK_FILE).write_bytes(b"no table")
     with pytest.raises(UsageError, match=rf"{LOCK_FILE} cannot be read .*; run the same curation"):
         write_card(found, manifest)
+
+
+def test_a_match_that_is_too_weak_counts_as_none_for_report_and_card(tmp_path: Path):
+    weak = unseen("e", "kite", reason=Reason.WEAK_MATCH, frames_matched=2)
+    output, manifest = made_up(tmp_path / "out", TARGETS, [*ROWS, weak])
+    output.write_labels([])
+    output.write_manifest(manifest)
+    (kite,) = (each for each in facts_of(tmp_path / "out", None).classes if each.name == "kite")
+    assert kite.funnel.matching == numbers_of(output, 4).classes["kite"].confirmed == 3
+    assert kite.rejected == {"too_short": 1, "weak_match": 1}
+
+
+def test_whole_verdicts_are_read_also_beside_tables_of_an_earlier_version(output: DatasetDir):
+    said = msgspec.structs.replace(ROWS[0].video, tags=("a", "b"))
+    first, second = [msgspec.structs.replace(ROWS[0], video=said)], ROWS[1:]
+    lookup = output.lookup()
+    assert lookup is not None
+    for file in (Path(output.address) / "verdicts").iterdir():
+        file.unlink()
+    output.write_verdicts(0, 2, first)
+    output.write_verdicts(1, 2, second)
+    older = Path(output.address) / "verdicts" / "verdicts-00001-of-00002.parquet"
+    pq.write_table(pq.read_table(older).drop_columns(list(DETAILS)), older)
+    with open_verdicts(output, ["file", "row"]) as db:
+        places = db.rows("select file, row from pairs order by file, row")
+        assert [*db.verdicts_at(places).values()] == [*first, *second]

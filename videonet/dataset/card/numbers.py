@@ -269,7 +269,7 @@ from read_parquet(?)
 _CLASSES = f"""
 select
     target_id,
-    count(*) filter (frames_matched > 0),
+    count(*) filter (frames_matched > 0 and reason is distinct from 'weak_match'),
     count(*) filter (reason = 'no_top1_match'),
     count(*) filter (outcome = 'kept'),
     coalesce(sum(clips) filter (outcome = 'kept'), 0)::bigint,
