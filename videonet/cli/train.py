@@ -42,6 +42,10 @@ def train(
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print all settings, and train nothing.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say steps, memory and time, and train nothing."),
+    ] = False,
 ) -> None:
     """Train a network on a data set, or go on where the run in RUN was.
 
@@ -63,12 +67,19 @@ def train(
     parquet_shards(shard_files(data))
     with needed_for("videonet train"):
         from videonet.training.asked_to_end import ASKING, AskedToEndError, asked_to_end
+        from videonet.training.forecast import needs
         from videonet.training.train import train as carry_out
     evaluators = _evaluators(chosen, evaluation_data, out) if chosen.log.evaluate else {}
 
     console = Console(soft_wrap=True, highlight=False)
     is_first = os.environ.get("RANK", "0") == "0"
     told = Console(stderr=True, quiet=not is_first)
+    if dry_run:
+        _forecast(chosen, data, console)
+        return
+    if is_first:
+        for each in needs(chosen).warnings(chosen):
+            console.print(f"warning: {each}", markup=False)
     with (
         ended_by_signal(told, but=ASKING),
         asked_to_end() as asked,
@@ -88,6 +99,19 @@ def train(
     for picture in sorted((out / "pictures").glob("attention-*.png"))[-1:]:
         console.print(f"  attention    {picture}", markup=False)
     console.print(f"  features     videonet export {out} --to timm", markup=False)
+
+
+def _forecast(config: "Config", data: str, console: Console) -> None:
+    """Say what the training comes to, and what is likely to be too little for it."""
+    from videonet.training.data.clip_index import open_clip_index
+    from videonet.training.forecast import lines, needs
+
+    dataset = open_clip_index(data, held_out=config.data.held_out)
+    found = needs(config)
+    for what, said in lines(config, dataset, found):
+        console.print(f"  {what:<10}{said}", markup=False)
+    for each in found.warnings(config):
+        console.print(f"warning: {each}", markup=False)
 
 
 def _evaluators(config: "Config", data: Path | None, run: Path) -> "dict[str, Evaluator]":
