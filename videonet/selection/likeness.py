@@ -20,8 +20,8 @@ from videonet.video.frame_hash import HASH_BYTES, LEAST_QUALITY
 LIKENESS_VERSION = 1
 
 # Bits of 256 in which frames that are alike differ at most, and how many such frames there must be,
-# seconds apart as in the set within so many microseconds. Measured by `benchmarks/likeness.py`.
-MOST_BITS = 48
+# as far apart in time as in the set within so many microseconds. By `benchmarks/likeness.py`.
+MOST_BITS = 40
 LEAST_FRAMES = 3
 _SAME_OFFSET = 600_000
 
