@@ -261,7 +261,7 @@ def main() -> None:
         f"Real videos: {still} of {len(moves)} are still; repeated in order: "
         f"{', '.join(f'{each:.2f}' for each in sorted(moves)[-10:])}."
     )
-    found = cost([path for path in paths if path.name.startswith("sam2_")], 5)
+    found = cost([path for path in paths if path.name.startswith("sam2_0")], 5)
     if found:
         print(
             f"Measuring takes {statistics.median(found):.1%} of cutting (median of {len(found)})."

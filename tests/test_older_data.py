@@ -19,6 +19,7 @@ from tests.curated import Ended, sentence, videonet
 from tests.local import TYPED
 from tests.site import VideoSite, installed
 from tests.stored import sections_in
+from videonet.schemas.clip import MOTION_COLUMNS
 from videonet.storage.store import Store
 
 FIXTURES = Path(__file__).parent / "fixtures" / "before_rooms"
@@ -118,6 +119,22 @@ def clips(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def columns(folder: Path) -> list[str]:
+    """Of the clips."""
+    names: list[str] = pq.read_table(folder / "clips/parquet").column_names
+    return names
+
+
+def has_no_motion(folder: Path) -> None:
+    """Fail if a data set of before has got the columns of motion, or its files speak of them."""
+    assert set(MOTION_COLUMNS).isdisjoint(columns(folder))
+    assert "motion" not in manifest(folder)["settings"]
+    assert "motion" not in manifest(folder)["totals"]
+    settings = pq.read_metadata(folder / "videos.lock.parquet").metadata[b"videonet.settings"]
+    assert "motion" not in json.loads(settings)
+    assert "clip_motion" not in (folder / "README.md").read_text()
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file below `folder`."""
     return {
@@ -198,6 +215,8 @@ def test_a_lock_file_is_rebuilt_from_the_store(finished: Path):
     assert ended.code == 0, ended
     assert "3 of 3 videos are here again." in ended.stdout
     assert clips(finished / "again") == clips(finished / "out")
+    has_no_motion(finished / "again")
+    assert columns(finished / "again") == columns(finished / "out")
 
 
 def test_a_lock_file_whose_videos_are_nowhere_says_what_is_missing(finished: Path):
@@ -221,6 +240,7 @@ def test_a_video_is_withdrawn(finished: Path):
     now = FINISHED | {("balloon", "balloon"): ("rejected", "withdrawn")}
     assert verdicts(finished / "out") == now
     assert manifest(finished / "out")["totals"]["clips"] == 0
+    has_no_motion(finished / "out")
     assert videonet("verify", finished / "out").code == 0
 
 
@@ -293,6 +313,7 @@ def test_an_interrupted_run_goes_on_and_sees_again_what_was_seen_by_older_rules(
     # Two of them had been seen by the older rules.
     assert len(after) == 2 + 6
     assert json.loads((interrupted / "out" / "run.json").read_bytes())["run_id"] == run_id
+    has_no_motion(interrupted / "out")
     assert videonet("verify", interrupted / "out").code == 0
 
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from demo.drawing import Scene, draw_video
 from demo.encoding import Encoding, encode
 from demo.odd_files import truncate
-from videonet.schemas.clip import Clip
+from videonet.schemas.clip import MOTION_COLUMNS, Clip
 from videonet.schemas.reason import Reason
 from videonet.video.clips import ClipOrigin, ClipSettings, cut_clips, labelled, spans
 from videonet.video.decode import VideoError, video_length
@@ -376,6 +376,20 @@ def test_the_same_video_gives_the_same_bytes(tmp_path):
 def test_clips_of_other_settings_have_another_key():
     assert ClipSettings(4).key == ClipSettings(4).key
     assert ClipSettings(4).key != ClipSettings(3).key
+    assert ClipSettings(4).key != ClipSettings(4, motion=True).key
+
+
+def test_measuring_what_moves_changes_nothing_else(tmp_path):
+    video = tmp_path / "it.mp4"
+    draw_video(video, ("balloon", "sailboat"), 6)
+    plain, measured = (
+        list(cut_clips(video, video_length(video), ORIGIN, ClipSettings(4, motion=motion)))
+        for motion in (False, True)
+    )
+    nothing = dict.fromkeys(MOTION_COLUMNS)
+    assert [msgspec.structs.replace(clip, **nothing) for clip in measured] == plain
+    assert [clip.clip_cut_timestamp for clip in measured] == [(3_040_000,)]
+    assert all(clip.clip_motion_repeated is not None for clip in measured)
 
 
 def test_a_clip_is_labelled_without_touching_its_frames(tmp_path):
