@@ -1,6 +1,7 @@
-"""How fast titles are held against all names of ImageNet-1k: titles a second.
+"""How fast titles are held against all names of class lists: titles a second.
 
     python -m benchmarks.titles [--titles FILE] [--queries FILE] [--count N] [--json FILE]
+    python -m benchmarks.titles --against imagenet22k+people [--titles FILE] [--json FILE]
 
 A Parquet catalogue of N titles, 10 million by default, is made first; one title in a hundred has a
 name planted in it, in some disguise. It is read and matched as `videonet curate` does it, and what
@@ -10,6 +11,9 @@ Then the ways are run in turns, all in this process; counted is the processor ti
 --titles is a text file with one title a line, or with the title in the second of several columns
 that tabs separate; --queries one with a JSON object a line, whose "search_word_id" is what people
 searched for. Of these, titles are made by the million. Without them they are of made-up ones.
+
+With --against, the names of ImageNet-1k and of that list take turns over the same 200,000 titles,
+none of them planted, and nothing else is measured.
 """
 
 import argparse
@@ -36,6 +40,7 @@ from videonet.curation.candidate_list import TITLE_LENGTH, match_rows
 from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
 from videonet.sources.source import BATCH_ROWS
+from videonet.targets.imagenet import WITH_PEOPLE, imagenet_labels
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.targets.resolve import resolve_targets
 from videonet.targets.title_matcher import TitleMatcher, target_matcher
@@ -89,6 +94,25 @@ class Way(msgspec.Struct, frozen=True):
     slower: float
 
 
+class ListSpeed(msgspec.Struct, frozen=True):
+    """How a matcher of the names of one list does."""
+
+    class_list: str
+    classes: int
+    names: int
+    # titles a second of one core, median over the rounds
+    titles_per_cpu_second: float
+    # making it: processor time of this process and of the one that makes plurals
+    making_cpu_seconds: float
+    # what memory it takes
+    matcher_bytes: int
+    # of all titles, the share that names a class, and pairs of title and class for each title
+    matched_share: float
+    pairs_per_title: float
+    # of the speed of the first list: medians over the rounds
+    of_the_first: float
+
+
 class Report(msgspec.Struct, frozen=True):
     """What is printed."""
 
@@ -107,8 +131,18 @@ def main() -> None:
     parser.add_argument("--titles", type=Path, help="a file of titles; without it, made-up ones")
     parser.add_argument("--queries", type=Path, help="a file of searches, as more titles")
     parser.add_argument("--count", type=int, default=10 * MILLION, help="titles to match")
+    parser.add_argument("--against", metavar="LIST", help="a class list to compare with imagenet1k")
     parser.add_argument("--json", type=Path, help="a file for the numbers")
     arguments = parser.parse_args()
+    if arguments.against:
+        titles = titles_in(arguments.titles) or made_up(resolve_targets("imagenet1k"))
+        compared = compare_lists(("imagenet1k", arguments.against), titles)
+        Console(width=132).print(table_of_lists(compared))
+        encoded = msgspec.json.format(msgspec.json.encode(compared)).decode()
+        print(encoded)
+        if arguments.json:
+            arguments.json.write_text(encoded + "\n")
+        return
     targets = resolve_targets("imagenet1k", imagenet1k_labels())
     given = [*titles_in(arguments.titles), *queries_in(arguments.queries)]
     with tempfile.TemporaryDirectory() as temporary:
@@ -202,6 +236,61 @@ def every(file: Path, step: int) -> Iterator[tuple[int, str]]:
             for place in range(-first % step, len(column), step):
                 yield first + place, column[place].as_py()
             first += len(column)
+
+
+# One list beside another.
+
+
+def compare_lists(lists: Sequence[str], titles: Sequence[str]) -> tuple[ListSpeed, ...]:
+    """Match the same titles, in batches of a run, with the names of each list, in turns."""
+    many = list(itertools.islice(itertools.cycle(titles), 2 * SAMPLE))
+    process = psutil.Process()
+    made = []
+    for name in lists:
+        # Each class by its own output, whatever classifier has such.
+        labels = imagenet_labels(name.removesuffix(WITH_PEOPLE))
+        targets = resolve_targets(name, labels)
+        before, used = process.memory_info().rss, cpu_of(process)
+        matcher = target_matcher(targets)
+        cpu, memory = cpu_of(process) - used, process.memory_info().rss - before
+        made.append((name, targets, matcher, cpu, memory))
+    rounds: dict[str, list[float]] = {name: [] for name in lists}
+    found = dict.fromkeys(lists, (0, 0))
+    for _ in range(ROUNDS):
+        for name, _, matcher, *_ in made:
+            begin, matched, pairs = time.process_time(), 0, 0
+            for first in range(0, len(many), BATCH_ROWS):
+                hits = matcher.match_all(many[first : first + BATCH_ROWS])
+                matched += len(hits)
+                pairs += sum(map(len, hits.values()))
+            rounds[name].append(len(many) / (time.process_time() - begin))
+            found[name] = matched, pairs
+    return tuple(
+        ListSpeed(
+            class_list=name,
+            classes=len(targets),
+            names=sum(1 + len(each.synonyms) for each in targets),
+            titles_per_cpu_second=round(statistics.median(rounds[name])),
+            making_cpu_seconds=round(cpu, 1),
+            matcher_bytes=memory,
+            matched_share=round(found[name][0] / len(many), 3),
+            pairs_per_title=round(found[name][1] / len(many), 2),
+            of_the_first=round(
+                statistics.median(
+                    own / of_first
+                    for own, of_first in zip(rounds[name], rounds[lists[0]], strict=True)
+                ),
+                2,
+            ),
+        )
+        for name, targets, _, cpu, memory in made
+    )
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """Processor seconds of a process and of those that it has started and that go on."""
+    times = [each.cpu_times() for each in (process, *process.children())]
+    return sum(each.user + each.system for each in times)
 
 
 # The ways, without end: each takes some titles at a time, and says how many.
@@ -327,6 +416,27 @@ def table_of_run(report: Report) -> Table:
     table.add_row(
         "slow matcher", f"says otherwise of {run.sample_different:,} of {run.sample:,} titles"
     )
+    return table
+
+
+def table_of_lists(compared: Sequence[ListSpeed]) -> Table:
+    """The lists as a table, in Markdown."""
+    columns = ("classes", "names", "titles a second of one core", "of imagenet1k's", "made in")
+    table = Table(
+        "list", *columns, "memory", "titles that match", "pairs a title", box=box.MARKDOWN
+    )
+    for each in compared:
+        table.add_row(
+            each.class_list,
+            f"{each.classes:,}",
+            f"{each.names:,}",
+            f"{each.titles_per_cpu_second:,.0f}",
+            f"{100 * each.of_the_first:.0f} %",
+            f"{each.making_cpu_seconds:.1f} s",
+            f"{each.matcher_bytes / 1e6:.0f} MB",
+            f"{100 * each.matched_share:.0f} %",
+            f"{each.pairs_per_title:.2f}",
+        )
     return table
 
 

@@ -306,6 +306,11 @@ def test_a_model_that_fails_on_such_images_is_refused(make_model: MakeModel):
         Classifier(path)
 
 
+def test_the_list_of_imagenets_that_has_as_many_classes_as_outputs_is_named(make_model: MakeModel):
+    with pytest.raises(UsageError, match='"labels": "imagenet12k" stands for those of ImageNet'):
+        Classifier(make_model(outputs=11_821))
+
+
 def test_a_thousand_is_the_only_number_of_outputs_that_needs_no_json_file(make_model: MakeModel):
     with pytest.raises(UsageError, match=r'has 3 outputs.*write .*model\.json .*"labels": \['):
         Classifier(make_model())

@@ -8,6 +8,7 @@ import pytest
 from videonet.classifier.sidecar import Sidecar, parse_sidecar, sidecar_content
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
+from videonet.targets.imagenet import IMAGENET_LISTS, imagenet_labels
 
 WHOLE = {
     "labels": [{"wnid": "n02121808", "name": "cat"}, {"wnid": None, "name": "toaster oven"}],
@@ -36,6 +37,13 @@ def test_it_says_labels_size_mean_and_std(tmp_path: Path):
     assert (sidecar.mean, sidecar.std) == ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
+@pytest.mark.parametrize("name", IMAGENET_LISTS)
+def test_a_list_of_imagenets_may_stand_for_its_labels(tmp_path: Path, name: str):
+    sidecar = read_sidecar(write(tmp_path, json.dumps(WHOLE | {"labels": name})))
+    assert sidecar is not None
+    assert sidecar.label_of_each == imagenet_labels(name)
+
+
 def test_there_need_not_be_one(tmp_path: Path):
     assert read_sidecar(tmp_path / "model.onnx") is None
 
@@ -59,6 +67,8 @@ def test_a_missing_field_is_named(tmp_path: Path, field: str):
         ({"input_size": [224, 0]}, r"\$\.input_size\[1\]"),
         ({"labels": ["cat", "dog"]}, r"\$\.labels\[0\]"),
         ({"labels": [{"wnid": None, "name": "the only one"}]}, r"\$\.labels"),
+        ({"labels": "imagenet2k"}, r"\$\.labels"),
+        ({"sigmoid_threshold": 1}, r"\$\.sigmoid_threshold"),
     ],
 )
 def test_an_unknown_or_wrong_field_is_named(tmp_path: Path, change: dict[str, object], named: str):

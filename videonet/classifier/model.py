@@ -23,8 +23,10 @@ from videonet.classifier.sidecar import (
 )
 from videonet.classifier.trial import try_first
 from videonet.errors import UsageError
+from videonet.schemas.label import Label
 from videonet.schemas.manifest import ClassifierCard
 from videonet.schemas.settings import Device
+from videonet.targets.imagenet import IMAGENET_LISTS, imagenet_labels
 from videonet.targets.imagenet1k import imagenet1k_labels
 
 
@@ -69,21 +71,26 @@ class Classifier:
         self._scores_type = scores.dtype
         self.outputs = scores.shape[1]
         # A model that ends in a softmax gives probabilities: logits of noise do not sum to 1.
-        self.gives_probabilities = bool(
+        self.gives_probabilities = not self._model.gives_sigmoids and bool(
             (scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-2)
         )
         if not sidecar and self.outputs != 1000:
             raise UsageError(
                 f"{path}: has {self.outputs} outputs, which are not ImageNet's 1,000 classes; "
                 f"write {sidecar_path(path)} to say what they are: {EXAMPLE}"
+                f"{_list_of(self.outputs)}"
             )
-        # one an output, in the order of the outputs
-        self.labels = sidecar.labels if sidecar else imagenet1k_labels()
+        self._threshold = sidecar.sigmoid_threshold if sidecar else None
+        self._check_threshold()
+        # one an output, in the order of the outputs; the last one of sigmoids is no output
+        self.labels = sidecar.label_of_each if sidecar else imagenet1k_labels()
         if len(self.labels) != self.outputs:
             raise UsageError(
                 f"{sidecar_path(path)}: has {len(self.labels)} labels, but {path.name} has "
                 f"{self.outputs} outputs; list one label an output, in their order"
             )
+        if self._threshold is not None:
+            self.labels += (Label(wnid=None, name=f"nothing (below {self._threshold:g})"),)
 
     @property
     def resize(self) -> int:
@@ -94,13 +101,13 @@ class Classifier:
     def card(self) -> ClassifierCard:
         """What the manifest says of it."""
         return ClassifierCard(
-            name=self.path.stem, sha256=self.sha256, input_size=self.crop, outputs=self.outputs
+            name=self.path.stem, sha256=self.sha256, input_size=self.crop, outputs=len(self.labels)
         )
 
     @property
     def settings(self) -> dict[str, str | int]:
         """What its answers depend on besides the file: part of a result's key, with `sha256`."""
-        return {
+        settings: dict[str, str | int] = {
             "input_size": _joined(self.crop),
             "mean": _joined(self.mean),
             "std": _joined(self.std),
@@ -109,6 +116,9 @@ class Classifier:
             "threads": self.threads,
             "device": self.device,
         }
+        if self._threshold is not None:
+            settings["sigmoid_threshold"] = str(self._threshold)
+        return settings
 
     @property
     def frames_classified(self) -> int:
@@ -117,6 +127,9 @@ class Classifier:
 
     def classify(self, frames: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The top-1 output of each frame, and its softmax probability.
+
+        Of sigmoids it is the probability of this output alone. Where it is below the threshold, the
+        frame shows the last of `labels`, which stands for nothing.
 
         `frames`: uint8 RGB [N, H, W, 3] with H, W = `crop`; any N. Returns int64 [N] and
         float32 [N]. Raises `ValueError` for other shapes or types.
@@ -142,10 +155,15 @@ class Classifier:
                 scores[chunk] = self._scores(frames, places[chunk])
         top1 = scores.argmax(axis=1)
         best = scores.max(axis=1, keepdims=True)
-        if self.gives_probabilities:
-            probability = best[:, 0]
+        if self.gives_probabilities or self._model.gives_sigmoids:
+            probability = best[:, 0].astype(np.float64)
+        elif self._threshold is not None:
+            with np.errstate(over="ignore"):  # what is surely not there has the probability 0
+                probability = 1 / (1 + np.exp(-best[:, 0], dtype=np.float64))
         else:
             probability = 1 / np.exp(scores - best, dtype=np.float64).sum(axis=1)
+        if self._threshold is not None:
+            top1 = np.where(probability >= self._threshold, top1, len(self.labels) - 1)
         with self._lock:
             self._frames_classified += len(places)
         answer = np.cumsum(changed) - 1
@@ -160,8 +178,7 @@ class Classifier:
             "file": str(self.path),
             "sha256": self.sha256,
             "input": f"{self._model.input.name}: {self._model.input.declared}",
-            "output": f"{scores.name}: {scores.type} {scores.shape}, "
-            + ("probabilities" if self.gives_probabilities else "logits"),
+            "output": f"{scores.name}: {scores.type} {scores.shape}, " + self._kind_of_scores,
             "labels": f"{self.outputs}: {names}, ... ({given or 'ImageNet-1k by default'})",
             "resize": f"short side to {self.resize} pixels (crop x 256/224)",
             "crop": f"{self.crop[0]} x {self.crop[1]} pixels ({given or 'size of the input'})",
@@ -177,6 +194,27 @@ class Classifier:
             "a Classifier cannot be pickled: send its path, threads and device, "
             "and call load_classifier there"
         )
+
+    @property
+    def _kind_of_scores(self) -> str:
+        if self._threshold is not None:
+            return f"sigmoids, the highest counts from {self._threshold:g}"
+        return "probabilities" if self.gives_probabilities else "logits"
+
+    def _check_threshold(self) -> None:
+        """Raise UsageError if sigmoids have no threshold, or if something else has one."""
+        beside = sidecar_path(self.path)
+        if self._model.gives_sigmoids and self._threshold is None:
+            raise UsageError(
+                f"{self.path}: its outputs are sigmoids, each a yes or no for itself, and a frame "
+                "may show none of the classes; say how probable the highest must be to count: "
+                f'write "sigmoid_threshold": 0.5 into {beside}'
+            )
+        if self._threshold is not None and self.gives_probabilities:
+            raise UsageError(
+                f"{beside}: has a sigmoid_threshold, but the outputs of {self.path.name} sum to 1, "
+                "as those of a softmax do; leave it out"
+            )
 
     def _scores(self, frames: NDArray[np.uint8], places: NDArray[np.intp]) -> NDArray[Any]:
         """The model's output, [n, outputs], for n of the frames, 1 to `batch`."""
@@ -205,6 +243,14 @@ def load_classifier(path_or_name: str, *, threads: int = 1, device: Device = "cp
 def describe(path_or_name: str, *, device: Device = "cpu") -> dict[str, str]:
     """What there is to know of a classifier, as lines to be shown. Raises `UsageError`."""
     return load_classifier(path_or_name, device=device).describe()
+
+
+def _list_of(outputs: int) -> str:
+    """What may stand for the labels of so many outputs, as the end of a sentence."""
+    names = [name for name in IMAGENET_LISTS if len(imagenet_labels(name)) == outputs]
+    return (
+        f'; "labels": "{names[0]}" stands for those of ImageNet in timm\'s order' if names else ""
+    )
 
 
 def _joined(values: tuple[float, ...]) -> str:

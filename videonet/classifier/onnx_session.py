@@ -125,6 +125,23 @@ def image_input(path: Path, model: onnx.ModelProto) -> ImageInput:
     )
 
 
+def ends_in_sigmoid(model: onnx.ModelProto) -> bool:
+    """Whether the scores of a classifier are sigmoids, by the node that they come from."""
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    name = model.graph.output[0].name
+    # No longer than the graph, which might be a circle.
+    for _ in model.graph.node:
+        node = made_by.get(name)
+        if node is None or node.op_type not in _SAME_VALUES or not node.input:
+            return node is not None and node.op_type == "Sigmoid"
+        name = node.input[0]
+    return False
+
+
+# Nodes that change the form of scores, and not their values.
+_SAME_VALUES = frozenset({"Identity", "Cast", "Flatten", "Reshape", "Squeeze"})
+
+
 def open_session(
     path: Path, graph: bytes, threads: int, device: Literal["cpu", "cuda"]
 ) -> ort.InferenceSession:

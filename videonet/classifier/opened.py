@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from videonet.classifier.onnx_session import (
     ORT_ERRORS,
     check_output,
+    ends_in_sigmoid,
     first_line,
     image_input,
     open_session,
@@ -48,6 +49,8 @@ class OpenModel:
         self.batch = self.input.batch or BATCH.get(device, 1)
         # height and width of a frame, pixels
         self.crop = _crop(path, self.input.size, preparation.input_size)
+        # whether each output is a probability for itself
+        self.gives_sigmoids = ends_in_sigmoid(model)
         graph = with_uint8_input(model, self.input, preparation.mean, preparation.std)
         del model
         self.session = open_session(path, graph, threads, device)

@@ -1,7 +1,7 @@
 """What belongs to an ONNX classifier: a small JSON file beside it, `model.onnx` -> `model.json`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +10,7 @@ from videonet.errors import UsageError
 from videonet.files import read_bounded
 from videonet.schemas.label import Label
 from videonet.schemas.record import Record
+from videonet.targets.imagenet import imagenet_labels
 from videonet.text import as_shown
 
 # Larger pictures than any classifier takes: a batch of two is 200 MB.
@@ -17,6 +18,16 @@ _MOST_PIXELS = 4096
 
 # The labels of a classifier of 100,000 classes.
 _MOST_BYTES = 16_000_000
+
+# Those of `videonet.targets.imagenet.IMAGENET_LISTS`.
+ImagenetList = Literal[
+    "imagenet1k",
+    "imagenet12k",
+    "imagenet21k",
+    "imagenet22k",
+    "imagenet22k-ms",
+    "imagenet21k-miil",
+]
 
 Pixels = Annotated[int, Meta(ge=1, le=_MOST_PIXELS)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -51,13 +62,21 @@ UNSAID = Preparation(input_size=None, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 class Sidecar(Record, frozen=True, kw_only=True):
     """The whole of `model.json`."""
 
-    # one an output, in the order of the outputs
-    labels: Annotated[tuple[Label, ...], Meta(min_length=2)]
+    # one an output, in the order of the outputs; or a list of ImageNet's, in its order
+    labels: Annotated[tuple[Label, ...], Meta(min_length=2)] | ImagenetList
     # height and width, pixels
     input_size: tuple[Pixels, Pixels]
     # of R, G and B from 0 to 1: the model gets (value - mean) / std
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]
+    # of a model whose outputs are sigmoids, each for itself: the highest of them counts where it is
+    # at least so probable, and else the frame shows nothing; None: they are made for a softmax
+    sigmoid_threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
+
+    @property
+    def label_of_each(self) -> tuple[Label, ...]:
+        """The labels, also where a list stands for them."""
+        return self.labels if isinstance(self.labels, tuple) else imagenet_labels(self.labels)
 
     @property
     def preparation(self) -> Preparation:
