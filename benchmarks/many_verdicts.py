@@ -3,7 +3,9 @@
 Titles, errors and addresses have the usual lengths, verdicts lie in as many files as a run would
 write, and the store has thumbnails for the pictures that a report shows.
 
-    python -m benchmarks.many_verdicts FOLDER ROWS
+    python -m benchmarks.many_verdicts FOLDER ROWS [LIST]
+
+LIST is a class list that is built in; without it, imagenet1k.
 """
 
 import sys
@@ -38,7 +40,8 @@ from videonet.shards.layout import SHARD_BYTES, number_of_shards, shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
-from videonet.targets.imagenet1k import imagenet1k_labels
+from videonet.targets.imagenet import WITH_PEOPLE, imagenet_labels
+from videonet.targets.imagenet1k import IMAGENET_1K
 from videonet.targets.resolve import resolve_targets
 from videonet.video.clips import DATASET
 from videonet.video.thumbnails import spread, strip
@@ -59,11 +62,11 @@ _ROW_GROUP = 1_000
 _FRAMES = 100
 
 
-def make_data_set(folder: Path, rows: int) -> None:
-    """Write `folder`/out with so many verdicts on ImageNet-1k's classes, and `folder`/store."""
+def make_data_set(folder: Path, rows: int, class_list: str = IMAGENET_1K) -> None:
+    """Write `folder`/out with so many verdicts on the classes of a list, and `folder`/store."""
     output, store = DatasetDir(folder / "out"), Store(folder / "store")
-    labels = imagenet1k_labels()
-    targets = resolve_targets("imagenet1k", labels)
+    labels = imagenet_labels(class_list.removesuffix(WITH_PEOPLE))
+    targets = resolve_targets(class_list, labels)
     # Every twentieth row is the video of the row before, for another class.
     candidates = rows - rows // 20
     shards = number_of_shards(candidates)
@@ -269,4 +272,4 @@ def _manifest(
 
 
 if __name__ == "__main__":
-    make_data_set(Path(sys.argv[1]), int(sys.argv[2]))
+    make_data_set(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -1,9 +1,10 @@
 """How long `videonet report` takes, and how much memory, for data sets of 10,000 to 5 M verdicts.
 
-    python -m benchmarks.report_at_scale [--rows N ...] [--folder DIR]
+    python -m benchmarks.report_at_scale [--rows N ...] [--targets LIST] [--folder DIR]
 
 The data sets are made up, see `benchmarks.many_verdicts`: 5 M verdicts are 1.1 GB on disk, and take
-some minutes to write. The command runs as a process of its own, on files that were just written.
+some minutes to write. The command runs as a process of its own, on files that were just
+written. Classes are those of imagenet1k, or of another list that is built in.
 """
 
 import argparse
@@ -44,15 +45,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="sizes to measure")
+    parser.add_argument("--targets", default="imagenet1k", help="a class list that is built in")
     parser.add_argument("--folder", type=Path, help="where data sets are made; kept, if given")
     arguments = parser.parse_args()
     measured = []
     with tempfile.TemporaryDirectory() as temporary:
         for rows in arguments.rows:
-            folder = (arguments.folder or Path(temporary)) / f"{rows}"
+            folder = (arguments.folder or Path(temporary)) / f"{rows}-{arguments.targets}"
             if not (folder / "out" / "manifest.json").exists():
                 # By another process: a child's peak memory is at least what its parent has.
-                maker = [sys.executable, "-m", "benchmarks.many_verdicts", str(folder), str(rows)]
+                maker = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.many_verdicts",
+                    str(folder),
+                    str(rows),
+                    arguments.targets,
+                ]
                 subprocess.run(maker, check=True)
             measured.append(measure(folder, rows))
     Console().print(table_of(measured))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import msgspec
 from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 
 from videonet.curation import candidate_list
@@ -37,11 +38,15 @@ _PARTS = 1024
 
 
 class ClassList(Stage):
-    """The targets of the run: begin -> Target."""
+    """The targets of the run: begin -> Target, without the outputs that confirm it.
+
+    Titles need names alone, and a class such as "animal" has thousands of outputs.
+    """
 
     def expand(self, begin: Any) -> Any:
-        context = run_context(self.plan)
-        return begin | beam.Create(list(context.looked_for.values()), reshuffle=False)
+        looked_for = run_context(self.plan).looked_for.values()
+        named = [msgspec.structs.replace(each, outputs=()) for each in looked_for]
+        return begin | beam.Create(named, reshuffle=False)
 
 
 class TitleQuery(Stage):

@@ -22,14 +22,17 @@ class TitleMatcher:
 
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         """`names`: target_id -> what it is called. A name without letter or digit never matches."""
-        # form -> (position of the target, position of the name, target_id, name)
-        hits: defaultdict[str, list[tuple[int, int, str, str]]] = defaultdict(list)
+        # Each target with each of its names, in their order.
+        self._pairs: list[tuple[str, tuple[str]]] = []
+        # form -> places of pairs, ascending
+        hits: defaultdict[str, list[int]] = defaultdict(list)
         forms = _forms(dict.fromkeys(name for called in names.values() for name in called))
-        for target, (target_id, called) in enumerate(names.items()):
-            for position, name in enumerate(called):
+        for target_id, called in names.items():
+            for name in called:
                 for form in forms[name]:
-                    hits[form].append((target, position, target_id, name))
-        self._hits = list(hits.values())
+                    hits[form].append(len(self._pairs))
+                self._pairs.append((target_id, (name,)))
+        self._hits = [tuple(places) for places in hits.values()]
         # Spaces around the form and around the title make a substring a run of whole words.
         self._automaton = ahocorasick_rs.AhoCorasick([f" {form} " for form in hits])
 
@@ -53,20 +56,31 @@ class TitleMatcher:
     def _found(self, titles: Sequence[str], places: Sequence[int]) -> dict[int, set[int]]:
         """The forms that each title has, by its place in `titles`; only of those that have any."""
         text = _joined([titles[place] for place in places])
-        forms: defaultdict[int, set[int]] = defaultdict(set)
-        nth = before = 0
+        forms: dict[int, set[int]] = {}
+        nth, before, own = 0, 0, set[int]()
         # In the order of their ends.
         for form, _, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            nth += text.count(_BETWEEN_TITLES, before, end)
+            if between := text.count(_BETWEEN_TITLES, before, end):
+                nth += between
+                own = set()
             before = end
-            forms[places[nth]].add(form)
+            if not own:
+                forms[places[nth]] = own
+            own.add(form)
         return forms
 
-    def _named(self, forms: Iterable[int]) -> dict[str, tuple[str, ...]]:
-        matched: defaultdict[str, list[str]] = defaultdict(list)
-        for _, _, target_id, name in sorted({hit for form in forms for hit in self._hits[form]}):
-            matched[target_id].append(name)
-        return {target_id: tuple(called) for target_id, called in matched.items()}
+    def _named(self, forms: set[int]) -> dict[str, tuple[str, ...]]:
+        # With many classes most titles have some form, and this takes as long as finding it.
+        pairs = (
+            self._hits[next(iter(forms))]
+            if len(forms) == 1
+            else sorted({pair for form in forms for pair in self._hits[form]})
+        )
+        matched: dict[str, tuple[str, ...]] = {}
+        for pair in pairs:
+            target_id, name = self._pairs[pair]
+            matched[target_id] = matched[target_id] + name if target_id in matched else name
+        return matched
 
 
 def match_titles(
