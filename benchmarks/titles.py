@@ -137,8 +137,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="a file for the numbers")
     arguments = parser.parse_args()
     if arguments.against:
-        titles = titles_in(arguments.titles) or made_up(resolve_targets("imagenet1k"))
-        compared = compare_lists(("imagenet1k", *arguments.against), titles)
+        many = titles_in(arguments.titles) or made_up(resolve_targets("imagenet1k"))
+        compared = compare_lists(("imagenet1k", *arguments.against), many)
         Console(width=132).print(table_of_lists(compared))
         encoded = msgspec.json.format(msgspec.json.encode(compared)).decode()
         print(encoded)
@@ -243,9 +243,8 @@ def every(file: Path, step: int) -> Iterator[tuple[int, str]]:
 # One list beside another.
 
 
-def compare_lists(lists: Sequence[str], titles: Sequence[str]) -> tuple[ListSpeed, ...]:
+def compare_lists(lists: Sequence[str], many: Sequence[str]) -> tuple[ListSpeed, ...]:
     """Match the same titles, in batches of a run, with the names of each list, in turns."""
-    many = list(titles)
     process = psutil.Process()
     made = []
     for name in lists:

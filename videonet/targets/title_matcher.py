@@ -32,7 +32,9 @@ class TitleMatcher:
                 for form in forms[name]:
                     hits[form].append(len(self._pairs))
                 self._pairs.append((target_id, (name,)))
-        self._hits = [tuple(places) for places in hits.values()]
+        self._hits = list(hits.values())
+        # What a title names that has one form alone.
+        self._alone = [self._named_at(places) for places in self._hits]
         # Spaces around the form and around the title make a substring a run of whole words.
         self._automaton = ahocorasick_rs.AhoCorasick([f" {form} " for form in hits])
 
@@ -71,15 +73,25 @@ class TitleMatcher:
 
     def _named(self, forms: set[int]) -> dict[str, tuple[str, ...]]:
         # With many classes most titles have some form, and this takes as long as finding it.
-        pairs = (
-            self._hits[next(iter(forms))]
-            if len(forms) == 1
-            else sorted({pair for form in forms for pair in self._hits[form]})
-        )
+        if len(forms) == 1:
+            (form,) = forms
+            return dict(self._alone[form])
+        places: list[int] = []
+        for form in forms:
+            places += self._hits[form]
+        places.sort()
+        return self._named_at(places)
+
+    def _named_at(self, places: Iterable[int]) -> dict[str, tuple[str, ...]]:
+        """The targets, with their names, of these pairs, which may be repeated."""
         matched: dict[str, tuple[str, ...]] = {}
-        for pair in pairs:
-            target_id, name = self._pairs[pair]
-            matched[target_id] = matched[target_id] + name if target_id in matched else name
+        before = None
+        for place in places:
+            # Two forms may be of one name: "dog" and "dogs".
+            if place != before:
+                target_id, name = self._pairs[place]
+                matched[target_id] = matched[target_id] + name if target_id in matched else name
+                before = place
         return matched
 
 
