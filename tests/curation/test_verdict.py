@@ -388,6 +388,7 @@ def test_every_reason_has_its_outcome(reason):
     rejections |= {Reason.WEAK_MATCH, Reason.NOT_SELECTED}
     rejections |= {Reason.EXCLUDED, Reason.EVALUATION_DATA}
     rejections |= {Reason.STILL, Reason.CUTS}
+    rejections.add(Reason.DUPLICATE)
     outcome = Outcome.REJECTED if reason in rejections else Outcome.FAILED
     assert decision_for(reason, "text") == Decision(outcome, reason, "text")
 
@@ -441,6 +442,8 @@ def test_the_account_says_all_that_was_seen():
         "sha256": "ab",
         "clips": 1,
         "classifier": "c1a551f1e4",
+        "duplicate_of": None,
+        "inherited": None,
     }
 
 

@@ -102,6 +102,18 @@ def test_the_stages_of_a_dataflow_job_are_named_after_what_the_job_does(plan: Pl
     } == set(STAGES[form])
 
 
+@pytest.mark.parametrize("form", STAGES)
+def test_where_duplicates_are_looked_for_a_stage_of_its_own_waits_for_all_verdicts(
+    plan: Plan, form: str
+):
+    settings = msgspec.structs.replace(plan.settings, duplicates="drop")
+    names = dataflow(msgspec.structs.replace(plan, form=form, settings=settings))
+    assert "DuplicateFilter" in names
+    rebuilt = msgspec.structs.replace(settings, lock="0" * 64)
+    names = dataflow(msgspec.structs.replace(plan, form=form, settings=rebuilt))
+    assert "DuplicateFilter" not in names
+
+
 def test_on_dataflow_candidates_are_spread_over_machines(plan: Plan):
     names = dataflow(msgspec.structs.replace(plan, form="together"))
     assert any(name.startswith("DownloadFilterAndCut/SpreadCandidates") for name in names)

@@ -96,7 +96,9 @@ def members_of(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> list[M
         first, *more = rows
         if first.sha256 is None:
             raise AccountError(f"{key} is kept, but its content is unknown.")
-        labels = tuple(positions[each.target_id] for each in (first, *more))
+        own = [each.target_id for each in (first, *more)]
+        inherited = [each.target_id for each in first.inherited or ()]
+        labels = tuple(sorted(positions[each] for each in own + inherited))
         origin = ClipOrigin(
             dataset=DATASET,
             video_key=key,

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -44,6 +45,8 @@ class _Kept(Record, frozen=True, kw_only=True):
     matched_names: tuple[str, ...]
     query: str | None
     rank: int
+    # verdicts of earlier versions have no such column
+    inherited: tuple[Match, ...] | None = None
 
 
 def locked_videos(
@@ -66,7 +69,8 @@ def locked_videos(
             noted = None if from_clips else _noted(state, [files.get(path) for path in paths])
             spans = _read(output, formats, index, shards) if noted is None else noted
         for key, verdicts in itertools.groupby(kept, key=lambda each: each.video_key):
-            yield _video(list(verdicts), positions, targets, spans.get(key, ()))
+            labelled = _with_inherited(list(verdicts), positions)
+            yield _video(labelled, positions, targets, spans.get(key, ()))
 
 
 def _kept(output: DatasetDir, index: int, shards: int) -> list[_Kept]:
@@ -77,12 +81,30 @@ def _kept(output: DatasetDir, index: int, shards: int) -> list[_Kept]:
     try:
         with output.files.local(path) as file, pq.ParquetFile(file) as table:
             rows = rows_at_once(file, table.metadata, _ROWS_AT_ONCE)
+            names = [name for name in names if name in table.schema_arrow.names]
             for batch in table.iter_batches(rows, columns=[*names, "outcome"]):
                 kept = batch.filter(pc.field("outcome") == Outcome.KEPT.value)
                 found += from_batch(_Kept, kept.select(names))
         return found
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(output, path, error) from error
+
+
+def _with_inherited(kept: Sequence[_Kept], positions: Mapping[str, int]) -> list[_Kept]:
+    """A video's verdicts, with one for each label that it has from a duplicate, in their order."""
+    first = kept[0]
+    inherited = (
+        msgspec.structs.replace(
+            first,
+            video=msgspec.structs.replace(first.video, title=match.title or first.video.title),
+            target_id=match.target_id,
+            matched_names=match.names,
+            query=match.query,
+            rank=match.rank,
+        )
+        for match in first.inherited or ()
+    )
+    return sorted((*kept, *inherited), key=lambda each: positions[each.target_id])
 
 
 def _video(

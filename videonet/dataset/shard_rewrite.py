@@ -93,7 +93,13 @@ def _withdrawn(verdict: Verdict) -> Verdict:
     still show what was asked for, and what was taken out.
     """
     return msgspec.structs.replace(
-        verdict, outcome=Outcome.REJECTED, reason=Reason.WITHDRAWN, error=None, clips=0
+        verdict,
+        outcome=Outcome.REJECTED,
+        reason=Reason.WITHDRAWN,
+        error=None,
+        clips=0,
+        duplicate_of=None,
+        inherited=None,
     )
 
 

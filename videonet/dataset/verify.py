@@ -171,7 +171,9 @@ def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[st
             kept[verdict.video_key].append(verdict)
     due = {}
     for key, rows in kept.items():
-        labels = tuple(sorted(positions[row.target_id] for row in rows))
+        own = [row.target_id for row in rows]
+        inherited = [each.target_id for each in rows[0].inherited or ()]
+        labels = tuple(sorted(positions[each] for each in own + inherited if each in positions))
         names = tuple(targets[position].name for position in labels)
         due[key] = _Due(max(row.clips for row in rows), labels, names)
     return due

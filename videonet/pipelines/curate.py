@@ -4,6 +4,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from videonet.schemas.run import Plan
+from videonet.stages.duplicates import DuplicateFilter
 from videonet.stages.filters import (
     Compare,
     CutClips,
@@ -27,6 +28,7 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
     others. Downloaded is first what the first frames need, and the rest if they show the class.
     Where neighbours of images are looked for, all candidates are compared first, and of each target
     the nearest are taken.
+    Where that is asked for, kept videos are compared with each other when all have their verdicts.
     """
     targets = pipeline | "ClassList" >> ClassList(plan)
     candidates, shards = targets | "SynonymExpandedTitleQuery" >> TitleQuery(plan)
@@ -46,6 +48,8 @@ def curate(pipeline: beam.Pipeline, plan: Plan) -> PCollection:
         lasting, short = whole | "LengthFilter" >> LengthFilter(plan)
         cut = lasting | "CutClips" >> CutClips(plan)
         verdicts = (undone, unlike, broken, short, cut) | "Verdicts" >> beam.Flatten()
+    if plan.settings.looks_for_duplicates:
+        verdicts = verdicts | "DuplicateFilter" >> DuplicateFilter(plan)
     written = verdicts | "ShardedParquetAndTFRecordClips" >> ShardedClips(plan, shards)
     return written | "Manifest" >> Manifest(plan, *chosen_from)
 

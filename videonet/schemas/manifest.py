@@ -6,7 +6,7 @@ import msgspec
 
 from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
 from videonet.schemas.record import Record
-from videonet.schemas.selection import without_unused
+from videonet.schemas.selection import Duplicates, without_unused
 from videonet.schemas.settings import DataOptions
 
 # More than any data set has: the published one's would be 20,000.
@@ -102,6 +102,11 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     def selects_neighbours(self) -> bool:
         """Whether a run takes neighbours of images; what is rebuilt was chosen elsewhere."""
         return self.neighbours is not None and self.lock is None
+
+    @property
+    def looks_for_duplicates(self) -> bool:
+        """Whether videos are compared with each other; a lock file has only those that stay."""
+        return self.duplicates is not Duplicates.KEEP and self.lock is None
 
     def by_name(self) -> dict[str, Any]:
         """The settings as plain values, in the alphabetical order in which files have them.

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"
     EXCLUDED = "excluded"
     EVALUATION_DATA = "evaluation_data"
+    DUPLICATE = "duplicate"
 
     UNAVAILABLE = "unavailable"
     MISSING = "missing"
@@ -162,6 +163,13 @@ _DECLARED: dict[Reason, _Declaration] = {
         Policy.NEVER,
         "its clips show what is in an evaluation set that was given with --exclude-like",
         "The error text names what it is like, and how like it is.",
+    ),
+    Reason.DUPLICATE: _Declaration(
+        Outcome.REJECTED,
+        Policy.NEVER,
+        "the same video as another one, which stays",
+        "The report shows which one stays, and why. It has the labels of both. With --duplicates "
+        "mark both stay.",
     ),
     Reason.UNAVAILABLE: _Declaration(
         Outcome.FAILED,

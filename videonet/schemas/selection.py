@@ -5,6 +5,7 @@ an option at its default is not written.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 from videonet.schemas.option import Option
@@ -12,6 +13,14 @@ from videonet.schemas.record import Record
 
 # Headings of the help.
 NEIGHBOURS = "Neighbours of images"
+
+
+class Duplicates(StrEnum):
+    """What becomes of videos that are the same as another one."""
+
+    KEEP = "keep"  # nobody looks for them
+    DROP = "drop"  # the best one stays, and gets the labels of the others
+    MARK = "mark"  # all stay, and their verdicts name the best one
 
 
 class FrameRules(Record, frozen=True, kw_only=True):
@@ -53,6 +62,13 @@ class FrameRules(Record, frozen=True, kw_only=True):
 class SelectionOptions(FrameRules, frozen=True, kw_only=True):
     """What else a data set asks of its videos; a part of `DataOptions`."""
 
+    duplicates: Annotated[
+        Duplicates,
+        Option(
+            help="What becomes of kept videos that are the same as a better one, also if encoded "
+            "otherwise: they stay, are dropped, or stay and are marked."
+        ),
+    ] = Duplicates.KEEP
     per_target: Annotated[
         int,
         Option(

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from videonet.schemas.candidate import Match
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
 from videonet.schemas.video_info import DETAILS, PublishedVideo
@@ -62,3 +63,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     clips: int
     # sha256 of the classifier file
     classifier: str
+    # of a video that is the same as another one, the key of the one that stays
+    duplicate_of: str | None = None
+    # of a kept video, why those that were dropped as its duplicates were candidates for targets
+    # that it was not kept for: its clips have these labels as well; in the order of the targets
+    inherited: tuple[Match, ...] | None = None

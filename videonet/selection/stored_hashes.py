@@ -4,7 +4,7 @@ The store has one object a video, beside its thumbnail: that of the content and 
 came last. Whatever is not there, or is of something else, is made again.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import groupby
 from typing import NamedTuple
@@ -20,6 +20,8 @@ from videonet.shards.layout import shard_of
 from videonet.shards.writer import WAITING
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_files import MISSING
+from videonet.storage.record_shards import Known
+from videonet.storage.shard_file import between, span
 from videonet.storage.store import Store
 from videonet.video.frame_hash import (
     HASH_BYTES,
@@ -155,3 +157,40 @@ def _of_shard(places: ClipPlaces, video_key: str) -> Iterator[ClipHashes]:
 
 def _hashed(clips: Iterable[Clip], video_key: str, sha256: str, cut_key: str) -> ClipHashes:
     return clip_hashes(clips, video_key=video_key, sha256=sha256, cut_key=cut_key)
+
+
+# Of so few videos, hashes are read one by one where tables are many: one takes as long.
+_FEW = 32
+
+
+def hashes_among(store: Store, wanted: Mapping[str, str], cut_key: str) -> Iterator[ClipHashes]:
+    """Those that the store keeps of many videos; `wanted` is the content of each, by video_key.
+
+    They come in the order of the store's digests, whose tables are read once each.
+    """
+    digests = dict(sorted((store.digest(key), key) for key in wanted))
+    table = store.tables.frame_hashes
+    prefixes = sorted(table.pointer().shards)
+    for prefix in prefixes:
+        own = between(digests, *span(prefix))
+        if len(own) <= _FEW and len(prefixes) > 1:
+            known = {digest: table.get(digest) for digest in own}
+            yield from _believed(known, own, wanted, cut_key)
+            continue
+        for part, loose in table.parts(prefix):
+            own = between(digests, *span(part))
+            yield from _believed(table.together(part, loose), own, wanted, cut_key)
+
+
+def _believed(
+    known: Mapping[str, Known | None],
+    digests: Mapping[str, str],
+    wanted: Mapping[str, str],
+    cut_key: str,
+) -> Iterator[ClipHashes]:
+    """Those of `known` that are of the wanted content; `digests` are those of their videos."""
+    for digest, key in digests.items():
+        held = known.get(digest)
+        found = decoded_hashes(held.data) if held is not None and held.data is not None else None
+        if found and (found.video_key, found.sha256, found.cut_key) == (key, wanted[key], cut_key):
+            yield found
