@@ -197,7 +197,10 @@ select
     case when is_scanned then 100000 + chance(row, 100000000, 'bytes') end as bytes,
     case when is_scanned then sha256(text) end as sha256,
     if(is_kept, 1 + chance(row, 4, 'clips'), 0) as clips,
-    repeat('0123456789abcdef', 4) as classifier
+    repeat('0123456789abcdef', 4) as classifier,
+    null::varchar as duplicate_of,
+    null::struct(target_id varchar, names varchar[], title varchar, query varchar, rank bigint)[]
+        as inherited
 from judged
 order by row
 """  # noqa: S608  # constants of this file

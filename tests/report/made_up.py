@@ -11,6 +11,9 @@ from videonet.report.page.content import (
     Advice,
     Bin,
     ClassRow,
+    Cluster,
+    Clusters,
+    ClusterVideo,
     Confusion,
     Cost,
     Example,
@@ -144,6 +147,7 @@ def made_up(classes: int = 6, per_class: int = 40, *, hostile: bool = True) -> P
             for index, row in enumerate(rows[:200])
         ),
         confusions_left_out=max(0, classes - 200),
+        duplicates=_duplicates(titles, urls),
         histograms=_histograms(random),
         kept_pictures=tuple(
             _picture(index, rows, titles, urls, is_kept=True)
@@ -321,6 +325,33 @@ def _picture(
         matching=40 if is_kept else 0,
         damage="Damage took 3 of the first 100 frames." if index == 2 else "",
         jpeg=_jpeg(subject, index % 4),
+    )
+
+
+def _duplicates(titles: tuple[str, ...], urls: tuple[str, ...]) -> Clusters:
+    def same(index: int, outcome: str, why: str) -> ClusterVideo:
+        return ClusterVideo(
+            video_id=f"d{index}",
+            video_key=f"url:d{index}",
+            title=titles[index % len(titles)],
+            url=urls[index % len(urls)],
+            width=1920 // (index + 1) if index else None,
+            height=1080 // (index + 1) if index else None,
+            bytes_a_second=500_000 if index else None,
+            outcome=outcome,
+            reason=None if outcome == "kept" else "duplicate",
+            why=why,
+            jpeg="" if index == 1 else _jpeg(SUBJECTS[0], 0),
+        )
+
+    dropped = tuple(same(index, "rejected", "70 of 84 frames show the same") for index in (1, 2))
+    marked = (same(4, "kept", ""),)
+    return Clusters(
+        clusters=(
+            Cluster(stays=same(0, "kept", ""), others=dropped, videos=9),
+            Cluster(stays=same(3, "kept", ""), others=marked, videos=1),
+        ),
+        left_out=2,
     )
 
 

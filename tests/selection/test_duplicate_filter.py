@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from demo.server import VideoServer
-from tests.curated import videonet
+from tests.curated import VIDEONET, videonet
 from tests.curating import bytes_of, outcomes_of, verdicts_of
 from tests.execution.two_workers import TWO_WORKERS
 from tests.local import TYPED
+from tests.patience import wait_for
 from tests.selection.copies import (
     ALL,
     OTHER,
@@ -193,4 +195,20 @@ def test_parts_come_to_the_same_bytes(server: VideoServer, dropped: Path, tmp_pa
     for part in ("list", "1/2", "2/2", None):
         ended = videonet(*typed(tmp_path, *(("--part", part) if part else ())))
         assert ended.code == 0, ended
+    assert bytes_of(tmp_path / "out") == bytes_of(dropped / "out")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_while_it_writes_shards_goes_on_to_the_same_bytes(
+    server: VideoServer, dropped: Path, tmp_path: Path
+):
+    write_catalogue(server, ALL, tmp_path)
+    run = subprocess.Popen([VIDEONET, *typed(tmp_path)], stderr=subprocess.DEVNULL)
+    # The first shard is there, so duplicates were found; of others, clips still wait.
+    wait_for(lambda: any((tmp_path / "out" / "verdicts").glob("*")) or run.poll() is not None, 0.01)
+    run.kill()
+    run.wait()
+    assert not (tmp_path / "out" / "manifest.json").exists()
+    ended = videonet(*typed(tmp_path))
+    assert ended.code == 0, ended
     assert bytes_of(tmp_path / "out") == bytes_of(dropped / "out")

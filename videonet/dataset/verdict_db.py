@@ -71,6 +71,8 @@ COLUMNS: Mapping[str, str] = {
     "host": r"lower(regexp_extract(url, '^https?://(?:[^/?#]*@)?(\[[^\]]*\]|[^/:?#]+)', 1))",
     "licence": "nullif(trim(licence), '')",
     "channel": "if(channel is null, null, hash(channel))",
+    # as `video` of the one that stays
+    "duplicate_of": "if(duplicate_of is null, null, hash(duplicate_of))",
     "content": "if(sha256 is null, null, hash(sha256))",
     # of a kept video: whether no frame of its clips could be compared with an evaluation set
     "is_not_compared": "outcome = 'kept' and error is not null",

@@ -10,6 +10,7 @@ from videonet.errors import UsageError
 from videonet.report.advice import names_to_drop, thin_classes, top_failures
 from videonet.report.confusions import confusions
 from videonet.report.costs import costs
+from videonet.report.duplicates import clusters
 from videonet.report.failures import failures
 from videonet.report.funnel import class_rows, ordered, whole_funnel
 from videonet.report.histograms import histograms
@@ -108,6 +109,7 @@ def _facts(given: ReportInput, store: Store | None) -> PageFacts:
         names=tuple(each.row for each in names),
         confusions=seen_instead.shown,
         confusions_left_out=seen_instead.left_out,
+        duplicates=clusters(given, store),
         histograms=histograms(given, rows),
         kept_pictures=shown.kept,
         rejected_pictures=shown.rejected,

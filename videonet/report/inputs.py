@@ -77,7 +77,9 @@ def open_input(
     labels = output.labels()
     output.targets()
     least = settings.min_seconds
-    with open_verdicts(output, _COLUMNS, min_seconds=least, folder=verdicts) as db:
+    # Verdicts of earlier versions have no such column.
+    columns = (*_COLUMNS, "duplicate_of") if settings.looks_for_duplicates else _COLUMNS
+    with open_verdicts(output, columns, min_seconds=least, folder=verdicts) as db:
         yield ReportInput(
             output=output,
             db=db,

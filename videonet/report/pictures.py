@@ -173,11 +173,12 @@ def _picture(
         first_match=verdict.first_match,
         matching=verdict.frames_matched or 0,
         damage=damage.of(verdict),
-        jpeg=_jpeg(frames[frame]),
+        jpeg=as_jpeg(frames[frame]),
     )
 
 
-def _jpeg(image: Image.Image) -> str:
+def as_jpeg(image: Image.Image) -> str:
+    """A picture for the page: base64."""
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=_QUALITY, optimize=True)
     return base64.b64encode(jpeg.getvalue()).decode()

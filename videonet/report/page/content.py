@@ -114,6 +114,43 @@ class Confusion(Record, frozen=True, kw_only=True):
     probability: float
 
 
+class ClusterVideo(Record, frozen=True, kw_only=True):
+    """One of several videos that are the same."""
+
+    video_id: str
+    video_key: str
+    title: str
+    url: str
+    # as shown, pixels
+    width: int | None
+    height: int | None
+    bytes_a_second: int | None
+    outcome: str
+    reason: str | None
+    # how it is known that it is the same as the one that stays; "" of that one, and where all stay
+    why: str
+    # a frame, base64; "": there is no picture
+    jpeg: str
+
+
+class Cluster(Record, frozen=True, kw_only=True):
+    """Videos that are the same."""
+
+    stays: ClusterVideo
+    # some of the others
+    others: tuple[ClusterVideo, ...]
+    # how many others there are
+    videos: int
+
+
+class Clusters(Record, frozen=True, kw_only=True):
+    """Videos that are the same, those of most videos first."""
+
+    clusters: tuple[Cluster, ...]
+    # how many more there are
+    left_out: int
+
+
 class Bin(Record, frozen=True, kw_only=True):
     """One bar of a histogram: a range of numbers, or a name."""
 
@@ -253,6 +290,8 @@ class PageFacts(Record, frozen=True, kw_only=True):
     confusions: tuple[Confusion, ...]
     # how many more there are
     confusions_left_out: int
+    # none where nobody looked for them
+    duplicates: Clusters
     histograms: tuple[Histogram, ...]
     kept_pictures: tuple[Picture, ...]
     rejected_pictures: tuple[Picture, ...]

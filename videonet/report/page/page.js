@@ -19,6 +19,7 @@
  *   #top .run                                               date and command of the last run
  *   button[data-pick=TARGET_ID]                             shows a class alone
  *   [data-chip] button                                      shows all classes again
+ *   #duplicates li[data-key][data-value] figure[data-key][data-outcome]  absent if there are none
  * COLUMN is the field's name in ClassRow's funnel, NameRow or Confusion, or shortfall, outcomes,
  * yield. data-value is the number as it is in the facts. Long tables draw their first 25 rows
  * until one searches or asks for more, and classes and names without a candidate only then. Frames
@@ -276,6 +277,7 @@ const names = drawNames();
 const confusions = drawConfusions();
 drawDistributions();
 const pictures = drawPictures();
+drawDuplicates();
 drawFailures();
 drawCosts();
 drawSettings();

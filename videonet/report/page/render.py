@@ -13,7 +13,7 @@ from videonet.schemas.shown import printable, printable_values
 
 # In the order in which they stand in the page's one script: each uses what is above it.
 _SCRIPTS = (
-    *("elements.js", "listing.js", "charts.js", "pictures.js", "tables.js"),
+    *("elements.js", "listing.js", "charts.js", "pictures.js", "duplicates.js", "tables.js"),
     *("header.js", "page.js"),
 )
 
