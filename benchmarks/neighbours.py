@@ -13,10 +13,11 @@ features that a curation of this folder by the same embedding has left there are
   the most such frames first; of MobileNetV2, as the material notes it of the first 100 frames.
 - *title*: of each wanted class, the videos whose file's name names it, in alphabetical order.
 
-Two are compared at an equal number kept: of all pairs of a wanted class and a video, the best of
-either, as many as both can give. What is right of them is pooled over the classes. The interval
-holds the middle 95 % of what other classes of the same kind would have given (classes are drawn
-10,000 times, with replacement).
+Two are compared at an equal number of pairs of class and video that either keeps: *of each class*,
+the best of either, as many as both have of it; or *of all*, the best of all classes together, as
+many as both have. What is right of them is pooled over the classes. The interval holds the middle
+95 % of what other classes of the same kind would have given (classes are drawn 10,000 times, with
+replacement).
 """
 
 import argparse
@@ -84,6 +85,7 @@ class Comparison(NamedTuple):
     """Neighbours beside another way, at an equal number kept."""
 
     other: str
+    equal: str
     # pairs kept of all classes, and how many classes are wanted
     kept: int
     classes: int
@@ -110,7 +112,11 @@ def main() -> None:
     store = Store(given.store) if given.store else None
     near = by_nearness(data / "videos", notes, neighbours, store)
     others = {"classifier": by_classifier(notes), "title": by_title(notes)}
-    compared = [comparison(name, near, other) for name, other in others.items()]
+    compared = [
+        comparison(name, near, other, equal)
+        for equal in ("of each class", "of all")
+        for name, other in others.items()
+    ]
     show(compared)
     if given.json:
         given.json.write_bytes(msgspec.json.encode(compared))
@@ -159,10 +165,15 @@ def by_title(notes: Sequence[Note]) -> Ranking:
     ]
 
 
-def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
+def comparison(name: str, near: Ranking, other: Ranking, equal: str) -> Comparison:
     """Both ways at as many pairs as both can give."""
-    most = min(len(near), len(other))
-    kept = near[:most], other[:most]
+    classes = [{wnid} for wnid in SHOWS] if equal == "of each class" else [set(SHOWS)]
+    kept: tuple[list[tuple[str, str]], list[tuple[str, str]]] = ([], [])
+    for wanted in classes:
+        own = [[pair for pair in each if pair[0] in wanted] for each in (near, other)]
+        most = min(map(len, own))
+        for chosen, pairs in zip(kept, own, strict=True):
+            chosen += pairs[:most]
     # of each class: what either keeps, and what is right of that
     rows = [
         [sum(pair[0] == wnid for pair in each) for each in kept]
@@ -184,7 +195,8 @@ def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
 
     return Comparison(
         other=name,
-        kept=most,
+        equal=equal,
+        kept=len(kept[0]),
         classes=len(SHOWS),
         neighbours=precision((1, 0)),
         of_other=precision((0, 1)),
@@ -195,14 +207,22 @@ def comparison(name: str, near: Ranking, other: Ranking) -> Comparison:
 def show(compared: Sequence[Comparison]) -> None:
     """Print the comparisons as a table."""
     table = Table(
-        *("against", "classes", "pairs kept", "neighbours", "the other", "difference"),
+        *(
+            "against",
+            "equally many",
+            "classes",
+            "pairs kept",
+            "neighbours",
+            "the other",
+            "difference",
+        ),
         box=box.MARKDOWN,
     )
     for each in compared:
         shown = (each.neighbours, each.of_other, each.difference)
         cells = [f"{value:.2f} ({low:.2f} to {high:.2f})" for value, low, high in shown]
-        table.add_row(each.other, str(each.classes), str(each.kept), *cells)
-    Console(width=120).print(table)
+        table.add_row(each.other, each.equal, str(each.classes), str(each.kept), *cells)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
     rows = []
     for position, target in enumerate(given.targets):
         own = counted[position]
-        funnel = own.funnel(given.lookup.matched.get(target.target_id, 0))
+        # Neighbours are listed for no target of their own.
+        titles = {} if given.settings.selects_neighbours else given.lookup.matched
+        funnel = own.funnel(titles.get(target.target_id, 0))
         rows.append(
             ClassRow(
                 target_id=target.target_id,
