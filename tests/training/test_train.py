@@ -285,7 +285,8 @@ def test_too_little_memory_is_a_sentence_with_the_setting_to_change(error, said)
         raise error
     assert said in str(raised.value)
     assert "a step of 8 clips of 3 views" in str(raised.value)
-    assert "set train.batch lower, in another --out if this one has checkpoints" in str(
+    assert 'set train.activation_checkpointing to "on", or train.batch lower' in str(raised.value)
+    assert "another train.batch wants another --out if this one has checkpoints" in str(
         raised.value
     )
     with pytest.raises(RuntimeError, match="something else"), too_little_memory_named(quick()):

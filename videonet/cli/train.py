@@ -67,7 +67,6 @@ def train(
     parquet_shards(shard_files(data))
     with needed_for("videonet train"):
         from videonet.training.asked_to_end import ASKING, AskedToEndError, asked_to_end
-        from videonet.training.forecast import needs
         from videonet.training.train import train as carry_out
     evaluators = _evaluators(chosen, evaluation_data, out) if chosen.log.evaluate else {}
 
@@ -77,9 +76,6 @@ def train(
     if dry_run:
         _forecast(chosen, data, console)
         return
-    if is_first:
-        for each in needs(chosen).warnings(chosen):
-            console.print(f"warning: {each}", markup=False)
     with (
         ended_by_signal(told, but=ASKING),
         asked_to_end() as asked,
@@ -104,14 +100,14 @@ def train(
 def _forecast(config: "Config", data: str, console: Console) -> None:
     """Say what the training comes to, and what is likely to be too little for it."""
     from videonet.training.data.clip_index import open_clip_index
-    from videonet.training.forecast import lines, needs
+    from videonet.training.forecast import fit_here, lines
 
     dataset = open_clip_index(data, held_out=config.data.held_out)
-    found = needs(config)
-    for what, said in lines(config, dataset, found):
+    fits = fit_here(config)
+    for what, said in lines(config, dataset, fits):
         console.print(f"  {what:<10}{said}", markup=False)
-    for each in found.warnings(config):
-        console.print(f"warning: {each}", markup=False)
+    if lacking := fits.lacking(config):
+        console.print(f"warning: {lacking}", markup=False)
 
 
 def _evaluators(config: "Config", data: Path | None, run: Path) -> "dict[str, Evaluator]":
@@ -136,6 +132,8 @@ def too_little_memory_named(config: "Config") -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
+        from videonet.training.memory_estimate import less
+
         # PyTorch's own, of a GPU, is a RuntimeError; its CPU has none of its own.
         is_of_gpu = type(error).__name__ == "OutOfMemoryError"
         is_known = is_of_gpu or isinstance(error, MemoryError)
@@ -144,8 +142,8 @@ def too_little_memory_named(config: "Config") -> Iterator[None]:
         raise UsageError(
             f"The memory of {'the GPU' if is_of_gpu else 'this machine'} is not enough for a step "
             f"of {config.train.batch:,} clips of {len(config.views.recipes)} views with "
-            f"{config.backbone.name}; set train.batch lower, in another --out if this one has "
-            f"checkpoints, or train with more ranks, which share the clips of a step."
+            f"{config.backbone.name}; set {less(config)}; another train.batch wants another --out "
+            "if this one has checkpoints."
         ) from error
 
 

@@ -156,6 +156,9 @@ class Train(_Table, frozen=True):
     channels_last: bool = True
     # torch.compile: minutes at the start, faster afterwards
     compile: bool = False
+    # compute the activations of a block again in the backward pass instead of keeping them: a third
+    # more time for a fraction of the memory; auto: where a step would not fit otherwise
+    activation_checkpointing: Literal["auto", "on", "off"] = "auto"
 
 
 class Log(_Table, frozen=True):
@@ -228,7 +231,10 @@ def as_dict(config: Config) -> dict[str, dict[str, Any]]:
 
 
 # What may differ between a run and the run that goes on from it: it changes no batch.
-CHANGEABLE = ("log.", "data.workers", "train.device", "train.compile", "train.channels_last")
+CHANGEABLE = (
+    *("log.", "data.workers", "train.device", "train.compile", "train.channels_last"),
+    "train.activation_checkpointing",
+)
 
 
 def check_begun(run: Path, config: Config) -> None:

@@ -44,9 +44,11 @@ from videonet.training.distributed import (
     wait_for_all,
 )
 from videonet.training.logger import RunLogger
+from videonet.training.memory_estimate import fit
 from videonet.training.methods.ema import make_target, update
 from videonet.training.methods.vito import vito_loss
 from videonet.training.models.network import Network, PerView
+from videonet.training.models.recompute import recompute_blocks
 from videonet.training.models.sync_batchnorm import synchronised
 from videonet.training.optimizer import (
     learning_rate,
@@ -94,8 +96,11 @@ def train(
         torch.manual_seed(config.train.seed)
         layout = torch.channels_last if config.train.channels_last else torch.contiguous_format
         online = network_of(config).to(memory_format=layout).to(ranks.device)
+        fits = fit(config, online, ranks.device, ranks.count)
         synchronised(online, ranks.device.type)
         target = make_target(online)
+        if fits.recompute:
+            recompute_blocks(online.backbone, config.backbone.name)
 
         # ------------------------------------------------------------------ the optimiser
         optimizer = optimizer_of(config.optimizer, online)
@@ -125,6 +130,10 @@ def train(
             f"{len(dataset.training_rows()):,} clips of {(~dataset.held_out).sum():,} videos, "
             f"{batch:,} a step for {steps:,} steps, with {config.backbone.name} on {ranks}"
         )
+        if fits.recompute:
+            console.print("activations are computed again, since a step would not fit otherwise")
+        if lacking := fits.lacking(config):
+            console.print(f"warning: {lacking}", markup=False)
         videos = int((~dataset.held_out).sum())
         if batch > videos:
             console.print(
