@@ -198,6 +198,14 @@ select
     case when is_scanned then sha256(text) end as sha256,
     if(is_kept, 1 + chance(row, 4, 'clips'), 0) as clips,
     repeat('0123456789abcdef', 4) as classifier,
+    '2' || lpad((chance(row, 9999999, 'date'))::varchar, 7, '0') as upload_date,
+    'en' as language,
+    left(repeat(text || ' ', 12), chance(row, 700, 'description')) as description,
+    [names[1], 'video'] as tags,
+    'Pets & Animals' as category,
+    0 as age_limit,
+    chance(row, 2, 'captions') = 1 as has_captions,
+    null::varchar as asked,
     null::varchar as duplicate_of,
     null::struct(target_id varchar, names varchar[], title varchar, query varchar, rank bigint)[]
         as inherited

@@ -24,9 +24,16 @@ VALUES = {
     "store": "gs://bucket/store",
     "out": "gs://bucket/data/out",
     "classifier": "gs://bucket/model.onnx",
+    "exclude": "gs://bucket/known.csv",
+    "select": "neighbours:images",
+    "embedding": "gs://bucket/features.onnx",
+    "exclude_like": "evaluation",
     "per_class": "7",
     "min_seconds": "3.5",
     "frames": "50",
+    "min_frames": "3",
+    "min_probability": "0.5",
+    "first_match_before": "40",
     "max_clips": "2",
     "format": "parquet",
     "shards": "12",
@@ -36,9 +43,12 @@ VALUES = {
     "max_pages_bytes": "65MB",
     "max_hole": "1.5",
     "max_lost": "0.5",
+    "min_motion": "0.2",
     "decode_memory": "5GB",
     "decode_seconds": "1000",
     "licence": "cc",
+    "duplicates": "drop",
+    "per_target": "20",
     "modifiers": "slow motion,close up",
     "search_patience": "5",
     "disk_budget": "60GB",
@@ -107,4 +117,5 @@ def test_a_launch_with_all_parameters_is_the_command_with_all_options():
         for name, value in msgspec.structs.asdict(options).items():
             untouched = value == getattr(default, name)
             left_out = name in {"files_root", "scratch", "allow_private_hosts", "refresh_search"}
+            left_out |= name == "no_cuts"
             assert untouched is left_out, name

@@ -105,6 +105,8 @@ COLUMNS = {
         age_limit: int64
         has_captions: bool
         asked: string
+        duplicate_of: string
+        inherited: {inherited}
     """,
     SearchResult: """
         id: string not null
@@ -175,6 +177,7 @@ def test_a_table_has_the_columns_that_it_always_had(record: type[Record]):
         for column in arrow_schema(record)
     ]
     described = COLUMNS[record].replace("{matches}", _MATCHES)
+    described = described.replace("{inherited}", _MATCHES.removesuffix(" not null"))
     assert columns == [line.strip() for line in described.strip().splitlines()]
 
 
@@ -191,7 +194,8 @@ DETAILS = {
     "has_captions": True,
     "asked": "2026-01-01T00:00:00+00:00",
 }
-DETAILED = {Sighting: DETAILS, Candidate: DETAILS, Verdict: DETAILS} | {
+DUPLICATE = {"duplicate_of": "youtube:b", "inherited": [MATCH]}
+DETAILED = {Sighting: DETAILS, Candidate: DETAILS, Verdict: DETAILS | DUPLICATE} | {
     SearchResult: {name: value for name, value in DETAILS.items() if name != "asked"}
 }
 

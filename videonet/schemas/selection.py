@@ -103,8 +103,8 @@ NOTHING_ELSE = SelectionOptions()
 
 # What options and settings that exclude videos are where none of them is given.
 _NOTHING_EXCLUDED: Mapping[str, Any] = {
-    "exclude": [],
-    "exclude_like": [],
+    "exclude": (),
+    "exclude_like": (),
     "excluded": None,
     "excluded_like": None,
 }
@@ -116,6 +116,10 @@ EXCLUSIONS = ("excluded", "excluded_like")
 def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by name, without the options of this file that are at their defaults."""
     unused = {**NOTHING_ELSE.to_row(), **_NOTHING_EXCLUDED, **dict.fromkeys(_NAMED)}
-    return {
-        name: value for name, value in row.items() if name not in unused or value != unused[name]
-    }
+    return {name: value for name, value in row.items() if not _is_unused(name, value, unused)}
+
+
+def _is_unused(name: str, value: Any, unused: Mapping[str, Any]) -> bool:
+    # JSON has lists where records have tuples.
+    plain = tuple(value) if isinstance(value, list) else value
+    return name in unused and plain == unused[name]

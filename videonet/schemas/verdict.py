@@ -15,7 +15,7 @@ class Verdict(Record, frozen=True, kw_only=True):
         *("video_id", "video_key", "target_id", "wnid", "url", "title", "matched_names"),
         *("source", "query", "rank", "channel", "licence", "declared_duration"),
     )
-    last_columns: ClassVar = DETAILS
+    last_columns: ClassVar = (*DETAILS, "duplicate_of", "inherited")
 
     video_key: str
     # with the title that names the target; length, licence and what else is said of it are its

@@ -254,8 +254,8 @@ def check_begun(run: Path, config: Config) -> None:
 def check_settings_stay(run: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise UsageError if a run that was begun `before` cannot go on with the settings of `now`."""
     # What an earlier version had no setting for, it did as the default does.
-    old = _by_full_name(as_dict(Config())) | _by_full_name(before)
-    new = _by_full_name(now)
+    usual = _by_full_name(as_dict(Config()))
+    old, new = usual | _by_full_name(before), usual | _by_full_name(now)
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name) and not name.startswith(CHANGEABLE):
             raise UsageError(
