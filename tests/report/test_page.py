@@ -200,7 +200,7 @@ def test_a_kept_video_that_shows_another_frame_than_the_best_says_so(pages: Page
     picture = msgspec.structs.replace(SMALL.kept_pictures[1], is_match=False, frame=50)
     open_page(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, kept_pictures=(picture,)))
     (figure,) = all_of(pages.chrome, f"figure[data-video='{picture.video_id}']")
-    assert texts_of(pages.chrome, "figure[data-outcome=kept] .frame") == ["frame 50"]
+    assert texts_of(pages.chrome, "#pictures figure[data-outcome=kept] .frame") == ["frame 50"]
     assert "40 match, up to 37 %, first is frame 1" in figure.text
 
 
