@@ -34,6 +34,7 @@ def test_a_small_network_learns_the_same():
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("backbone", ["resnet50", SWIN])
 def test_gradients_statistics_and_weights_after_20_steps_are_the_same(backbone):
     without = learnt(backbone, recompute=False)
