@@ -45,6 +45,7 @@ def test_gradients_statistics_and_weights_after_20_steps_are_the_same(backbone):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_on_two_ranks_they_are_the_same(tmp_path):
     without, given = (
         in_processes(tmp_path / str(recompute), "test_resnet", recompute)
@@ -55,6 +56,7 @@ def test_on_two_ranks_they_are_the_same(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
 def test_compiled_they_are_the_same():
     settings = {"dtype": torch.float64, "compiled": True, "steps": 4}
