@@ -2,9 +2,9 @@
 
     VIDEONET_SHARED=... python -m benchmarks.likeness [--videos N] [--only altered|innocent]
 
-The set are real videos and the frames of DAVIS. Candidates are the same videos, begun 0.32 s later,
-altered in six ways of several strengths each, and encoded anew by x264; they go through what a run
-does with them: cutting, hashing, comparing. Rates have Wilson's intervals of 95 %.
+The set are real videos. Candidates are the same videos, begun 0.32 s later, altered in six ways of
+several strengths each, and encoded anew by x264; they go through what a run does with them:
+cutting, hashing, comparing. Rates have Wilson's intervals of 95 %.
 
 Innocent are all pairs of different videos. What is rejected of them by mistake is too seldom to be
 counted. So of each pair the nearest two frames are taken, altered ones among them; how near these

@@ -8,18 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.curation.test_verdict import (
-    CANDIDATE,
-    MATCH,
-    SCANNED,
-    SEEN,
-    TARGET,
+from tests.curation.one_video import CANDIDATE, MATCH, SCANNED, SEEN, TARGET
+from videonet.curation.verdict import (
+    KEPT,
+    Decision,
     Evidence,
     Limits,
     decide,
     verdict_row,
+    weakness,
 )
-from videonet.curation.verdict import KEPT, Decision, weakness
 from videonet.errors import UsageError
 from videonet.execution.resume import check_rules
 from videonet.schemas.reason import Outcome, Reason
@@ -164,7 +162,10 @@ def test_a_rule_that_no_video_can_keep_to_is_refused(wrong, said):
 def test_a_rule_that_is_not_used_is_not_written():
     names = SelectionOptions.__struct_fields__
     row = CurateOptions(**ASKED).to_row()
-    assert set(row) - set(without_unused(row)) == {*names, "select", "embedding"}
+    assert set(row) - set(without_unused(row)) == {
+        *(*names, "select", "embedding"),
+        *("exclude", "exclude_like"),
+    }
     # What earlier versions wrote down of the same options, in the same order.
     assert list(without_unused(row))[:3] == ["per_class", "min_seconds", "frames"]
     used = {"min_frames": 2, "min_probability": 0.5, "first_match_before": 9}

@@ -2,13 +2,29 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.curation.one_video import (
+    CANDIDATE,
+    CUT,
+    FAILURES,
+    FETCHED,
+    MAX_BYTES,
+    MEASURED,
+    SCANNED,
+    SEEN,
+    TARGET,
+    failed_fetch,
+    failed_scan,
+    judged,
+    length_of,
+    scan_of,
+    with_video,
+)
 from videonet.curation.verdict import (
     KEPT,
     Decision,
@@ -16,125 +32,12 @@ from videonet.curation.verdict import (
     Limits,
     decide,
     decision_for,
-    matching_frames,
-    seconds,
-    verdict_row,
 )
 from videonet.fetch.limits import is_too_short
-from videonet.schemas.candidate import Candidate, Match
-from videonet.schemas.fetch import Cut, Fetch, Length
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.scan import Probe, Scan
 from videonet.schemas.settings import Licence
-from videonet.schemas.target import Target
-from videonet.schemas.video_info import Details, VideoInfo
-
-MATCH = Match(target_id="dog.n.01", names=("dog", "dogs"), title=None, query="dog", rank=7)
-CANDIDATE = Candidate(
-    video_key="youtube:x",
-    video=VideoInfo(
-        video_id="x",
-        url="https://example.org/x",
-        root=None,
-        title="Two dogs",
-        duration=None,
-        channel="Paper Cut Films",
-        licence="CC-BY-4.0",
-        live_status=None,
-    ),
-    source="catalogue",
-    sha256=None,
-    matches=(MATCH,),
-)
-TARGET = Target(
-    target_id="dog.n.01",
-    name="dog",
-    synonyms=("domestic dog",),
-    wnid="n02084071",
-    outputs=(151, 152),
-    senses=(),
-)
-PROBE = Probe(
-    width=640,
-    height=361,
-    fps=29.97,
-    codec="h264",
-    pixel_format="yuv444p",
-    rotation=0,
-    container="mov",
-    video_streams=1,
-    audio_streams=1,
-)
-FETCHED = Fetch(
-    video_key="youtube:x",
-    here=True,
-    path=None,
-    sha256="ab",
-    bytes=1234,
-    mtime_ns=None,
-    reason=None,
-    error=None,
-    declared_duration=None,
-    licence=None,
-    attempts=2,
-    run_id="run",
-)
-SCANNED = Scan(
-    video_key="youtube:x",
-    sha256="ab",
-    reason=None,
-    error=None,
-    top1=(3, 151, 3, 152, 151),
-    probability=(0.99, 0.5, 0.98, 0.75, 0.25),
-    probe=PROBE,
-    phash=(),
-    seconds=1.0,
-)
-MEASURED = Length(
-    video_key="youtube:x", sha256="ab", reason=None, error=None, numerator=1001, denominator=100
-)
-CUT = Cut(video_key="youtube:x", sha256="ab", reason=None, error=None, clips=1)
-SEEN = Evidence(FETCHED, SCANNED, MEASURED, CUT, whole=True)
-
-FAILURES = [reason for reason in Reason if decision_for(reason).outcome is Outcome.FAILED]
-
-
-def with_video(**changes: Any) -> Candidate:
-    """The candidate of whose video the source says something else."""
-    video = msgspec.structs.replace(CANDIDATE.video, **changes)
-    return msgspec.structs.replace(CANDIDATE, video=video)
-
-
-def declared(duration: float | None) -> Candidate:
-    return with_video(duration=duration)
-
-
-def failed_fetch(reason: Reason) -> Fetch:
-    return msgspec.structs.replace(FETCHED, here=False, reason=reason, error="it broke")
-
-
-def scan_of(*top1: int) -> Scan:
-    return msgspec.structs.replace(SCANNED, top1=top1, probability=(0.5,) * len(top1))
-
-
-def failed_scan(reason: Reason) -> Scan:
-    return msgspec.structs.replace(
-        SCANNED, top1=(), probability=(), probe=None, reason=reason, error="bad frame"
-    )
-
-
-def length_of(length: Fraction) -> Length:
-    return msgspec.structs.replace(
-        MEASURED, numerator=length.numerator, denominator=length.denominator
-    )
-
-
-MAX_BYTES = 5000
-
-
-def judged(seen: Evidence, duration: float | None = None, minimum: float = 10) -> Decision | None:
-    return decide(declared(duration), TARGET, seen, Limits(minimum, MAX_BYTES))
-
 
 # One rule at a time.
 
@@ -169,13 +72,6 @@ def test_a_redacted_address_names_no_video_whatever_the_store_has_under_its_key(
     assert withdrawn == decision_for(Reason.WITHDRAWN)
     local = with_video(url="a?token=REDACTED", root="/videos")
     assert decide(local, TARGET, SEEN, ANY_LIMITS) == KEPT
-
-
-def test_the_account_has_no_secret_of_an_address():
-    said = with_video(url="https://me:secret@h/a?key=1&sig=b", title="see https://h/?auth=c")
-    row = verdict_row(said, CANDIDATE.matches[0], TARGET, SEEN, KEPT, "f" * 64)
-    assert row.video.url == "https://REDACTED@h/a?key=1&sig=REDACTED"
-    assert row.video.title == "see https://h/?auth=REDACTED"
 
 
 def test_a_source_that_states_another_licence_is_believed_where_one_is_asked_for():
@@ -391,120 +287,3 @@ def test_every_reason_has_its_outcome(reason):
     rejections.add(Reason.DUPLICATE)
     outcome = Outcome.REJECTED if reason in rejections else Outcome.FAILED
     assert decision_for(reason, "text") == Decision(outcome, reason, "text")
-
-
-# The account.
-
-
-def test_matching_frames_are_those_whose_class_the_target_accepts():
-    assert matching_frames(SCANNED, TARGET) == [1, 3, 4]
-    assert matching_frames(scan_of(), TARGET) == []
-
-
-def test_a_length_is_exact():
-    assert seconds(MEASURED) == Fraction(1001, 100)
-
-
-def test_the_account_says_all_that_was_seen():
-    verdict = verdict_row(declared(12.0), MATCH, TARGET, SEEN, KEPT, "c1a551f1e4")
-    assert msgspec.json.decode(verdict.to_json()) == {
-        "video_id": "x",
-        "video_key": "youtube:x",
-        "target_id": "dog.n.01",
-        "wnid": "n02084071",
-        "url": "https://example.org/x",
-        "title": "Two dogs",
-        "matched_names": ["dog", "dogs"],
-        "source": "catalogue",
-        "query": "dog",
-        "rank": 7,
-        "channel": "Paper Cut Films",
-        "licence": "CC-BY-4.0",
-        "declared_duration": 12.0,
-        "outcome": "kept",
-        "reason": None,
-        "error": None,
-        "attempts": 2,
-        "frames_scanned": 5,
-        "frames_matched": 3,
-        "first_match": 1,
-        "best_match": 3,
-        "best_probability": 0.75,
-        "seen": 3,
-        "seen_frames": 2,
-        "seen_probability": 0.99,
-        "duration": 10.01,
-        "width": 640,
-        "height": 361,
-        "fps": 29.97,
-        "codec": "h264",
-        "bytes": 1234,
-        "sha256": "ab",
-        "clips": 1,
-        "classifier": "c1a551f1e4",
-        "duplicate_of": None,
-        "inherited": None,
-    }
-
-
-def test_the_account_of_a_video_that_was_never_seen_has_no_numbers():
-    decision = decision_for(Reason.TOO_SHORT)
-    verdict = verdict_row(declared(3.0), MATCH, TARGET, Evidence(), decision, "c")
-    assert (verdict.outcome, verdict.reason) == (Outcome.REJECTED, Reason.TOO_SHORT)
-    assert verdict.attempts == verdict.clips == 0
-    unknown = (
-        *("frames_scanned", "frames_matched", "first_match", "best_match", "best_probability"),
-        *("seen", "seen_frames", "seen_probability", "duration"),
-        *("width", "height", "fps", "codec", "bytes", "sha256", "error"),
-    )
-    assert {name: getattr(verdict, name) for name in unknown} == dict.fromkeys(unknown)
-
-
-def test_the_account_of_a_failure_has_its_text():
-    decision = decision_for(Reason.NETWORK, "connection reset")
-    seen = Evidence(fetch=failed_fetch(Reason.NETWORK))
-    verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, decision, "c")
-    assert (verdict.outcome, verdict.error) == (Outcome.FAILED, "connection reset")
-    assert verdict.attempts == 2
-
-
-def test_the_account_of_frames_that_do_not_match_names_none():
-    seen = Evidence(FETCHED, scan_of(3, 4), whole=True)
-    verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, decision_for(Reason.NO_TOP1_MATCH), "c")
-    assert (verdict.frames_scanned, verdict.frames_matched) == (2, 0)
-    assert verdict.first_match is verdict.best_probability is verdict.duration is None
-
-
-def test_a_length_that_could_not_be_measured_is_not_in_the_account():
-    length = msgspec.structs.replace(MEASURED, reason=Reason.UNDECODABLE, error="no packets")
-    seen = Evidence(FETCHED, SCANNED, length, CUT, whole=True)
-    verdict = verdict_row(CANDIDATE, MATCH, TARGET, seen, judged(seen), "c")
-    assert verdict.duration is None
-    assert verdict.reason is Reason.UNDECODABLE
-
-
-PAGE = Details(
-    upload_date="20240501",
-    description="see https://h/?auth=c",
-    tags=("a", "b"),
-    asked="2026-01-01T00:00:00+00:00",
-)
-
-
-def test_what_the_source_does_not_say_of_a_video_its_page_says():
-    said = with_video(tags=("ours",), language="en")
-    fetched = msgspec.structs.replace(FETCHED, page=PAGE)
-    row = verdict_row(said, MATCH, TARGET, replace(SEEN, fetch=fetched), KEPT, "c").video
-    assert (row.upload_date, row.tags, row.language) == ("20240501", ("ours",), "en")
-    assert row.description == "see https://h/?auth=REDACTED"
-    # The clock would make two runs that see the same differ.
-    assert row.asked is None
-
-
-def test_a_row_of_the_account_is_small_however_much_is_said():
-    long = msgspec.structs.replace(PAGE, description="🦢" * 1_000, tags=("t" * 100,) * 5)
-    fetched = msgspec.structs.replace(FETCHED, page=long)
-    row = verdict_row(CANDIDATE, MATCH, TARGET, replace(SEEN, fetch=fetched), KEPT, "c" * 64)
-    assert len(msgspec.json.encode(row)) < 4_000
-    assert row.video.description is not None
-    assert set(row.video.description) == {"🦢"}

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.curated import Curated, Ended, curated_once, sentence, videonet
+from tests.curated import Curated, Ended, sentence, videonet
 from tests.curating import bytes_of, frames_classified, verdicts_of
 from tests.withdrawing import (
     again,
     assert_sound,
     clips_of,
-    copied,
     kept_beside_others,
     outcomes,
     tree,
@@ -60,16 +59,6 @@ def test_files_are_given_several_times_or_by_commas():
     assert listed_files(given, are_there=lambda name: name == "c,d.csv") == [
         *("a.csv", "b.csv", "c,d.csv")
     ]
-
-
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
-    return curated_once(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def copy(curated: Curated, tmp_path: Path) -> Curated:
-    return copied(curated, tmp_path)
 
 
 def lists(copy: Curated, text: str, name: str = "evaluation.txt") -> list[str]:

@@ -8,30 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.curated import Curated, curated_once
+from tests.curated import Curated
 from tests.curating import bytes_of, frames_classified, verdicts_of
 from tests.selection.test_exclude import command
 from tests.withdrawing import (
     again,
     assert_sound,
     clips_of,
-    copied,
     kept_beside_others,
     outcomes,
     tree,
 )
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
-
-
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
-    return curated_once(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture
-def copy(curated: Curated, tmp_path: Path) -> Curated:
-    return copied(curated, tmp_path)
 
 
 def frames_in(file: Path) -> list[Image.Image]:

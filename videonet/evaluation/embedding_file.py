@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from videonet.evaluation.opening import How, open_model
 from videonet.files import cache_folder, drafted
-from videonet.training.export import INPUT, OUTPUT, check_agreement
+from videonet.training.export import check_agreement, onnx_of
 
 # To be raised with every change to how the file is made.
 _VERSION = 1
@@ -52,18 +52,7 @@ def embedding_file(named: str) -> Path:
         return file
     size = preparation.crop
     features = _Features(model.backbone).eval()
-    program = torch.onnx.export(
-        features,
-        # A batch of one would be taken for a constant.
-        (torch.zeros(2, 3, size, size),),
-        dynamo=True,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        dynamic_shapes=({0: torch.export.Dim("N")},),
-        verbose=False,
-    )
-    assert program is not None
-    content = program.model_proto.SerializeToString()
+    content = onnx_of(features, size).SerializeToString()
     check_agreement(content, features, size)
     said = {"input_size": [size, size], "mean": preparation.mean, "std": preparation.std}
     with drafted(card) as draft:

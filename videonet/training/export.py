@@ -109,6 +109,15 @@ def export_onnx(trained: Path, file: Path) -> Exported:
     _require(file, ".onnx")
     found = checkpoint.load(trained)
     backbone, size = backbone_of(found, trained).eval(), image_size(found)
+    model = onnx_of(backbone, size)
+    _describe(model, found)
+    content = model.SerializeToString()
+    check_agreement(content, backbone, size)
+    return _written(content, found, file)
+
+
+def onnx_of(backbone: nn.Module, size: int) -> onnx.ModelProto:
+    """A network in eval mode as an ONNX model: float32 [N, 3, size, size], any N -> its output."""
     program = torch.onnx.export(
         backbone,
         # A batch of one would be taken for a constant.
@@ -120,11 +129,7 @@ def export_onnx(trained: Path, file: Path) -> Exported:
         verbose=False,
     )
     assert program is not None
-    model = program.model_proto
-    _describe(model, found)
-    content = model.SerializeToString()
-    check_agreement(content, backbone, size)
-    return _written(content, found, file)
+    return program.model_proto
 
 
 def check_agreement(model: bytes, backbone: nn.Module, size: int) -> None:
