@@ -52,7 +52,7 @@ def test_a_video_of_an_evaluation_set_is_rejected_and_the_others_stay(
     assert (said.names, said.files, said.unread) == (("evaluation",), 1, 0)
     assert said.frames > 10
     card = (copy.out / "README.md").read_text()
-    assert "evaluation" in card
+    assert "of an evaluation set: evaluation (sha256 `" in card.replace("\n", " ")
     # Nothing was looked at twice; and without the set, all is as it was.
     assert frames_classified() == seen
     again(curated, copy)
