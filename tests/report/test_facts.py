@@ -47,7 +47,10 @@ def was_here(each: Verdict) -> bool:
 
 
 def matches(each: Verdict) -> bool:
-    return each.outcome is Outcome.KEPT or (was_here(each) and bool(each.frames_matched))
+    if each.outcome is Outcome.KEPT:
+        return True
+    too_weak = each.reason in (Reason.WEAK_MATCH, Reason.NOT_SELECTED)
+    return was_here(each) and bool(each.frames_matched) and not too_weak
 
 
 def is_long_enough(each: Verdict) -> bool:

@@ -37,7 +37,7 @@ class Turns:
     def __init__(self, choose: Callable[[list[str]], str]) -> None:
         self._choose = choose
         self._go: dict[str, threading.Lock] = {}
-        self._came = _closed()
+        self._came = threading.Semaphore(0)
         self._killed: set[str] = set()
         self._failed: list[BaseException] = []
         # what was done, for people
