@@ -20,6 +20,9 @@ from tests.local import TYPED
 from tests.site import VideoSite, installed
 from tests.stored import sections_in
 from videonet.schemas.clip import MOTION_COLUMNS
+from videonet.schemas.shard_form import OLDEST_FORM
+from videonet.shards.writer import FORMATS
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
 
 FIXTURES = Path(__file__).parent / "fixtures" / "before_rooms"
@@ -217,6 +220,21 @@ def test_a_lock_file_is_rebuilt_from_the_store(finished: Path):
     assert clips(finished / "again") == clips(finished / "out")
     has_no_motion(finished / "again")
     assert columns(finished / "again") == columns(finished / "out")
+    assert "layout" not in manifest(finished / "again")["settings"]
+
+
+def test_the_same_clips_are_the_same_bytes_in_the_form_that_its_manifest_says(finished: Path):
+    held = DatasetDir(finished / "out").manifest()
+    assert held is not None
+    assert held.settings.shard_form == OLDEST_FORM
+    for shard in held.shards:
+        file = finished / "out" / shard.path
+        form = FORMATS[shard.path.rpartition(".")[2]]
+        again = finished / "again"
+        with form.open_writer(again, held.settings.shard_form) as write:
+            for clip in form.read(file):
+                write(clip)
+        assert again.read_bytes() == file.read_bytes()
 
 
 def test_a_lock_file_whose_videos_are_nowhere_says_what_is_missing(finished: Path):

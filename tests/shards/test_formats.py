@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.shards.conftest import MOTION, make_clip
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
+from videonet.schemas.shard_form import LAYOUTS, OLDEST_FORM, ShardForm
 from videonet.shards.writer import FORMATS
 
 each_format = pytest.mark.parametrize("name", FORMATS)
@@ -42,8 +43,8 @@ MEASURES = st.fixed_dictionaries(
 )
 
 
-def write(name: str, path: Path, clips: list[Clip], *, motion: bool = False) -> bytes:
-    with FORMATS[name].open_writer(path, motion=motion) as write_clip:
+def write(name: str, path: Path, clips: list[Clip], form: ShardForm = OLDEST_FORM) -> bytes:
+    with FORMATS[name].open_writer(path, form) as write_clip:
         for clip in clips:
             write_clip(clip)
     return path.read_bytes()
@@ -53,23 +54,23 @@ def read(name: str, path: Path) -> list[Clip]:
     return list(FORMATS[name].read(path))
 
 
-@given(clips=st.lists(ANY_CLIP, max_size=4))
-def test_every_format_gives_back_the_clips_that_were_written(clips):
+@given(clips=st.lists(ANY_CLIP, max_size=4), layout=st.sampled_from(LAYOUTS))
+def test_every_format_gives_back_the_clips_that_were_written(clips, layout):
     with TemporaryDirectory() as folder:
         for name in FORMATS:
             path = Path(folder, f"clips.{name}")
-            write(name, path, clips)
+            write(name, path, clips, ShardForm(layout))
             assert read(name, path) == clips
 
 
 @settings(max_examples=25)
-@given(clips=st.lists(st.tuples(ANY_CLIP, MEASURES), max_size=4))
-def test_so_does_every_format_with_the_columns_of_motion(clips):
+@given(clips=st.lists(st.tuples(ANY_CLIP, MEASURES), max_size=4), layout=st.sampled_from(LAYOUTS))
+def test_so_does_every_format_with_the_columns_of_motion(clips, layout):
     measured = [msgspec.structs.replace(clip, **measures) for clip, measures in clips]
     with TemporaryDirectory() as folder:
         for name in FORMATS:
             path = Path(folder, f"clips.{name}")
-            write(name, path, measured, motion=True)
+            write(name, path, measured, ShardForm(layout, motion=True))
             assert read(name, path) == measured
 
 
@@ -77,7 +78,7 @@ def test_so_does_every_format_with_the_columns_of_motion(clips):
 def test_without_them_a_file_is_that_of_versions_that_had_none(name, clips, tmp_path):
     measured = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
     assert write(name, tmp_path / "one", clips) == write(name, tmp_path / "other", measured)
-    assert write(name, tmp_path / "one", measured, motion=True) != write(
+    assert write(name, tmp_path / "one", measured, ShardForm(motion=True)) != write(
         name, tmp_path / "other", clips
     )
 

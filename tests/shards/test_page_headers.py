@@ -12,6 +12,7 @@ import pytest
 
 from tests.shards.conftest import make_clip
 from videonet.errors import UsageError
+from videonet.schemas.shard_form import OLDEST_FORM
 from videonet.shards import parquet
 from videonet.shards.page_headers import pages, rows_at_once, varint
 
@@ -20,6 +21,7 @@ READ = """
 import sys
 from pathlib import Path
 from videonet.errors import UsageError
+from videonet.schemas.shard_form import OLDEST_FORM
 from videonet.shards import parquet
 try:
     print(len(list(parquet.read(Path(sys.argv[1])))))
@@ -35,7 +37,7 @@ def written(path: Path, table: pa.Table, **how: object) -> Path:
 
 def clip_with(**columns: pa.Array) -> pa.Table:
     """A table of one clip with other columns."""
-    table = pa.Table.from_pylist([make_clip(0).to_row()], schema=parquet.OLDER_SCHEMA)
+    table = pa.Table.from_pylist([make_clip(0).to_row()], schema=parquet.schema_of(OLDEST_FORM))
     for name, column in columns.items():
         table = table.set_column(table.schema.names.index(name), name, column)
     return table

@@ -1,6 +1,9 @@
 """parquet: what a reader of Parquet shards relies on."""
 
 import io
+import os
+import subprocess
+import sys
 
 import duckdb
 import msgspec
@@ -11,6 +14,7 @@ import pytest
 
 from tests.shards.conftest import MOTION, make_clip
 from videonet.schemas.clip import Clip
+from videonet.schemas.shard_form import LAYOUTS, ShardForm
 from videonet.schemas.table import arrow_schema
 from videonet.shards import parquet
 
@@ -48,7 +52,7 @@ def forty(tmp_path_factory):
 
 
 def test_the_columns_are_those_of_a_clip(clips, tmp_path):
-    with parquet.open_writer(tmp_path / "clips.parquet", motion=True) as write_clip:
+    with parquet.open_writer(tmp_path / "clips.parquet", ShardForm(motion=True)) as write_clip:
         for clip in clips:
             write_clip(msgspec.structs.replace(clip, **MOTION))
     schema = pq.read_schema(tmp_path / "clips.parquet")
@@ -57,9 +61,64 @@ def test_the_columns_are_those_of_a_clip(clips, tmp_path):
     assert schema.names[-3:] == list(MOTION)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_other_readers_find_the_same_pictures_in_every_layout(clips, tmp_path, layout):
+    file = tmp_path / "clips.parquet"
+    with parquet.open_writer(file, ShardForm(layout)) as write_clip:
+        for clip in clips:
+            write_clip(clip)
+    pictures = [list(clip.image_encoded) for clip in clips]
+    assert pq.read_table(file)["image_encoded"].to_pylist() == pictures
+    query = duckdb.sql(f"SELECT image_encoded, clip_label_text FROM '{file}'").fetchall()
+    assert query == [
+        (jpegs, list(c.clip_label_text)) for jpegs, c in zip(pictures, clips, strict=True)
+    ]
+
+
+# Run by an interpreter of its own: Beam and these two know each other, and are slow together.
+READERS = """
+import datasets, pandas
+frame = pandas.read_parquet(FILE)
+rows = datasets.load_dataset("parquet", data_files=FILE, split="train", streaming=True)
+for pictures in (frame["image_encoded"], (row["image_encoded"] for row in rows)):
+    assert [list(each) for each in pictures] == PICTURES
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_so_do_pandas_and_hugging_face(clips, tmp_path, layout):
+    file = tmp_path / "clips.parquet"
+    with parquet.open_writer(file, ShardForm(layout)) as write_clip:
+        for clip in clips:
+            write_clip(clip)
+    pictures = [list(clip.image_encoded) for clip in clips]
+    code = READERS.replace("FILE", repr(str(file))).replace("PICTURES", repr(pictures))
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    # A reader that is installed has all that it needs, which tests/without may hide.
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [sys.executable, "-"], input=code, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_in_layout_2_the_frames_are_the_last_column_and_their_lengths_stand_together(
+    clips, tmp_path
+):
+    with parquet.open_writer(tmp_path / "clips.parquet", ShardForm(2)) as write_clip:
+        for clip in clips:
+            write_clip(clip)
+    last = pq.read_metadata(tmp_path / "clips.parquet").row_group(1).column(16)
+    assert last.path_in_schema == "image_encoded.list.element"
+    assert "DELTA_LENGTH_BYTE_ARRAY" in last.encodings
+    data = (tmp_path / "clips.parquet").read_bytes()
+    assert all(b"".join(clip.image_encoded) in data for clip in clips)
+
+
 def test_duckdb_reads_the_columns_of_motion(clips, tmp_path):
     file = tmp_path / "clips.parquet"
-    with parquet.open_writer(file, motion=True) as write_clip:
+    with parquet.open_writer(file, ShardForm(motion=True)) as write_clip:
         for clip in clips:
             write_clip(msgspec.structs.replace(clip, **MOTION))
     rows = duckdb.sql(f"SELECT {', '.join(MOTION)} FROM '{file}'").fetchall()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.shards.conftest import MOTION, make_clip
 from videonet.errors import UsageError
+from videonet.schemas.shard_form import ShardForm
 from videonet.shards import tfrecord
 
 VARINT, LENGTH_DELIMITED = 0, 2
@@ -97,7 +98,7 @@ def write(path, clips):
 
 def test_the_columns_of_motion_are_keys_beside_those_of_media_sequence(tmp_path):
     path = tmp_path / "clips.tfrecord"
-    with tfrecord.open_writer(path, motion=True) as write_clip:
+    with tfrecord.open_writer(path, ShardForm(motion=True)) as write_clip:
         write_clip(make_clip(0, **MOTION))
     context, _ = sequence_example(records(path.read_bytes())[0])
     assert context["clip/motion/repeated"] == [0.25]

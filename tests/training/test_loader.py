@@ -14,6 +14,7 @@ from tests.shards.conftest import make_clip
 from tests.training.written import clip_of, clips_of, restate_shards, turned, write_out
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
+from videonet.schemas.shard_form import LAYOUTS, ShardForm
 from videonet.shards.writer import FORMATS
 
 torch = pytest.importorskip("torch")
@@ -23,6 +24,12 @@ from videonet.training.data.clip_index import open_clip_index  # noqa: E402
 from videonet.training.data.loader import Batch, batches, held_out_frames  # noqa: E402
 from videonet.training.data.sampling import EXAMPLES, generator_of  # noqa: E402
 from videonet.training.data.temporal_sampling import frames_at, interval_of, timestamps, window  # noqa: E402
+
+MOTION = {
+    "clip_motion_repeated": 0.25,
+    "clip_motion_difference": 1.5,
+    "clip_cut_timestamp": (1_000_000,),
+}
 
 VIDEOS = [[("a", 2), ("c", 1), ("e", 1)], [("b", 3), ("d", 2)]]
 SHARD = "clips/parquet/clips-00000-of-00002.parquet"
@@ -199,6 +206,21 @@ def test_frames_that_are_not_used_are_not_decoded(out, tmp_path):
     assert same(loaded(write_out(tmp_path, shards), batch=9, steps=1), [whole])
 
 
+@pytest.mark.parametrize("motion", [False, True])
+def test_a_data_set_of_layout_1_and_one_of_layout_2_give_the_same_batches(tmp_path, motion):
+    shards = [clips_of(videos) for videos in VIDEOS]
+    if motion:
+        shards = [[msgspec.structs.replace(clip, **MOTION) for clip in clips] for clips in shards]
+    views = Views(within_shot=motion)
+    first, second = (
+        loaded(
+            write_out(tmp_path / str(layout), shards, form=ShardForm(layout, motion)), views=views
+        )
+        for layout in LAYOUTS
+    )
+    assert same(first, second)
+
+
 @pytest.mark.parametrize(
     "how",
     [{"compression": "zstd"}, {"data_page_version": "2.0"}, {"use_dictionary": True}],
@@ -332,7 +354,7 @@ def test_windows_keep_to_shots_where_these_are_long_enough(tmp_path):
         )
         for video, at in cuts.items()
     ]
-    out = write_out(tmp_path / "out", [clips], motion=True)
+    out = write_out(tmp_path / "out", [clips], form=ShardForm(motion=True))
     views = Views(within_shot=True, recipes=("A1",) * 8)
     numbers = {video: number for number, video in enumerate(cuts)}
     for batch in loaded(out, views=views, batch=3, steps=8):

@@ -10,6 +10,7 @@ from tests.shards.conftest import make_clip
 from videonet.dataset.manifest import VERSION
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import ClassifierCard, Counts, Manifest, ManifestSettings, Totals
+from videonet.schemas.shard_form import OLDEST_FORM, ShardForm
 from videonet.shards.writer import write_shard
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -43,16 +44,13 @@ def write_out(
     shards: Sequence[Iterable[Clip]],
     formats: Iterable[str] = ("parquet",),
     *,
-    motion: bool = False,
+    form: ShardForm = OLDEST_FORM,
 ) -> Path:
-    """A folder OUT with these clips: its shards and their manifest, and nothing else.
-
-    With `motion`, they have the columns of motion.
-    """
+    """A folder OUT with these clips: its shards and their manifest, and nothing else."""
     files = [
         file
         for index, clips in enumerate(shards)
-        for file in write_shard(out, index, len(shards), formats, clips, motion=motion)
+        for file in write_shard(out, index, len(shards), formats, clips, form)
     ]
     manifest = Manifest(
         version=VERSION,
@@ -63,7 +61,7 @@ def write_out(
             scan_key="",
             formats=tuple(formats),
             shards=len(shards),
-            motion=motion,
+            **form._asdict(),
         ),
         versions={},
         classifier=ClassifierCard(name="none", sha256="", input_size=(8, 8), outputs=1),

@@ -29,6 +29,7 @@ from videonet.schemas.candidate import Candidate
 from videonet.schemas.fetch import Cut, Fetch, Length
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.settings import Keep
+from videonet.schemas.shard_form import ShardForm
 from videonet.schemas.video_record import sections_of
 from videonet.selection import likeness
 from videonet.selection.stored_hashes import hashes_of, pictures_of
@@ -178,7 +179,7 @@ def cut(
 
     def written(source: Path) -> int:
         """Write all clips into the file, from its beginning on; how many."""
-        with WAITING.open_writer(file, motion=context.clip_settings.motion) as write:
+        with WAITING.open_writer(file, ShardForm(motion=context.clip_settings.motion)) as write:
             number = 0
             measures.clear()
             for clip in context.decoder.cut_clips(

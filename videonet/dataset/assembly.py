@@ -21,6 +21,7 @@ from videonet.schemas.manifest import Shard
 from videonet.schemas.reason import Outcome
 from videonet.schemas.run import ShardState
 from videonet.schemas.selection import NOTHING_ELSE, SelectionOptions
+from videonet.schemas.shard_form import ShardForm
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.shards.writer import WAITING
@@ -46,8 +47,8 @@ class Assembly:
     cut_key: str
     # how many shards there are
     shards: int
-    # whether clips have the columns of motion
-    motion: bool
+    # in which they are written
+    form: ShardForm
     # whether a candidate is for whichever target it turns out to be nearest to
     neighbours: bool = False
     # which of its clips are taken of a video
@@ -185,9 +186,9 @@ def _files(
         for member in members
         for clip in _clips(assembly, member, cuts[member.origin.video_key], written)
     )
-    if assembly.motion:
+    if assembly.form.motion:
         clips = tally.of(clips)
-    files = output.write_shard(index, assembly.shards, formats, clips, motion=assembly.motion)
+    files = output.write_shard(index, assembly.shards, formats, clips, assembly.form)
     left_out = _left_out(cuts, members, before)
     state = ShardState(
         digest=digest,
@@ -197,7 +198,7 @@ def _files(
         spans=spans.noted(),
         first_durations=_first_durations(assembly, cuts, members, before),
         notes=output.notes(files),
-        motion=tally.counts(sum(left_out.values())) if assembly.motion else None,
+        motion=tally.counts(sum(left_out.values())) if assembly.form.motion else None,
         left_out=left_out,
     )
     output.write_shard_state(index, state)

@@ -48,12 +48,12 @@ def rewrite_shard(
     state = old
     if not gone.isdisjoint(old.videos):
         members = members_of(verdicts, targets)
-        motion = manifest.settings.motion
+        form = manifest.settings.shard_form
         spans, tally = Spans(), MotionTally()
         clips = spans.of(_clips_of(output, old.files, members))
-        if motion:
+        if form.motion:
             clips = tally.of(clips)
-        files = output.write_shard(index, shards, formats, clips, motion=motion, folder=STAGED)
+        files = output.write_shard(index, shards, formats, clips, form, folder=STAGED)
         left_out = {key: each for key, each in old.left_out.items() if key not in gone}
         state = ShardState(
             digest=digest_of(old.cut_key, formats, shards, members),
@@ -64,7 +64,7 @@ def rewrite_shard(
             first_durations={
                 key: each for key, each in old.first_durations.items() if key not in gone
             },
-            motion=tally.counts(sum(left_out.values())) if motion else None,
+            motion=tally.counts(sum(left_out.values())) if form.motion else None,
             left_out=left_out,
         )
         # Before the files are in their places, so that a call that goes on from here knows them.

@@ -27,6 +27,7 @@ from videonet.errors import AccountError, UsageError
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup
+from videonet.schemas.shard_form import OLDEST_FORM, ShardForm
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
@@ -314,8 +315,8 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
     if whole:
         formats = [file.path.rpartition(".")[2] for file in files]
         kept = (clip for clip in clips if clip.example_id.rpartition("#")[0] in others)
-        motion = state.motion is not None
-        files = output.write_shard(index, shards, formats, kept, motion=motion, folder=STAGED)
+        form = _form(output)._replace(motion=state.motion is not None)
+        files = output.write_shard(index, shards, formats, kept, form, folder=STAGED)
     spans = state.spans and {key: each for key, each in state.spans.items() if key not in gone}
     durations = {key: each for key, each in state.first_durations.items() if key not in gone}
     # No digest: the run that goes on knows the shard's verdicts, and writes it once more.
@@ -325,6 +326,12 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
     output.write_shard_state(index, rewritten)
     promote(output, files)
     return Change(verdicts=0, clips=state.files[0].rows - files[0].rows, rewritten=whole)
+
+
+def _form(output: DatasetDir) -> ShardForm:
+    """In which form the run writes shards that has begun OUT."""
+    run = output.run_state()
+    return OLDEST_FORM if run is None else run.settings.shard_form
 
 
 def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> None:

@@ -20,6 +20,7 @@ from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
 from videonet.schemas.selection import EXCLUSIONS, FrameRules, SelectionOptions
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
+from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
 from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
@@ -36,8 +37,8 @@ def data_settings(
 ) -> dict[str, Any]:
     """The settings of a data set that need neither a classifier nor a class list.
 
-    `yt_dlp` are the user's options for it. What was begun in `output` without the columns of motion
-    goes on without them. Raises UsageError.
+    `yt_dlp` are the user's options for it. What was begun in `output` goes on in the form that it
+    has. Raises UsageError.
     """
     for name in options.formats:
         if name not in FORMATS:
@@ -54,7 +55,7 @@ def data_settings(
         "source": _absolute(options.source),
         "files_root": None if root is None else str(Path(root).absolute()),
         "video_format": video_format(yt_dlp),
-        "motion": _begun_with_motion(output),
+        **_form(output)._asdict(),
     }
 
 
@@ -77,10 +78,12 @@ def check_clip_rules(rules: SelectionOptions) -> None:
         raise UsageError(f"--min-motion is {rules.min_motion:g}; give a number from 0 to 1.")
 
 
-def _begun_with_motion(output: DatasetDir) -> bool:
-    """Whether clips are to have the columns of motion: unless an earlier version has begun OUT."""
+def _form(output: DatasetDir) -> ShardForm:
+    """In which form clips are stored: in the newest, unless OUT was begun in another."""
     state = output.run_state()
-    return state is None or state.settings.motion or not _is_made(output)
+    if state is None or not _is_made(output):
+        return ShardForm(NEWEST_LAYOUT, motion=True)
+    return state.settings.shard_form
 
 
 def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:

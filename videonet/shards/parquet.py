@@ -3,6 +3,10 @@
 A row group is the least that a reader can fetch, so it is one clip: row group `i` is clip `i`. In
 a shard of 244 clips of 1 MB the footer is then 0.28 MB and a clip costs one read of 1.03 MB;
 with eight clips a group it would be 0.04 MB and 8.2 MB.
+
+In layout 2 a row group begins with all that is small, and ends with the frames: first the lengths
+of all of them, then their bytes (parquet-format: Encodings.md, DELTA_LENGTH_BYTE_ARRAY). So one
+read of some kilobytes says where each frame lies, and another one fetches it.
 """
 
 import os
@@ -17,13 +21,36 @@ import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.schemas.clip import MOTION_COLUMNS, Clip
+from videonet.schemas.shard_form import LAYOUTS, OLDEST_FORM, ShardForm
 from videonet.schemas.table import arrow_schema
 from videonet.shards.page_headers import Read, pages
 
+# The column of the frames, and its name as a column of the file.
+FRAMES = "image_encoded"
+_FRAMES_IN_FILE = f"{FRAMES}.list.element"
+
+# All columns that there are, in their order in layout 1.
 SCHEMA = pa.schema([field.with_nullable(False) for field in arrow_schema(Clip)])
 
-# Of data sets without the columns of motion.
-OLDER_SCHEMA = pa.schema([field for field in SCHEMA if field.name not in MOTION_COLUMNS])
+
+def schema_of(form: ShardForm) -> pa.Schema:
+    """The columns of a shard, in their order there."""
+    fields = [field for field in SCHEMA if form.motion or field.name not in MOTION_COLUMNS]
+    if form.layout > 1:
+        fields.sort(key=lambda field: field.name == FRAMES)
+    return pa.schema(fields)
+
+
+# Of all shards that there may be.
+SCHEMAS = tuple(
+    schema_of(ShardForm(layout, motion)) for layout in LAYOUTS for motion in (True, False)
+)
+
+
+def columns_in(footer: pq.FileMetaData) -> dict[str, int]:
+    """The position of each column of a clip in a file: each is one column there, also a list."""
+    paths = (footer.schema.column(at).path for at in range(footer.num_columns))
+    return {path.partition(".")[0]: at for at, path in enumerate(paths)}
 
 
 # What a column of one clip may take when it is read, bytes: that of the frames, and each other. And
@@ -52,7 +79,7 @@ def check_claims(
             values += page.values
             unpacked += page.unpacked
             dictionary = max(dictionary, page.unpacked if page.is_dictionary else 0)
-            most = _MOST_FRAME_BYTES if name == "image_encoded" else _MOST_BYTES
+            most = _MOST_FRAME_BYTES if name == FRAMES else _MOST_BYTES
             # A value of a dictionary may stand for each item.
             if values > _MOST_ITEMS or max(unpacked, dictionary * values) > most:
                 raise ValueError(f"its {name[:80]} would take more memory than that of any clip")
@@ -64,25 +91,23 @@ def frames_in(file: BinaryIO) -> int:
     Raises OSError or `pyarrow.ArrowException` where that cannot be read.
     """
     footer = pq.read_metadata(file)
-    # A field is one column of the file, also where it is a list; that counts the list's items.
-    column = SCHEMA.names.index("image_timestamp")
+    # Of a list, its column counts the items.
+    column = columns_in(footer)["image_timestamp"]
     groups = map(footer.row_group, range(footer.num_row_groups))
     return sum(group.column(column).num_values for group in groups)
 
 
 @contextmanager
-def open_writer(path: Path, *, motion: bool = False) -> Iterator[Callable[[Clip], None]]:
-    """A function that appends a clip to the new file `path`. Holds one clip in memory.
-
-    With `motion`, the file has the columns of motion.
-    """
-    schema = SCHEMA if motion else OLDER_SCHEMA
+def open_writer(path: Path, form: ShardForm = OLDEST_FORM) -> Iterator[Callable[[Clip], None]]:
+    """A function that appends a clip to the new file `path`. Holds one clip in memory."""
+    schema = schema_of(form)
     with pq.ParquetWriter(
         path,
         schema,
         # JPEGs are compressed already; the rest is too small to matter.
         compression="none",
         use_dictionary=False,
+        column_encoding={_FRAMES_IN_FILE: "DELTA_LENGTH_BYTE_ARRAY"} if form.layout > 1 else None,
         # So that a query for one clip skips the others' row groups.
         write_statistics=["example_id"],
         write_page_checksum=True,

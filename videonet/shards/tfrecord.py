@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
+from videonet.schemas.shard_form import OLDEST_FORM, ShardForm
 from videonet.shards.sequence_example import SequenceExample, check_parts
 
 # What is said once a clip.
@@ -71,13 +72,12 @@ _CHECKSUM = struct.Struct("<I")
 
 
 @contextmanager
-def open_writer(path: Path, *, motion: bool = False) -> Iterator[Callable[[Clip], None]]:
+def open_writer(path: Path, form: ShardForm = OLDEST_FORM) -> Iterator[Callable[[Clip], None]]:
     """A function that appends a clip to the new file `path`. Holds one clip in memory.
 
-    With `motion`, clips have the keys of motion. Frame rates are stored as float32: 12.5 exactly,
-    29.97 nearly.
+    Frame rates are stored as float32: 12.5 exactly, 29.97 nearly.
     """
-    keys = CONTEXT | (MOTION if motion else {})
+    keys = CONTEXT | (MOTION if form.motion else {})
     with path.open("wb") as file:
         yield lambda clip: _write_record(file, _encode(clip, keys))
 

@@ -123,7 +123,7 @@ def _finished(
         context.plan.settings.formats,
         context.cut_key,
         shards,
-        context.plan.settings.motion,
+        context.plan.settings.shard_form,
         context.plan.settings.selects_neighbours,
         context.verdict_limits.selection,
     )

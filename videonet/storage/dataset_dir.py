@@ -43,6 +43,7 @@ from videonet.schemas.run import (
     RunState,
     ShardState,
 )
+from videonet.schemas.shard_form import ShardForm
 from videonet.schemas.shown import shown_json
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -436,8 +437,8 @@ class DatasetDir:
         shards: int,
         formats: Iterable[str],
         clips: Iterable[Clip],
+        form: ShardForm,
         *,
-        motion: bool,
         folder: str = "",
     ) -> tuple[Shard, ...]:
         """Write a shard in each of these formats, in its place below `folder`.
@@ -446,7 +447,7 @@ class DatasetDir:
         """
         with self.files.below(folder) as place:
             check = self.files.check
-            files = write_shard(place, index, shards, formats, clips, check, motion=motion)
+            files = write_shard(place, index, shards, formats, clips, form, check)
             return tuple(files)
 
     def clips_in(self, path: str) -> Iterator[Clip]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
-from videonet.shards.parquet import OLDER_SCHEMA, SCHEMA
+from videonet.schemas.shard_form import OLDEST_FORM
+from videonet.shards.parquet import SCHEMA, SCHEMAS, schema_of
 from videonet.training.data.shard_files import ShardFiles, shard_files
 
 # The manifest that is understood here, as `videonet.dataset.manifest` writes it.
@@ -28,6 +29,9 @@ MANIFEST_VERSION = 1
 
 # Below OUT.
 _FOLDER = "clips/parquet/"
+
+# The first column of a file, in every form.
+_EXAMPLE_ID = 0
 
 # Footers that are read at a time: most of it is waiting for a disk or a network.
 _AT_A_TIME = 8
@@ -190,7 +194,7 @@ def _example_ids(out: ShardFiles, shard: Shard) -> pa.Array:
     try:
         source = out.open(shard.path, shard.sha256).source
         with pq.ParquetFile(source, memory_map=not out.is_remote) as file:
-            if not any(map(file.schema_arrow.equals, (SCHEMA, OLDER_SCHEMA))):
+            if not any(map(file.schema_arrow.equals, SCHEMAS)):
                 raise UsageError(
                     f"{path} has columns of another version ({_difference(file.schema_arrow)}); "
                     "train with the videonet that made it, or make the data set again."
@@ -214,8 +218,8 @@ def example_id(footer: pq.FileMetaData, group: int) -> str | None:
     row_group = footer.row_group(group)
     if row_group.num_rows != 1:
         return None
-    # The least and the greatest of one value, in the first column.
-    statistics = row_group.column(SCHEMA.get_field_index("example_id")).statistics
+    # The least and the greatest of one value.
+    statistics = row_group.column(_EXAMPLE_ID).statistics
     return statistics.min if statistics is not None and statistics.has_min_max else None
 
 
@@ -237,7 +241,7 @@ def _numbered(example_ids: pa.Array, out: ShardFiles) -> tuple[list[str], NDArra
 
 def _difference(schema: pa.Schema) -> str:
     """What the columns differ in, in words."""
-    missing = [name for name in OLDER_SCHEMA.names if name not in schema.names]
+    missing = [name for name in schema_of(OLDEST_FORM).names if name not in schema.names]
     unknown = [name for name in schema.names if name not in SCHEMA.names]
     if missing or unknown:
         said = {"missing": missing, "unknown": unknown}

@@ -1,29 +1,56 @@
-"""Single JPEGs of a clip in a Parquet file, without reading the others.
+"""Single JPEGs of a clip in a Parquet file, without the others, and the numbers beside them.
 
 A trainer uses 3 of the 128 frames of a clip. Arrow's reader copies all of them, 2 to 6 MB, which
-takes as long as it takes to decode two. But a shard's JPEGs are stored as they are, each after its
-length: the way to one leads over the lengths of those before it.
+takes as long as it takes to decode two. But a shard's JPEGs are stored as they are. In layout 2
+their lengths stand together in front of them. In layout 1 each stands after its length: the way to
+one leads over the lengths of those before it.
 
-The layout is that of parquet-format: Encodings.md (levels, PLAIN). For headers of pages see
-`videonet.shards.page_headers`.
+What is stored is described by parquet-format: Encodings.md (levels, PLAIN, DELTA_BINARY_PACKED,
+DELTA_LENGTH_BYTE_ARRAY). For headers of pages see `videonet.shards.page_headers`.
 """
 
 import struct
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from videonet.shards.page_headers import HEADER_BYTES, STORED_BYTES, TYPE, Read, struct_in
+from videonet.shards.page_headers import HEADER_BYTES, STORED_BYTES, TYPE, Read, struct_in, varint
 
 _LENGTH = struct.Struct("<I").unpack
 
 # The field of a PageHeader that holds a DataPageHeader, and fields of that.
 _DATA_PAGE = 5
 _VALUES, _ENCODING = 1, 2
-_IS_DATA_PAGE, _IS_PLAIN = 0, 0
+_IS_DATA_PAGE = 0
+
+# Encodings of values.
+_PLAIN, _DELTA_LENGTH = 0, 6
+
+# So many bytes behind the header of a page hold what says which row a value is of, and the lengths
+# of 128 frames, with room to spare.
+LENGTHS_BYTES = 1024
+
+# A length has at most 32 bits.
+_MOST_BITS = 32
+_POWERS = (1 << np.arange(_MOST_BITS, dtype=np.int64)).astype(np.int64)
+
+# As wide as the numbers of a clip are.
+_INT64_BYTES = 8
 
 
 class OtherLayoutError(Exception):
     """The values are not stored as they are, or the page makes no sense."""
+
+
+class _Values(NamedTuple):
+    """The values of the one page of a column: where they begin and end, in the file."""
+
+    encoding: int
+    count: int
+    begin: int
+    end: int
 
 
 def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tuple[int, int]]:
@@ -33,28 +60,132 @@ def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tu
     begins pages with rows. Raises OtherLayoutError where it is compressed, coded with a dictionary,
     of another version or cut into pages, or damaged.
     """
+    try:
+        values = _values(read, column, levels=2)
+        if values.count < count:
+            raise OtherLayoutError("there are fewer values")
+        if values.encoding == _DELTA_LENGTH:
+            return _places_together(read, values, count)
+        if values.encoding == _PLAIN:
+            return _places_on_the_way(read, values, count)
+    except _SENSELESS as error:
+        raise OtherLayoutError("the page makes no sense") from error
+    raise OtherLayoutError("the values are not as they are")
+
+
+def numbers_of(read: Read, column: pq.ColumnChunkMetaData, *, is_list: bool) -> list[int]:
+    """The values of a column of 64 bit integers, of a row group of one row; of a list perhaps none.
+
+    Raises OtherLayoutError as `places_of` does.
+    """
+    if column.physical_type != "INT64":
+        raise OtherLayoutError("the values are no such numbers")
+    try:
+        values = _values(read, column, levels=2 if is_list else 0)
+        found = np.frombuffer(read(values.end - values.begin, values.begin), "<i8")
+        # A list of none has one value that is missing.
+        fits = len(found) == values.count or (is_list and len(found) == 0 and values.count == 1)
+        whole = len(found) * _INT64_BYTES == values.end - values.begin
+        if values.encoding == _PLAIN and fits and whole:
+            return found.tolist()
+    except _SENSELESS as error:
+        raise OtherLayoutError("the page makes no sense") from error
+    raise OtherLayoutError("the values are not as they are")
+
+
+_SENSELESS = (IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)
+
+
+def _values(read: Read, column: pq.ColumnChunkMetaData, levels: int) -> _Values:
+    """Where the values of a column are. In front of them stand so many kinds of levels."""
     if column.compression != "UNCOMPRESSED" or column.has_dictionary_page:
         raise OtherLayoutError("the values are compressed, or refer to a dictionary")
     at = column.data_page_offset
     end = at + column.total_compressed_size
-    try:
-        header, length = struct_in(read(HEADER_BYTES, at), 0)
-        page = header[_DATA_PAGE]
-        plain = header[TYPE] == _IS_DATA_PAGE and page[_ENCODING] == _IS_PLAIN
-        if not plain or page[_VALUES] < count or at + length + header[STORED_BYTES] != end:
-            raise OtherLayoutError("the values are not one page, in which they are as they are")
-        at += length
-        # Which values are of which row, and which are missing: of one row, and none.
-        for _ in ("repetition levels", "definition levels"):
-            at += 4 + _LENGTH(read(4, at))[0]
-        places = []
-        for _ in range(count):
-            (length,) = _LENGTH(read(4, at))
-            at += 4
-            places.append((length, at))
-            at += length
-    except (IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error) as error:
-        raise OtherLayoutError("the page makes no sense") from error
+    header, length = struct_in(read(HEADER_BYTES, at), 0)
+    page = header[_DATA_PAGE]
+    if header[TYPE] != _IS_DATA_PAGE or at + length + header[STORED_BYTES] != end:
+        raise OtherLayoutError("the values are not one page")
+    at += length
+    # Which values are of which row, and which are missing: of one row, and none.
+    for _ in range(levels):
+        at += 4 + _LENGTH(read(4, at))[0]
     if at > end:
+        raise OtherLayoutError("the levels are longer than their page")
+    return _Values(page[_ENCODING], page[_VALUES], at, end)
+
+
+def _places_on_the_way(read: Read, values: _Values, count: int) -> list[tuple[int, int]]:
+    """Of values of which each stands after its length."""
+    at, places = values.begin, []
+    for _ in range(count):
+        (length,) = _LENGTH(read(4, at))
+        at += 4
+        places.append((length, at))
+        at += length
+    if at > values.end:
         raise OtherLayoutError("the values are longer than their page")
     return places
+
+
+def _places_together(read: Read, values: _Values, count: int) -> list[tuple[int, int]]:
+    """Of values behind all of their lengths."""
+    room = values.end - values.begin
+    data = read(min(LENGTHS_BYTES, room), values.begin)
+    try:
+        lengths, size = unpacked(data, values.count)
+    except IndexError:
+        # The lengths of a million frames, which no clip has, have room in it.
+        lengths, size = unpacked(read(min(8 * values.count, room), values.begin), values.count)
+    ends = np.cumsum(lengths)
+    if lengths.min(initial=0) < 0 or size + int(ends[-1]) != room:
+        raise OtherLayoutError("the lengths are not those of what is in the page")
+    begins = values.begin + size + ends - lengths
+    return list(zip(lengths[:count].tolist(), begins[:count].tolist(), strict=True))
+
+
+def unpacked(data: bytes, count: int) -> tuple[NDArray[np.int64], int]:
+    """`count` numbers as DELTA_BINARY_PACKED has them, int64 [count], and where they end in `data`.
+
+    Numbers are sums of differences. These come in blocks, which have a least difference, and
+    smaller blocks, which have a number of bits. Raises IndexError where the data end before, and
+    ValueError for what makes no sense.
+    """
+    block, at = varint(data, 0)
+    parts, at = varint(data, at)
+    total, at = varint(data, at)
+    first, at = _signed(data, at)
+    size = block // parts if parts else 0
+    if total != count or count < 1 or not 0 < size * parts == block or size % 8:
+        raise ValueError("the numbers are not as many as the page says")
+    steps = np.zeros(count, np.int64)
+    steps[0] = first
+    done = 1
+    while done < count:
+        least, at = _signed(data, at)
+        widths = data[at : at + parts]
+        at += parts
+        if len(widths) < parts:
+            raise IndexError("the numbers do not end")
+        for bits in widths:
+            if done >= count:
+                break
+            if bits > _MOST_BITS:
+                raise ValueError("a number has too many bits")
+            end = at + bits * size // 8
+            if end > len(data):
+                raise IndexError("the numbers do not end")
+            some = min(size, count - done)
+            if bits:
+                packed = np.frombuffer(data, np.uint8, end - at, at)
+                each = np.unpackbits(packed, bitorder="little").reshape(size, bits)
+                steps[done : done + some] = each[:some] @ _POWERS[:bits]
+            steps[done : done + some] += least
+            done, at = done + some, end
+    return np.cumsum(steps), at
+
+
+def _signed(data: bytes, at: int) -> tuple[int, int]:
+    """A number whose lowest bit is its sign, and where it ends."""
+    value, at = varint(data, at)
+    return value >> 1 ^ -(value & 1), at

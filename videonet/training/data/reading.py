@@ -15,10 +15,16 @@ from torch import Tensor
 
 from videonet.errors import UsageError
 from videonet.shards.jpeg import MOST_PIXELS, decode
-from videonet.shards.parquet import SCHEMA, check_claims
+from videonet.shards.page_headers import HEADER_BYTES, Read
+from videonet.shards.parquet import FRAMES, SCHEMA, check_claims, columns_in
 from videonet.training.data.clip_index import ClipIndex, example_id
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
-from videonet.training.data.parquet_pages import OtherLayoutError, places_of
+from videonet.training.data.parquet_pages import (
+    LENGTHS_BYTES,
+    OtherLayoutError,
+    numbers_of,
+    places_of,
+)
 from videonet.training.data.shard_files import OpenFile, Span
 from videonet.training.data.temporal_sampling import Interval, frames_at, interval_between
 
@@ -29,6 +35,14 @@ from videonet.training.data.temporal_sampling import Interval, frames_at, interv
 LONGEST = 4
 
 _COLUMNS = ["clip_end_timestamp", "image_height", "image_width", "image_timestamp"]
+
+_LISTS = frozenset(field.name for field in SCHEMA if pa.types.is_list(field.type))
+
+# How a file says that the lengths of its frames stand together.
+_TOGETHER = "DELTA_LENGTH_BYTE_ARRAY"
+
+# In front of the frames, bytes: addresses, titles and times take some thousand.
+_MOST_SMALL = 64 * 1024
 
 # Which moments of a clip are wanted, once it is known when it begins and ends, and where its cuts
 # are if those are asked for: microseconds.
@@ -72,7 +86,7 @@ class Reader:
         """The frames of a clip that are shown at the moments that are drawn. Raises UsageError."""
         with self._damage_named(row):
             shard, group = self._place(row)
-            end, height, width, times, *cuts = shard.columns(group, self._columns)
+            end, height, width, times, *cuts = shard.numbers(group, self._columns)
             if min(height, width) <= 0 or height * width > MOST_PIXELS:
                 raise ValueError(f"its frames are said to be of {height, width} pixels")
             wanted = frames_at(times, draw(interval_between(times[0], end), *cuts or [()]))
@@ -85,7 +99,7 @@ class Reader:
         """Positions in the target list of what a clip was kept for. Raises UsageError."""
         with self._damage_named(row):
             shard, group = self._place(row)
-            return tuple(shard.columns(group, ["clip_label_index"])[0])
+            return tuple(shard.numbers(group, ["clip_label_index"])[0])
 
     def decoded(self, clips: Sequence[Sequence[Frame]]) -> tuple[Tensor, Tensor]:
         """V frames of each of N clips: uint8 [V, N, H, W, 3], and their sizes, int64 [V, N, 2].
@@ -163,6 +177,10 @@ class _Shard:
         self._read = file.read
         self._is_remote = is_remote
         self.footer = self._parquet.metadata
+        self._columns = columns_in(self.footer)
+        # the clip whose small columns were read last, and how to read them
+        self._group = -1
+        self._small = self._read
 
     def span(self, group: int) -> tuple[int, int]:
         """Where the columns of a clip begin and end, bytes."""
@@ -176,33 +194,74 @@ class _Shard:
 
     def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[Callable[[], bytes]]:
         """What reads each of these frames of a clip that has so many."""
-        # Every column of a clip is one column of the file.
-        column = self.footer.row_group(group).column(SCHEMA.get_field_index("image_encoded"))
+        column = self.footer.row_group(group).column(self._columns[FRAMES])
         count = max(wanted) + 1
-        if self._is_remote:
-            self._file.announce(*self.span(group))
-        else:
+        together = _TOGETHER in column.encodings
+        if not together and not self._is_remote:
             begin = column.data_page_offset
             self._file.announce(begin, begin + column.total_compressed_size * count // frames)
         try:
-            places = places_of(self._read, column, count)
-            if self._is_remote:
-                # They are here now, and the next clip takes their place.
-                held = [self._read(*places[number]) for number in wanted]
-                return [partial(bytes, each) for each in held]
-            return [partial(self._read, *places[number]) for number in wanted]
+            places = places_of(self._near(group), column, count)
         except OtherLayoutError:
             # Arrow reads whatever is Parquet.
-            (jpegs,) = self.columns(group, ["image_encoded"])
+            (jpegs,) = self._by_arrow(group, [FRAMES])
             return [partial(jpegs.__getitem__, number) for number in wanted]
-
-    def columns(self, group: int, names: list[str]) -> list[Any]:
-        """The values of these columns, in this order."""
+        chosen = [places[number] for number in wanted]
         if self._is_remote:
-            self._file.announce(*self.span(group))
+            # They are here now, and the next clip takes their place.
+            return [partial(bytes, self._read(*each)) for each in chosen]
+        if together:
+            # All at once: a disk is asked for the second while it brings the first.
+            for length, begin in chosen:
+                self._file.announce(begin, begin + length)
+        return [partial(self._read, *each) for each in chosen]
+
+    def numbers(self, group: int, names: Sequence[str]) -> list[Any]:
+        """The values of these columns, in this order: whole numbers, or lists of them."""
+        row_group, read = self.footer.row_group(group), self._near(group)
+        found: list[Any] = []
+        try:
+            for name in names:
+                column = row_group.column(self._columns[name])
+                values = numbers_of(read, column, is_list=name in _LISTS)
+                if name in _LISTS:
+                    found.append(values)
+                else:
+                    (value,) = values
+                    found.append(value)
+        except OtherLayoutError:
+            return self._by_arrow(group, names)
+        return found
+
+    def _near(self, group: int) -> Read:
+        """How to read what is small in a clip: in one piece that is read now, as far as it goes."""
+        if group != self._group:
+            row_group = self.footer.row_group(group)
+            if self._is_remote:
+                self._file.announce(*self.span(group))
+            begin = row_group.column(0).data_page_offset
+            frames = row_group.column(self._columns[FRAMES]).data_page_offset
+            small = min(max(frames - begin, 0), _MOST_SMALL)
+            piece = self._read(small + HEADER_BYTES + LENGTHS_BYTES, begin)
+            self._group, self._small = group, _within(piece, begin, self._read)
+        return self._small
+
+    def _by_arrow(self, group: int, names: Sequence[str]) -> list[Any]:
         check_claims(self._read, self.footer.row_group(group), names)
-        table = self._parquet.read_row_group(group, columns=names, use_threads=False)
+        table = self._parquet.read_row_group(group, columns=list(names), use_threads=False)
         return [table[name][0].as_py() for name in names]
+
+
+def _within(piece: bytes, begin: int, read: Read) -> Read:
+    """As `read`, but that what lies in `piece`, from offset `begin` on, is there already."""
+    end = begin + len(piece)
+
+    def taken(size: int, offset: int) -> bytes:
+        if begin <= offset and offset + size <= end:
+            return piece[offset - begin : offset - begin + size]
+        return read(size, offset)
+
+    return taken
 
 
 def _decode(frame: Frame, size: Sequence[int], pixels: NDArray[np.uint8]) -> None:

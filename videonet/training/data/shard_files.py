@@ -127,6 +127,9 @@ class _LocalFile:
         self.source = path
         self._file = path.open("rb", buffering=0)
         self.read = partial(os.pread, self._file.fileno())
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            # What lies behind a frame is another one, and nobody asks for it.
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
 
     def announce(self, begin: int, end: int) -> None:
         """Reading it bit by bit, a disk is slow."""
