@@ -21,6 +21,7 @@ COMMANDS = [
     ("show",),
     ("verify",),
     ("rebuild",),
+    ("repack",),
     ("withdraw",),
     ("train",),
     ("evaluate",),

@@ -18,6 +18,7 @@ from videonet.cli.explain import explain
 from videonet.cli.export import export
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.rebuild import rebuild
+from videonet.cli.repack import repack
 from videonet.cli.report import report
 from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.show import show
@@ -45,6 +46,7 @@ app.command()(explain)
 app.command()(show)
 app.command()(verify)
 app.command()(rebuild)
+app.command()(repack)
 app.command()(withdraw)
 app.command()(train)
 app.command()(export)

@@ -42,7 +42,7 @@ def rewrite_shard(
     targets, formats = output.targets(), manifest.settings.formats
     before = list(output.verdicts(index, shards))
     verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
-    old = output.shard_state(index) or _published(manifest, shards, index, before, targets)
+    old = output.shard_state(index) or published_state(manifest, shards, index, before, targets)
     # An earlier call may have been killed just before.
     promote(output, old.files)
     state = old
@@ -103,7 +103,7 @@ def _withdrawn(verdict: Verdict) -> Verdict:
     )
 
 
-def _published(
+def published_state(
     manifest: Manifest,
     shards: int,
     index: int,

@@ -1,6 +1,6 @@
 """OUT/manifest.json: what the data set is, to the byte. Nothing of the clock or the machine."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -8,7 +8,7 @@ from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
 from videonet.schemas.record import Record
 from videonet.schemas.selection import Duplicates, without_unused
 from videonet.schemas.settings import DataOptions
-from videonet.schemas.shard_form import ShardForm
+from videonet.schemas.shard_form import Layout, ShardForm
 
 # More than any data set has: the published one's would be 20,000.
 MOST_SHARDS = 1_000_000
@@ -99,7 +99,7 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     # whether its clips have the columns of motion; those of earlier versions do not
     motion: bool = False
     # how its shards lie, see `ShardForm`; those of earlier versions are of layout 1
-    layout: Literal[1, 2] = 1
+    layout: Layout = 1
 
     @property
     def shard_form(self) -> ShardForm:

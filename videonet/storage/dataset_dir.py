@@ -447,8 +447,7 @@ class DatasetDir:
         """
         with self.files.below(folder) as place:
             check = self.files.check
-            files = write_shard(place, index, shards, formats, clips, form, check)
-            return tuple(files)
+            return tuple(write_shard(place, index, shards, formats, clips, form, check))
 
     def clips_in(self, path: str) -> Iterator[Clip]:
         """The clips of a file of a shard, in order. Raises UsageError if it is damaged."""

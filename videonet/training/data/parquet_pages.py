@@ -48,7 +48,7 @@ class _Values(NamedTuple):
     """The values of the one page of a column: where they begin and end, in the file."""
 
     encoding: int
-    count: int
+    number: int
     begin: int
     end: int
 
@@ -62,7 +62,7 @@ def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tu
     """
     try:
         values = _values(read, column, levels=2)
-        if values.count < count:
+        if values.number < count:
             raise OtherLayoutError("there are fewer values")
         if values.encoding == _DELTA_LENGTH:
             return _places_together(read, values, count)
@@ -84,10 +84,11 @@ def numbers_of(read: Read, column: pq.ColumnChunkMetaData, *, is_list: bool) -> 
         values = _values(read, column, levels=2 if is_list else 0)
         found = np.frombuffer(read(values.end - values.begin, values.begin), "<i8")
         # A list of none has one value that is missing.
-        fits = len(found) == values.count or (is_list and len(found) == 0 and values.count == 1)
+        fits = len(found) == values.number or (is_list and len(found) == 0 and values.number == 1)
         whole = len(found) * _INT64_BYTES == values.end - values.begin
         if values.encoding == _PLAIN and fits and whole:
-            return found.tolist()
+            numbers: list[int] = found.tolist()
+            return numbers
     except _SENSELESS as error:
         raise OtherLayoutError("the page makes no sense") from error
     raise OtherLayoutError("the values are not as they are")
@@ -133,10 +134,10 @@ def _places_together(read: Read, values: _Values, count: int) -> list[tuple[int,
     room = values.end - values.begin
     data = read(min(LENGTHS_BYTES, room), values.begin)
     try:
-        lengths, size = unpacked(data, values.count)
+        lengths, size = unpacked(data, values.number)
     except IndexError:
         # The lengths of a million frames, which no clip has, have room in it.
-        lengths, size = unpacked(read(min(8 * values.count, room), values.begin), values.count)
+        lengths, size = unpacked(read(min(8 * values.number, room), values.begin), values.number)
     ends = np.cumsum(lengths)
     if lengths.min(initial=0) < 0 or size + int(ends[-1]) != room:
         raise OtherLayoutError("the lengths are not those of what is in the page")

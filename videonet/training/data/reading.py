@@ -174,13 +174,13 @@ class _Shard:
         # Not mapped into memory: the faults on the way to a frame cost more than these reads.
         self._parquet = pq.ParquetFile(file.source, pre_buffer=False)
         self._file = file
-        self._read = file.read
+        self._read: Read = file.read
         self._is_remote = is_remote
         self.footer = self._parquet.metadata
         self._columns = columns_in(self.footer)
         # the clip whose small columns were read last, and how to read them
         self._group = -1
-        self._small = self._read
+        self._small: Read = self._read
 
     def span(self, group: int) -> tuple[int, int]:
         """Where the columns of a clip begin and end, bytes."""

@@ -1,0 +1,146 @@
+"""A data set written once more in another layout of its shards, beside the one that there is.
+
+Its frames are not decoded: they are the same JPEGs. What else OUT holds is copied.
+"""
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from videonet.dataset.finish import finish
+from videonet.dataset.shard_rewrite import files_of, published_state
+from videonet.errors import UsageError
+from videonet.schemas.clip import Clip
+from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.shard_form import NEWEST_LAYOUT, Layout
+from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_files import MISSING
+from videonet.storage.places import absolute
+
+# Of which data set a folder is becoming the copy, and in which layout: a sha256.
+_FROM = "_state/repacked_from"
+_SHA256_BYTES = 64
+
+# What is copied, if it is there. All else is written anew, or says nothing of the copy.
+_FOLDERS = ("candidates", "verdicts")
+_FILES = (
+    *("targets.json", "labels.json", "titles.json", "neighbours.json", "withdrawn.json"),
+    *("run.json", "_state/given.json", "lookup.json"),
+)
+
+
+@dataclass(frozen=True)
+class Repacked:
+    """What was written."""
+
+    clips: int
+    # each in all formats
+    shards: int
+    # of all files of shards, before and now
+    bytes_before: int
+    bytes_now: int
+
+
+def repack(out: str, new: str, layout: Layout = NEWEST_LAYOUT) -> Repacked:
+    """Write the finished data set `out` to `new` in another layout, clip by clip.
+
+    Pictures, labels, verdicts and counts stay as they are, and the command that made `out` goes on
+    over `new` as well. Interrupted, the same call goes on. Raises UsageError where `out` is not
+    finished, is in this layout already or is damaged, and where `new` holds something else.
+    """
+    before, after = DatasetDir(absolute(out)), DatasetDir(absolute(new))
+    manifest = _finished(before, layout)
+    with before.files.exclusive(), after.files.exclusive():
+        _begin(before, after, manifest, layout)
+        for index in range(manifest.settings.shards):
+            written = after.shard_state(index)
+            if written is None or not after.is_whole(written):
+                _write_shard(before, after, manifest, layout, index)
+        files = tuple(
+            sorted(files_of(after, manifest, manifest.settings.shards), key=lambda each: each.path)
+        )
+        settings = msgspec.structs.replace(manifest.settings, layout=layout)
+        finish(after, msgspec.structs.replace(manifest, settings=settings, shards=files))
+        after.files.delete(_FROM)
+    return Repacked(
+        clips=manifest.totals.clips,
+        shards=manifest.settings.shards,
+        bytes_before=sum(each.bytes for each in manifest.shards),
+        bytes_now=sum(each.bytes for each in files),
+    )
+
+
+def _finished(before: DatasetDir, layout: Layout) -> Manifest:
+    """What is to be repacked. Raises UsageError where there is nothing to do, or not yet."""
+    manifest = before.manifest()
+    if manifest is None:
+        raise UsageError(
+            f"{before.address} holds no finished data set; finish it with the command that began "
+            "it, and repack it then."
+        )
+    if manifest.settings.layout == layout:
+        raise UsageError(
+            f"{before.address} is in layout {layout} already; there is nothing to repack."
+        )
+    return manifest
+
+
+def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: Layout) -> None:
+    """Copy all but the shards. Raises UsageError where something else is in the way."""
+    mark = hashlib.sha256(b"%d " % layout + manifest.to_json()).hexdigest().encode()
+    try:
+        found = after.files.read(_FROM, _SHA256_BYTES)
+    except MISSING:
+        found = None
+    if found != mark and any(map(after.files.has_below, ("_state", "clips", "verdicts"))):
+        raise UsageError(
+            f"{after.address} holds another data set; give a --out that is empty, or the one of an "
+            f"interrupted repack of {before.address}."
+        )
+    after.files.write(_FROM, mark)
+    paths = [path for folder in _FOLDERS for path in before.files.list(folder)]
+    for path in (*paths, *_FILES):
+        with suppress(*MISSING), before.files.local(path) as source:
+            if source.is_file():
+                with after.files.draft(path) as draft:
+                    shutil.copyfile(source, draft)
+    state = before.run_state()
+    if state is not None:
+        # A run of its own: what waits in a store for the other one is not for this.
+        settings = msgspec.structs.replace(state.settings, layout=layout)
+        run_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{state.run_id} {after.address}").hex
+        after.write_run_state(msgspec.structs.replace(state, settings=settings, run_id=run_id))
+
+
+def _write_shard(
+    before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: Layout, index: int
+) -> None:
+    """Write one shard, and what it was made of."""
+    shards = manifest.settings.shards
+    state = before.shard_state(index) or published_state(
+        manifest, shards, index, list(before.verdicts(index, shards)), before.targets()
+    )
+    form = manifest.settings.shard_form._replace(layout=layout)
+    clips = _clips_of(before, state.files)
+    files = after.write_shard(index, shards, manifest.settings.formats, clips, form)
+    after.write_shard_state(
+        index, msgspec.structs.replace(state, files=files, notes=after.notes(files))
+    )
+
+
+def _clips_of(before: DatasetDir, files: Sequence[Shard]) -> Iterator[Clip]:
+    """The clips of a shard, from the first file that is what it was. Raises UsageError."""
+    for file in files:
+        with suppress(*MISSING):
+            if before.files.sha256(file.path) == file.sha256:
+                return before.clips_in(file.path)
+    names = " and ".join(each.path for each in files)
+    raise UsageError(
+        f"{names} of {before.address} cannot be read, or was changed; `videonet verify` says what "
+        "is wrong, and the command that made the data set mends it."
+    )
