@@ -36,7 +36,7 @@ def frames_in(file: Path, group: int, count: int) -> list[bytes]:
     column = column_of(file, group, "image_encoded")
     with file.open("rb") as opened:
         read = partial(os.pread, opened.fileno())
-        return [read(*place) for place in places_of(read, column, count)]
+        return [read(*place) for place in places_of(read, column, range(count))]
 
 
 def written(path: Path, clips: list[Clip], form: ShardForm) -> Path:
@@ -91,7 +91,7 @@ def test_in_layout_2_a_clip_begins_with_all_that_is_small_and_the_way_to_its_fra
         assert offset + min(size, 700) <= begin + len(small)
         return small[offset - begin : offset - begin + size]
 
-    places = places_of(read, column_of(file, 1, "image_encoded"), 128)
+    places = places_of(read, column_of(file, 1, "image_encoded"), range(128))
     assert [length for length, _ in places] == [20_000] * 128
     assert numbers_of(read, column_of(file, 1, "image_timestamp"), is_list=True) == list(
         clip.image_timestamp
@@ -168,7 +168,7 @@ def test_lengths_that_are_not_those_of_the_page_are_refused(tmp_path):
     clip = clip_of("a", 0, 33, image_encoded=tuple(bytes(n % 7) for n in range(33)))
     shard = written(tmp_path / "clips.parquet", [clip], ShardForm(2))
     whole = shard.read_bytes()
-    places = places_of(reader_of(shard), column_of(shard, 0, "image_encoded"), 33)
+    places = places_of(reader_of(shard), column_of(shard, 0, "image_encoded"), range(33))
     first = places[0][1]
     changed = bytearray(whole)
     changed[first - 1] ^= 128
@@ -211,9 +211,9 @@ def test_numbers_that_are_packed_are_those_that_arrow_packed(tmp_path_factory, n
     raise AssertionError(numbers)
 
 
-def wrapped(numbers: np.ndarray) -> list[int]:
+def wrapped(numbers: list[int]) -> list[int]:
     """Differences of 32 bits overflow, and come round again."""
-    return numbers.astype(np.int32).tolist()
+    return np.array(numbers).astype(np.int32).tolist()
 
 
 @given(st.binary(max_size=200), st.integers(1, 300))

@@ -49,7 +49,10 @@ def size_of(jpeg: bytes) -> tuple[int, int]:
         _, height, width, _ = _FRAME(jpeg, at + 4)
     except struct.error as error:
         raise ValueError("it ends within its header") from error
-    if kind not in _SEQUENTIAL or jpeg.count(b"\xff\xda") > _MOST_SCANS:
+    data = np.frombuffer(jpeg, np.uint8)
+    # A search for two bytes takes longer, and as long as a twentieth of decoding.
+    scans = np.count_nonzero((data[:-1] == 0xFF) & (data[1:] == 0xDA))
+    if kind not in _SEQUENTIAL or scans > _MOST_SCANS:
         raise ValueError("it is a JPEG of several passes, where one is expected")
     if not 0 < height * width <= MOST_PIXELS:
         raise ValueError(

@@ -10,11 +10,12 @@ DELTA_LENGTH_BYTE_ARRAY). For headers of pages see `videonet.shards.page_headers
 """
 
 import struct
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from videonet.shards.page_headers import HEADER_BYTES, STORED_BYTES, TYPE, Read, struct_in, varint
 
@@ -34,10 +35,13 @@ LENGTHS_BYTES = 1024
 
 # A length has at most 32 bits.
 _MOST_BITS = 32
-_POWERS = (1 << np.arange(_MOST_BITS, dtype=np.int64)).astype(np.int64)
 
 # As wide as the numbers of a clip are.
 _INT64_BYTES = 8
+_INT64 = struct.Struct("<q").unpack
+
+# How the header of a page of one such number begins: a data page, of 8 bytes, stored as 8 bytes.
+_ONE_NUMBER = b"\x15\x00\x15\x10\x15\x10"
 
 
 class OtherLayoutError(Exception):
@@ -53,8 +57,10 @@ class _Values(NamedTuple):
     end: int
 
 
-def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tuple[int, int]]:
-    """Length and offset, within the file, of the first `count` values of a column of byte arrays.
+def places_of(
+    read: Read, column: pq.ColumnChunkMetaData, wanted: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Length and offset, within the file, of these values of a column of byte arrays.
 
     `column` must be of a row group of one row that is a list: Arrow writes that as one page, as it
     begins pages with rows. Raises OtherLayoutError where it is compressed, coded with a dictionary,
@@ -62,12 +68,12 @@ def places_of(read: Read, column: pq.ColumnChunkMetaData, count: int) -> list[tu
     """
     try:
         values = _values(read, column, levels=2)
-        if values.number < count:
+        if max(wanted) >= values.number:
             raise OtherLayoutError("there are fewer values")
         if values.encoding == _DELTA_LENGTH:
-            return _places_together(read, values, count)
+            return _places_together(read, values, wanted)
         if values.encoding == _PLAIN:
-            return _places_on_the_way(read, values, count)
+            return _places_on_the_way(read, values, wanted)
     except _SENSELESS as error:
         raise OtherLayoutError("the page makes no sense") from error
     raise OtherLayoutError("the values are not as they are")
@@ -81,6 +87,11 @@ def numbers_of(read: Read, column: pq.ColumnChunkMetaData, *, is_list: bool) -> 
     if column.physical_type != "INT64":
         raise OtherLayoutError("the values are no such numbers")
     try:
+        if not is_list and _is_one_number(read, column):
+            # The page ends with it, and the rest of its header need not be known: every clip has
+            # four of these.
+            end = column.data_page_offset + column.total_compressed_size
+            return [*_INT64(read(_INT64_BYTES, end - _INT64_BYTES))]
         values = _values(read, column, levels=2 if is_list else 0)
         found = np.frombuffer(read(values.end - values.begin, values.begin), "<i8")
         # A list of none has one value that is missing.
@@ -95,6 +106,17 @@ def numbers_of(read: Read, column: pq.ColumnChunkMetaData, *, is_list: bool) -> 
 
 
 _SENSELESS = (IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)
+
+
+def _is_one_number(read: Read, column: pq.ColumnChunkMetaData) -> bool:
+    """Whether a column is a page of one number, as it is."""
+    return (
+        column.num_values == 1
+        and column.compression == "UNCOMPRESSED"
+        and "PLAIN" in column.encodings
+        and not column.has_dictionary_page
+        and read(len(_ONE_NUMBER), column.data_page_offset) == _ONE_NUMBER
+    )
 
 
 def _values(read: Read, column: pq.ColumnChunkMetaData, levels: int) -> _Values:
@@ -116,37 +138,38 @@ def _values(read: Read, column: pq.ColumnChunkMetaData, levels: int) -> _Values:
     return _Values(page[_ENCODING], page[_VALUES], at, end)
 
 
-def _places_on_the_way(read: Read, values: _Values, count: int) -> list[tuple[int, int]]:
+def _places_on_the_way(read: Read, values: _Values, wanted: Sequence[int]) -> list[tuple[int, int]]:
     """Of values of which each stands after its length."""
     at, places = values.begin, []
-    for _ in range(count):
+    for _ in range(max(wanted) + 1):
         (length,) = _LENGTH(read(4, at))
         at += 4
         places.append((length, at))
         at += length
     if at > values.end:
         raise OtherLayoutError("the values are longer than their page")
-    return places
+    return [places[number] for number in wanted]
 
 
-def _places_together(read: Read, values: _Values, count: int) -> list[tuple[int, int]]:
+def _places_together(read: Read, values: _Values, wanted: Sequence[int]) -> list[tuple[int, int]]:
     """Of values behind all of their lengths."""
     room = values.end - values.begin
     data = read(min(LENGTHS_BYTES, room), values.begin)
     try:
         lengths, size = unpacked(data, values.number)
     except IndexError:
-        # The lengths of a million frames, which no clip has, have room in it.
-        lengths, size = unpacked(read(min(8 * values.number, room), values.begin), values.number)
-    ends = np.cumsum(lengths)
-    if lengths.min(initial=0) < 0 or size + int(ends[-1]) != room:
+        # Of thousands of frames, which no clip has: a length takes six bytes at most.
+        most = LENGTHS_BYTES + 6 * values.number
+        lengths, size = unpacked(read(min(most, room), values.begin), values.number)
+    ends = [*accumulate(lengths)]
+    if min(lengths) < 0 or size + ends[-1] != room:
         raise OtherLayoutError("the lengths are not those of what is in the page")
-    begins = values.begin + size + ends - lengths
-    return list(zip(lengths[:count].tolist(), begins[:count].tolist(), strict=True))
+    begin = values.begin + size
+    return [(lengths[number], begin + ends[number] - lengths[number]) for number in wanted]
 
 
-def unpacked(data: bytes, count: int) -> tuple[NDArray[np.int64], int]:
-    """`count` numbers as DELTA_BINARY_PACKED has them, int64 [count], and where they end in `data`.
+def unpacked(data: bytes, count: int) -> tuple[list[int], int]:
+    """`count` numbers as DELTA_BINARY_PACKED has them, and where they end in `data`.
 
     Numbers are sums of differences. These come in blocks, which have a least difference, and
     smaller blocks, which have a number of bits. Raises IndexError where the data end before, and
@@ -159,31 +182,31 @@ def unpacked(data: bytes, count: int) -> tuple[NDArray[np.int64], int]:
     size = block // parts if parts else 0
     if total != count or count < 1 or not 0 < size * parts == block or size % 8:
         raise ValueError("the numbers are not as many as the page says")
-    steps = np.zeros(count, np.int64)
-    steps[0] = first
-    done = 1
-    while done < count:
+    steps = [first]
+    while len(steps) < count:
         least, at = _signed(data, at)
         widths = data[at : at + parts]
         at += parts
         if len(widths) < parts:
             raise IndexError("the numbers do not end")
         for bits in widths:
-            if done >= count:
+            some = min(size, count - len(steps))
+            if some == 0:
                 break
             if bits > _MOST_BITS:
                 raise ValueError("a number has too many bits")
             end = at + bits * size // 8
             if end > len(data):
                 raise IndexError("the numbers do not end")
-            some = min(size, count - done)
-            if bits:
-                packed = np.frombuffer(data, np.uint8, end - at, at)
-                each = np.unpackbits(packed, bitorder="little").reshape(size, bits)
-                steps[done : done + some] = each[:some] @ _POWERS[:bits]
-            steps[done : done + some] += least
-            done, at = done + some, end
-    return np.cumsum(steps), at
+            # One large number, of which each takes its bits, the lowest first.
+            packed, mask = int.from_bytes(data[at:end], "little"), (1 << bits) - 1
+            steps += [
+                (packed >> shift & mask) + least for shift in range(0, bits * some, bits or 1)
+            ]
+            if not bits:
+                steps += [least] * some
+            at = end
+    return [*accumulate(steps)], at
 
 
 def _signed(data: bytes, at: int) -> tuple[int, int]:

@@ -195,26 +195,25 @@ class _Shard:
     def jpegs(self, group: int, wanted: Sequence[int], frames: int) -> list[Callable[[], bytes]]:
         """What reads each of these frames of a clip that has so many."""
         column = self.footer.row_group(group).column(self._columns[FRAMES])
-        count = max(wanted) + 1
         together = _TOGETHER in column.encodings
         if not together and not self._is_remote:
             begin = column.data_page_offset
-            self._file.announce(begin, begin + column.total_compressed_size * count // frames)
+            leads_to = (max(wanted) + 1) * column.total_compressed_size // frames
+            self._file.announce(begin, begin + leads_to)
         try:
-            places = places_of(self._near(group), column, count)
+            places = places_of(self._near(group), column, wanted)
         except OtherLayoutError:
             # Arrow reads whatever is Parquet.
             (jpegs,) = self._by_arrow(group, [FRAMES])
             return [partial(jpegs.__getitem__, number) for number in wanted]
-        chosen = [places[number] for number in wanted]
         if self._is_remote:
             # They are here now, and the next clip takes their place.
-            return [partial(bytes, self._read(*each)) for each in chosen]
+            return [partial(bytes, self._read(*each)) for each in places]
         if together:
             # All at once: a disk is asked for the second while it brings the first.
-            for length, begin in chosen:
+            for length, begin in places:
                 self._file.announce(begin, begin + length)
-        return [partial(self._read, *each) for each in chosen]
+        return [partial(self._read, *each) for each in places]
 
     def numbers(self, group: int, names: Sequence[str]) -> list[Any]:
         """The values of these columns, in this order: whole numbers, or lists of them."""
