@@ -137,7 +137,7 @@ def copy_shards(shards: Sequence[Path], folder: Path) -> None:
 
 def from_datasets(folder: Path, work: Work) -> Samples:
     """Hugging Face datasets, streaming: only the columns that are needed, not shuffled."""
-    import datasets
+    import datasets  # type: ignore[import-untyped]
 
     wanted = cycle(work)
     while True:
@@ -169,7 +169,7 @@ def write_tar(shards: Sequence[Path], folder: Path) -> None:
 
 def from_webdataset(folder: Path, work: Work) -> Samples:
     """WebDataset, one tar after the other."""
-    import webdataset
+    import webdataset  # type: ignore[import-not-found]
 
     wanted = cycle(work)
     while True:
@@ -185,7 +185,7 @@ def from_webdataset(folder: Path, work: Work) -> Samples:
 def write_mds(shards: Sequence[Path], folder: Path) -> None:
     """MosaicML's MDS: a sample is a clip, its frames one after the other, and their lengths."""
     import numpy as np
-    from streaming import MDSWriter
+    from streaming import MDSWriter  # type: ignore[import-not-found]
 
     columns = {"frames": "bytes", "lengths": "ndarray:int64"}
     with MDSWriter(out=str(folder / "mds"), columns=columns, size_limit="256mb") as out:
@@ -198,7 +198,7 @@ def write_mds(shards: Sequence[Path], folder: Path) -> None:
 def from_mds(folder: Path, work: Work) -> Samples:
     """MosaicML's StreamingDataset, by the numbers of the clips."""
     import numpy as np
-    from streaming import StreamingDataset
+    from streaming import StreamingDataset  # type: ignore[import-not-found]
 
     clips = StreamingDataset(local=str(folder / "mds"), batch_size=1)
     while True:
@@ -210,7 +210,7 @@ def from_mds(folder: Path, work: Work) -> Samples:
 
 def write_lance(shards: Sequence[Path], folder: Path) -> None:
     """Lance: a row is a frame, its JPEG in a blob column."""
-    import lance
+    import lance  # type: ignore[import-not-found]
     import pyarrow as pa
 
     blob = {b"lance-encoding:blob": b"true"}
@@ -233,7 +233,7 @@ def write_lance(shards: Sequence[Path], folder: Path) -> None:
 
 def from_lance(folder: Path, work: Work) -> Samples:
     """Lance, by the numbers of the frames."""
-    import lance
+    import lance  # type: ignore[import-not-found]
     import numpy as np
 
     frames = lance.dataset(str(folder / "frames.lance"))

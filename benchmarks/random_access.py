@@ -115,7 +115,7 @@ def in_layouts(data: Path, folder: Path) -> dict[int, Path]:
     """The data set in each layout of its shards."""
     manifest = DatasetDir(data).manifest()
     assert manifest is not None
-    made = {}
+    made: dict[int, Path] = {}
     for layout in LAYOUTS:
         made[layout] = data
         if layout != manifest.settings.layout:
@@ -142,7 +142,7 @@ def written_jpegs(
     """The JPEGs of some samples as files, for what decodes them from memory."""
     folder.mkdir()
     clips = [clip for file in shards for clip in FORMATS["parquet"].read(file)]
-    names = []
+    names: list[str] = []
     for number, frames in work[: AT_ONCE * 4]:
         for frame in frames:
             file = folder / f"{len(names):06d}.jpg"
