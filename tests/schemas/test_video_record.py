@@ -222,6 +222,18 @@ def test_older_scans_and_cuts_give_way_and_the_newest_stay():
     assert record.scan("s0") is None
 
 
+def test_a_record_says_which_contents_were_looked_at():
+    other, broken = scan_of(4, seed=1), scan_of(0, seed=2)
+    scans = {
+        "one": msgspec.structs.replace(other, sha256="ef" * 32),
+        "two": scan_of(100),
+        "three": msgspec.structs.replace(broken, sha256="01" * 32),
+    }
+    record = updated(VideoRecord(KEY), sections_of(fetch=FETCH, scans=scans))
+    assert record.seen == {"ab" * 32, "ef" * 32}
+    assert VideoRecord(KEY).seen == frozenset()
+
+
 def test_the_scan_of_very_many_frames_lies_beside_its_record():
     record = record_of(fetch=FETCH, scans={"s": scan_of(5_000)})
     small, beside = fitted(record)

@@ -335,10 +335,26 @@ def _with_scan(context: RunContext, records: Records, scanned: Scanned) -> Recor
     """What is known now that something was seen; the store has what can be looked at of it."""
     if scanned.embedded is not None:
         write_embedded(context.store, context.embedding_key, scanned.embedded)
-    if scanned.thumbnail is not None:
+    if scanned.thumbnail is not None and not _is_shown(context, records, scanned):
         context.store.write_thumbnail(scanned.scan.video_key, scanned.thumbnail)
     new = sections_of(scans={context.plan.settings.scan_key: scanned.scan})
     return records.with_new(new, scan=scanned.scan)
+
+
+def _is_shown(context: RunContext, records: Records, scanned: Scanned) -> bool:
+    """Whether the store has a picture of a compared video already.
+
+    That of a classifier shows the frames of its classes besides those that are compared, and the
+    reports of other data sets need it.
+    """
+    if scanned.embedded is None or context.store.thumbnail(scanned.scan.video_key) is None:
+        return False
+    record, fetched = records.stored.record, records.fetch
+    seen = context.store.complete(record, record.sections.keys()).seen
+    # As where scans are weighed, a part counts as the content.
+    contents = {scanned.scan.sha256, fetched and fetched.sha256}
+    contents.add(fetched.part.sha256 if fetched and fetched.part else None)
+    return not seen.isdisjoint(contents)
 
 
 def _scanned(

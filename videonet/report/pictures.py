@@ -18,7 +18,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.storage.store import Store
 from videonet.text import label_names, target_names
-from videonet.video.thumbnails import frames_of
+from videonet.video.thumbnails import frames_of, spread
 
 # Most pictures of kept videos, and of rejected ones: together some 3 MB of the page.
 MOST = 300
@@ -69,13 +69,15 @@ def pictures(given: ReportInput, store: Store | None, limit: int = MOST) -> Pict
             for target, name in zip(given.targets, target_names(given.targets), strict=True)
         },
         seen=label_names(given.labels),
-        near=given.settings.selects_neighbours,
+        compared=given.settings.frames if given.settings.selects_neighbours else None,
     )
     damage = DamageRecords(given.output, store)
     of_kept = _pictures(kept.verdicts, store, names, damage)
     of_rejected = _pictures(rejected.verdicts, store, names, damage)
     missing = len(kept.verdicts) + len(rejected.verdicts) - len(of_kept) - len(of_rejected)
-    return Pictures(of_kept, of_rejected, _note(kept, rejected, missing))
+    return Pictures(
+        of_kept, of_rejected, _note(kept, rejected, missing, near=names.compared is not None)
+    )
 
 
 def drawn_kept(given: ReportInput, limit: int) -> Drawn:
@@ -129,8 +131,8 @@ class _Names:
     asked: Mapping[str, str]
     # of the classifier's outputs
     seen: Sequence[str]
-    # whether neighbours were taken
-    near: bool
+    # where neighbours were taken: of how many first frames some were compared; None: nowhere
+    compared: int | None
 
 
 def _pictures(
@@ -150,9 +152,8 @@ def _picture(
         return None
     # Rejected videos have no frame to point at: the one in the middle shows them as well as any.
     wanted = sorted(frames)[len(frames) // 2] if best is None else best
-    if names.near and best is not None:
-        # Of the frames that were compared, which are spread as those of the picture are.
-        wanted = round(best * max(frames) / max(1, (verdict.frames_scanned or 1) - 1))
+    if names.compared is not None and best is not None:
+        wanted = best = _frame_of(best, min(names.compared, max(frames) + 1))
     frame = min(frames, key=lambda index: (abs(index - wanted), index))
     probability = verdict.seen_probability if best is None else verdict.best_probability
     return Picture(
@@ -168,13 +169,20 @@ def _picture(
         outcome=verdict.outcome.value,
         reason=verdict.reason.value if verdict.reason else None,
         frame=frame,
-        is_match=frame == best or (names.near and best is not None),
+        is_match=frame == best,
         probability=probability or 0.0,
         first_match=verdict.first_match,
         matching=verdict.frames_matched or 0,
         damage=damage.of(verdict),
         jpeg=as_jpeg(frames[frame]),
     )
+
+
+def _frame_of(place: int, count: int) -> int:
+    """The index, among `count` first frames, of one that was compared."""
+    compared = spread(count)
+    # A store may have a picture of fewer frames.
+    return compared[min(place, len(compared) - 1)]
 
 
 def as_jpeg(image: Image.Image) -> str:
@@ -184,19 +192,21 @@ def as_jpeg(image: Image.Image) -> str:
     return base64.b64encode(jpeg.getvalue()).decode()
 
 
-def _note(kept: Drawn, rejected: Drawn, missing: int) -> str:
+def _note(kept: Drawn, rejected: Drawn, missing: int, *, near: bool) -> str:
     """What is said of pictures that are not shown: without the path of the store, which is local.
 
     The page is published with the data set.
     """
     sentences = []
+    others = "that were not selected" if near else "that show something else"
     parts = [
         f"{len(drawn.verdicts):,} of {drawn.of:,} {what}"
-        for drawn, what in ((kept, "kept"), (rejected, "that show something else"))
+        for drawn, what in ((kept, "kept"), (rejected, others))
         if len(drawn.verdicts) < drawn.of
     ]
     if parts:
-        sentences.append(f"Drawn by chance from all classes: {' and '.join(parts)}.")
+        drawn_how = "The nearest of all targets" if near else "Drawn by chance from all classes"
+        sentences.append(f"{drawn_how}: {' and '.join(parts)}.")
     if missing:
         pictures_are = "picture is" if missing == 1 else "pictures are"
         sentences.append(f"{missing:,} {pictures_are} missing in the store.")

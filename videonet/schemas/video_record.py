@@ -67,6 +67,13 @@ class VideoRecord:
         """What the classifier and settings of `scan_key` saw in the video."""
         return self._content(f"scan/{scan_key}", Scan)
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """The contents whose frames were looked at, whatever by."""
+        names = (name for name in self.sections if name.startswith("scan/"))
+        scans = (self._content(name, Scan) for name in names)
+        return frozenset(scan.sha256 for scan in scans if scan is not None and scan.top1)
+
     def cut(self, cut_key: str) -> Cut | None:
         """What cutting the video with the settings of `cut_key` brought."""
         return self._content(f"cut/{cut_key}", Cut)
