@@ -16,6 +16,7 @@ PICKED = (
     (("--select", "neighbours:IMAGES"), "needs an embedding to compare by"),
     (("--targets", "imagenet1k", "--embedding", "EMBEDDING"), "--embedding is for --select"),
     (("--targets", "imagenet1k", "--per-target", "3"), "--per-target is for --select"),
+    (("--targets", "imagenet1k", "--image-clusters", "3"), "--image-clusters is for --select"),
     (
         ("--select", "neighbours:IMAGES", "--embedding", "EMBEDDING", "--source", "youtube"),
         "searches for words, and there are none",

@@ -49,6 +49,7 @@ VALUES = {
     "licence": "cc",
     "duplicates": "drop",
     "per_target": "20",
+    "image_clusters": "40",
     "modifiers": "slow motion,close up",
     "search_patience": "5",
     "disk_budget": "60GB",

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from videonet.classifier.embedding import Embedding, of_unit_length
+from videonet.classifier.image_groups import gathered
 from videonet.classifier.read_image import read_image
-from videonet.classifier.target_images import ImageCluster, digest_of
+from videonet.classifier.target_images import ImageCluster, digest_of, groups_of
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import ClassifierCard
-from videonet.schemas.neighbours import Centres, EmbeddedVideo
+from videonet.schemas.neighbours import NOT_COMPARED, Centres, EmbeddedVideo
 from videonet.schemas.scan import Scan
 from videonet.schemas.target import Target
 
@@ -29,16 +30,6 @@ EMBEDDING_VERSION = 1
 
 # Cosines are stored rounded: the last digits differ between machines.
 _DIGITS = 4
-
-# What a video is paired with that was never compared; the last of a run's targets.
-NOT_COMPARED = Target(
-    target_id="(not compared)",
-    name="(not compared)",
-    synonyms=(),
-    wnid=None,
-    outputs=(),
-    senses=(),
-)
 
 # Images that are embedded together.
 _AT_ONCE = 64
@@ -160,34 +151,74 @@ def centres_of(
     clusters: Sequence[ImageCluster],
     known: Centres | None = None,
     say: Callable[[str], object] = lambda _: None,
+    groups: int | None = None,
 ) -> Centres:
     """The centre of each cluster: the mean of its images' features, of unit length.
 
-    `known` are returned where they are of the same images and embedding. Raises UsageError for an
-    image that cannot be read, and for two clusters that cannot be told apart.
+    Images beside folders are gathered in as many targets as `groups` says: see `groups_of`. Each of
+    these has the name of the image that is nearest to its centre. `known` are returned where they
+    are of the same images and embedding. Raises UsageError for an image that cannot be read, and
+    for two clusters that cannot be told apart.
     """
     if any(cluster.name == NOT_COMPARED.target_id for cluster in clusters):
         raise UsageError(
             f"A cluster of images is called {NOT_COMPARED.name!r}, which stands for videos that "
             "could not be compared; rename it."
         )
-    key, images = embedding_key(embedding, 0), digest_of(clusters)
+    groups = groups_of(clusters, groups)
+    key, images = embedding_key(embedding, 0), digest_of(clusters, groups)
     if known is not None and (known.embedding, known.images) == (key, images):
         return known
     number = sum(len(cluster.files) for cluster in clusters)
-    say(f"embedding {number:,} images of {len(clusters):,} targets")
-    rows = [_centre(embedding, cluster) for cluster in clusters]
+    of = f"{len(clusters):,} targets" if groups is None else f"which {groups:,} targets are made"
+    say(f"embedding {number:,} images of {of}")
+    sums = np.vstack([_sum(embedding, cluster) for cluster in clusters])
+    names = [cluster.name for cluster in clusters]
+    counts = [len(cluster.files) for cluster in clusters]
+    if groups is not None:
+        is_loose = np.array([cluster.is_loose for cluster in clusters])
+        names, counts, sums = _gathered(names, counts, sums, is_loose, groups)
     return Centres(
         embedding=key,
         images=images,
-        names=tuple(cluster.name for cluster in clusters),
-        counts=tuple(len(cluster.files) for cluster in clusters),
-        centres=np.vstack(rows).astype("<f4").tobytes(),
+        names=tuple(names),
+        counts=tuple(counts),
+        centres=of_unit_length(sums).astype("<f4").tobytes(),
         size=embedding.size,
     )
 
 
-def _centre(embedding: Embedding, cluster: ImageCluster) -> NDArray[np.float32]:
+def _gathered(
+    names: Sequence[str],
+    counts: Sequence[int],
+    sums: NDArray[np.float64],
+    is_loose: NDArray[np.bool_],
+    groups: int,
+) -> tuple[list[str], list[int], NDArray[np.float64]]:
+    """The same of targets of which the loose ones are gathered, in alphabetical order.
+
+    `sums`: of the features of each target's images, float64 [targets, size].
+    """
+    loose = np.flatnonzero(is_loose)
+    group = gathered(of_unit_length(sums[loose]), groups)
+    members = [loose[group == each] for each in range(groups)]
+    targets = {names[place]: np.array([place]) for place in np.flatnonzero(~is_loose).tolist()}
+    for each in members:
+        # No image is nearest to a group that k-means has left empty.
+        if len(each):
+            centre = of_unit_length(sums[each].sum(axis=0, keepdims=True))
+            cosines = (of_unit_length(sums[each]) @ centre.T).round(_DIGITS)
+            targets[names[each[int(cosines.argmax())]]] = each
+    ordered = sorted(targets)
+    return (
+        ordered,
+        [sum(counts[place] for place in targets[name]) for name in ordered],
+        np.vstack([sums[targets[name]].sum(axis=0, keepdims=True) for name in ordered]),
+    )
+
+
+def _sum(embedding: Embedding, cluster: ImageCluster) -> NDArray[np.float64]:
+    """The sum of the features of a cluster's images: float64 [1, size]."""
     total = np.zeros((1, embedding.size), np.float64)
     for start in range(0, len(cluster.files), _AT_ONCE):
         images = [
@@ -195,7 +226,7 @@ def _centre(embedding: Embedding, cluster: ImageCluster) -> NDArray[np.float32]:
             for file in cluster.files[start : start + _AT_ONCE]
         ]
         total += embedding.features(np.stack(images)).sum(axis=0, keepdims=True, dtype=np.float64)
-    return of_unit_length(total)
+    return total
 
 
 def _array(data: bytes, kind: str, size: int) -> NDArray[Any]:

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from videonet.classifier.neighbours import NOT_COMPARED
 from videonet.errors import UsageError
 from videonet.fetch.details import fitted
 from videonet.fetch.published_address import published, published_text
 from videonet.fetch.rate_limit import host_of
 from videonet.schemas.candidate import Candidate, Match, Sighting
+from videonet.schemas.neighbours import NOT_COMPARED
 from videonet.schemas.video_info import VideoInfo
 from videonet.sources.source import Batch, Row
 from videonet.targets.title_matcher import TitleMatcher

@@ -20,8 +20,11 @@ def check_selection(options: CurateOptions) -> None:
             )
         if options.embedding is not None:
             raise UsageError("--embedding is for --select neighbours:DIR; give both, or neither.")
-        if options.per_target != NOTHING_ELSE.per_target:
-            raise UsageError("--per-target is for --select neighbours:DIR; leave it out.")
+        for name in ("per_target", "image_clusters"):
+            if getattr(options, name) != getattr(NOTHING_ELSE, name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is for --select neighbours:DIR; leave it out."
+                )
         return
     kind, _, place = options.select.partition(":")
     if kind != _NEIGHBOURS or not place:

@@ -39,7 +39,10 @@ def neighbours_of(
         known = output.centres()
     except UsageError:
         known = None
-    return Neighbours(embedding, centres_of(embedding, image_clusters(images), known, say))
+    clusters = image_clusters(images)
+    return Neighbours(
+        embedding, centres_of(embedding, clusters, known, say, options.image_clusters)
+    )
 
 
 def refuse_evaluation_images(images: Path, reference: Reference) -> None:

@@ -10,12 +10,24 @@ import msgspec
 
 from videonet.schemas.record import Record
 from videonet.schemas.scan import Scan
+from videonet.schemas.target import Target
 
 # Of embeddings that a video was looked at with, features are kept by so many: the latest.
 _MOST = 4
 
 # Bytes of a sha256 in front of what it is of.
 _CHECKSUM = 8
+
+
+# What a video is paired with that was never compared; the last of a run's targets, and no class.
+NOT_COMPARED = Target(
+    target_id="(not compared)",
+    name="(not compared)",
+    synonyms=(),
+    wnid=None,
+    outputs=(),
+    senses=(),
+)
 
 
 class EmbeddedVideo(Record, frozen=True, kw_only=True):

@@ -79,6 +79,18 @@ class SelectionOptions(FrameRules, frozen=True, kw_only=True):
             panel=NEIGHBOURS,
         ),
     ] = 100
+    # None: each is a target of its own
+    image_clusters: Annotated[
+        int | None,
+        Option(
+            help="Targets that the images outside of folders are gathered in, with --select "
+            "neighbours:DIR; default: each is a target of its own.",
+            unit="targets",
+            metavar="N",
+            minimum=1,
+            panel=NEIGHBOURS,
+        ),
+    ] = None
     # The rules on clips: functions of what was measured when they were cut.
     min_motion: Annotated[
         float,
