@@ -8,7 +8,7 @@ import pytest
 
 from tests.curated import Ended, videonet
 from tests.curating import bytes_of
-from tests.neighbours.test_whole_runs import became, material, run
+from tests.neighbours.runs import became, material_once, run, typed, whole_once
 from videonet.schemas.reason import Outcome
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -16,16 +16,16 @@ pytestmark = pytest.mark.slow
 
 Command = Callable[..., Ended]
 
-# Fixtures of another file.
-__all__ = ["material"]
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return material_once(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")
-def whole(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the store and OUT of a run in this process; to be read only."""
-    folder = tmp_path_factory.mktemp("whole")
-    run(material, folder)
-    return folder
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the store and OUT of a run; to be read only."""
+    return whole_once(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
@@ -33,13 +33,7 @@ def command(material: Path, tmp_path: Path) -> Command:
     """The command that asks for the same, with OUT `tmp_path/out`."""
 
     def give(*more: str | Path) -> Ended:
-        return videonet(
-            *("curate", "--source", f"folder:{material / 'videos'}"),
-            *("--select", f"neighbours:{material / 'images'}"),
-            *("--embedding", material / "colours.onnx", "--per-target", "2", "--shards", "2"),
-            *("--format", "parquet", "--store", tmp_path / "store", "--out", tmp_path / "out"),
-            *more,
-        )
+        return videonet(*typed(material, tmp_path, *more))
 
     return give
 

@@ -1,65 +1,27 @@
 """`--select neighbours:DIR`: which videos are taken, and that it matters not how they came."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.curating import bytes_of, curate, verdicts_of
-from tests.neighbours.material import COLOURS, write_embedding, write_images, write_videos
+from tests.curating import bytes_of, verdicts_of
+from tests.neighbours.material import write_images
+from tests.neighbours.runs import became, material_once, run, whole_once
 from videonet.dataset.verify import verify
-from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.storage.dataset_dir import DatasetDir
-
-Run = Callable[..., Manifest]
-
-SOURCE = "folder:"
 
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos, images of red and blue things, and an embedding; to be read only."""
-    folder = tmp_path_factory.mktemp("material")
-    write_embedding(folder)
-    videos = write_videos(folder / "videos", COLOURS)
-    (videos / "broken.mp4").write_bytes(b"no video")
-    images = {"red/a.png": (255, 0, 0), "red/b.png": (250, 10, 0), "blue.png": (0, 0, 255)}
-    write_images(folder / "images", images)
-    return folder
-
-
-def run(material: Path, folder: Path, **options: Any) -> Manifest:
-    """A run over the videos of `material`, with OUT `folder/out`; two videos a target."""
-    given = {
-        "source": f"folder:{material / 'videos'}",
-        "targets": None,
-        "select": f"neighbours:{material / 'images'}",
-        "embedding": str(material / "colours.onnx"),
-        "per_target": 2,
-        "shards": 2,
-        "formats": ("parquet",),
-    }
-    values = {**given, **options}
-    return curate(folder=folder, **values)
-
-
-def became(out: Path) -> dict[str, tuple[str, Outcome, Reason | None]]:
-    """Of each video: its target, outcome and reason. Each has one verdict."""
-    verdicts = verdicts_of(out)
-    found = {each.video.title: (each.target_id, each.outcome, each.reason) for each in verdicts}
-    assert len(found) == len(verdicts)
-    return found
+    return material_once(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")
-def whole(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the store and OUT of a run; to be read only."""
-    folder = tmp_path_factory.mktemp("whole")
-    run(material, folder)
-    return folder
+    return whole_once(tmp_path_factory.getbasetemp())
 
 
 def test_of_each_target_the_nearest_videos_are_kept(whole: Path):
