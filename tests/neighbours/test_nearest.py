@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from videonet.curation.nearest import Compared, digest_of, in_order, nearest_target, placed
+from videonet.curation.verdict import Evidence, Limits, Place, decide
 from videonet.schemas.candidate import Candidate, Match
+from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
+from videonet.schemas.target import Target
 from videonet.schemas.video_info import VideoInfo
 
 
@@ -81,3 +84,13 @@ def test_a_video_is_for_the_target_of_its_nearest_frame():
 
 def test_of_two_targets_that_are_equally_near_the_first_counts():
     assert nearest_target(scanned((2, 0.5), (1, 0.5))) == (1, 0.5)
+
+
+def test_a_video_that_is_far_from_all_targets_is_chosen_by_its_place_alone():
+    """Cosines may be negative."""
+    candidate = compared("a", -0.5).candidate
+    red = Target(target_id="red", name="red", synonyms=(), wnid=None, outputs=(0,), senses=())
+    limits = Limits(min_seconds=10, max_bytes=1, neighbours=True)
+    for place, reason in ((Place(1, 3, 2), None), (Place(3, 3, 2), Reason.NOT_SELECTED)):
+        decision = decide(candidate, red, Evidence(scan=scanned((0, -0.5)), place=place), limits)
+        assert (decision and decision.reason) == reason

@@ -149,7 +149,9 @@ def decide(
     if not matching_frames(evidence.scan, target):
         changed = "its content changed after it was compared" if evidence.place else None
         return decision_for(Reason.NO_TOP1_MATCH, changed)
-    if (why := weakness(evidence.scan, target, limits.selection)) is not None:
+    # Of a cosine, which may be negative, nothing is asked but that others are not nearer.
+    why = None if limits.neighbours else weakness(evidence.scan, target, limits.selection)
+    if why is not None:
         return decision_for(Reason.WEAK_MATCH, why)
     if evidence.place is not None and evidence.place.rank > evidence.place.quota:
         return decision_for(Reason.NOT_SELECTED, _left_out(evidence.place))
