@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.curated import curated_once
-from tests.curating import curate, verdicts_of
-from tests.neighbours.material import write_embedding, write_images
+from tests.curating import verdicts_of
+from tests.neighbours.material import write_images
+from tests.neighbours.runs import material_once, run
 from videonet.report.inputs import open_input
 from videonet.report.pictures import Pictures, pictures
 from videonet.schemas.reason import Outcome
@@ -20,29 +21,32 @@ COMPARED = {0, 33, 66, 99}
 
 
 @pytest.fixture(scope="module")
-def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return material_once(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def beside(material: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with a data set made by a classifier, its store, and neighbours from that store."""
     curated = curated_once(tmp_path_factory.getbasetemp())
     folder = tmp_path_factory.mktemp("beside")
     shutil.copytree(curated.store, folder / "store")
     shutil.copytree(curated.out, folder / "classified")
-    neighbours(curated.folder / "videos", folder)
+    neighbours(curated.folder / "videos", material, folder)
     return folder
 
 
-def neighbours(videos: Path, folder: Path) -> None:
-    images = write_images(
-        folder / "images", {"dark.png": (20, 30, 60), "light.png": (240, 240, 240)}
-    )
-    curate(
-        f"folder:{videos}",
-        None,
+def neighbours(videos: Path, material: Path, folder: Path) -> None:
+    """A run over `videos` with OUT and store in `folder`; one video a target."""
+    images = {"dark.png": (20, 30, 60), "light.png": (240, 240, 240)}
+    wanted = write_images(folder / "images", images)
+    run(
+        material,
         folder,
-        select=f"neighbours:{images}",
-        embedding=str(write_embedding(folder)),
-        formats=("parquet",),
-        shards=1,
+        source=f"folder:{videos}",
+        select=f"neighbours:{wanted}",
         per_target=1,
+        shards=1,
     )
 
 
@@ -81,11 +85,12 @@ def test_of_a_neighbour_the_nearest_frame_is_shown(beside: Path):
         assert (each.frame, each.is_match) == (sorted(COMPARED)[best], True)
 
 
+@pytest.mark.slow
 def test_a_video_that_no_classifier_has_seen_has_a_picture_of_its_own(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    material: Path, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ):
     curated = curated_once(tmp_path_factory.getbasetemp())
-    neighbours(curated.folder / "videos", tmp_path)
+    neighbours(curated.folder / "videos", material, tmp_path)
     for each in verdicts_of(tmp_path / "out"):
         strip = Store(tmp_path / "store").thumbnail(each.video_key)
         assert strip is not None

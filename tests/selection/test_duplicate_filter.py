@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 from demo.server import VideoServer
 from tests.curated import VIDEONET, videonet
 from tests.curating import bytes_of, outcomes_of, verdicts_of
+from tests.dataset.card.reading import cells_of
 from tests.execution.two_workers import TWO_WORKERS
 from tests.local import TYPED
 from tests.patience import wait_for
 from tests.selection.copies import (
     ALL,
+    LARGE,
     OTHER,
     SMALL,
     THERE,
@@ -26,6 +29,7 @@ from tests.selection.copies import (
     write_catalogue,
 )
 from videonet.dataset.verify import verify
+from videonet.report.facts import facts_of
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import LOCK_FILE
@@ -99,6 +103,41 @@ def test_the_accounts_balance_and_the_data_set_is_sound(dropped: Path):
     counts = json.loads((dropped / "out" / "manifest.json").read_bytes())["totals"]["verdicts"]
     assert (counts["pairs"], counts["kept"], counts["rejected"]) == (5, 3, {"duplicate": 2})
     assert verify(dropped / "out").problems == []
+
+
+def test_report_and_card_count_the_labels_that_the_clips_have(dropped: Path):
+    out = dropped / "out"
+    clips: Counter[str] = Counter()
+    for row in pq.read_table(out / "clips" / "parquet", columns=["clip_label_text"]).to_pylist():
+        clips.update(row["clip_label_text"])
+    facts = facts_of(out, None)
+    funnels = {row.name: row.funnel for row in facts.classes}
+    assert {name: each.clips for name, each in funnels.items() if each.clips} == clips
+    # The pair was rejected, and its label has gone elsewhere.
+    sailboat = funnels["sailboat"]
+    assert (sailboat.candidates, sailboat.kept, sailboat.with_clip) == (1, 0, 0)
+    assert (sailboat.inherited, sailboat.inherited_with_clip) == (1, 1)
+    assert (facts.funnel.kept, facts.funnel.inherited) == (3, 1)
+    assert (facts.sizes.classes, facts.sizes.classes_with_clip) == (2, 2)
+    assert [each.about for each in facts.thin] == ["mushroom"]
+    card = (out / "README.md").read_text()
+    cells = cells_of(card)
+    assert ["sailboat", "sailboat", "1", "0", "1", str(clips["sailboat"])] in cells
+    assert ["balloon", "balloon", "4", "3", "3", str(clips["balloon"])] in cells
+    assert ["labels: pairs of kept video and class", "4"] in cells
+    assert ["of them from duplicates that were dropped", "1"] in cells
+    assert "\n**2 of 3 classes**." in card
+    assert "1 label of these has gone to the videos that stay" in card
+
+
+@pytest.mark.slow
+def test_a_card_without_duplicates_has_no_column_for_their_labels(
+    server: VideoServer, tmp_path: Path
+):
+    curate_listed(server, (LARGE, OTHER), tmp_path)
+    cells = cells_of((tmp_path / "out" / "README.md").read_text())
+    assert ["class", "id", "candidates", "kept", "clips"] in cells
+    assert not [row for row in cells if row[0] == "of them from duplicates that were dropped"]
 
 
 def test_a_rebuilt_data_set_has_the_same_bytes(dropped: Path, tmp_path: Path):

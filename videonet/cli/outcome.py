@@ -125,7 +125,8 @@ def _show_tables(
     """Print what was found, by class, and which searches fell short."""
     totals = manifest.totals
     table = Table("class", title="Candidates by class")
-    for name in ("found", "kept"):
+    near = plan.settings.selects_neighbours
+    for name in ("nearest" if near else "found", "kept"):
         table.add_column(name, justify="right")
     table.add_column("rejected")
     table.add_column("failed")
@@ -143,8 +144,10 @@ def _show_tables(
     console.print(table)
     without = totals.kept_without_clip
     formats = plan.settings.formats
+    # Neighbours need no titles.
+    looked_at = "" if near else f"{number(totals.titles, 'title')} looked at; "
     console.print(
-        f"{number(totals.titles, 'title')} looked at; {number(totals.candidates, 'video')} "
+        f"{looked_at}{number(totals.candidates, 'video')} "
         f"found, {totals.kept_videos:,} kept"
         + (f" ({without:,} too short for a clip)" if without else "")
         + f"; {number(totals.clips, 'clip')} of "
@@ -154,7 +157,7 @@ def _show_tables(
     )
     quota = plan.settings.per_class
     short = sum(counts.pairs < quota for counts in manifest.targets.values())
-    if plan.settings.selects_neighbours:
+    if near:
         quota = plan.settings.per_target
         full = sum(counts.kept == quota for counts in manifest.targets.values())
         console.print(
@@ -167,7 +170,7 @@ def _show_tables(
             f"{number(len(by_pairs), 'class', 'classes')}."
         )
     if lookup is not None and lookup.searches:
-        _show_searches(console, lookup, names, quota)
+        _show_searches(console, lookup, names, plan.settings.per_class)
 
 
 def exit_code(manifest: Manifest, lookup: Lookup | None, closed: Sequence[ClosedHost]) -> int:
@@ -238,12 +241,13 @@ def _show_searches(console: Console, lookup: Lookup, names: Mapping[str, str], q
     table = Table("class", title=f"Searches that found fewer than {quota:,} videos")
     for name in ("name", "queries", "results", "new", "ended"):
         table.add_column(name, justify="right" if name in ("queries", "results", "new") else "left")
-    short.sort(key=lambda each: lookup.matched[each.target_id])
+    # What neighbours are looked for among was searched for by other classes.
+    short.sort(key=lambda each: lookup.matched.get(each.target_id, 0))
     for each in short[:CLASSES_SHOWN]:
         table.add_section()
         for index, brought in enumerate(each.names):
             table.add_row(
-                "" if index else names[each.target_id],
+                "" if index else names.get(each.target_id, escape(each.target_id)),
                 brought.name,
                 f"{brought.queries:,}",
                 f"{brought.results:,}",

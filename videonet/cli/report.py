@@ -45,7 +45,8 @@ def report(
     console.print(facts.summary, markup=False)
     thin = f"Too thin ({facts.thin_classes:,} classes)" if facts.thin_classes > 1 else "Too thin"
     _answer(console, thin, facts.thin, "no class is much thinner than the others.")
-    _answer(console, "To drop", facts.drop, "no name stands out.")
+    if not facts.neighbours:
+        _answer(console, "To drop", facts.drop, "no name stands out.")
     _answer(console, "To chase", facts.chase, "nothing failed.")
     console.print(_whereabouts(facts, store_of(out, store)), markup=False)
 

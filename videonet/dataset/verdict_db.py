@@ -73,6 +73,8 @@ COLUMNS: Mapping[str, str] = {
     "channel": "if(channel is null, null, hash(channel))",
     # as `video` of the one that stays
     "duplicate_of": "if(duplicate_of is null, null, hash(duplicate_of))",
+    # of the labels that a video that stays has from duplicates, the classes
+    "inherited": "list_transform(inherited, lambda each: each.target_id)",
     "content": "if(sha256 is null, null, hash(sha256))",
     # of a kept video: whether no frame of its clips could be compared with an evaluation set
     "is_not_compared": "outcome = 'kept' and error is not null",
@@ -129,6 +131,16 @@ class VerdictDB:
             # Tables of earlier versions lack the last columns.
             found[place] = Verdict.from_row({name: row[name] for name in names if name in row})
         return found
+
+
+# Of each class: labels that kept videos have from duplicates, those of videos with a clip, and the
+# clips of these. Verdicts of earlier versions have no such column: so this is asked only where
+# duplicates were looked for.
+INHERITED = """
+select target, count(*), count(*) filter (clips > 0), coalesce(sum(clips), 0)::bigint
+from (select unnest(inherited) as target_id, clips from kept) join targets using (target_id)
+group by target
+"""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from videonet.report.inputs import ReportInput
 from videonet.report.names import CountedName
 from videonet.report.page.content import Advice, ClassRow, Failure
+from videonet.schemas.neighbours import NOT_COMPARED
 from videonet.schemas.reason import Reason
 from videonet.text import number, share, target_names
 
@@ -18,6 +19,7 @@ MOST = 5
 ENOUGH = 5
 
 _FEW = "Further names that titles use, or another source, may bring more."
+_NEARER = "More images of it, or another source, may bring more."
 
 
 class ThinClasses(NamedTuple):
@@ -40,22 +42,27 @@ def thin_classes(
     names = target_names(given.targets)
     if given.is_rebuilt:
         return _thin_again(names, rows)
-    if not rows:
+    classes = [place for place, each in enumerate(given.targets) if each != NOT_COMPARED]
+    if not classes:
         return ThinClasses(0, ())
-    enough = statistics.median(map(_usable, rows)) / 2
+    more = _NEARER if given.selects_neighbours else _FEW
+    own = [rows[position] for position in classes]
+    enough = statistics.median(map(_usable, own)) / 2
     usual = _Usual(
-        found=statistics.median(_found(row) for row in rows),
-        kept=sum(row.funnel.kept for row in rows) / max(1, sum(_found(row) for row in rows)),
+        found=statistics.median(_found(row) for row in own),
+        kept=sum(row.funnel.kept for row in own) / max(1, sum(_found(row) for row in own)),
+        more=more,
     )
     thinnest = sorted(
-        (position for position, row in enumerate(rows) if _usable(row) <= enough),
+        (position for position in classes if _usable(rows[position]) <= enough),
         # Of several, the one that cost most in vain.
         key=lambda position: (_usable(rows[position]), -rows[position].funnel.candidates),
     )
     # One sentence for all classes without a candidate: there is nothing else to say of them.
     unnamed = [names[position] for position in thinnest if not rows[position].funnel.matched]
     named = (position for position in thinnest if rows[position].funnel.matched)
-    first = [_unnamed(unnamed)] if unnamed else []
+    brings = "no video is nearest to" if given.selects_neighbours else "no title names"
+    first = [_unnamed(unnamed, brings, more)] if unnamed else []
     others = (
         Advice(
             about=names[position],
@@ -107,6 +114,8 @@ class _Usual(NamedTuple):
     found: float
     # part of all candidates that is kept
     kept: float
+    # what may bring more candidates, a sentence
+    more: str
 
 
 class _Loss(NamedTuple):
@@ -117,11 +126,11 @@ class _Loss(NamedTuple):
     remedy: str
 
 
-def _unnamed(names: Sequence[str]) -> Advice:
+def _unnamed(names: Sequence[str], brings: str, more: str) -> Advice:
     """What to do about classes without a candidate."""
     others = f" and {number(len(names) - 1, 'other class', 'other classes')}" if names[1:] else ""
     it = "them" if others else "it"
-    return Advice(about=names[0], text=f"{names[0]}{others}: no title names {it}. {_FEW}")
+    return Advice(about=names[0], text=f"{names[0]}{others}: {brings} {it}. {more}")
 
 
 def _thin_again(names: Sequence[str], rows: Sequence[ClassRow]) -> ThinClasses:
@@ -145,8 +154,11 @@ def _lost(name: str, row: ClassRow) -> Advice:
 
 
 def _usable(row: ClassRow) -> int:
-    """Kept videos of a class that give a clip: of the others no shard has anything."""
-    return row.funnel.with_clip
+    """Videos of a class that give a clip, also by a label from a duplicate that was dropped.
+
+    Of the others no shard has anything.
+    """
+    return row.funnel.with_clip + row.funnel.inherited_with_clip
 
 
 def _clipless(row: ClassRow) -> str:
@@ -169,11 +181,13 @@ def _why_thin(row: ClassRow, usual: _Usual, instead: str | None) -> str:
     losses = _losses(row, instead)
     candidates = number(row.funnel.candidates, "candidate")
     text = f"{row.funnel.kept:,} kept of {candidates}{_clipless(row)}"
+    if row.funnel.inherited:
+        text += f", and {number(row.funnel.inherited, 'label')} from duplicates"
     if row.funnel.kept and not _usable(row):
-        return f"{text}. {_FEW}"
+        return f"{text}. {usual.more}"
     # Where as large a part as usual is kept, it is candidates that are wanting.
     if not losses or row.funnel.kept >= usual.kept / 2 * row.funnel.candidates:
-        return f"{text}, where the class in the middle has {usual.found:,.10g}. {_FEW}"
+        return f"{text}, where the class in the middle has {usual.found:,.10g}. {usual.more}"
     worst = max(losses, key=lambda each: each.pairs)
     return f"{text}; {worst.text}. {worst.remedy}"
 
@@ -182,6 +196,9 @@ def _losses(row: ClassRow, instead: str | None) -> list[_Loss]:
     most_often = "" if instead is None else f", most often \u201c{instead}\u201d"
     losses = []
     for reason, pairs in row.rejected.items():
+        # The quota was full: what is missing, others have lost.
+        if reason == Reason.NOT_SELECTED:
+            continue
         one = pairs == 1
         match Reason(reason):
             case Reason.NO_TOP1_MATCH:

@@ -84,7 +84,8 @@ def _facts(given: ReportInput, store: Store | None) -> PageFacts:
     output, manifest = given.output, given.manifest
     plan = output.plan()
     rows = class_rows(given)
-    funnel = whole_funnel(rows, None if given.is_rebuilt else given.lookup.titles)
+    without_titles = given.is_rebuilt or given.selects_neighbours
+    funnel = whole_funnel(rows, None if without_titles else given.lookup.titles)
     names = name_yield(given)
     seen_instead = confusions(given)
     failed = failures(given, rows)
@@ -94,6 +95,7 @@ def _facts(given: ReportInput, store: Store | None) -> PageFacts:
     return PageFacts(
         dataset=manifest.dataset if manifest else DATASET,
         summary=summary_of(given, sizes),
+        neighbours=given.selects_neighbours,
         state=given.state,
         sampled=given.sampled,
         last_run=last_run(output),
@@ -106,7 +108,7 @@ def _facts(given: ReportInput, store: Store | None) -> PageFacts:
         drop=names_to_drop(given, names, funnel.kept),
         chase=top_failures(failed, funnel.candidates),
         classes=rows,
-        names=tuple(each.row for each in names),
+        names=tuple(each.row for each in names) if not given.selects_neighbours else (),
         confusions=seen_instead.shown,
         confusions_left_out=seen_instead.left_out,
         duplicates=clusters(given, store),

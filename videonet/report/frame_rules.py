@@ -83,6 +83,11 @@ def explained(out: Path | str, store: Path | str | None, rules: FrameRules) -> E
     place = store_of(out, store)
     at_hand = Store(store) if store is not None else store_at_hand(place)
     with opened(DatasetDir(out), at_hand) as given:
+        if given.selects_neighbours:
+            raise UsageError(
+                f"{DatasetDir(out).address} has neighbours of images, and rules on frames that "
+                "show a class do not go with these; another --per-target takes more or fewer."
+            )
         check_rules(rules, given.settings.frames)
         counted = _counted(given.db, rules)
         if rules.min_probability and len(each) > 1:

@@ -4,10 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from videonet.dataset.verdict_db import DOWNLOADED, KEPT, LONG_ENOUGH, MATCHING
+from videonet.dataset.verdict_db import DOWNLOADED, INHERITED, KEPT, LONG_ENOUGH, MATCHING
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import ClassRow, Funnel
+from videonet.schemas.neighbours import NOT_COMPARED
 from videonet.schemas.reason import Outcome
+from videonet.schemas.target import Target
 
 
 def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
@@ -24,18 +26,23 @@ def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
         own.reasons[outcome][reason or ""] += pairs
         own.with_clip += with_clip
         own.clips += clips or 0
+    if given.settings.looks_for_duplicates:
+        for target, labels, with_clip, clips in given.db.rows(INHERITED):
+            own = counted[target]
+            own.inherited, own.inherited_with_clip = labels, with_clip
+            own.clips += clips
     rows = []
     for position, target in enumerate(given.targets):
         own = counted[position]
         # Neighbours are listed for no target of their own.
-        titles = {} if given.settings.selects_neighbours else given.lookup.matched
+        titles = {} if given.selects_neighbours else given.lookup.matched
         funnel = own.funnel(titles.get(target.target_id, 0))
         rows.append(
             ClassRow(
                 target_id=target.target_id,
                 name=target.name,
                 funnel=funnel,
-                quota=_quota(given, funnel),
+                quota=_quota(given, target, funnel),
                 rejected=ordered(own.reasons[Outcome.REJECTED]),
                 failed=ordered(own.reasons[Outcome.FAILED]),
             )
@@ -43,9 +50,9 @@ def class_rows(given: ReportInput) -> tuple[ClassRow, ...]:
     return tuple(rows)
 
 
-def _quota(given: ReportInput, funnel: Funnel) -> int:
+def _quota(given: ReportInput, target: Target, funnel: Funnel) -> int:
     settings = given.settings
-    if given.is_rebuilt:
+    if given.is_rebuilt or target == NOT_COMPARED:
         return funnel.candidates
     return settings.per_target if settings.selects_neighbours else settings.per_class
 
@@ -74,6 +81,9 @@ class _Counted:
     reasons: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     with_clip: int = 0
     clips: int = 0
+    # labels from duplicates
+    inherited: int = 0
+    inherited_with_clip: int = 0
 
     def funnel(self, matched: int) -> Funnel:
         candidates = self.steps.total()
@@ -87,6 +97,8 @@ class _Counted:
             kept=self._reached(KEPT),
             with_clip=self.with_clip,
             clips=self.clips,
+            inherited=self.inherited,
+            inherited_with_clip=self.inherited_with_clip,
         )
 
     def _reached(self, step: int) -> int:

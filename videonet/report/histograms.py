@@ -43,6 +43,10 @@ _RATES = (
     *(_Range(49.5, "50"), _Range(50.5, "51-59"), _Range(59.5, "60"), _Range(60.5, "over 60")),
 )
 _PROBABILITIES = tuple(_Range(i / 10, f"{i * 10}-{i * 10 + 10} %") for i in range(10))
+_COSINES = (
+    _Range(-1, "below 0"),
+    *(_Range(i / 10, f"{i / 10:.1f}-{(i + 1) / 10:.1f}") for i in range(10)),
+)
 
 
 def histograms(given: ReportInput, rows: Sequence[ClassRow]) -> tuple[Histogram, ...]:
@@ -53,9 +57,8 @@ def histograms(given: ReportInput, rows: Sequence[ClassRow]) -> tuple[Histogram,
         _rates(given),
         _codecs(given),
         _licences(given, rows),
-        _first_matches(given),
-        _probabilities(given),
-        _clips(rows),
+        *([_cosines(given)] if given.selects_neighbours else _of_matches(given)),
+        _clips(rows, given.classes),
         _shards(given),
     )
     return tuple(each for each in drawn if each.bins)
@@ -164,6 +167,24 @@ def _first_matches(given: ReportInput) -> Histogram:
     )
 
 
+def _of_matches(given: ReportInput) -> list[Histogram]:
+    return [_first_matches(given), _probabilities(given)]
+
+
+def _cosines(given: ReportInput) -> Histogram:
+    low, middle = (_of_kept(given, "best_probability", part) for part in (0.1, 0.5))
+    note = ""
+    if low is not None and middle is not None:
+        note = f"Half of those kept have at least {middle:.2f}, a tenth at most {low:.2f}."
+    return Histogram(
+        title="Cosine of the nearest frame with its class",
+        unit="of features, -1 to 1; those of two embeddings do not compare",
+        counts=PAIRS,
+        bins=_bins(given, "best_probability", _COSINES),
+        note=note,
+    )
+
+
 def _probabilities(given: ReportInput) -> Histogram:
     low, middle = (_of_kept(given, "best_probability", part) for part in (0.1, 0.5))
     note = ""
@@ -180,7 +201,7 @@ def _probabilities(given: ReportInput) -> Histogram:
     )
 
 
-def _clips(rows: Sequence[ClassRow]) -> Histogram:
+def _clips(rows: Sequence[ClassRow], classes: int) -> Histogram:
     clips = sorted((row.funnel.clips for row in rows if row.funnel.clips), reverse=True)
     ranges = [
         _Range(edge, f"{edge:,}-{edge + width - 1:,}" if width > 1 else f"{edge:,}")
@@ -194,7 +215,7 @@ def _clips(rows: Sequence[ClassRow]) -> Histogram:
             f"{fullest} {share(sum(clips[:tenth]), sum(clips))} of the clips; a class has from "
             f"{clips[-1]:,} to {clips[0]:,}, in the middle {statistics.median(clips):,.10g}."
         )
-        empty = len(rows) - len(clips)
+        empty = classes - len(clips)
         note += f" {number(empty, 'class has', 'classes have')} none." if empty else ""
     return Histogram(
         title="Clips of a class",

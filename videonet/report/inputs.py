@@ -9,6 +9,7 @@ from videonet.dataset.verdict_db import VerdictDB, open_verdicts
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import DataSettings, Manifest
+from videonet.schemas.neighbours import NOT_COMPARED
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.target import Target
@@ -41,6 +42,16 @@ class ReportInput:
     def targets(self) -> tuple[Target, ...]:
         """The classes, in the order of the list."""
         return self.db.targets
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are, without what stands for videos that were not compared."""
+        return sum(target != NOT_COMPARED for target in self.targets)
+
+    @property
+    def selects_neighbours(self) -> bool:
+        """Whether neighbours of images were taken."""
+        return self.settings.selects_neighbours
 
     @property
     def is_rebuilt(self) -> bool:
@@ -77,8 +88,9 @@ def open_input(
     labels = output.labels()
     output.targets()
     least = settings.min_seconds
-    # Verdicts of earlier versions have no such column.
-    columns = (*_COLUMNS, "duplicate_of") if settings.looks_for_duplicates else _COLUMNS
+    # Verdicts of earlier versions have no such columns.
+    further = ("duplicate_of", "inherited") if settings.looks_for_duplicates else ()
+    columns = (*_COLUMNS, *further)
     with open_verdicts(output, columns, min_seconds=least, folder=verdicts) as db:
         yield ReportInput(
             output=output,

@@ -69,7 +69,7 @@ def pictures(given: ReportInput, store: Store | None, limit: int = MOST) -> Pict
             for target, name in zip(given.targets, target_names(given.targets), strict=True)
         },
         seen=label_names(given.labels),
-        compared=given.settings.frames if given.settings.selects_neighbours else None,
+        compared=given.settings.frames if given.selects_neighbours else None,
     )
     damage = DamageRecords(given.output, store)
     of_kept = _pictures(kept.verdicts, store, names, damage)
@@ -87,7 +87,7 @@ def drawn_kept(given: ReportInput, limit: int) -> Drawn:
 
 def drawn_rejected(given: ReportInput, limit: int) -> Drawn:
     """At most `limit` pairs that show something else, spread over the classes."""
-    near = given.settings.selects_neighbours
+    near = given.selects_neighbours
     return _drawn(
         given, Outcome.REJECTED, Reason.NOT_SELECTED if near else Reason.NO_TOP1_MATCH, limit
     )
@@ -117,7 +117,7 @@ def _drawn(given: ReportInput, outcome: Outcome, reason: Reason | None, limit: i
         "outcome": outcome.value,
         "reason": reason and reason.value,
         "limit": limit,
-        "near": given.settings.selects_neighbours,
+        "near": given.selects_neighbours,
     }
     rows = given.db.rows(_DRAWN, wanted)
     verdicts = given.db.verdicts_at([(file, row) for file, row, _ in rows])

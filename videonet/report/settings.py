@@ -8,13 +8,18 @@ from pathlib import PurePath
 
 from videonet.report.inputs import ReportInput
 from videonet.report.page.content import LastRun, Setting
+from videonet.schemas.neighbours import NOT_COMPARED
 from videonet.schemas.option import Declared, Form, declared
+from videonet.schemas.selection import FrameRules
 from videonet.schemas.settings import DataOptions
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import file_size, number, target_names
 
 # Classes that are named in the list's stead: what the list was called is not known.
 _NAMED = 3
+
+# Options that say nothing of neighbours.
+_OF_CLASSES = frozenset(("per_class", *FrameRules.__struct_fields__))
 
 # The folders of an absolute path, also in "catalogue:/home/me/videos.csv" and "--out=/home/me/out".
 _FOLDERS = re.compile(r"(?:^|(?<=[:=,]))(?:file://)?/(?!/)(?:[^/,]*/)*")
@@ -42,16 +47,20 @@ def last_run(output: DatasetDir) -> LastRun | None:
 def _rows(given: ReportInput) -> Iterator[tuple[str, str]]:
     manifest, plan = given.manifest, given.output.plan()
     classifier = manifest.classifier if manifest else plan.settings.classifier if plan else None
-    yield "--targets", _classes(given)
+    near = given.selects_neighbours
+    yield ("--select neighbours" if near else "--targets"), _classes(given)
     yield "--source", given.settings.source
     if given.is_rebuilt:
         yield "made from", "the lock file of another copy"
     if classifier:
         size = " x ".join(map(str, classifier.input_size))
-        outputs = number(classifier.outputs, "output")
-        yield "--classifier", f"{classifier.name}: input of {size} pixels, {outputs}"
+        outputs = "" if near else f", {number(classifier.outputs, 'output')}"
+        option_name = "--embedding" if near else "--classifier"
+        yield option_name, f"{classifier.name}: input of {size} pixels{outputs}"
     values = given.settings.to_row()
     for option in declared(DataOptions):
+        if near and option.name in _OF_CLASSES:
+            continue
         yield f"--{option.typed}", _value(option, values[option.name])
     for name, said in (
         ("--exclude", given.settings.excluded),
@@ -68,7 +77,7 @@ def _rows(given: ReportInput) -> Iterator[tuple[str, str]]:
 
 def _classes(given: ReportInput) -> str:
     """What the classes are: a list is known by its digest alone."""
-    names = target_names(given.targets)
+    names = target_names([each for each in given.targets if each != NOT_COMPARED])
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f"{number(len(names), 'class', 'classes')}: {', '.join(names[:_NAMED])}{more}"
 

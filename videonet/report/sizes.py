@@ -23,8 +23,8 @@ def sizes_of(given: ReportInput, rows: Sequence[ClassRow]) -> Sizes:
         candidates=counted.candidates,
         kept=counted.kept,
         with_clip=counted.with_clip,
-        classes=sum(row.funnel.kept > 0 for row in rows),
-        classes_with_clip=sum(row.funnel.with_clip > 0 for row in rows),
+        classes=sum(row.funnel.kept + row.funnel.inherited > 0 for row in rows),
+        classes_with_clip=sum(row.funnel.clips > 0 for row in rows),
         clips=counted.clips,
         frames=_frames(given),
         clip_seconds=clip_seconds(given.db, given.output) if is_finished else None,
@@ -57,7 +57,7 @@ def summary_of(given: ReportInput, sizes: Sizes) -> str:
         return f"{kept}, but {'it is' if sizes.kept == 1 else 'all are'} too short for a clip."
     if short := sizes.kept - sizes.with_clip:
         kept += f", {short:,} of them too short for a clip"
-    classes = number_of(sizes.classes_with_clip, len(given.targets), "class", "classes")
+    classes = number_of(sizes.classes_with_clip, given.classes, "class", "classes")
     gives = "gives" if sizes.with_clip == 1 else "give"
     shards = f", {file_size(sizes.bytes)}" if sizes.bytes else ""
     return (

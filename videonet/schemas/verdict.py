@@ -40,7 +40,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     frames_matched: int | None
     # 0-based index of the first matching frame
     first_match: int | None
-    # 0-based index of the matching frame with the highest probability, and that probability
+    # 0-based index of the matching frame with the highest probability, and that probability; where
+    # neighbours of images were taken, in place of each probability, the cosine with what is nearest
     best_match: int | None
     best_probability: float | None
     # classifier output that is the top-1 of most frames, of how many, and at most how probable:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from videonet.dataset.card.facts import CardFacts
+from videonet.schemas.neighbours import NOT_COMPARED
 
 # Of fewer judged candidates, the share that was confirmed says little.
 ENOUGH = 10
@@ -83,13 +84,14 @@ def imbalance(facts: CardFacts) -> Imbalance | None:
     """How unevenly labels are spread; None: there are none."""
     if not facts.labels:
         return None
-    kept = {target_id: counts.kept for target_id, counts in facts.manifest.targets.items()}
-    ordered = sorted(kept.values(), reverse=True)
-    fullest = next(each for each in facts.targets if kept[each.target_id] == ordered[0])
+    classes = [each.target_id for each in facts.targets if each != NOT_COMPARED]
+    labels = {target_id: facts.labels_of(target_id) for target_id in classes}
+    ordered = sorted(labels.values(), reverse=True)
+    fullest = next(target_id for target_id in classes if labels[target_id] == ordered[0])
     tenth = math.ceil(len(ordered) / 10)
     return Imbalance(
         classes=len(ordered),
-        fullest=facts.names[fullest.target_id],
+        fullest=facts.names[fullest],
         most=ordered[0],
         median=statistics.median(ordered),
         empty=ordered.count(0),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from videonet.dataset.card.facts import CardFacts
 from videonet.schemas.manifest import Shard
+from videonet.schemas.neighbours import NOT_COMPARED
 from videonet.schemas.target import Target
 
 # With more classes than this, the fullest and the thinnest are shown, so many of each.
@@ -21,6 +22,8 @@ class ClassLine:
     # pairs of video and class
     candidates: int
     kept: int
+    # kept pairs, and labels from duplicates
+    labels: int
     clips: int
 
 
@@ -28,8 +31,10 @@ class ClassLine:
 class ClassTable:
     """The classes that a card shows."""
 
-    # classes with fewer candidates than they could have
+    # classes with fewer candidates than they could have, and how many these are; of neighbours,
+    # those with fewer videos than were asked for
     short: int
+    quota: int
     with_video: int
     # whether only those at both ends are shown
     is_cut: bool
@@ -45,23 +50,25 @@ class ClassTable:
 
 def class_table(facts: CardFacts) -> ClassTable:
     """All classes in the order of the list; of many, those with a video, the fullest first."""
-    counts, per_class = facts.manifest.targets, facts.settings.per_class
-    assert isinstance(per_class, int), "the schema of the manifest's settings"
-    filled = [each for each in facts.targets if counts[each.target_id].kept]
+    counts, settings = facts.manifest.targets, facts.settings
+    classes = [counts[each.target_id] for each in facts.targets if each != NOT_COMPARED]
+    quota = settings.per_target if facts.is_near else settings.per_class
+    filled = [each for each in facts.targets if facts.labels_of(each.target_id)]
     is_cut = len(facts.targets) > CLASSES_SHOWN
     shown = list(facts.targets)
     if is_cut:
         # Of classes with as many videos, in the order of the list: sorting is stable.
-        shown = sorted(filled, key=lambda each: -counts[each.target_id].kept)
+        shown = sorted(filled, key=lambda each: -facts.labels_of(each.target_id))
     hidden = max(0, len(shown) - 2 * EDGE) if is_cut else 0
     return ClassTable(
-        short=sum(each.pairs < per_class for each in counts.values()),
+        short=sum((each.kept if facts.is_near else each.pairs) < quota for each in classes),
+        quota=quota,
         with_video=len(filled),
         is_cut=is_cut,
         fullest=[_line(facts, each) for each in (shown[:EDGE] if hidden else shown)],
         hidden=hidden,
         thinnest=[_line(facts, each) for each in (shown[-EDGE:] if hidden else ())],
-        empty=len(facts.targets) - len(filled) if is_cut else 0,
+        empty=facts.classes - len(filled) if is_cut else 0,
     )
 
 
@@ -80,5 +87,6 @@ def _line(facts: CardFacts, target: Target) -> ClassLine:
         target_id=target.target_id,
         candidates=counts.pairs,
         kept=counts.kept,
+        labels=facts.labels_of(target.target_id),
         clips=facts.confirmation(target.target_id).clips,
     )

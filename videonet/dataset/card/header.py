@@ -18,7 +18,7 @@ def header(facts: CardFacts) -> str:
     if "parquet" in facts.formats:
         configs.insert(0, _config("clips", "clips/parquet/*.parquet") | {"default": True})
     videos = number(facts.videos_with_clip, "video")
-    classes = number_of(facts.classes_with_clip, len(facts.targets), "class", "classes")
+    classes = number_of(facts.classes_with_clip, facts.classes, "class", "classes")
     metadata: dict[str, Any] = {
         "pretty_name": f"VideoNet, {videos} of {classes}",
         "license": "other",

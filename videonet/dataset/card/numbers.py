@@ -1,11 +1,11 @@
 """The numbers of a data card that the manifest lacks, counted from verdicts and lock file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import duckdb
 
-from videonet.dataset.verdict_db import VerdictDB, open_verdicts
+from videonet.dataset.verdict_db import INHERITED, VerdictDB, open_verdicts
 from videonet.errors import UsageError
 from videonet.schemas.licence import is_creative_commons
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
@@ -112,7 +112,8 @@ class Confirmation:
     confirmed: int
     unseen: int
     kept: int
-    # clips of kept pairs: a video that is kept for two classes has its clips counted for both
+    # clips that are labelled with the class: a video that is kept for two classes has its clips
+    # counted for both
     clips: int
     # kept pairs with a known number of frames that confirm the class, and those with only one
     weighed: int
@@ -121,6 +122,11 @@ class Confirmation:
     uncertain: int
     # kept pairs whose title has the class's first name, not only synonyms
     by_name: int
+    # labels that kept videos have from duplicates that were dropped
+    inherited: int = 0
+
+
+NO_PAIR = Confirmation(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -143,18 +149,19 @@ class Numbers:
     copies: int
 
 
-def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
+def numbers_of(output: DatasetDir, max_clips: int, *, inherits: bool = False) -> Numbers:
     """Count the verdicts in OUT, where a video has at most `max_clips`.
 
-    Raises UsageError if they, or the lock file, cannot be read.
+    `inherits`: whether videos may have labels from duplicates. Raises UsageError if the verdicts,
+    or the lock file, cannot be read.
     """
-    with open_verdicts(output, _COLUMNS) as db:
+    with open_verdicts(output, (*_COLUMNS, "inherited") if inherits else _COLUMNS) as db:
         ((kept_ms, longer, copies),) = db.rows(_WHOLE.format(max_clips=max_clips))
         ((all_hosts,),) = db.rows("select count(distinct host) from candidates")
         return Numbers(
             candidates=_videos(db, "candidates"),
             kept=_videos(db, "kept"),
-            classes={target_id: Confirmation(*row) for target_id, *row in db.rows(_CLASSES)},
+            classes=_classes(db, inherits=inherits),
             hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
             kept_seconds=kept_ms / 1000,
@@ -162,6 +169,15 @@ def numbers_of(output: DatasetDir, max_clips: int) -> Numbers:
             longer=longer,
             copies=copies,
         )
+
+
+def _classes(db: VerdictDB, *, inherits: bool) -> dict[str, Confirmation]:
+    classes = {target_id: Confirmation(*row) for target_id, *row in db.rows(_CLASSES)}
+    for target, labels, _, clips in db.rows(INHERITED) if inherits else ():
+        target_id = db.targets[target].target_id
+        own = classes.get(target_id, NO_PAIR)
+        classes[target_id] = replace(own, inherited=labels, clips=own.clips + clips)
+    return classes
 
 
 def clip_seconds(db: VerdictDB, output: DatasetDir) -> float | None:

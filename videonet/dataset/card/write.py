@@ -37,7 +37,9 @@ def write_card(output: DatasetDir, manifest: Manifest) -> None:
 
     Raises UsageError if the verdicts or the lock file cannot be read.
     """
-    facts = CardFacts(output, manifest, numbers_of(output, manifest.settings.max_clips))
+    settings = manifest.settings
+    numbers = numbers_of(output, settings.max_clips, inherits=settings.looks_for_duplicates)
+    facts = CardFacts(output, manifest, numbers)
     output.files.write(NAME, printable(_card(facts)).encode())
 
 

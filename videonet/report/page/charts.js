@@ -16,6 +16,16 @@ const PAIR_STEPS = [
   ["with_clip", "give a clip"],
 ];
 
+// Likewise where neighbours of images were taken.
+const NEIGHBOUR_STEPS = [
+  ["candidates", "candidates"],
+  ["downloaded", "compared"],
+  ["matching", "among the nearest"],
+  ["long_enough", "long enough"],
+  ["kept", "kept"],
+  ["with_clip", "give a clip"],
+];
+
 /**
  * Rows of a funnel: a bar for each step that counts pairs, and what is left of the step before it.
  * Titles and clips are of other units, and stand apart, each below its own heading.
@@ -23,21 +33,27 @@ const PAIR_STEPS = [
 function funnelOf(funnel) {
   const { titles, clips, with_clip: withClip, matched } = funnel;
   const scale = Math.max(matched, 1);
-  const pairs = PAIR_STEPS.map(([step, label], index) => {
+  const steps = facts.neighbours ? NEIGHBOUR_STEPS : PAIR_STEPS;
+  const pairs = steps.map(([step, label], index) => {
     const value = funnel[step];
-    const before = index > 0 ? funnel[PAIR_STEPS[index - 1][0]] : null;
+    const before = index > 0 ? funnel[steps[index - 1][0]] : null;
     const bar = element("div", {
       class: "fill",
       style: { "--part": value / scale, "--before": before / scale },
     });
     return stepOf(step, label, value, bar, share(value, before));
   });
-  const each = withClip ? `${ROUGH.format(clips / withClip)} a pair` : "";
+  const { inherited, inherited_with_clip: more } = funnel;
+  const labels = withClip + more;
+  const each = labels ? `${ROUGH.format(clips / labels)} a ${more ? "label" : "pair"}` : "";
   return element(
     "table",
     { class: "funnel" },
     titles === null ? null : unitOf("Titles", stepOf("titles", "looked at", titles)),
-    unitOf("Pairs of video and class", ...pairs),
+    unitOf(facts.neighbours ? "Videos" : "Pairs of video and class", ...pairs),
+    inherited
+      ? unitOf("Labels", stepOf("inherited", "from duplicates that were dropped", inherited))
+      : null,
     unitOf("Clips, once for each class of their video", stepOf("clips", "clips", clips, null, each)),
   );
 }

@@ -32,8 +32,13 @@ class Funnel(Record, frozen=True, kw_only=True):
     kept: int
     # of them, those whose video is long enough to give a clip
     with_clip: int
-    # clips of kept pairs: a video that is kept for two classes has its clips counted for both
+    # clips of kept pairs: a video that is kept for two classes has its clips counted for both, and
+    # so are the clips of a video that has a label from a duplicate
     clips: int
+    # labels that kept videos have from duplicates that were dropped, each of a pair that is no kept
+    # one; and those of videos that give a clip
+    inherited: int = 0
+    inherited_with_clip: int = 0
 
 
 class Sizes(Record, frozen=True, kw_only=True):
@@ -265,6 +270,9 @@ class PageFacts(Record, frozen=True, kw_only=True):
     dataset: str
     # one sentence that sums up the run
     summary: str
+    # whether neighbours of images were taken: classes are these images then, a probability is a
+    # cosine, and there are neither names nor confusions
+    neighbours: bool = False
     # "finished", or what is still missing: "running: 1,200 of 5,000 pairs have a verdict"
     state: str
     # whether some are left out of what is shown, since it was made from a part of the candidates

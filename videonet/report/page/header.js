@@ -32,10 +32,12 @@ function drawHeader(tables) {
         target: "classes",
         jump: (about) => tables.classes.reveal((row) => nameOf(row.target_id) === about, about),
       }),
-      answerOf("drop", "Names to drop", "No name stands out as noise.", {
-        target: "names",
-        jump: (about) => tables.names.reveal((row) => row.name === about, about),
-      }),
+      facts.neighbours
+        ? null
+        : answerOf("drop", "Names to drop", "No name stands out as noise.", {
+            target: "names",
+            jump: (about) => tables.names.reveal((row) => row.name === about, about),
+          }),
       answerOf("chase", "Failures to chase", "Nothing failed.", {
         target: "failures",
         jump: (about) => {

@@ -19,6 +19,7 @@
  *   #top .run                                               date and command of the last run
  *   button[data-pick=TARGET_ID]                             shows a class alone
  *   [data-chip] button                                      shows all classes again
+ *   #names and #confusions                                  absent where neighbours were taken
  *   #duplicates li[data-key][data-value] figure[data-key][data-outcome]  absent if there are none
  * COLUMN is the field's name in ClassRow's funnel, NameRow or Confusion, or shortfall, outcomes,
  * yield. data-value is the number as it is in the facts. Long tables draw their first 25 rows
@@ -80,7 +81,8 @@ function markPicked() {
 }
 
 function pickerOf(id) {
-  const hint = `Show names, confusions and pictures of ${nameOf(id)} alone`;
+  const what = facts.neighbours ? "pictures" : "names, confusions and pictures";
+  const hint = `Show ${what} of ${nameOf(id)} alone`;
   return element(
     "button",
     {
@@ -102,9 +104,11 @@ function drawFunnel() {
   const parts = partsOf({ ...facts, kept, candidates });
   section("funnel").append(
     help(
-      "What is left after each step, and the share of the step before it. A video whose title ",
-      "names two classes is two pairs, and two candidates. A kept video that is shorter than a ",
-      "window gives no clip.",
+      "What is left after each step, and the share of the step before it. ",
+      facts.neighbours
+        ? "Each video is a candidate for the class whose images any of its frames is nearest to. "
+        : "A video whose title names two classes is two pairs, and two candidates. ",
+      "A kept video that is shorter than a window gives no clip.",
     ),
     element(
       "div",
@@ -143,14 +147,18 @@ function drawPictures() {
     sheet({
       place,
       title: "Kept",
-      help: "The frame that matches best, with the probability that the classifier gives there to its first choice; of the first frames, how many match.",
+      help: facts.neighbours
+        ? "Those nearest to each class first. The frame that is nearest to it, and their cosine; of the frames that were compared, how many are nearest to it."
+        : "The frame that matches best, with the probability that the classifier gives there to its first choice; of the first frames, how many match.",
       pictures: facts.kept_pictures,
       shown: isPicked,
     }),
     sheet({
       place,
-      title: "Rejected",
-      help: "What each was looked up for; what the classifier saw instead, in how many frames, and the probability that it gave to it in the surest of them.",
+      title: facts.neighbours ? "Not selected" : "Rejected",
+      help: facts.neighbours
+        ? "Those nearest to each class that were left, since enough others are nearer."
+        : "What each was looked up for; what the classifier saw instead, in how many frames, and the probability that it gave to it in the surest of them.",
       pictures: facts.rejected_pictures,
       shown: isPicked,
     }),
@@ -271,16 +279,21 @@ function drawSettings() {
   );
 }
 
+// Neighbours are looked for without names, and nothing is seen in their place.
+const withoutNames = facts.neighbours ? ["names", "confusions"] : [];
+for (const id of withoutNames) {
+  section(id).remove();
+  document.querySelector(`nav a[href="#${id}"]`).parentElement.remove();
+}
 drawFunnel();
 const classes = drawClasses();
-const names = drawNames();
-const confusions = drawConfusions();
+const listings = facts.neighbours ? {} : { names: drawNames(), confusions: drawConfusions() };
 drawDistributions();
 const pictures = drawPictures();
 drawDuplicates();
 drawFailures();
 drawCosts();
 drawSettings();
-drawHeader({ classes, names });
+drawHeader({ classes, ...listings });
 tellWhatIsBeyond(document.querySelector("nav ul"), document.querySelector("nav"));
-redrawn.push(() => names.draw(), () => confusions.draw(), () => pictures.draw());
+redrawn.push(...[...Object.values(listings), pictures].map((each) => () => each.draw()));

@@ -54,9 +54,10 @@ function interleaved(pictures) {
 }
 
 function pictureOf(picture) {
-  const { frame, frames, seen, title } = picture;
+  const { frame, title } = picture;
   const web = webAddress(picture.url);
-  const isOther = picture.reason !== null && picture.reason !== "no_top1_match";
+  const usual = facts.neighbours ? "not_selected" : "no_top1_match";
+  const isOther = picture.reason !== null && picture.reason !== usual;
   return element(
     "figure",
     {
@@ -70,7 +71,7 @@ function pictureOf(picture) {
       { class: "frame" },
       element("img", {
         src: `data:image/jpeg;base64,${picture.jpeg}`,
-        alt: `Frame ${frame} of a video that was looked up for ${picture.asked}`,
+        alt: `Frame ${frame} of a video ${facts.neighbours ? "that is near to" : "that was looked up for"} ${picture.asked}`,
         decoding: "async",
       }),
       element("span", { class: picture.is_match ? "kept" : null }, frameText(picture)),
@@ -79,15 +80,7 @@ function pictureOf(picture) {
       "figcaption",
       {},
       element("b", {}, quoted(picture.asked)),
-      element(
-        "span",
-        { class: "seen" },
-        "seen ",
-        quoted(seen),
-        " ",
-        seenText(picture),
-      ),
-      matchText(picture),
+      ...(facts.neighbours ? [nearText(picture)] : [seenElement(picture), matchText(picture)]),
       picture.damage ? element("span", { class: "seen damage" }, picture.damage) : null,
       isOther ? element("span", { class: "reason" }, picture.reason) : null,
       quoted(title, "title"),
@@ -100,8 +93,23 @@ function pictureOf(picture) {
 // The probability is of the frame that is shown only where that is the matching one; else it is the
 // highest of what matched, or of what was seen where nothing did.
 function frameText({ frame, is_match: isMatch, probability }) {
-  return `frame ${count(frame)}${isMatch ? ` · ${share(probability, 1)}` : ""}`;
+  const how = facts.neighbours ? cosine(probability) : share(probability, 1);
+  return `frame ${count(frame)}${isMatch ? ` · ${how}` : ""}`;
 }
+
+function seenElement(picture) {
+  const seen = quoted(picture.seen);
+  return element("span", { class: "seen" }, "seen ", seen, " ", seenText(picture));
+}
+
+/** In how many of the frames that were compared a neighbour is nearest to its class. */
+function nearText({ matching, frames, is_match: isMatch, probability }) {
+  const found = `nearest in ${count(matching)} of ${counted(frames, "frame")}`;
+  const parts = [found, ...(isMatch ? [] : [`up to ${cosine(probability)}`])];
+  return element("span", { class: "seen" }, parts.map(unbroken).join(", "));
+}
+
+const cosine = (value) => `cosine ${value.toFixed(2)}`;
 
 function seenText({ seen_frames: seen, frames, first_match: first, probability }) {
   const found = unbroken(`in ${count(seen)} of ${counted(frames, "frame")}`);

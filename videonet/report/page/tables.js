@@ -13,7 +13,8 @@ function drawClasses() {
   const place = section("classes");
   place.append(
     help(
-      "Worst yield first. Click on a head to sort, on a class to see its names, confusions and ",
+      "Worst yield first. Click on a head to sort, on a class to see its ",
+      facts.neighbours ? "" : "names, confusions and ",
       "pictures alone, on the arrow for its reasons. A bar that is short has few candidates.",
     ),
     keyOf(OUTCOMES),
@@ -35,16 +36,24 @@ function drawClasses() {
         value: (row) => nameOf(row.target_id),
         show: (row) => pickerOf(row.target_id),
       },
-      step("matched", "found", "Titles that name the class, also beyond the quota"),
-      step("candidates", "candidates", "Those within the quota"),
+      ...(facts.neighbours
+        ? [step("candidates", "candidates", "Videos that are nearest to it")]
+        : [
+            step("matched", "found", "Titles that name the class, also beyond the quota"),
+            step("candidates", "candidates", "Those within the quota"),
+          ]),
       {
         id: "shortfall",
         label: "short of quota",
         help: "Candidates that are missing to the quota",
         value: shortfall,
       },
-      step("downloaded", "downloaded", "Those whose first frames were here, or the whole file"),
-      step("matching", "matching", "Of them, those of which a first frame shows the class"),
+      ...(facts.neighbours
+        ? [step("matching", "nearest", "As many of them as were asked for, the nearest")]
+        : [
+            step("downloaded", "downloaded", "Those whose first frames were here, or the whole file"),
+            step("matching", "matching", "Of them, those of which a first frame shows the class"),
+          ]),
       step("long_enough", "long enough", "Of them, those that are long enough"),
       step("kept", "kept"),
       {
@@ -54,6 +63,9 @@ function drawClasses() {
         value: ({ funnel }) => (funnel.candidates ? funnel.kept / funnel.candidates : null),
         show: ({ funnel }) => share(funnel.kept, funnel.candidates),
       },
+      ...(facts.funnel.inherited
+        ? [step("inherited", "by duplicates", "Labels that kept videos have from duplicates that were dropped")]
+        : []),
       step("clips", "clips"),
       {
         id: "outcomes",

@@ -1,5 +1,6 @@
 """Gathers all that is known of one video from its data set and from the store of the run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,10 @@ def load_view(
     notes = [*_other_name(verdicts[0], asked), *notes]
     evidence = _evidence(output, verdicts[0], at_hand, named)
     notes.extend(evidence.notes)
+    compared = _compared(output, verdicts[0], evidence.thumbnails)
+    shown = evidence.thumbnails
+    if compared is not None:
+        shown = {place: shown[each] for place, each in enumerate(compared) if each in shown}
     return VideoView(
         verdicts=tuple(
             ClassVerdict(target, verdict)
@@ -48,10 +53,26 @@ def load_view(
         ),
         clips=clips,
         scan=evidence.scan,
-        thumbnails=evidence.thumbnails,
+        thumbnails=shown,
         label_names=tuple(label_names(output.labels())),
         notes=tuple(notes),
+        compared=compared,
     )
+
+
+def _compared(
+    output: DatasetDir, verdict: Verdict, shown: Mapping[int, Image.Image]
+) -> tuple[int, ...] | None:
+    """The indices of the frames that were compared with images; None: no neighbours were taken.
+
+    `shown` has the last of a video that has fewer frames than are looked at.
+    """
+    made, plan = output.manifest(), output.plan()
+    settings = made.settings if made else plan and plan.settings
+    if not settings or not settings.selects_neighbours:
+        return None
+    count = min(settings.frames, max(shown) + 1) if shown else settings.frames
+    return tuple(thumbnails.spread(count)[: verdict.frames_scanned or None])
 
 
 def _store_of(output: DatasetDir) -> str | None:

@@ -46,7 +46,9 @@ def sheet_of(view: VideoView) -> str:
         video=view.verdict.video,
         is_web=view.verdict.video.url.lower().startswith(("http://", "https://")),
         facts=_facts(view.verdict),
-        verdicts=[(each, sentence(each, view.label_names)) for each in view.verdicts],
+        verdicts=[
+            (each, sentence(each, view.label_names, view.compared)) for each in view.verdicts
+        ],
         line=line,
         # A thumbnail of a frame that the scan does not know has no place in the line.
         thumbnails=[

@@ -12,6 +12,7 @@ from videonet.schemas.reason import Reason
 from videonet.schemas.scan import Scan
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
+from videonet.text import number
 
 if TYPE_CHECKING:
     from videonet.training.data.preview import Views  # needs PyTorch
@@ -71,6 +72,9 @@ class VideoView:
     label_names: tuple[str, ...]
     # one sentence for each thing that could not be shown, and for what damage took
     notes: tuple[str, ...]
+    # where neighbours were taken, the indices of the frames that were compared; of the scan, the
+    # places among these are the frames. None: what else was seen
+    compared: tuple[int, ...] | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -78,12 +82,16 @@ class VideoView:
         return self.verdicts[0].verdict
 
 
-def sentence(of: ClassVerdict, label_names: Sequence[str]) -> str:
+def sentence(
+    of: ClassVerdict, label_names: Sequence[str], compared: Sequence[int] | None = None
+) -> str:
     """What was seen of the video with respect to one class. Frames are counted from 0.
 
-    `label_names`: of the classifier's outputs.
+    `label_names`: of the classifier's outputs. `compared`: see `VideoView`.
     """
     verdict, target = of.verdict, of.target
+    if compared is not None:
+        return _how_near(verdict, target, label_names, compared)
     parts = []
     if verdict.reason is Reason.TOO_SHORT:
         length, how = verdict.duration, "long"
@@ -105,6 +113,27 @@ def sentence(of: ClassVerdict, label_names: Sequence[str]) -> str:
             f"of them (probability {verdict.seen_probability:.2f} at most)"
         )
     return "; ".join(parts)
+
+
+def _how_near(
+    verdict: Verdict, target: Target, label_names: Sequence[str], compared: Sequence[int]
+) -> str:
+    """How near a video is to a class of images."""
+    if not verdict.frames_scanned:
+        return "it was not compared"
+    if verdict.best_match is None:
+        return f"of the {number(verdict.frames_scanned, 'frame')} compared, none is nearest to it"
+    frame = compared[min(verdict.best_match, len(compared) - 1)]
+    said = (
+        f"of the {number(verdict.frames_scanned, 'frame')} compared, {verdict.frames_matched} "
+        f"nearest to it, frame {frame} most (cosine {verdict.best_probability:.2f})"
+    )
+    if verdict.seen is not None and verdict.seen not in target.outputs:
+        said += (
+            f"; {verdict.seen_frames} nearest to {label_name(label_names, verdict.seen)} "
+            f"(cosine {verdict.seen_probability:.2f} at most)"
+        )
+    return said
 
 
 def label_name(label_names: Sequence[str], output: int) -> str:
