@@ -2,10 +2,9 @@
 
     python -m tests.neighbours.killed FOLDER NUMBER videonet's arguments
 
-It ends before a file is put in its place below FOLDER for the time of that number, counted from 1.
+It ends before the file of that number, counted from 1, is put in its place below FOLDER.
 """
 
-import itertools
 import os
 import signal
 import sys
@@ -16,12 +15,14 @@ from videonet.__main__ import main
 if __name__ == "__main__":
     _, folder, number, *typed = sys.argv
     sys.argv = ["videonet", *typed]
-    times = itertools.count(1)
+    # A file is put in its place more than once where its folder is not there yet.
+    places = set[str]()
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        is_there = event == "os.rename" and str(arguments[1]).startswith(folder)
-        if is_there and next(times) == int(number):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if event in ("os.rename", "os.link") and str(arguments[1]).startswith(folder):
+            places.add(str(arguments[1]))
+            if len(places) == int(number):
+                os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(watch)
     main()

@@ -97,7 +97,8 @@ def test_the_page_speaks_of_nothing_that_neighbours_do_not_have(facts: PageFacts
         assert "cosine 1.00" in text
         assert not chrome.find_elements(By.CSS_SELECTOR, "#names, #confusions, a[href='#names']")
         # A class is picked, and its pictures are shown alone.
-        chrome.find_element(By.CSS_SELECTOR, "#classes button[data-pick=red]").click()
+        button = chrome.find_element(By.CSS_SELECTOR, "#classes button[data-pick=red]")
+        chrome.execute_script("arguments[0].click()", button)
         shown = chrome.find_elements(By.CSS_SELECTOR, "#pictures figure")
         assert {each.get_attribute("data-class") for each in shown} == {"red"}
 
