@@ -7,7 +7,7 @@ with VideoSite(make_videos(draw_films(folder), 100)) as site, installed(site):
 
 from tests.site.index import Index, by_words
 from tests.site.installing import environment, installed
-from tests.site.records import CREATIVE_COMMONS, Condition, Film, Format, SiteVideo
+from tests.site.records import CREATIVE_COMMONS, CaptionFile, Condition, Film, Format, SiteVideo
 from tests.site.server import SiteRequest, VideoSite
 from tests.site.videos import CLASSES, KINDS, deserved, draw_films, make_videos, shared_films
 
@@ -15,6 +15,7 @@ __all__ = [
     "CLASSES",
     "CREATIVE_COMMONS",
     "KINDS",
+    "CaptionFile",
     "Condition",
     "Film",
     "Format",

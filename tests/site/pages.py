@@ -61,6 +61,7 @@ def page(video: SiteVideo, address: str, *, troubled: bool) -> dict[str, Any]:
         "duration": None if video.live_status else video.declared,
         "channel": video.channel,
         "license": video.licence,
+        "language": video.language,
         "live_status": video.live_status or "not_live",
         "upload_date": video.uploaded.strftime("%Y%m%d") if video.uploaded else None,
         "description": f"All of {video.title}.\nSee https://example.org/?token=abc123def",
@@ -71,8 +72,20 @@ def page(video: SiteVideo, address: str, *, troubled: bool) -> dict[str, Any]:
     playability = PLAYABILITY.get(video.condition) if troubled else None
     if playability or not video.film:
         return {"playability": playability or UNAVAILABLE, "details": details}
+    if video.captions:
+        details |= _captions(video, address)
     formats = [_format(video, video.film, each, address) for each in video.film.formats]
     return {"playability": None, "details": details, "formats": formats}
+
+
+def _captions(video: SiteVideo, address: str) -> dict[str, Any]:
+    """What yt-dlp tells of captions, by language: those of persons, and those of the site."""
+    kinds: dict[str, Any] = {"subtitles": {}, "automatic_captions": {}}
+    for each in video.captions:
+        kind = kinds["automatic_captions" if each.automatic else "subtitles"]
+        url = f"{address}/captions/{video.id}/{each.name}?signature=0a1b2c3d4e"
+        kind.setdefault(each.language, []).append({"ext": each.ext, "url": url})
+    return kinds
 
 
 def _format(video: SiteVideo, film: Film, media: Format, address: str) -> dict[str, Any]:

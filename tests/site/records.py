@@ -67,6 +67,23 @@ class Film:
 
 
 @dataclass(frozen=True)
+class CaptionFile:
+    """Captions of a video in one language."""
+
+    language: str
+    text: str
+    automatic: bool = False
+    ext: str = "vtt"
+    status: int = 200
+    """What the site answers to those who ask for the file."""
+
+    @property
+    def name(self) -> str:
+        """Of the file on the site."""
+        return f"{'auto' if self.automatic else 'own'}-{self.language}.{self.ext}"
+
+
+@dataclass(frozen=True)
 class SiteVideo:
     """One video of the site."""
 
@@ -85,6 +102,8 @@ class SiteVideo:
     retry_after: int | None = 0
     """Seconds for the Retry-After header of a 429."""
     uploaded: date | None = None
+    language: str | None = None
+    captions: tuple[CaptionFile, ...] = ()
     names: tuple[str, ...] = ()
     """Targets that the title names. Tests look at it, the site does not."""
 

@@ -3,6 +3,7 @@
     GET /search?q=WORDS&page=K        JSON: {"results": [...], "more": whether page K + 1 has any}
     GET /watch?v=ID                   JSON: {"playability": ..., "details": ..., "formats": [...]}
     GET /media/ID/FORMAT.EXT          the file, whole or in ranges
+    GET /captions/ID/NAME             a file of captions, whatever is asked of it
 
 The plug-in below `plugins/` is what makes yt-dlp read it.
 """
@@ -38,7 +39,7 @@ class SiteRequest(Request):
     """One request, what it was for, and what it has been answered so far."""
 
     kind: str = "other"
-    """One of "search", "page" (of a video), "media" (a file), "other"."""
+    """One of "search", "page" (of a video), "media" (a file), "captions", "other"."""
     query: str | None = None
     """Of a search."""
     video: str | None = None
@@ -211,8 +212,8 @@ class _SiteHandler(Handler):
                 kind, video, wanted = "search", None, ""
             case ["watch"]:
                 kind, video, wanted = "page", asked.get("v"), ""
-            case ["media", video, wanted]:
-                kind = "media"
+            case ["media" | "captions" as kind, video, wanted]:
+                pass
             case _:
                 kind, video, wanted = "other", None, ""
         request = SiteRequest(
@@ -238,6 +239,8 @@ class _SiteHandler(Handler):
                 self._send_page(known)
             elif kind == "media" and known is not None:
                 self._send_media(known, wanted)
+            elif kind == "captions" and known is not None:
+                self._send_captions(known, wanted)
             else:
                 self.send_status(HTTPStatus.NOT_FOUND)
 
@@ -277,9 +280,19 @@ class _SiteHandler(Handler):
         else:
             self.send_file(self._videos._file(video, media), None)
 
+    def _send_captions(self, video: SiteVideo, wanted: str) -> None:
+        named = (each for each in video.captions if each.name == wanted)
+        captions = next(named, None)
+        if captions is None or captions.status != HTTPStatus.OK:
+            self.send_status(captions.status if captions else HTTPStatus.NOT_FOUND)
+            return
+        self._send_body(captions.text.encode(), "text/vtt")
+
     def _send_json(self, content: Mapping[str, Any]) -> None:
-        body = json.dumps(content).encode()
-        headers = {"Content-Type": "application/json", "Content-Length": len(body)}
+        self._send_body(json.dumps(content).encode(), "application/json")
+
+    def _send_body(self, body: bytes, kind: str) -> None:
+        headers = {"Content-Type": kind, "Content-Length": len(body)}
         self.send_headers(HTTPStatus.OK, headers)
         if self.command != "HEAD":
             self.site.answer(self.index, sent=len(body))

@@ -90,7 +90,7 @@ def curate(
                     f"Interrupted; a job that has begun goes on: videonet status {output.address} "
                     f"says how far it is, and videonet cancel {output.address} ends it."
                 )
-        if before is not None and not before.to_try_again:
+        if before is not None and before.is_over:
             show_nothing_to_do(Console(), output.address, before.manifest)
             raise typer.Exit(exit_code(before.manifest, before.lookup, ()))
 
@@ -109,7 +109,8 @@ def curate(
             say(note)
         same_list = before is not None
         if before is not None:
-            say(f"{number(before.to_try_again, 'failure')} may pass another time: trying again")
+            failures = before.to_try_again + before.captions
+            say(f"{number(failures, 'failure')} may pass another time: trying again")
         found = list_that_is_there(output, options, run, credentials) if part == LIST else None
         if found is not None:
             raise typer.Exit(show_list(Console(), options, found, ()))

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from videonet.cli.terminal import Console
+from videonet.schemas.captions import CaptionCounts
 from videonet.schemas.manifest import Counts, Manifest
 from videonet.schemas.reason import Reason
 from videonet.schemas.run import Lookup, Plan
@@ -45,11 +46,14 @@ def show_outcome(
     """
     totals = manifest.totals
     if before is not None:
-        _show_tried_again(console, before, totals.verdicts)
+        if before.to_try_again:
+            _show_tried_again(console, before, totals.verdicts)
     elif totals.titles:
         ids = [target.target_id for target in targets]
         names = dict(zip(ids, map(escape, target_names(targets)), strict=True))
         _show_tables(console, plan, manifest, names, lookup)
+    if totals.captions is not None:
+        console.print(_captions(totals.captions), soft_wrap=True, highlight=False)
     for name, place in (
         ("shards", "clips/"),
         ("verdicts", "verdicts/"),
@@ -97,6 +101,20 @@ def show_nothing_to_do(console: Console, out: str, manifest: Manifest) -> None:
         markup=False,
         highlight=False,
     )
+
+
+def _captions(counts: CaptionCounts) -> str:
+    """How many videos have captions, and how many of them could not be had."""
+    failed = sum(counts.failed.values())
+    videos = counts.with_captions + counts.none + failed
+    said = (
+        f"Captions of {number_of(counts.with_captions, videos, 'kept video')}"
+        f" ({counts.automatic:,} automatic); {counts.none:,} have none"
+    )
+    if not failed:
+        return f"{said}."
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.failed.items())
+    return f"{said}, and those of {failed:,} could not be had ({reasons})."
 
 
 def _show_tried_again(console: Console, before: Before, now: Counts) -> None:

@@ -68,7 +68,7 @@ def rebuild(
         output = DatasetDir(run.out)
         with store_lock(run.store), output.files.exclusive():
             inputs, before = look_before_rebuild(file, options, run, credentials)
-            if before is None or before.to_try_again:
+            if before is None or not before.is_over:
                 manifest, closed = _made(
                     console, stopping, opened, options, run, credentials, inputs
                 )

@@ -183,6 +183,7 @@ def _verdicts(seen: Status) -> Table:
 _PIECES = {
     "search": ("search", "searches"),
     "measure": ("measurement", "measurements"),
+    "captions": ("look for captions", "looks for captions"),
     "write": ("written shard", "written shards"),
 }
 

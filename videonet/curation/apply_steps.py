@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.cage.cage import InterruptionError
-from videonet.curation import evidence
+from videonet.curation import captions, evidence
 from videonet.curation.context import NotClaimed, RunContext
 from videonet.curation.evidence import Records, records_of, written
 from videonet.curation.listed import Listed
@@ -74,6 +74,11 @@ def apply_steps(
         context.first_refusals.end(number, records and records.fetch)
         if result.pending is None and records is not None:
             kept = any(verdict.outcome is Outcome.KEPT for verdict in result.verdicts)
+            if kept and captions.are_wanted(context, candidate):
+                records = written(context, records)
+                _take(context, room, candidate.video_key, patient=True)
+                if captions.are_wanted(context, candidate):
+                    captions.collect(context, candidate, records.fetch)
             result = result._replace(cut=records.cut if kept else None)
             released, records = release_bytes(context, room, records, kept=kept)
         elif lay_down and records is not None:
@@ -194,17 +199,22 @@ def _claimed(context: RunContext, room: Room, before: RecordState, *, patient: b
     `before`: what was known, as it was read.
     """
     video_key = before.record.video_key
+    _take(context, room, video_key, patient=patient)
+    context.look_for_withdrawal(video_key)
+    records = records_of(context, context.store.record_now(before))
+    if context.handed_on is not None and records.fetch is not None:
+        room.bring(context.handed_on.bring(records.fetch))
+    return records
+
+
+def _take(context: RunContext, room: Room, video_key: str, *, patient: bool) -> None:
+    """Take a video in hand, once no other run has it. Raises Postponed unless `patient`."""
     place = context.store.place(video_key)
     if not context.claims.take(place):
         if not patient:
             raise Postponed
         with room.aside():
             context.claims.wait(place)
-    context.look_for_withdrawal(video_key)
-    records = records_of(context, context.store.record_now(before))
-    if context.handed_on is not None and records.fetch is not None:
-        room.bring(context.handed_on.bring(records.fetch))
-    return records
 
 
 def _is_elsewhere(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from videonet.storage.store import Store  # slow, and not needed for --help
 
 # In the order in which a candidate goes through them.
-STAGES = ("search", "download", "scan", "measure", "cut", "write")
+STAGES = ("search", "download", "scan", "measure", "cut", "captions", "write")
 
 _EARLIER = "earlier"
 

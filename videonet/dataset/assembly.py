@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.curation.clip_rules import left_out_because, places_taken
+from videonet.dataset.captions import write_captions
 from videonet.dataset.motion_counts import MotionTally
 from videonet.errors import AccountError
 from videonet.files import sha256_of
@@ -51,7 +52,7 @@ class Assembly:
     form: ShardForm
     # whether a candidate is for whichever target it turns out to be nearest to
     neighbours: bool = False
-    # which of its clips are taken of a video
+    # which of its clips are taken of a video, and whether captions are
     rules: SelectionOptions = NOTHING_ELSE
 
 
@@ -81,6 +82,9 @@ def finish_shard(
     members = members_of(ordered, assembly.targets)
     files = _files(assembly, index, members, cuts)
     output.write_verdicts(index, shards, ordered)
+    if assembly.rules.captions:
+        kept = ((each.origin.video_key, each.origin.video_id) for each in members)
+        write_captions(output, assembly.store, index, shards, kept)
     return files
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from videonet.dataset.shard_rewrite import STAGED
 from videonet.shards.layout import shard_of, shard_of_path
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_tables import CAPTIONS, shard_of_table
 from videonet.storage.handed_on import HANDED_ON
 from videonet.storage.objects import DRAFTS, Bucket, Restorable
 from videonet.storage.shard_file import shard_of_name, span
@@ -27,8 +28,9 @@ def delete_from_store(store: Store, video_keys: Collection[str]) -> Restorable |
     own = [
         f"{kind}/{each[:2]}/{each}"
         for each in sorted(digests)
-        for kind in ("record", "side/thumbnail", "side/frame_hash", "address", "video", "part")
+        for kind in ("record", "video", "part")
     ]
+    own += [table.name(each) for table in store.tables.that_show for each in sorted(digests)]
     packed = [f"{table.packed}/" for table in store.tables.that_show]
 
     def may_show(name: str) -> bool:
@@ -55,11 +57,11 @@ def delete_from_out(output: DatasetDir, video_keys: Collection[str]) -> Restorab
     def may_show(path: str) -> bool:
         if path.startswith(DRAFTS):
             return True
-        place = shard_of_path(path.removeprefix(f"{STAGED}/"))
+        place = shard_of_path(path.removeprefix(f"{STAGED}/")) or shard_of_table(CAPTIONS, path)
         if place is None:
             return path.startswith("report/")
         index, shards = place
         return any(shard_of(key, shards) == index for key in video_keys)
 
-    folders = ["clips", STAGED, "report", DRAFTS.rstrip("/")]
+    folders = ["clips", CAPTIONS, STAGED, "report", DRAFTS.rstrip("/")]
     return output.files.delete_old_versions(folders, may_show)

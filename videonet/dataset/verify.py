@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from videonet.dataset.captions import caption_problems, counted_captions
 from videonet.dataset.lock_file import lock_problems
 from videonet.dataset.manifest import Key, counts_of, tally, totals_of
 from videonet.dataset.motion_counts import MotionTally
@@ -25,6 +26,7 @@ from videonet.shards.jpeg import decode
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_tables import CAPTIONS, tables_of
 from videonet.video.clips import CLIP_SECONDS, MICROSECONDS
 from videonet.video.motion import are_parts
 
@@ -80,6 +82,10 @@ def verify(out: Path | str) -> VerifyReport:
             verdicts = _checked_verdicts(output, lookup.shards, index, findings, is_open=is_open)
             expected = None if verdicts is None else _expected(verdicts, targets)
             _check_clips(output, index, files, expected, moves, findings)
+            if manifest.settings.captions and expected is not None:
+                findings.problems.extend(
+                    caption_problems(output, index, lookup.shards, sorted(expected))
+                )
         for key in sorted(withdrawn.intersection(expected or ())):
             findings.problems.append(f"{key} was withdrawn and is kept; withdraw it again.")
         counts.update(tally(verdicts or []))
@@ -90,7 +96,7 @@ def verify(out: Path | str) -> VerifyReport:
     stated = totals.motion
     # How many were left out no clip says.
     motion = moves.counts(stated.left_out) if moves is not None and stated is not None else None
-    _check_counts(manifest, lookup, counts, motion, findings)
+    _check_counts(output, manifest, lookup, counts, motion, findings)
     if not findings.problems:
         # It repeats the rest: whatever is wrong there would be said twice.
         findings.problems.extend(lock_problems(output, manifest))
@@ -110,7 +116,7 @@ def _check_files(
     }
     tables = {
         f"{kind}/{kind}-{index:05d}-of-{lookup.shards:05d}.parquet"
-        for kind in ("candidates", "verdicts")
+        for kind in tables_of(manifest.settings)
         for index in range(lookup.shards)
     }
     listed = {shard.path for shard in manifest.shards}
@@ -118,7 +124,7 @@ def _check_files(
         findings.problems.append(f"{path} is not in the manifest.")
     there = {
         path
-        for folder, depth in (("clips", 2), ("candidates", 1), ("verdicts", 1))
+        for folder, depth in (("clips", 2), ("candidates", 1), ("verdicts", 1), (CAPTIONS, 1))
         for path in output.files.list(folder)
         if path.count("/") >= depth and not path.rpartition("/")[2].startswith(".")
     }
@@ -367,19 +373,24 @@ def _checked_verdicts(
 
 
 def _check_counts(
+    output: DatasetDir,
     manifest: Manifest,
     lookup: Lookup,
     counts: Counter[Key],
     motion: MotionCounts | None,
     findings: VerifyReport,
 ) -> None:
-    """There are as many verdicts, videos and clips as stated, and as much of them moves."""
+    """There are as many verdicts, videos, clips and captions as stated, and as much moves."""
     for target, stated in manifest.targets.items():
         if counts_of(counts, [target]) != stated:
             findings.problems.append(f"The verdicts on {target} are not as many as stated.")
     # What is wrong with the clips was said already.
     motion = manifest.totals.motion if findings.problems else motion
     totals = totals_of(counts, lookup.titles, list(manifest.targets), motion)
+    captions = manifest.totals.captions
+    if manifest.settings.captions and not findings.problems:
+        captions = counted_captions(output, lookup.shards)
+    totals = msgspec.structs.replace(totals, captions=captions)
     for name in totals.__struct_fields__:
         counted, said = getattr(totals, name), getattr(manifest.totals, name)
         if counted != said:

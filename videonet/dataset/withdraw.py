@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 
 from videonet.dataset.assembly import intact_clips
+from videonet.dataset.captions import strip_captions, with_captions
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.motion_counts import motion_counts
@@ -297,6 +298,7 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
 
     The run that goes on takes the clips of the other videos from it, as from any earlier version.
     """
+    strip_captions(output, index, shards, gone)
     state = output.shard_state(index)
     files = state.files if state else ()
     promote(output, files)
@@ -345,5 +347,6 @@ def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> Non
         motion = motion_counts(output, manifest.settings.formats, lookup.shards, before=motion)
     files = files_of(output, manifest, lookup.shards)
     new = counted_anew(manifest, lookup, files, counts, motion)
+    new = with_captions(output, new, lookup.shards)
     if new != manifest:
         finish(output, new)

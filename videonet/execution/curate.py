@@ -66,7 +66,7 @@ def curate(
     output = DatasetDir(absolute(run.out))
     with store_lock(run.store), output.files.exclusive():
         inputs, before = look_before(data, run, credentials)
-        if before is None or before.to_try_again:
+        if before is None or not before.is_over:
             for note in inputs.notes:
                 _LOG.info(printable(note))
             plan = prepare(data, run, credentials, same_list=before is not None)

@@ -61,6 +61,13 @@ class Before(NamedTuple):
     lookup: Lookup
     # pairs of video and class that failed, and that another run tries again
     to_try_again: int
+    # videos whose captions could not be had, likewise
+    captions: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another run has nothing to do."""
+        return not self.to_try_again and not self.captions
 
 
 def look_before(
@@ -164,7 +171,7 @@ def _inputs(
     notes: Sequence[str] = (),
 ) -> Inputs:
     # Contents of files are read only where a run follows, which is slower.
-    follows = before is None or before.to_try_again
+    follows = before is None or not before.is_over
     contents = _contents(files) if follows else {}
     goes_on = output.manifest() is None and output.lookup() is not None
     now = Given(given=given, contents=contents, at=time.time_ns())
@@ -208,7 +215,9 @@ def _finished_before(
     _note_again(output, finished, manifest, lookup)
     failed = manifest.totals.verdicts.failed
     try_again = sum(failed[name] for name in filter(_may_pass, failed))
-    return Before(manifest, lookup, try_again), []
+    lacking = manifest.totals.captions.failed if manifest.totals.captions else {}
+    captions = sum(lacking[name] for name in filter(_may_pass, lacking))
+    return Before(manifest, lookup, try_again, captions), []
 
 
 def _was_given(

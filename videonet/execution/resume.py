@@ -18,7 +18,7 @@ from videonet.execution.neighbours import check_selection, images_of, model_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
-from videonet.schemas.selection import EXCLUSIONS, FrameRules, SelectionOptions
+from videonet.schemas.selection import CHANGEABLE, FrameRules, SelectionOptions
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
 from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
 from videonet.shards.writer import FORMATS
@@ -151,8 +151,8 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
     before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
     new = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
     taken_up = before
-    if before is not None and _differ_in_exclusions(before.settings, settings):
-        # What is excluded may change between runs: candidates, scans and clips stay what they are.
+    if before is not None and _differ_in_changeable(before.settings, settings):
+        # These may change between runs: candidates, scans and clips stay what they are.
         before = msgspec.structs.replace(before, settings=settings)
     if before is None:
         state = new
@@ -189,10 +189,11 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
     state, last = output.run_state(), output.fence.last()
     if state is not None:
         _must_be(output, state.settings, settings)
-        if output.manifest() is None and _differ_in_exclusions(state.settings, settings):
+        if output.manifest() is None and _differ_in_changeable(state.settings, settings):
             raise UsageError(
-                f"The run over {output.address} excludes other videos than this part; give all "
-                "parts the --exclude and --exclude-like that --part list had, or begin anew."
+                f"The run over {output.address} excludes other videos than this part, or keeps "
+                "captions where this part does not; give all parts the --exclude, --exclude-like "
+                "and --captions that --part list had, or begin anew."
             )
     if output.manifest() is not None:
         raise UsageError(
@@ -209,7 +210,7 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
 
 def _must_be(output: DatasetDir, before: Settings, now: Settings) -> None:
     """Raise UsageError if the settings differ, and something was made in OUT with the others."""
-    if before != now and not _differ_in_exclusions(before, now) and _is_made(output):
+    if before != now and not _differ_in_changeable(before, now) and _is_made(output):
         raise UsageError(
             f"{output.address} was made with other settings ({_difference(before, now)}); "
             "choose another --out, or delete it."
@@ -221,16 +222,16 @@ def _is_made(output: DatasetDir) -> bool:
     return output.lookup() is not None or output.shard_states.are_there()
 
 
-def _differ_in_exclusions(before: Settings, now: Settings) -> bool:
-    """Whether the settings differ, and in nothing else than in what is excluded."""
-    changes = {name: getattr(now, name) for name in EXCLUSIONS}
+def _differ_in_changeable(before: Settings, now: Settings) -> bool:
+    """Whether the settings differ, and in nothing else than in those that may change."""
+    changes = {name: getattr(now, name) for name in CHANGEABLE}
     return before != now and msgspec.structs.replace(before, **changes) == now
 
 
 def _difference(before: Settings, now: Settings) -> str:
     """What was asked for otherwise, by the names of the options."""
     old, new = before.to_row(), now.to_row()
-    changed = [name for name in old if old[name] != new[name] and name not in EXCLUSIONS]
+    changed = [name for name in old if old[name] != new[name] and name not in CHANGEABLE]
     # It changes with others, whose names say more.
     if len(changed) > 1 and "scan_key" in changed:
         changed.remove("scan_key")

@@ -21,7 +21,7 @@ from videonet.fetch.range_probe import RangeProbe
 from videonet.fetch.rate_limit import Permit, host_of
 from videonet.fetch.retry import PASSING
 from videonet.fetch.web import Web
-from videonet.fetch.ytdlp import YtDlp
+from videonet.fetch.ytdlp import FileRequests, YtDlp
 from videonet.schemas.reason import Reason
 
 # An extractor could not read a page, or gave a text that is not known.
@@ -99,6 +99,16 @@ class Session(YtDlp):
                 self.setback = failure
             raise
         return response
+
+    def read_file(self, info: Mapping[str, Any]) -> bytes:
+        """All of a file that a page names and that is no video, such as captions; it is metered.
+
+        `info` is yt-dlp's of the file. Raises as `urlopen` does.
+        """
+        # No extractor reads it, so none has to read it elsewhere first.
+        self.end_rehearsal()
+        content: bytes = FileRequests(self, info).ask(0, None).read()
+        return content
 
     @contextmanager
     def outcome(self) -> Iterator[None]:

@@ -198,7 +198,7 @@ class YtDlp(yt_dlp.YoutubeDL):
     def __exit__(self, *error: object) -> None:
         """Close the connections, and leave the extractors to the next session."""
         super().__exit__(*error)
-        self._end_rehearsal()
+        self.end_rehearsal()
         # The extractors refer to this session, and so would keep it alive.
         self.probe = None
         self._shared.extractors.append(self._ies_instances)
@@ -252,10 +252,11 @@ class YtDlp(yt_dlp.YoutubeDL):
 
     def rehearse(self, extractor: Any, url: str) -> None:
         """Have an extractor, which is about to begin, read all pages elsewhere before it does."""
-        self._end_rehearsal()
+        self.end_rehearsal()
         self._rehearsed = self.rehearsal.begin(extractor, url)
 
-    def _end_rehearsal(self) -> None:
+    def end_rehearsal(self) -> None:
+        """Read what comes from here on nowhere else."""
         if self._rehearsed is not None:
             self._rehearsed.close()
             self._rehearsed = None
@@ -484,10 +485,10 @@ class FileRequests:
         self._begin = time.time()
         self._received = 0
 
-    def ask(self, begin: int, end: int) -> Response:
-        """The answer to a request for these bytes. Raises what `urlopen` of the session raises."""
-        asked = {"Accept-Encoding": "identity", "Range": f"bytes={begin}-{end - 1}"}
-        headers = {**self._headers, **asked}
+    def ask(self, begin: int, end: int | None) -> Response:
+        """The answer to a request for these bytes; None: for all. Raises what `urlopen` raises."""
+        asked = {"Range": f"bytes={begin}-{end - 1}"} if end is not None else {}
+        headers = {**self._headers, "Accept-Encoding": "identity", **asked}
         return self._session.urlopen(
             Request(self.url, headers=headers, extensions=dict(self._extensions))
         )

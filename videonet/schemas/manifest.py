@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from videonet.schemas.captions import CaptionCounts
 from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
 from videonet.schemas.record import Record
 from videonet.schemas.selection import Duplicates, without_unused
@@ -63,6 +64,8 @@ class Totals(Record, frozen=True, kw_only=True):
     verdicts: Counts
     # None: the clips have no columns of motion
     motion: MotionCounts | None = None
+    # None: nobody has asked for captions
+    captions: CaptionCounts | None = None
 
 
 class ClassifierCard(Record, frozen=True, kw_only=True):
@@ -158,8 +161,9 @@ class Manifest(Record, frozen=True, kw_only=True):
     def to_json(self) -> bytes:
         """The manifest as one line of JSON; its settings are in alphabetical order."""
         row = msgspec.to_builtins(self, order="deterministic")
-        if self.totals.motion is None:
-            del row["totals"]["motion"]
+        for name in ("motion", "captions"):
+            if row["totals"][name] is None:
+                del row["totals"][name]
         if self.chosen_from is None:
             del row["chosen_from"]
         return msgspec.json.encode({**row, "settings": self.settings.by_name()})

@@ -61,7 +61,7 @@ class ProcessProgress(Record, frozen=True, kw_only=True):
     # where the process has not looked at videos for so long; both 0 until it does
     recent_pairs: int
     recent_seconds: float
-    # by name of the stage: "search", "download", "scan", "measure", "cut", "write"
+    # by name of the stage: "search", "download", "scan", "measure", "cut", "captions", "write"
     stages: dict[str, StageCost]
     # by host, of the last hour, in the order of time; the hosts that were asked most
     hosts: dict[str, tuple[HostCount, ...]] = msgspec.field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Options that select otherwise than the paper does. At their defaults they select nothing.
+"""Options that select otherwise than the paper does, or add to it. At their defaults they do not.
 
 A data set that uses none of them is the same, to the byte, as one of a version that had none: so
 an option at its default is not written.
@@ -105,6 +105,15 @@ class SelectionOptions(FrameRules, frozen=True, kw_only=True):
     no_cuts: Annotated[
         bool, Option(help="Leave out clips with a cut in them.", after="min_motion")
     ] = False
+    # What is kept besides clips.
+    captions: Annotated[
+        bool,
+        Option(
+            help="Keep what is said in the videos, as WebVTT in their own language; a request or "
+            "more for each kept video.",
+            after="formats",
+        ),
+    ] = False
 
 
 # Further settings that are None where neither option nor default says anything else.
@@ -122,7 +131,7 @@ _NOTHING_EXCLUDED: Mapping[str, Any] = {
 }
 
 # Settings that may be others in the next run over the same OUT.
-EXCLUSIONS = ("excluded", "excluded_like")
+CHANGEABLE = ("excluded", "excluded_like", "captions")
 
 
 def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from apache_beam.pvalue import AsList, PCollection, TaggedOutput
 from videonet.curation.context import RunContext, run_context
 from videonet.dataset.account import close_account
 from videonet.dataset.assembly import Assembly, finish_shard
+from videonet.dataset.captions import with_captions
 from videonet.dataset.manifest import Key, chosen_from, manifest_of, tally
 from videonet.dataset.motion_counts import motion_counts
 from videonet.errors import UsageError
@@ -211,6 +212,7 @@ def _write_manifest(
         manifest = manifest_of(plan.settings, targets, found, files, dict(counts), motion)
         if plan.settings.selects_neighbours:
             manifest = chosen_from(manifest, digests)
+        manifest = with_captions(context.output, manifest, found.shards)
         finish(context.output, manifest)
     # The data set is finished, whatever becomes of that.
     store, output = context.store, context.output

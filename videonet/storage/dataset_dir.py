@@ -5,6 +5,7 @@ OUT/labels.json                     what the classifier's outputs stand for
 OUT/lookup.json                     how many titles were looked at, and matched
 OUT/candidates/*.parquet            the candidate list
 OUT/verdicts/*.parquet              one row a pair of candidate and target
+OUT/captions/*.parquet              one row a kept video, where somebody asked for them
 OUT/clips/parquet, clips/tfrecord   the shards
 OUT/manifest.json                   what the data set is, to the byte
 OUT/README.md                       the same for people: the data card
@@ -52,8 +53,10 @@ from videonet.shards.writer import FORMATS, write_shard
 from videonet.storage.bucket_files import BucketFiles
 from videonet.storage.dataset_files import MISSING, DatasetFiles, FolderFiles
 from videonet.storage.dataset_tables import (
+    CAPTIONS,
     read_table,
     table_path,
+    tables_of,
     unreadable_table,
     write_table,
 )
@@ -253,7 +256,7 @@ class DatasetDir:
 
     def are_there(self, files: Iterable[Shard]) -> bool:
         """Whether all these files are there, with their sizes."""
-        return all(map(self._is_there, files))
+        return all(self.files.size(each.path) == each.bytes for each in files)
 
     def is_whole(self, state: ShardState) -> bool:
         """Whether all files of a shard are as they were written."""
@@ -315,14 +318,10 @@ class DatasetDir:
         return noted_now(self.files, sorted(self._written(manifest, shards)), before)
 
     def _written(self, manifest: Manifest, shards: int) -> Iterator[str]:
-        for kind in ("candidates", "verdicts"):
-            for index in range(shards):
-                yield table_path(kind, index, shards)
+        for kind in tables_of(manifest.settings):
+            yield from (table_path(kind, index, shards) for index in range(shards))
         yield from ("targets.json", "labels.json", "lookup.json", LOCK_FILE)
         yield from (file.path for file in manifest.shards)
-
-    def _is_there(self, file: Shard) -> bool:
-        return self.files.size(file.path) == file.bytes
 
     def complain(self, sentence: str) -> None:
         """Keep the sentence that a run stops with, for the process that began it."""
@@ -380,8 +379,8 @@ class DatasetDir:
         With it goes what belongs to a list of another number of shards than `shards`, or to any
         if that is not known: a folder is opened as a whole, and must not mix two lists.
         """
-        others = [*self.files.list("verdicts"), *self.files.list("clips")]
-        others = [path for path in others if "-of-" in path]
+        folders = ("verdicts", CAPTIONS, "clips")
+        others = [path for each in folders for path in self.files.list(each) if "-of-" in path]
         if shards is None:
             self.shard_states.clear()
         else:

@@ -1,5 +1,6 @@
 """The tables of a data set, a Parquet file a shard: how they are written, and read in pieces."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
+from videonet.schemas.manifest import DataSettings
 from videonet.schemas.record import Record
 from videonet.schemas.table import arrow_schema, from_batch, to_batch
 from videonet.shards.page_headers import rows_at_once
@@ -21,8 +23,26 @@ _ROWS_AT_ONCE = 1_000
 _MOST_ROWS = 1_000_000
 
 
+# The kind of table that only data sets with captions have.
+CAPTIONS = "captions"
+
+# Of what else there is a file a shard, below the folder of that name.
+LISTED = ("candidates", "verdicts")
+
+
+def tables_of(settings: DataSettings) -> tuple[str, ...]:
+    """The kinds of tables that a data set has."""
+    return (*LISTED, CAPTIONS) if settings.captions else LISTED
+
+
+def shard_of_table(kind: str, path: str) -> tuple[int, int] | None:
+    """Of which shard the table of that kind at a path below OUT is, and of how many; None: none."""
+    found = re.fullmatch(rf"{kind}/{kind}-(\d+)-of-(\d+)\.parquet", path)
+    return (int(found[1]), int(found[2])) if found else None
+
+
 def table_path(kind: str, index: int, shards: int) -> str:
-    """Where the table of a shard's candidates or verdicts lies below OUT."""
+    """Where the table of a shard's candidates, verdicts or captions lies below OUT."""
     return f"{kind}/{kind}-{index:05d}-of-{shards:05d}.parquet"
 
 

@@ -4,7 +4,7 @@ What a store holds are objects under names that say what they are the result of;
 `videonet.storage.objects`. Large files are written beside their place and moved there.
 
     STORE/record/<xx>/<digest>.json         all that is known of a video
-    STORE/side/thumbnail, frame_hash, embedding/…   a few of its frames, and what these look like
+    STORE/side/thumbnail, frame_hash, embedding, caption/…   of its frames, and what is said in it
     STORE/records, side/thumbnails, …       the same of many videos: see `record_shards`
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
     STORE/video/<xx>/<digest>               the file

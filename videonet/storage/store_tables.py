@@ -55,6 +55,11 @@ class StoreTables:
         )
 
     @cached_property
+    def captions(self) -> RecordShards:
+        """What is said in each video: see `videonet.storage.stored_captions`."""
+        return self._table("side/caption", "side/captions", _latest, most_bytes=LARGE_SHARD_BYTES)
+
+    @cached_property
     def addresses(self) -> RecordShards:
         """Whole addresses."""
         return self._table("address", "addresses", _latest)
@@ -67,7 +72,7 @@ class StoreTables:
     @property
     def that_show(self) -> tuple[RecordShards, ...]:
         """Those that may not have a withdrawn video."""
-        return self.thumbnails, self.frame_hashes, self.embeddings, self.addresses
+        return self.thumbnails, self.frame_hashes, self.embeddings, self.captions, self.addresses
 
     def _table(
         self,

@@ -1,0 +1,131 @@
+"""Captions are chosen by the language of the video, and asked for as politely as the video."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local import ALLOWED
+from tests.site import CaptionFile, Film, Format, SiteVideo, VideoSite, installed
+from videonet.fetch.captions import Text, chosen_track, fetch_captions
+from videonet.fetch.clock import Clock
+from videonet.fetch.failure import FetchError
+from videonet.fetch.host_state import Pace
+from videonet.fetch.limits import FetchLimits
+from videonet.fetch.session import Session
+from videonet.fetch.web import Web
+from videonet.schemas.reason import Reason
+
+VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n{}\n"
+LIMITS = FetchLimits(wait=0.01, attempts=2)
+
+
+def written(*languages: str) -> dict[str, Any]:
+    return {each: [{"ext": "vtt", "url": f"https://example.org/{each}"}] for each in languages}
+
+
+@pytest.mark.parametrize(
+    ("own", "heard", "language", "chosen"),
+    [
+        (("de", "en"), ("en-orig", "de", "en"), "en", ("en", False)),
+        (("de",), ("en-orig", "de", "en"), "en", ("en", True)),
+        (("en-GB",), ("en-orig",), "en", ("en-GB", False)),
+        (("pt",), (), "pt-BR", ("pt", False)),
+        (("pt-PT", "pt-BR"), (), "pt-BR", ("pt-BR", False)),
+        (("de",), ("fr",), "en", None),
+        ((), (), "en", None),
+        # Nobody says which language it is.
+        (("de", "en"), ("en-orig", "de", "en"), None, ("en", False)),
+        (("de", "en"), ("fr",), None, ("fr", True)),
+        (("de", "en"), ("fr", "it"), None, ("de", False)),
+        ((), ("fr", "it"), None, None),
+        (("live_chat", "en"), (), None, ("en", False)),
+    ],
+)
+def test_captions_are_those_in_the_language_of_the_video(own, heard, language, chosen):
+    info = {"subtitles": written(*own), "automatic_captions": written(*heard)}
+    info["subtitles"].get("live_chat", [{}])[0]["ext"] = "json"
+    info["language"] = language
+    track = chosen_track(info)
+    assert (track and (track.language, track.automatic)) == chosen
+    assert chosen_track({**info, "language": None}, language) == track
+
+
+def test_the_form_that_is_read_best_is_taken():
+    files = [{"ext": each, "url": each} for each in ("json3", "srt", "vtt", "ttml")]
+    track = chosen_track({"subtitles": {"en": files}})
+    assert track is not None
+    assert track.file["url"] == "vtt"
+
+
+@pytest.mark.parametrize("said", [None, [], {"en": None}, {"en": [None]}, {1: []}, {"en": [{}]}])
+def test_a_page_that_says_something_else_has_no_captions(said: Any):
+    assert chosen_track({"subtitles": said, "automatic_captions": said, "language": said}) is None
+
+
+@pytest.fixture
+def film(tmp_path: Path, video: bytes) -> Film:
+    file = tmp_path / "film.mp4"
+    file.write_bytes(video)
+    return Film(("balloon",), 2, (Format("18", file, 96, 64, "avc1.4d400c", "none"),))
+
+
+def swan(*captions: CaptionFile, **more: Any) -> SiteVideo:
+    return SiteVideo("abcdefghij0", "A swan", captions=captions, **more)
+
+
+def web() -> Web:
+    return Web(Pace(1e6), allowed_hosts=ALLOWED)
+
+
+def fetched(site: VideoSite, limits: FetchLimits = LIMITS) -> Text | None:
+    with installed(site):
+        return fetch_captions(site.url("abcdefghij0"), None, limits, web())
+
+
+def test_they_come_in_two_requests(film: Film):
+    own = CaptionFile("en", VTT.format("A swan &amp; a lake"))
+    heard = CaptionFile("en", VTT.format("a swan and lake"), automatic=True)
+    with VideoSite([swan(heard, own, film=film, language="en")]) as site:
+        text = fetched(site)
+        assert [each.kind for each in site.requests()] == ["page", "captions"]
+    assert text == Text("en", False, VTT.format("A swan &amp; a lake"), 1, False)
+
+
+def test_a_video_without_captions_costs_a_look_at_its_page(film: Film):
+    with VideoSite([swan(film=film)]) as site:
+        assert fetched(site) is None
+        assert [each.kind for each in site.requests()] == ["page"]
+
+
+def test_captions_that_are_empty_are_none(film: Film):
+    with VideoSite([swan(CaptionFile("en", "WEBVTT\n"), film=film)]) as site:
+        assert fetched(site) is None
+
+
+@pytest.mark.parametrize(
+    ("captions", "reason", "asked"),
+    [
+        (CaptionFile("en", "", status=404), Reason.UNAVAILABLE, 1),
+        (CaptionFile("en", "", status=403), Reason.REFUSED, 1),
+        (CaptionFile("en", "", status=503), Reason.SERVER_ERROR, 2),
+        (CaptionFile("en", "#EXTM3U\n"), Reason.UNSUPPORTED, 1),
+        (CaptionFile("en", "x" * 100_001), Reason.PAGE_TOO_LARGE, 1),
+    ],
+)
+def test_captions_that_cannot_be_had_say_why(film, captions, reason, asked):
+    limits = FetchLimits(wait=0.01, attempts=2, max_page_bytes=100_000)
+    with VideoSite([swan(captions, film=film)]) as site:
+        with pytest.raises(FetchError) as failed:
+            fetched(site, limits)
+        assert failed.value.reason is reason
+        assert len(site.requests("captions")) == asked
+
+
+def test_captions_at_an_address_that_may_not_be_asked_are_not_asked_for():
+    track = chosen_track({"subtitles": {"en": [{"ext": "vtt", "url": "http://127.0.0.2:9/a"}]}})
+    assert track is not None
+    session = Session(web(), Clock(30), LIMITS, {})
+    with pytest.raises(FetchError) as failed, session, session.outcome():
+        session.read_file(track.file)
+    assert failed.value.reason is Reason.REFUSED_ADDRESS

@@ -1,0 +1,120 @@
+"""What is said in kept videos: their captions, which a run may be asked to keep.
+
+No verdict depends on them. What could not be had is noted with a reason, and the video stays.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from videonet.curation.context import ReadContext, RunContext
+from videonet.errors import UsageError
+from videonet.fetch.captions import CAPTIONS_VERSION, Text, decoded, fetch_captions, text_of
+from videonet.fetch.failure import FetchError
+from videonet.fetch.published_address import published_video, secrets_of
+from videonet.files import below
+from videonet.schemas.candidate import Candidate
+from videonet.schemas.captions import Captions, StoredCaptions
+from videonet.schemas.fetch import Fetch
+from videonet.schemas.reason import Policy, Reason
+from videonet.storage.stored_captions import stored_captions, write_captions
+
+# Endings of files of captions beside that of a video, the best first.
+_ENDINGS = (".vtt", ".srt")
+
+
+def are_wanted(context: ReadContext, candidate: Candidate) -> bool:
+    """Whether a run is to ask for the captions of a kept video: it is, once, unless they are known.
+
+    What went wrong for the time being is tried again by the next run. Files beside a video are
+    looked at by each run.
+    """
+    if not context.plan.settings.captions:
+        return False
+    known = stored_captions(context.store, candidate.video_key)
+    if known is None or known.version != CAPTIONS_VERSION:
+        return True
+    if candidate.video.root is not None:
+        return known.run_id != context.plan.run_id
+    reason = known.captions.reason
+    may_pass = reason is not None and reason.policy is not Policy.NEVER
+    return may_pass and known.run_id != context.plan.run_id
+
+
+def collect(context: RunContext, candidate: Candidate, fetched: Fetch | None) -> None:
+    """Put the captions of a video into the store, or why they could not be had.
+
+    `fetched` is what is known of its file. Raises UsageError and MachineError, as steps do.
+    """
+    context.look_for_withdrawal(candidate.video_key)
+    if context.is_withdrawn(candidate):
+        return
+    said = Captions(
+        video_key=candidate.video_key, video_id=published_video(candidate.video).video_id
+    )
+    try:
+        text = _looked_for(context, candidate, fetched)
+        if text is not None:
+            said = msgspec.structs.replace(said, **text._asdict())
+    except Exception as error:  # what is wrong with captions must not end a run over millions
+        if isinstance(error, UsageError):
+            raise
+        if (lacking := context.machine_error(error)) is not None:
+            raise lacking from error
+        is_known = isinstance(error, FetchError)
+        shown = str(error) if is_known else f"{type(error).__name__}: {error}"
+        redaction = context.web.redaction.and_of(secrets_of(candidate.video.url))
+        said = msgspec.structs.replace(
+            said,
+            reason=error.reason if isinstance(error, FetchError) else Reason.INTERNAL,
+            error=redaction.error_text(shown),
+        )
+    write_captions(
+        context.store,
+        StoredCaptions(captions=said, version=CAPTIONS_VERSION, run_id=context.plan.run_id),
+    )
+
+
+def _looked_for(context: RunContext, candidate: Candidate, fetched: Fetch | None) -> Text | None:
+    """The captions of a video, from its page or from beside its file; None: there are none."""
+    page = fetched.page if fetched is not None else None
+    language = candidate.video.language or (page.language if page is not None else None)
+    if candidate.video.root is not None:
+        file = below(candidate.video.root, candidate.video.url)
+        most = context.fetch_limits.max_page_bytes
+        return None if file is None else _beside(file, language, most)
+    if page is not None and page.has_captions is False:
+        # The page said so when the video was downloaded.
+        return None
+    with context.progress.at_work("captions"):
+        return fetch_captions(candidate.video.url, language, context.fetch_limits, context.web)
+
+
+def _beside(video: Path, language: str | None, most_bytes: int) -> Text | None:
+    """The captions in a file beside that of a video: NAME.vtt, or NAME.en.vtt, or as .srt.
+
+    Of several, those in the video's language, else the first by name.
+    """
+    found = list(_named_as(video))
+    chosen = next((each for each in found if language and each[0] == language), None)
+    chosen = chosen or next(iter(found), None)
+    if chosen is None:
+        return None
+    name, file = chosen
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(most_bytes)
+    except OSError as error:
+        raise FetchError(Reason.MISSING, f"{file.name}: {error.strerror or error}") from error
+    return text_of(name or language, None, decoded(data))
+
+
+def _named_as(video: Path) -> Iterator[tuple[str, Path]]:
+    """Files of captions beside a video, with the language that each name states, best first."""
+    for ending in _ENDINGS:
+        for file in sorted(video.parent.glob(f"*{ending}")):
+            middle = file.name.removesuffix(ending).removeprefix(video.stem)
+            is_own = file.name.startswith(video.stem) and middle.count(".") == bool(middle)
+            if is_own and (not middle or middle.startswith(".")) and file.is_file():
+                yield middle.removeprefix("."), file
