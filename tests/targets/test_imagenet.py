@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from scripts.make_imagenet import FILES, TABLE, read_1k, read_lists, table, without_grammar
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
+from videonet.schemas.target import MOST_NAMED
 from videonet.targets.classifier_labels import Outputs
 from videonet.targets.imagenet import (
     BUILT_IN,
@@ -174,6 +176,15 @@ class TestTargets:
         assert len(resolved.targets) + sum(counts.values()) == 21_843
         assert "2,837 classes (people; +people" in resolved.said_of_left_out
         assert "17,255 classes (no output" in resolved.said_of_left_out
+
+    def test_a_data_set_has_the_number_of_what_is_left_out_and_the_first_names(self) -> None:
+        account = resolve_class_list("imagenet21k", imagenet1k_labels()).account_of_left_out
+        assert {each.why: each.classes for each in account} == {PEOPLE: 2_837, UNCONFIRMED: 17_255}
+        assert {len(each.first) for each in account} == {MOST_NAMED}
+        assert account[0].first[0] == "n00007846 person"
+        assert len(msgspec.json.encode(account)) < 2_000
+        few = resolve_class_list("imagenet1k", imagenet_labels("imagenet12k")).account_of_left_out
+        assert [(each.classes, len(each.first)) for each in few] == [(7, 7)]
 
     def test_1k_for_a_classifier_of_12k_lacks_what_this_does_not_know(self) -> None:
         resolved = resolve_class_list("imagenet1k", imagenet_labels("imagenet12k"))

@@ -38,7 +38,7 @@ from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Part, Plan, Settings
 from videonet.schemas.settings import CurateOptions, RunOptions
-from videonet.schemas.target import Target
+from videonet.schemas.target import LeftOutClasses, Target
 from videonet.selection.exclusion import exclusion_files, reference_folders, resolve_exclusion
 from videonet.selection.reference import load_reference, resolve_reference
 from videonet.sources.former_keys import find_former_keys
@@ -78,6 +78,7 @@ def prepare(
     opened_on = run.device if here else "cpu"
     images = images_of(options)
     classifier: Classifier | Neighbours
+    left_out: tuple[LeftOutClasses, ...] = ()
     if images is None:
         classifier = shared_classifier(options.classifier, opened_on)
         class_list = resolve_class_list(str(options.targets), classifier.labels)
@@ -85,6 +86,7 @@ def prepare(
         titles: tuple[Target, ...] = ()
         if class_list.left_out:
             say(class_list.said_of_left_out)
+            left_out = class_list.account_of_left_out
     else:
         classifier = neighbours_of(options, images, opened_on, output, say)
         targets, titles = classifier.targets, titles_of(options)
@@ -99,6 +101,7 @@ def prepare(
         refuse_evaluation_images(images, load_reference(store, excluded_like))
     settings = Settings(
         **data,
+        left_out=left_out,
         excluded=excluded,
         targets=_digest((*targets, *titles)),
         excluded_like=excluded_like,

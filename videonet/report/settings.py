@@ -49,6 +49,9 @@ def _rows(given: ReportInput) -> Iterator[tuple[str, str]]:
     classifier = manifest.classifier if manifest else plan.settings.classifier if plan else None
     near = given.selects_neighbours
     yield ("--select neighbours" if near else "--targets"), _classes(given)
+    if left_out := given.settings.left_out:
+        counts = (f"{number(each.classes, 'class', 'classes')} ({each.why})" for each in left_out)
+        yield "left out of that list", "; ".join(counts)
     yield "--source", given.settings.source
     if given.is_rebuilt:
         yield "made from", "the lock file of another copy"

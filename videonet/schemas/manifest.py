@@ -10,6 +10,7 @@ from videonet.schemas.record import Record
 from videonet.schemas.selection import Duplicates, without_unused
 from videonet.schemas.settings import DataOptions
 from videonet.schemas.shard_form import Layout, ShardForm
+from videonet.schemas.target import LeftOutClasses
 
 # More than any data set has: the published one's would be 20,000.
 MOST_SHARDS = 1_000_000
@@ -90,6 +91,8 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     video_format: str | None = None
     # hex sha256 of the lock file that is rebuilt; None: candidates are looked up and judged
     lock: str | None = None
+    # classes of the list that are not among the targets, by reason
+    left_out: tuple[LeftOutClasses, ...] = ()
     # what lists of --exclude came to; None: nothing is excluded
     excluded: ExcludedSet | None = None
     # where the neighbours of images are taken, hex sha256 of these images with their targets; None:

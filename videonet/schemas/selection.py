@@ -122,16 +122,18 @@ _NAMED = ("select", "embedding", "neighbours")
 # Nothing else than the paper asks for.
 NOTHING_ELSE = SelectionOptions()
 
-# What options and settings that exclude videos are where none of them is given.
+# What options and settings that leave something out are where nothing is left out.
 _NOTHING_EXCLUDED: Mapping[str, Any] = {
     "exclude": (),
     "exclude_like": (),
     "excluded": None,
     "excluded_like": None,
+    "left_out": (),
 }
 
-# Settings that may be others in the next run over the same OUT.
-CHANGEABLE = ("excluded", "excluded_like", "captions")
+# Settings that may be others in the next run over the same OUT. (What is left out of a class list
+# follows from others, and data sets of earlier versions do not say it.)
+CHANGEABLE = ("excluded", "excluded_like", "captions", "left_out")
 
 
 def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:

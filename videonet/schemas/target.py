@@ -2,6 +2,9 @@
 
 from videonet.schemas.record import Record
 
+# Of the classes that were left out for one reason, so many are named.
+MOST_NAMED = 20
+
 
 class Target(Record, frozen=True, kw_only=True):
     """One line of a class list, resolved against a classifier."""
@@ -18,3 +21,13 @@ class Target(Record, frozen=True, kw_only=True):
     outputs: tuple[int, ...]
     # WordNet senses taken, such as "dog.n.01: a member of the genus Canis ..."
     senses: tuple[str, ...]
+
+
+class LeftOutClasses(Record, frozen=True, kw_only=True):
+    """Classes of a built-in list that are not among the targets, for one reason."""
+
+    # part of a sentence
+    why: str
+    classes: int
+    # the first of them, in the order of the list: at most MOST_NAMED, as "n02084071 dog"
+    first: tuple[str, ...]

@@ -8,7 +8,7 @@ import msgspec
 
 from videonet.errors import UsageError
 from videonet.schemas.label import Label
-from videonet.schemas.target import Target
+from videonet.schemas.target import MOST_NAMED, LeftOutClasses, Target
 from videonet.storage.inputs import local_input
 from videonet.targets import wordnet
 from videonet.targets.class_list import Entry, Names, Noun, Synset, Wnid, read_class_list
@@ -17,6 +17,7 @@ from videonet.targets.imagenet import (
     BUILT_IN,
     WITH_PEOPLE,
     imagenet_classes,
+    imagenet_name,
     imagenet_wnids,
     is_person,
 )
@@ -35,6 +36,18 @@ class ClassList:
     targets: tuple[Target, ...]
     # of a list that is built in: why classes were left out -> their wnids
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def account_of_left_out(self) -> tuple[LeftOutClasses, ...]:
+        """What a data set says of them: how many, why, and the first of them by name."""
+        return tuple(
+            LeftOutClasses(
+                why=why,
+                classes=len(wnids),
+                first=tuple(f"{wnid} {imagenet_name(wnid)}" for wnid in wnids[:MOST_NAMED]),
+            )
+            for why, wnids in self.left_out.items()
+        )
 
     @property
     def said_of_left_out(self) -> str:

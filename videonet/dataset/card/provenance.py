@@ -68,7 +68,10 @@ def site_kind(facts: CardFacts) -> str | None:
 
 def setting_rows(facts: CardFacts) -> list[tuple[str, str]]:
     """Every setting that the files depend on: its name in the manifest, and its value, Markdown."""
-    return [(name, _value(value)) for name, value in facts.settings.by_name().items()]
+    rows = facts.settings.by_name()
+    # It is said beside the classes.
+    rows.pop("left_out", None)
+    return [(name, _value(value)) for name, value in rows.items()]
 
 
 def _value(value: object) -> str:
