@@ -24,7 +24,15 @@ from videonet.schemas.search import Search, SearchResult
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.sources.catalogue import Catalogue
-from videonet.sources.search import DATES, Query, TargetSearch, check_search, query_rounds
+from videonet.sources.search import (
+    DATES,
+    Query,
+    SearchPlan,
+    TargetSearch,
+    check_search,
+    query_rounds,
+    search_plan,
+)
 from videonet.sources.search_cache import SearchContext
 from videonet.sources.source import Row
 from videonet.sources.source_spec import YOUTUBE, SearchSite, searched_site
@@ -113,6 +121,28 @@ def test_the_spans_of_dates_follow_each_other_without_a_gap():
 
 def test_a_search_without_dates_is_not_asked_with_them():
     assert len(list(query_rounds(BALLOON, ("4k",), "sitesearch"))) == 2
+
+
+def test_the_plan_has_each_query_once_and_says_the_least_time():
+    again = msgspec.structs.replace(BALLOON, target_id="again", name="dirigible", synonyms=())
+    plan = search_plan((BALLOON, again), ("4k",), YOUTUBE)
+    asked = {
+        each.words
+        for target in (BALLOON, again)
+        for queries in query_rounds(target, ("4k",), YOUTUBE)
+        for each in queries
+    }
+    assert plan == SearchPlan(classes=2, names=3, queries=len(asked))
+    said = plan.said(0.1)
+    assert said.startswith("Searching for 2 classes asks 3 queries, one a name, and up to 69 where")
+    assert "that takes at least 30 s, and 12 min for all;" in said
+
+
+def test_a_search_that_finds_nothing_asks_what_was_planned(site, ask):
+    nothing = msgspec.structs.replace(BALLOON, name="nothing", synonyms=("nothing else",))
+    ask(10, patience=99, modifiers=("4k", "slow motion"), target=nothing)
+    plan = search_plan((nothing,), ("4k", "slow motion"), "sitesearch")
+    assert len(queries(site)) == plan.queries == 6
 
 
 @pytest.mark.parametrize(

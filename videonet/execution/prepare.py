@@ -42,6 +42,8 @@ from videonet.schemas.target import LeftOutClasses, Target
 from videonet.selection.exclusion import exclusion_files, reference_folders, resolve_exclusion
 from videonet.selection.reference import load_reference, resolve_reference
 from videonet.sources.former_keys import find_former_keys
+from videonet.sources.search import search_plan
+from videonet.sources.source_spec import searched_site
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import absolute, is_remote
 from videonet.storage.scratch import scratch_at
@@ -141,6 +143,10 @@ def prepare(
     if isinstance(classifier, Neighbours):
         output.write_centres(classifier.centres)
         output.write_titles(titles)
+    site = searched_site(options.source)
+    if site is not None and not plan.listed:
+        searched = search_plan(titles or targets, data["modifiers"], site.prefix)
+        say(searched.said(run.requests_per_second))
     return plan
 
 

@@ -21,6 +21,7 @@ from videonet.schemas.target import Target
 from videonet.sources.search_cache import CachedQuery
 from videonet.sources.source import Row
 from videonet.sources.source_spec import YOUTUBE, SearchSite
+from videonet.text import duration, number
 
 # Words that narrow a search to a time, newest first, where a search takes such. Years, since a
 # year of a popular name alone has more results than a query gives. YouTube began in 2005; its
@@ -60,11 +61,52 @@ def query_rounds(target: Target, modifiers: Sequence[str], prefix: str) -> Itera
 
     First the names alone; then with each modifier; then with each span of dates.
     """
+    names = _names(target)
+    for words in _words_around(modifiers, prefix):
+        yield [Query(name, f"{name} {words}".rstrip()) for name in names]
+
+
+class SearchPlan(NamedTuple):
+    """How much is asked where nothing was asked before. What two classes ask alike, counts once."""
+
+    classes: int
+    # queries of the first round: each name alone
+    names: int
+    # those of all rounds
+    queries: int
+
+    def said(self, requests_per_second: float) -> str:
+        """The plan and the least time for it, as a sentence: a query takes a request or more."""
+        first, whole = (duration(each / requests_per_second) for each in (self.names, self.queries))
+        return (
+            f"Searching for {number(self.classes, 'class', 'classes')} asks "
+            f"{number(self.names, 'query', 'queries')}, one a name, and up to {self.queries:,} "
+            f"where these do not fill the classes. At {requests_per_second:g} requests a second, "
+            f"that takes at least {first}, and {whole} for all; each further page of results is a "
+            "request more, and what the store has is not asked again."
+        )
+
+
+def search_plan(targets: Iterable[Target], modifiers: Sequence[str], prefix: str) -> SearchPlan:
+    """What searching for all of these may ask at most, and what it asks first."""
+    classes, names = 0, set[str]()
+    for target in targets:
+        classes += 1
+        names.update(_names(target))
+    return SearchPlan(classes, len(names), len(names) * len(_words_around(modifiers, prefix)))
+
+
+def _names(target: Target) -> list[str]:
+    """The names and synonyms of a target, in whichever case each comes first."""
     names: dict[str, str] = {}
     for name in (target.name, *target.synonyms):
         names.setdefault(name.casefold(), name)
-    for words in ("", *modifiers, *DATES.get(prefix, ())):
-        yield [Query(name, f"{name} {words}".rstrip()) for name in names.values()]
+    return list(names.values())
+
+
+def _words_around(modifiers: Sequence[str], prefix: str) -> tuple[str, ...]:
+    """What is asked with each name, round by round."""
+    return ("", *modifiers, *DATES.get(prefix, ()))
 
 
 class TargetSearch:
