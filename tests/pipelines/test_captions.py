@@ -1,6 +1,7 @@
 """videonet curate --captions: what is said in kept videos stands in the data set, or why not."""
 
 import shutil
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ from videonet.storage.store import Store
 from videonet.storage.stored_captions import stored_captions
 
 pytestmark = pytest.mark.slow
+
+DOCS = Path(__file__).parents[2] / "docs" / "curating.md"
 
 VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n{}\n"
 
@@ -150,6 +153,18 @@ def test_what_failed_is_tried_again_by_the_next_run_and_nothing_else(runs: Runs)
     assert not runs.third.asked
     assert runs.third.rows == runs.second.rows
     assert runs.third.bytes == runs.second.bytes
+
+
+def test_text_is_joined_to_clips_as_the_documentation_shows(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    section = DOCS.read_text().partition("## Captions\n")[2].partition("\n## ")[0]
+    _, begin, code = section.partition("    import pyarrow.dataset, re\n")
+    monkeypatch.chdir(runs.folder)
+    exec(textwrap.dedent(begin + code))  # noqa: S102
+    said = capsys.readouterr().out.splitlines()
+    assert f"youtube:{OWN}#0 by hand" in said
+    assert len(said) == 3
 
 
 def test_clips_and_accounts_are_the_same_with_and_without(runs: Runs):

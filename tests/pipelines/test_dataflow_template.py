@@ -118,5 +118,6 @@ def test_a_launch_with_all_parameters_is_the_command_with_all_options():
         for name, value in msgspec.structs.asdict(options).items():
             untouched = value == getattr(default, name)
             left_out = name in {"files_root", "scratch", "allow_private_hosts", "refresh_search"}
-            left_out |= name == "no_cuts"
+            # Switches.
+            left_out |= name in {"no_cuts", "captions"}
             assert untouched is left_out, name

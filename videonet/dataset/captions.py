@@ -47,11 +47,18 @@ def captions_in(output: DatasetDir, index: int, shards: int) -> list[Captions]:
 
 
 def strip_captions(output: DatasetDir, index: int, shards: int, gone: Collection[str]) -> None:
-    """Take videos out of the captions of a shard, if there are any. Raises UsageError."""
+    """Take videos out of the captions of a shard, if there are any.
+
+    A table that cannot be read may name them: it is deleted.
+    """
     path = table_path(CAPTIONS, index, shards)
     if output.files.size(path) is None:
         return
-    before = captions_in(output, index, shards)
+    try:
+        before = captions_in(output, index, shards)
+    except UsageError:
+        output.files.delete(path)
+        return
     left = [each for each in before if each.video_key not in gone]
     if left != before:
         write_table(output.files, path, left, Captions)
