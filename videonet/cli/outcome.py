@@ -187,8 +187,18 @@ def _show_tables(
             f"The quota of {quota:,} videos was not filled for {short:,} of "
             f"{number(len(by_pairs), 'class', 'classes')}."
         )
+    if lookup is not None and lookup.crowded_out:
+        console.print(crowded(lookup.crowded_out), soft_wrap=True)
     if lookup is not None and lookup.searches:
         _show_searches(console, lookup, names, plan.settings.per_class)
+
+
+def crowded(pairs: int) -> str:
+    """What is said of pairs that were left out of the candidate list."""
+    return (
+        f"{number(pairs, 'pair')} of video and class {'was' if pairs == 1 else 'were'} left out: "
+        "their titles name more classes than the some 40 that one video can be a candidate for."
+    )
 
 
 def exit_code(manifest: Manifest, lookup: Lookup | None, closed: Sequence[ClosedHost]) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.errors import UsageError
-from videonet.fetch.details import fitted
+from videonet.fetch.details import MOST_BYTES, fitted
 from videonet.fetch.published_address import published, published_text
 from videonet.fetch.rate_limit import host_of
 from videonet.schemas.candidate import Candidate, Match, Sighting
@@ -25,6 +25,9 @@ NOTE_LENGTH = 200
 
 # Of what a hit holds besides, bytes: keys, names, and the words of a query.
 _OF_A_HIT = 500
+
+# What the name of a description takes in JSON, bytes.
+_DESCRIBED = len(',"description":')
 
 # Hosts that are counted of each part of a list and of all of it, and candidates below which a host
 # is not worth a word.
@@ -114,7 +117,8 @@ def merge_hits(hits: Iterable[TitleHit], position: Callable[[str], int]) -> Cand
     """The candidate that all hits of one video make.
 
     `position` is that of a target in the run's list. What the source said first stands for the
-    video; the names found in several titles are joined.
+    video; the names found in several titles are joined. The first targets of the list stay of which
+    a record has room, some 40; `pairs_of` says how many there were.
     """
     ordered = sorted(hits, key=_order)
     first = ordered[0].sighting
@@ -124,12 +128,14 @@ def merge_hits(hits: Iterable[TitleHit], position: Callable[[str], int]) -> Cand
         names = tuple(dict.fromkeys(itertools.chain(before.names, match.names)))
         title = None if before.title == first.video.title else before.title
         by_target[match.target_id] = msgspec.structs.replace(before, names=names, title=title)
-    return Candidate(
-        video_key=first.video_key,
-        video=first.video,
-        source=first.source,
-        sha256=None,
-        matches=tuple(sorted(by_target.values(), key=lambda each: position(each.target_id))),
+    return _within_record(
+        Candidate(
+            video_key=first.video_key,
+            video=first.video,
+            source=first.source,
+            sha256=None,
+            matches=tuple(sorted(by_target.values(), key=lambda each: position(each.target_id))),
+        )
     )
 
 
@@ -139,6 +145,11 @@ def candidates(hits: Iterable[TitleHit], position: Callable[[str], int]) -> list
     for hit in hits:
         by_video.setdefault(hit.sighting.video_key, []).append(hit)
     return [merge_hits(own, position) for own in by_video.values()]
+
+
+def pairs_of(hits: Iterable[TitleHit]) -> int:
+    """How many pairs of video and target these hits speak of."""
+    return len({(hit.sighting.video_key, hit.match.target_id) for hit in hits})
 
 
 def largest_hosts(found: Iterable[Candidate]) -> dict[str, int]:
@@ -175,6 +186,27 @@ def _shortened(video: VideoInfo) -> VideoInfo:
     # A hit has the title twice, and names.
     others = msgspec.structs.replace(kept, description=None)
     return fitted(kept, len(msgspec.json.encode(others)) + len(kept.title.encode()) + _OF_A_HIT)
+
+
+def _within_record(candidate: Candidate) -> Candidate:
+    """The same, if need be with fewer targets and less of its description.
+
+    Among 22,000 classes a long title names dozens, and stages hand a candidate on as one record.
+    """
+    if len(candidate.to_json()) <= MOST_BYTES:
+        return candidate
+    video = msgspec.structs.replace(candidate.video, description=None)
+    bare = msgspec.structs.replace(candidate, video=video, matches=())
+    size, kept = len(bare.to_json()), list[Match]()
+    for match in candidate.matches:
+        size += len(match.to_json()) + 1
+        if kept and size > MOST_BYTES:
+            break
+        kept.append(match)
+    matches = tuple(kept)
+    others = len(msgspec.structs.replace(bare, matches=matches).to_json())
+    video = fitted(candidate.video, others + _DESCRIBED)
+    return msgspec.structs.replace(candidate, video=video, matches=matches)
 
 
 def _order(hit: TitleHit) -> tuple[int, str, str, str]:

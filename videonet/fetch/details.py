@@ -22,7 +22,7 @@ DESCRIPTION = 1_000
 _TAG, _TAGS, _SHORT = 100, 500, 100
 
 # Bytes of the JSON of a record that travels between stages, above which a description is cut short.
-_MOST_BYTES = 3_900
+MOST_BYTES = 3_900
 
 # A date, or an age, in words has fewer characters.
 _LONGEST = 100
@@ -59,7 +59,7 @@ def fitted(said: D, other_bytes: int) -> D:
     """
     if said.description is None:
         return said
-    left = max(0, _MOST_BYTES - other_bytes)
+    left = max(0, MOST_BYTES - other_bytes)
     text = said.description
     while text and len(msgspec.json.encode(text)) > left:
         text = text[: min(len(text) - 1, len(text) * left // len(msgspec.json.encode(text)))]

@@ -150,6 +150,9 @@ class Lookup(Record, frozen=True, kw_only=True):
     searches: tuple[Search, ...]
     # candidates of the hosts that have most of them, where these are many; about, and no fewer
     hosts: dict[str, int] = msgspec.field(default_factory=dict)
+    # pairs that are not among the candidates' since their videos have more targets than a record
+    # has room for
+    crowded_out: int = 0
 
 
 class ShardState(Record, frozen=True, kw_only=True):

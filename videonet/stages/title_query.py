@@ -282,8 +282,8 @@ def _nothing(_: bytes, shards: int) -> list[tuple[int, None]]:
 
 def _write_list(
     element: tuple[int, Iterable[tuple[TitleHit, bool] | None]], plan: Plan, shards: int
-) -> tuple[int, int, dict[str, int]]:
-    """Write one file of the candidate list; its candidates, pairs, and largest hosts.
+) -> tuple[int, int, int, dict[str, int]]:
+    """Write one file of the candidate list; its candidates, pairs, pairs left out, largest hosts.
 
     The store keeps what the source said of all videos that it found, within the quota or not.
     """
@@ -299,14 +299,15 @@ def _write_list(
         listed = without_secrets(candidates, context.store, renewed=is_renewed)
         context.output.write_candidates(index, shards, listed)
     pairs = sum(len(each.matches) for each in candidates)
-    return len(candidates), pairs, candidate_list.largest_hosts(candidates)
+    crowded_out = candidate_list.pairs_of(taken) - pairs
+    return len(candidates), pairs, crowded_out, candidate_list.largest_hosts(candidates)
 
 
 def _list_is_complete(
     _: bytes,
     plan: Plan,
     titles: list[int],
-    parts: list[tuple[int, int, dict[str, int]]],
+    parts: list[tuple[int, int, int, dict[str, int]]],
     videos: list[tuple[str, int]],
     searches: list[Search],
     shards: int,
@@ -316,12 +317,13 @@ def _list_is_complete(
     counts, order = dict.fromkeys(context.targets, 0) | dict(videos), list(context.looked_for)
     lookup = Lookup(
         titles=sum(titles),
-        candidates=sum(candidates for candidates, _, _ in parts),
-        pairs=sum(pairs for _, pairs, _ in parts),
+        candidates=sum(candidates for candidates, *_ in parts),
+        pairs=sum(pairs for _, pairs, *_ in parts),
+        crowded_out=sum(number for _, _, number, _ in parts),
         shards=shards,
         matched=counts,
         searches=tuple(sorted(searches, key=lambda each: order.index(each.target_id))),
-        hosts=candidate_list.summed_hosts(hosts for _, _, hosts in parts),
+        hosts=candidate_list.summed_hosts(hosts for *_, hosts in parts),
     )
     with context.complaining():
         context.output.write_lookup(lookup)

@@ -21,6 +21,8 @@ class PairCounts:
     rejected: int
     failed: int
     withdrawn: int
+    # that are no candidates, since their videos have more classes than one may be a candidate for
+    crowded_out: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def pair_counts(facts: CardFacts) -> PairCounts:
         rejected=sum(verdicts.rejected.values()) - withdrawn,
         failed=sum(verdicts.failed.values()),
         withdrawn=withdrawn,
+        crowded_out=lookup.crowded_out if lookup else 0,
     )
 
 
