@@ -1,10 +1,11 @@
 """How long `videonet report` takes, and how much memory, for data sets of 10,000 to 5 M verdicts.
 
-    python -m benchmarks.report_at_scale [--rows N ...] [--targets LIST] [--folder DIR]
+    python -m benchmarks.report_at_scale [--rows N ...] [--targets LIST] [--folder DIR] [--explain]
 
 The data sets are made up, see `benchmarks.many_verdicts`: 5 M verdicts are 1.1 GB on disk, and take
 some minutes to write. The command runs as a process of its own, on files that were just
-written. Classes are those of imagenet1k, or of another list that is built in.
+written. Classes are those of imagenet1k, or of another list that is built in. With --explain, it is
+`videonet explain` with two rules on frames that is measured.
 """
 
 import argparse
@@ -22,6 +23,9 @@ from rich.table import Table
 
 ROWS = (10_000, 500_000, 5_000_000)
 
+# What each rule alone keeps follows from the verdicts alone.
+EXPLAIN = ("explain", "--min-frames", "5", "--first-match-before", "40")
+
 VIDEONET = Path(sys.executable).with_name("videonet")
 
 
@@ -36,7 +40,8 @@ class Measured(msgspec.Struct, frozen=True):
     cpu_seconds: float
     # highest resident memory of the process
     peak_bytes: int
-    page_bytes: int
+    # of the report; None: no page was made
+    page_bytes: int | None
 
 
 def main() -> None:
@@ -47,6 +52,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="sizes to measure")
     parser.add_argument("--targets", default="imagenet1k", help="a class list that is built in")
     parser.add_argument("--folder", type=Path, help="where data sets are made; kept, if given")
+    parser.add_argument("--explain", action="store_true", help="measure videonet explain")
     arguments = parser.parse_args()
     measured = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -63,15 +69,16 @@ def main() -> None:
                     arguments.targets,
                 ]
                 subprocess.run(maker, check=True)
-            measured.append(measure(folder, rows))
+            measured.append(measure(folder, rows, explain=arguments.explain))
     Console().print(table_of(measured))
     print(msgspec.json.encode(measured).decode())
 
 
-def measure(folder: Path, rows: int) -> Measured:
+def measure(folder: Path, rows: int, *, explain: bool = False) -> Measured:
     """Run the command over a made-up data set."""
     out = folder / "out"
-    command = [str(VIDEONET), "report", str(out), "--store", str(folder / "store")]
+    name, *rules = EXPLAIN if explain else ("report",)
+    command = [str(VIDEONET), name, str(out), "--store", str(folder / "store"), *rules]
     begin = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     # The usage of this one child: that of all children is the highest of them.
@@ -87,7 +94,7 @@ def measure(folder: Path, rows: int) -> Measured:
         cpu_seconds=round(usage.ru_utime + usage.ru_stime, 1),
         # kB, but bytes on macOS
         peak_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-        page_bytes=(out / "report" / "index.html").stat().st_size,
+        page_bytes=None if explain else (out / "report" / "index.html").stat().st_size,
     )
 
 
@@ -103,7 +110,7 @@ def table_of(measured: list[Measured]) -> Table:
             f"{each.seconds:.1f}",
             f"{each.cpu_seconds:.1f}",
             f"{each.peak_bytes / 1e6:,.0f} MB",
-            f"{each.page_bytes / 1e6:.1f} MB",
+            "" if each.page_bytes is None else f"{each.page_bytes / 1e6:.1f} MB",
         )
     return table
 
