@@ -3,7 +3,8 @@
 No verdict depends on them. What could not be had is noted with a reason, and the video stays.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -94,27 +95,41 @@ def _looked_for(context: RunContext, candidate: Candidate, fetched: Fetch | None
 def _beside(video: Path, language: str | None, most_bytes: int) -> Text | None:
     """The captions in a file beside that of a video: NAME.vtt, or NAME.en.vtt, or as .srt.
 
-    Of several, those in the video's language, else the first by name.
+    Of several, those in the video's language, else the first: WebVTT first, then by name.
     """
-    found = list(_named_as(video))
-    chosen = next((each for each in found if language and each[0] == language), None)
-    chosen = chosen or next(iter(found), None)
-    if chosen is None:
-        return None
-    name, file = chosen
     try:
+        by_ending = _captions_in(video.parent, video.parent.stat().st_mtime_ns)
+        found = [
+            (middle.removeprefix("."), video.with_name(f"{video.stem}{middle}{ending}"))
+            for ending in _ENDINGS
+            for middle in by_ending[ending].get(video.stem, ())
+        ]
+        chosen = next((each for each in found if language and each[0] == language), None)
+        chosen = chosen or next(iter(found), None)
+        if chosen is None:
+            return None
+        name, file = chosen
         with file.open("rb") as stream:
             data = stream.read(most_bytes)
     except OSError as error:
-        raise FetchError(Reason.MISSING, f"{file.name}: {error.strerror or error}") from error
+        raise FetchError(Reason.MISSING, error.strerror or str(error)) from error
     return text_of(name or language, None, decoded(data))
 
 
-def _named_as(video: Path) -> Iterator[tuple[str, Path]]:
-    """Files of captions beside a video, with the language that each name states, best first."""
-    for ending in _ENDINGS:
-        for file in sorted(video.parent.glob(f"*{ending}")):
-            middle = file.name.removesuffix(ending).removeprefix(video.stem)
-            is_own = file.name.startswith(video.stem) and middle.count(".") == bool(middle)
-            if is_own and (not middle or middle.startswith(".")) and file.is_file():
-                yield middle.removeprefix("."), file
+@functools.lru_cache(maxsize=4)
+def _captions_in(folder: Path, _mtime_ns: int) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The files of captions in a folder, in the order of their names.
+
+    By ending, then by the name of the video: what stands between, "" or a language such as ".en".
+    A folder is read once, however many videos it has.
+    """
+    found: dict[str, dict[str, list[str]]] = {ending: {} for ending in _ENDINGS}
+    for name in sorted(each.name for each in folder.iterdir() if each.is_file()):
+        ending = name[-4:]
+        if ending in found:
+            whole = name[:-4]
+            stem, dot, language = whole.rpartition(".")
+            found[ending].setdefault(whole, []).append("")
+            if stem:
+                found[ending].setdefault(stem, []).append(f"{dot}{language}")
+    return found
