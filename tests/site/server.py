@@ -286,12 +286,12 @@ class _SiteHandler(Handler):
         if captions is None or captions.status != HTTPStatus.OK:
             self.send_status(captions.status if captions else HTTPStatus.NOT_FOUND)
             return
-        self._send_body(captions.text.encode(), "text/vtt")
+        self._send_whole(captions.text.encode(), "text/vtt")
 
     def _send_json(self, content: Mapping[str, Any]) -> None:
-        self._send_body(json.dumps(content).encode(), "application/json")
+        self._send_whole(json.dumps(content).encode(), "application/json")
 
-    def _send_body(self, body: bytes, kind: str) -> None:
+    def _send_whole(self, body: bytes, kind: str) -> None:
         headers = {"Content-Type": kind, "Content-Length": len(body)}
         self.send_headers(HTTPStatus.OK, headers)
         if self.command != "HEAD":
