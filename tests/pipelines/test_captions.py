@@ -20,6 +20,7 @@ from tests.site import CLASSES, CaptionFile, Film, SiteVideo, VideoSite, install
 from tests.site.videos import LONG
 from tests.withdrawing import assert_sound
 from videonet.dataset.captions import captions_in
+from videonet.dataset.repack import repack
 from videonet.dataset.verify import verify
 from videonet.dataset.withdraw import withdraw
 from videonet.schemas.captions import CaptionCounts, Captions
@@ -203,6 +204,15 @@ def test_what_is_said_in_a_withdrawn_video_goes_with_it(copy: Path):
     assert manifest is not None
     assert manifest.totals.captions == CaptionCounts(automatic=1, written=1, none=1)
     assert_sound(copy / "out")
+
+
+def test_they_are_in_a_repacked_data_set_too(copy: Path):
+    before = rows_in(copy / "out")
+    manifest = DatasetDir(copy / "out").manifest()
+    assert manifest is not None
+    repack(str(copy / "out"), str(copy / "again"), 1 if manifest.settings.layout == 2 else 2)
+    assert rows_in(copy / "again") == before
+    assert_sound(copy / "again")
 
 
 @pytest.mark.parametrize("what", ["a row less", "a cue less", "no table"])

@@ -20,14 +20,15 @@ from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.shard_form import NEWEST_LAYOUT, Layout
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_files import MISSING
+from videonet.storage.dataset_tables import tables_of
 from videonet.storage.places import absolute
 
 # Of which data set a folder is becoming the copy, and in which layout: a sha256.
 _FROM = "_state/repacked_from"
 _SHA256_BYTES = 64
 
-# What is copied, if it is there. All else is written anew, or says nothing of the copy.
-_FOLDERS = ("candidates", "verdicts")
+# What is copied besides tables, if it is there. All else is written anew, or says nothing of the
+# copy.
 _FILES = (
     *("targets.json", "labels.json", "titles.json", "neighbours.json", "withdrawn.json"),
     *("run.json", "_state/given.json", "lookup.json"),
@@ -103,7 +104,8 @@ def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: La
             f"interrupted repack of {before.address}."
         )
     after.files.write(_FROM, mark)
-    paths = [path for folder in _FOLDERS for path in before.files.list(folder)]
+    tables = tables_of(manifest.settings)
+    paths = [path for folder in tables for path in before.files.list(folder)]
     for path in (*paths, *_FILES):
         with suppress(*MISSING), before.files.local(path) as source:
             if source.is_file():

@@ -17,6 +17,8 @@ def header(facts: CardFacts) -> str:
     configs = [_config("verdicts", "verdicts/*.parquet")]
     if "parquet" in facts.formats:
         configs.insert(0, _config("clips", "clips/parquet/*.parquet") | {"default": True})
+    if facts.settings.captions:
+        configs.append(_config("captions", "captions/*.parquet"))
     videos = number(facts.videos_with_clip, "video")
     classes = number_of(facts.classes_with_clip, facts.classes, "class", "classes")
     metadata: dict[str, Any] = {
