@@ -23,8 +23,6 @@ from videonet.schemas.clip import Clip
 from videonet.shards.writer import FORMATS
 from videonet.video.clips import (
     DATASET,
-    FRAME_RATE,
-    JPEG_QUALITY,
     ClipOrigin,
     ClipSettings,
     CutReport,
@@ -40,6 +38,9 @@ EVERY = 16
 
 SETTINGS = ClipSettings(max_clips=10**6)
 """Spans without gaps, as ffmpeg is given one."""
+
+FRAME_RATE = SETTINGS.rate
+"""Ticks a second."""
 
 # What some ticks of a video show, by their number, not compressed: uint8 RGB [H, W, 3]
 Pictures = dict[int, NDArray[np.uint8]]
@@ -133,7 +134,9 @@ def former(video: Video, file: Path) -> None:
         for _, frame in shown_at_ticks(video):
             rgb = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
             image = resized(rgb, frame, video)
-            out.write(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
+            out.write(
+                simplejpeg.encode_jpeg(image, quality=SETTINGS.jpeg_quality, colorspace="RGB")
+            )
 
 
 def by_ffmpeg(program: str, quality: Quality, threads: int | None) -> Cut:

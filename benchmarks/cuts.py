@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from videonet.video.clips import FRAME_RATE, ClipOrigin, ClipSettings, cut_clips
+from videonet.video.clips import ClipOrigin, ClipSettings, cut_clips
 from videonet.video.container import VideoError
 from videonet.video.decode import scaled, shown_frames, video_length
 from videonet.video.motion import CUT, STILL, cut_scores, measured, small_picture
@@ -37,6 +37,8 @@ from videonet.video.motion import CUT, STILL, cut_scores, measured, small_pictur
 Frames = NDArray[np.uint8]
 
 SIDE = 256
+# ticks a second
+FRAME_RATE = ClipSettings(1).rate
 # ticks of each video that are used
 TICKS = 48
 PER_KIND = 40

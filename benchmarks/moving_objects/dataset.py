@@ -21,11 +21,14 @@ from videonet.shards.layout import shard_of
 from videonet.shards.writer import write_shard
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.versions import clip_versions
-from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS
+from videonet.video.clips import CLIP_SECONDS, MICROSECONDS, ClipSettings
 
 DATASET = "moving_objects"
 
 JPEG_QUALITY = 85
+
+# Frames of a second.
+FRAME_RATE = ClipSettings(1).rate
 
 
 def write_dataset(

@@ -36,7 +36,7 @@ COMMANDS = [
 # What a number on the command line may count.
 UNITS = (
     *("videos", "seconds", "frames", "clips", "shards", "bytes"),
-    *("queries", "requests", "downloads", "share", "probability"),
+    *("queries", "requests", "downloads", "share", "probability", "pixels", "quality"),
 )
 
 
@@ -84,7 +84,7 @@ def test_every_option_has_help_and_shows_its_default(names: tuple[str, ...]):
 def test_every_number_has_a_unit():
     numbers = re.findall(r"--([\w-]+) +<(?:int|float)", videonet("curate", "--help").stdout)
     helps = {each.opts[0].lstrip("-"): each.help.lower() for each in command("curate").params}
-    assert len(numbers) == 18
+    assert len(numbers) == 21
     for name in numbers:
         assert any(unit in helps[name] for unit in UNITS), (name, helps[name])
     for name in ("max-bytes", "disk-budget", "rate-limit"):

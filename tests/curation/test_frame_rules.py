@@ -22,8 +22,9 @@ from videonet.errors import UsageError
 from videonet.execution.resume import check_rules
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.scan import Scan
-from videonet.schemas.selection import SelectionOptions, without_unused
+from videonet.schemas.selection import ClipOptions, SelectionOptions
 from videonet.schemas.settings import CurateOptions
+from videonet.schemas.unused import without_unused
 
 # Probabilities as they are stored: with four digits.
 probabilities = st.integers(0, 10_000).map(lambda each: each / 10_000)
@@ -160,7 +161,7 @@ def test_a_rule_that_no_video_can_keep_to_is_refused(wrong, said):
 
 
 def test_a_rule_that_is_not_used_is_not_written():
-    names = SelectionOptions.__struct_fields__
+    names = ClipOptions.__struct_fields__
     row = CurateOptions(**ASKED).to_row()
     assert set(row) - set(without_unused(row)) == {
         *(*names, "select", "embedding"),

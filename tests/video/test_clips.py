@@ -379,6 +379,50 @@ def test_clips_of_other_settings_have_another_key():
     assert ClipSettings(4).key != ClipSettings(4, motion=True).key
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"short_side": 128},
+        {"frame_rate": 6.25},
+        {"jpeg_quality": 93},
+        {"jpeg_subsampling": "4:2:0"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_other_pictures_are_other_clips_under_another_key(tmp_path, other):
+    path = count(tmp_path / "v.mp4", 4)
+    usual, asked = ClipSettings(1), ClipSettings(1, **other)
+    assert usual.key != asked.key
+    (before,), (after,) = (
+        cut_clips(path, video_length(path), ORIGIN, each) for each in (usual, asked)
+    )
+    assert before.image_encoded != after.image_encoded
+    same = {"short_side", "frame_rate"}.isdisjoint(other)
+    assert (msgspec.structs.replace(after, image_encoded=before.image_encoded) == before) == same
+
+
+def test_clips_have_the_short_side_and_the_ticks_that_are_asked_for(tmp_path):
+    path = count(tmp_path / "v.mp4", 4)
+    settings = ClipSettings(1, short_side=64, frame_rate=6.25)
+    (clip,) = cut_clips(path, video_length(path), ORIGIN, settings)
+    assert min(clip.image_height, clip.image_width) == 64
+    assert clip.image_frame_rate == 6.25
+    assert set(np.diff(clip.image_timestamp)) == {160_000}
+    assert simplejpeg.decode_jpeg(clip.image_encoded[0]).shape[:2] == (
+        clip.image_height,
+        clip.image_width,
+    )
+
+
+@pytest.mark.parametrize(("asked", "due"), [("4:4:4", "444"), ("4:2:2", "422"), ("4:2:0", "420")])
+def test_colours_are_stored_as_they_are_asked_for(tmp_path, asked, due):
+    path = count(tmp_path / "v.mp4", 3)
+    settings = ClipSettings(1, jpeg_subsampling=asked)
+    (clip,) = cut_clips(path, video_length(path), ORIGIN, settings)
+    *_, found = simplejpeg.decode_jpeg_header(clip.image_encoded[0])
+    assert found == due
+
+
 def test_measuring_what_moves_changes_nothing_else(tmp_path):
     video = tmp_path / "it.mp4"
     draw_video(video, ("balloon", "sailboat"), 6)

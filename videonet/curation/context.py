@@ -86,7 +86,14 @@ class ReadContext:
             compares=settings.excluded_like is not None and settings.lock is None,
         )
         self.clip_settings = ClipSettings(
-            settings.max_clips, settings.max_hole, settings.max_lost, settings.motion
+            settings.max_clips,
+            settings.max_hole,
+            settings.max_lost,
+            settings.motion,
+            settings.short_side,
+            settings.frame_rate,
+            settings.jpeg_quality,
+            settings.jpeg_subsampling,
         )
         self.cut_key = self.clip_settings.key
         self.decode_limits = DecodeLimits(

@@ -34,8 +34,8 @@ from videonet.files import is_file, is_folder, sha256_of
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Policy, Reason
 from videonet.schemas.run import Finished, Given, Lookup
-from videonet.schemas.selection import without_unused
 from videonet.schemas.settings import CurateOptions, RebuildOptions, RunOptions
+from videonet.schemas.unused import without_unused
 from videonet.selection.exclusion import exclusion_files, reference_folders
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.inputs import local_input, local_table

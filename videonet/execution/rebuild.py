@@ -16,7 +16,7 @@ from videonet.curation.addresses import without_secrets
 from videonet.dataset.lock_file import Lock, unusable_settings
 from videonet.errors import UsageError
 from videonet.execution.prepare import make_plan, prepared_store
-from videonet.execution.resume import video_format
+from videonet.execution.resume import check_pictures, video_format
 from videonet.execution.whole_addresses import take_whole_addresses
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
 from videonet.fetch.options import options_of
@@ -105,6 +105,7 @@ def _check(settings: ManifestSettings) -> None:
         raise UsageError(f"scan_key is {settings.scan_key!r}")
     if (settings.min_motion or settings.no_cuts) and not settings.motion:
         raise UsageError("it has rules on what moves in clips, and nothing is measured of that")
+    check_pictures(settings)
     # Nothing was searched for where patience is 0.
     sizes = dict.fromkeys(("max_bytes", "max_page_bytes", "max_pages_bytes"), 1)
     least = sizes | {"search_patience": 0}

@@ -18,7 +18,7 @@ from videonet.execution.neighbours import check_selection, images_of, model_of
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
-from videonet.schemas.selection import CHANGEABLE, FrameRules, SelectionOptions
+from videonet.schemas.selection import CHANGEABLE, ClipOptions, FrameRules, SelectionOptions
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
 from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
 from videonet.shards.writer import FORMATS
@@ -44,6 +44,7 @@ def data_settings(
         if name not in FORMATS:
             raise UsageError(f"There is no format {name!r}; use {' or '.join(FORMATS)}.")
     check_rules(options, options.frames)
+    check_pictures(options)
     check_selection(options)
     check_clip_rules(options)
     is_search = searched_site(options.source) is not None
@@ -70,6 +71,17 @@ def check_rules(rules: FrameRules, frames: int) -> None:
             f"--min-frames {rules.min_frames} asks for more frames than are looked at, which are "
             f"{frames}; give at most that many."
         )
+
+
+def check_pictures(options: ClipOptions) -> None:
+    """Raise UsageError for clips that nobody can cut."""
+    for name, value, most, why in (
+        ("--short-side", options.short_side, 256, "as that is the least size that is downloaded"),
+        ("--frame-rate", options.frame_rate, 30, "as few videos have more"),
+        ("--jpeg-quality", options.jpeg_quality, 100, "which is the best"),
+    ):
+        if not value <= most:
+            raise UsageError(f"{name} is {value:g}; give at most {most}, {why}.")
 
 
 def check_clip_rules(rules: SelectionOptions) -> None:

@@ -7,10 +7,11 @@ import msgspec
 from videonet.schemas.captions import CaptionCounts
 from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
 from videonet.schemas.record import Record
-from videonet.schemas.selection import Duplicates, without_unused
+from videonet.schemas.selection import Duplicates
 from videonet.schemas.settings import DataOptions
 from videonet.schemas.shard_form import Layout, ShardForm
 from videonet.schemas.target import LeftOutClasses
+from videonet.schemas.unused import without_unused
 
 # More than any data set has: the published one's would be 20,000.
 MOST_SHARDS = 1_000_000
@@ -127,12 +128,7 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
 
         What is not used, and what earlier versions did not do, is not there.
         """
-        row = without_unused(self.to_row())
-        if not self.motion:
-            del row["motion"]
-        if self.layout == 1:
-            del row["layout"]
-        return dict(sorted(row.items()))
+        return dict(sorted(without_unused(self.to_row()).items()))
 
 
 class ManifestSettings(DataSettings, frozen=True, kw_only=True):

@@ -1,18 +1,18 @@
-"""Options that select otherwise than the paper does, or add to it. At their defaults they do not.
+"""Options that select, cut or keep otherwise than the first versions did, or add to it.
 
 A data set that uses none of them is the same, to the byte, as one of a version that had none: so
 an option at its default is not written.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from videonet.schemas.option import Option
 from videonet.schemas.record import Record
 
 # Headings of the help.
 NEIGHBOURS = "Neighbours of images"
+_CLIPS = "Clips"
 
 
 class Duplicates(StrEnum):
@@ -21,6 +21,14 @@ class Duplicates(StrEnum):
     KEEP = "keep"  # nobody looks for them
     DROP = "drop"  # the best one stays, and gets the labels of the others
     MARK = "mark"  # all stay, and their verdicts name the best one
+
+
+class Subsampling(StrEnum):
+    """How many pixels of a JPEG share a value of colour: ITU-R BT.601's J:a:b."""
+
+    NONE = "4:4:4"  # each has its own
+    ACROSS = "4:2:2"  # two beside each other
+    BOTH = "4:2:0"  # two by two
 
 
 class FrameRules(Record, frozen=True, kw_only=True):
@@ -116,33 +124,45 @@ class SelectionOptions(FrameRules, frozen=True, kw_only=True):
     ] = False
 
 
-# Further settings that are None where neither option nor default says anything else.
-_NAMED = ("select", "embedding", "neighbours")
+class ClipOptions(SelectionOptions, frozen=True, kw_only=True):
+    """What the pictures of clips are; a part of `DataOptions`."""
+
+    short_side: Annotated[
+        int,
+        Option(
+            help="Short side of the frames of clips, pixels; 256 at most.",
+            unit="pixels",
+            minimum=16,
+            panel=_CLIPS,
+        ),
+    ] = 256
+    frame_rate: Annotated[
+        float,
+        Option(
+            help="Frames of a second of clips; 30 at most.",
+            unit="frames a second",
+            minimum=0.5,
+            panel=_CLIPS,
+        ),
+    ] = 12.5
+    jpeg_quality: Annotated[
+        int,
+        Option(
+            help="Quality of the frames, as libjpeg counts it; 100 at most.",
+            unit="quality",
+            minimum=1,
+            panel=_CLIPS,
+        ),
+    ] = 90
+    jpeg_subsampling: Annotated[
+        Subsampling,
+        Option(help="Pixels that share a value of colour: none, two, or four.", panel=_CLIPS),
+    ] = Subsampling.NONE
+
 
 # Nothing else than the paper asks for.
 NOTHING_ELSE = SelectionOptions()
 
-# What options and settings that leave something out are where nothing is left out.
-_NOTHING_EXCLUDED: Mapping[str, Any] = {
-    "exclude": (),
-    "exclude_like": (),
-    "excluded": None,
-    "excluded_like": None,
-    "left_out": (),
-}
-
 # Settings that may be others in the next run over the same OUT. (What is left out of a class list
 # follows from others, and data sets of earlier versions do not say it.)
 CHANGEABLE = ("excluded", "excluded_like", "captions", "left_out")
-
-
-def without_unused(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by name, without the options of this file that are at their defaults."""
-    unused = {**NOTHING_ELSE.to_row(), **_NOTHING_EXCLUDED, **dict.fromkeys(_NAMED)}
-    return {name: value for name, value in row.items() if not _is_unused(name, value, unused)}
-
-
-def _is_unused(name: str, value: Any, unused: Mapping[str, Any]) -> bool:
-    # JSON has lists where records have tuples.
-    plain = tuple(value) if isinstance(value, list) else value
-    return name in unused and plain == unused[name]

@@ -19,7 +19,7 @@ import msgspec
 from videonet.schemas import decode_limits
 from videonet.schemas.option import Form, Option
 from videonet.schemas.record import Compiled, Record
-from videonet.schemas.selection import NEIGHBOURS, SelectionOptions
+from videonet.schemas.selection import NEIGHBOURS, ClipOptions
 
 # Where the classifier runs; "auto": on a GPU if there is one that it can use.
 Device = Literal["auto", "cpu", "cuda"]
@@ -52,7 +52,7 @@ class Licence(StrEnum):
     CC = "cc"  # Creative Commons, or the public domain
 
 
-class DataOptions(SelectionOptions, frozen=True, kw_only=True):
+class DataOptions(ClipOptions, frozen=True, kw_only=True):
     """What changes the data set, and is kept in the manifest as it was given.
 
     An older data set, which has nothing to say of a newer option, was made with its default.

@@ -17,11 +17,10 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.scan import Probe
 from videonet.video.clips import (
     CLIP_SECONDS,
-    FRAME_RATE,
     LARGEST_JPEG,
     MICROSECONDS,
-    SHORT_SIDE,
     ClipOrigin,
+    ClipSettings,
     CutReport,
 )
 from videonet.video.motion import are_parts
@@ -33,7 +32,6 @@ _NAME = re.compile(r"[A-Za-z0-9_,.() -]{0,100}")
 # No number of these is larger: pixels, streams, frames.
 _MOST = 1 << 31
 
-_MOST_FRAMES = math.ceil(CLIP_SECONDS * FRAME_RATE)
 _FIRST_OF_A_JPEG = b"\xff\xd8"
 
 
@@ -52,8 +50,9 @@ def believed_probe(probe: Probe) -> Probe:
     return probe
 
 
-def believed_clip(clip: Clip, origin: ClipOrigin, number: int, *, motion: bool) -> Clip:
-    """The clip of this number, of the video of `origin`; with or without the columns of motion."""
+def believed_clip(clip: Clip, origin: ClipOrigin, number: int, settings: ClipSettings) -> Clip:
+    """The clip of this number, of the video of `origin`, cut with these settings."""
+    most = math.ceil(CLIP_SECONDS * settings.rate)
     expected = msgspec.structs.replace(
         clip,
         example_id=f"{origin.video_key}#{number}",
@@ -66,19 +65,19 @@ def believed_clip(clip: Clip, origin: ClipOrigin, number: int, *, motion: bool) 
         image_format="jpeg",
         image_channels=3,
         image_colorspace="RGB",
-        image_frame_rate=float(FRAME_RATE),
+        image_frame_rate=settings.frame_rate,
     )
     sides = sorted((clip.image_height, clip.image_width))
     if (
         clip != expected
-        or sides[0] != SHORT_SIDE
+        or sides[0] != settings.short_side
         or sides[1] > LARGEST_JPEG
-        or not 0 < len(clip.image_encoded) == len(clip.image_timestamp) <= _MOST_FRAMES
+        or not 0 < len(clip.image_encoded) == len(clip.image_timestamp) <= most
         or not all(each.startswith(_FIRST_OF_A_JPEG) for each in clip.image_encoded)
         or not _are_times(clip.image_timestamp)
         or clip.clip_start_timestamp != clip.image_timestamp[0]
         or not clip.image_timestamp[-1] <= clip.clip_end_timestamp < 2 * LATEST * MICROSECONDS
-        or not _has_motion(clip, motion=motion)
+        or not _has_motion(clip, motion=settings.motion)
     ):
         raise LimitError(NONSENSE)
     return clip

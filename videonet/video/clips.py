@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from videonet.schemas.clip import Clip
 from videonet.schemas.option import default_of
 from videonet.schemas.reason import Reason
+from videonet.schemas.selection import Subsampling
 from videonet.schemas.settings import DataOptions
 from videonet.versions import clip_versions
 from videonet.video.container import Source, VideoError
@@ -30,17 +31,14 @@ from videonet.video.decode import (
 from videonet.video.motion import MOTION_VERSION, Motion, Small, measured, small_picture
 from videonet.video.recordings import Recording
 
-# A training window is 2.56 s of video at 12.5 frames a second (Parthasarathy et al. 2023, 3.1);
-# a clip is up to four windows, and what is shorter than one is of no use.
-FRAME_RATE = Fraction(25, 2)
+# A training window is 2.56 s of video, at 12.5 frames a second unless something else is asked for
+# (Parthasarathy et al. 2023, 3.1); a clip is up to four windows, and what is shorter than one is of
+# no use.
 WINDOW = Fraction("2.56")
 CLIP_SECONDS = 4 * WINDOW
 
 # What the clips say they belong to.
 DATASET = "videonet"
-
-SHORT_SIDE = 256
-JPEG_QUALITY = 90
 
 # Largest height or width of a JPEG that the encoder makes, pixels.
 LARGEST_JPEG = 65_500
@@ -63,22 +61,34 @@ class ClipSettings:
     max_lost: float = default_of(DataOptions, "max_lost")
     # whether what moves in them is measured; see `videonet.schemas.manifest.DataSettings`
     motion: bool = False
+    # what its pictures are; see `videonet.schemas.selection.ClipOptions`
+    short_side: int = default_of(DataOptions, "short_side")
+    frame_rate: float = default_of(DataOptions, "frame_rate")
+    jpeg_quality: int = default_of(DataOptions, "jpeg_quality")
+    jpeg_subsampling: str = default_of(DataOptions, "jpeg_subsampling")
+
+    @property
+    def rate(self) -> Fraction:
+        """Ticks a second."""
+        return Fraction(str(self.frame_rate))
 
     @property
     def key(self) -> str:
         """Name under which clips are stored: other settings, code or libraries have another."""
         depends: dict[str, object] = {
             "version": CUT_VERSION,
-            "rate": str(FRAME_RATE),
+            "rate": str(self.rate),
             "window": str(WINDOW),
             "clip": str(CLIP_SECONDS),
-            "side": SHORT_SIDE,
-            "quality": JPEG_QUALITY,
+            "side": self.short_side,
+            "quality": self.jpeg_quality,
             "max_clips": self.max_clips,
             "max_hole": self.max_hole,
             "max_lost": self.max_lost,
             "libraries": clip_versions(),
         }
+        if self.jpeg_subsampling != Subsampling.NONE:
+            depends["subsampling"] = self.jpeg_subsampling
         if self.motion:
             # Without it, the key is that of versions that measured nothing.
             depends["motion"] = MOTION_VERSION
@@ -176,14 +186,14 @@ def cut_clips(
     report = CutReport() if report is None else report
     is_one = len(recordings) < 2
     lengths = [length] if is_one else [each.length for each in recordings]
-    ticker = _Ticker(shown_frames(file, recordings=recordings))
+    ticker = _Ticker(shown_frames(file, recordings=recordings), settings.rate)
     base, of, at, number = ticker.begin(0), 0, Fraction(0), 0
     for recording, begin, end in clip_spans(lengths, settings.max_clips):
         if recording != of:
             base, of = ticker.begin(recording), recording
         elif begin > at and is_one and base is not None:
             # What lies between spans need not be decoded, and may be broken.
-            ticker = _Ticker(shown_frames(file, base + begin))
+            ticker = _Ticker(shown_frames(file, base + begin), settings.rate)
         at = end
         clip, duration = None, 0
         if base is not None:
@@ -195,7 +205,7 @@ def cut_clips(
                 base + lengths[recording],
                 origin,
                 number,
-                _Measures() if settings.motion else None,
+                settings,
             )
             hole = ticker.account(base + begin, base + end, report)
             if hole > Fraction(str(settings.max_hole)):
@@ -230,8 +240,8 @@ def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
 class _Ticker:
     """Frames as ticks show them. Spans are asked for in ascending order."""
 
-    def __init__(self, frames: ShownFrames) -> None:
-        self._frames = frames
+    def __init__(self, frames: ShownFrames, rate: Fraction) -> None:
+        self._frames, self._rate = frames, rate
         self._failure: VideoError | None = None
         self._recording = 0
         self._now: ShownFrame | None = None
@@ -262,8 +272,8 @@ class _Ticker:
         Raises VideoError where the file breaks off before `end`.
         """
         last = None
-        for tick in range(_ticks(begin, end)):
-            self._advance(begin + tick / FRAME_RATE)
+        for tick in range(self._ticks(begin, end)):
+            self._advance(begin + tick / self._rate)
             if self._now is not None:
                 yield self._now, self._now is not last
             last = self._now
@@ -281,7 +291,7 @@ class _Ticker:
 
     def account(self, begin: Fraction, end: Fraction, report: CutReport) -> Fraction:
         """Count the frames of a span that have passed; its longest hole, seconds."""
-        last = begin + (_ticks(begin, end) - 1) / FRAME_RATE
+        last = begin + (self._ticks(begin, end) - 1) / self._rate
         whole = [time for time in self._passed if begin <= time]
         lost = sorted(
             time
@@ -294,6 +304,9 @@ class _Ticker:
         whole.append(min(end, self.shown_until(end)))
         holes = [whole[min(bisect_right(whole, time), len(whole) - 1)] - time for time in lost]
         return max(holes, default=Fraction(0))
+
+    def _ticks(self, begin: Fraction, end: Fraction) -> int:
+        return int(-((begin - end) * self._rate // 1))
 
     def _advance(self, time: Fraction) -> None:
         while (
@@ -310,10 +323,6 @@ class _Ticker:
         except VideoError as failure:
             self._failure = failure
             return None
-
-
-def _ticks(begin: Fraction, end: Fraction) -> int:
-    return int(-((begin - end) * FRAME_RATE // 1))
 
 
 class _Measures:
@@ -342,12 +351,14 @@ def _clip(
     last: Fraction,
     origin: ClipOrigin,
     number: int,
-    measures: _Measures | None,
+    settings: ClipSettings,
 ) -> tuple[Clip | None, int]:
     """The clip of these frames up to `end`, if there is one, and how long the first is shown.
 
     Their recording ends at `last`. All in seconds, but for how long a frame is shown: microseconds.
     """
+    measures = _Measures() if settings.motion else None
+    subsampling = settings.jpeg_subsampling.replace(":", "")
     jpegs: list[bytes] = []
     times: list[int] = []
     height = width = duration = 0
@@ -357,14 +368,21 @@ def _clip(
                 measures.see(None)
             continue
         if not height:
-            height, width = scaled(*frame.size, SHORT_SIDE)
+            height, width = scaled(*frame.size, settings.short_side)
             if max(height, width) > LARGEST_JPEG:
                 raise VideoError(Reason.UNDECODABLE, f"frames of {width}x{height} are no JPEGs")
             duration = max(0, round((ticker.shown_until(last) - frame.time) * MICROSECONDS))
         image = frame.image(height, width)
         if measures is not None:
             measures.see(image)
-        jpegs.append(simplejpeg.encode_jpeg(image, quality=JPEG_QUALITY, colorspace="RGB"))
+        jpegs.append(
+            simplejpeg.encode_jpeg(
+                image,
+                quality=settings.jpeg_quality,
+                colorspace="RGB",
+                colorsubsampling=subsampling,
+            )
+        )
         time = round(frame.time * MICROSECONDS)
         times.append(max(time, times[-1] + 1) if times else time)
     if not times:
@@ -384,7 +402,7 @@ def _clip(
         image_width=width,
         image_channels=3,
         image_colorspace="RGB",
-        image_frame_rate=float(FRAME_RATE),
+        image_frame_rate=settings.frame_rate,
         image_encoded=tuple(jpegs),
         image_timestamp=tuple(times),
     )

@@ -174,7 +174,7 @@ class Decoder:
                     continue
                 if number == settings.max_clips:
                     raise LimitError("its decoder makes clips without end")
-                yield believed_clip(answer.clip, origin, number, motion=settings.motion)
+                yield believed_clip(answer.clip, origin, number, settings)
                 number += 1
             if not is_done:
                 raise LimitError(NONSENSE)

@@ -19,6 +19,7 @@ from videonet.dataset.card.write import write_card
 from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.settings import DataOptions
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.verdict import Verdict
 from videonet.storage.dataset_dir import DatasetDir
@@ -70,7 +71,7 @@ def test_videos_are_counted_once_and_classes_by_their_pairs(tmp_path: Path):
     verdicts = invented(300, ["crane", "kite", "teal"])
     targets = [target("crane"), target("kite"), target("teal"), target("empty")]
     output, manifest = made_up(tmp_path / "out", targets, verdicts)
-    numbers = numbers_of(output, 4)
+    numbers = numbers_of(output, DataOptions())
     kept = [each for each in verdicts if each.outcome is Outcome.KEPT]
     # What is measured of a video stands in the verdict on the class that it was kept for.
     assert_counted(numbers.candidates, {each.video_key: each for each in reversed(verdicts)})
@@ -128,7 +129,7 @@ def test_the_quartiles_are_those_of_the_videos_whose_length_is_known(tmp_path: P
     kept = [verdict(f"v{length}", "crane", duration=float(length)) for length in range(10, 51)]
     unknown = unseen("none", "crane")
     output, _ = made_up(tmp_path / "out", [target("crane")], [*kept, unknown])
-    lengths = numbers_of(output, 4).candidates.lengths
+    lengths = numbers_of(output, DataOptions()).candidates.lengths
     assert lengths is not None
     assert lengths.known == 41
     assert (lengths.least, lengths.quarter, lengths.half) == (10, 20, 30)
@@ -164,7 +165,7 @@ def test_the_length_of_the_clips_is_that_of_the_shards(curated: Curated):
     microseconds = sum(
         each["clip_end_timestamp"] - each["clip_start_timestamp"] for each in shards.to_pylist()
     )
-    assert numbers_of(output, 4).clip_seconds == pytest.approx(microseconds / 1e6)
+    assert numbers_of(output, DataOptions()).clip_seconds == pytest.approx(microseconds / 1e6)
     shown = ["length of the clips", playing_time(microseconds / 1e6)]
     assert shown in cells_of((curated.out / "README.md").read_text())
 

@@ -8,8 +8,9 @@ import duckdb
 from videonet.dataset.verdict_db import INHERITED, VerdictDB, open_verdicts
 from videonet.errors import UsageError
 from videonet.schemas.licence import is_creative_commons
+from videonet.schemas.settings import DataOptions
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
-from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, MICROSECONDS, SHORT_SIDE, WINDOW
+from videonet.video.clips import CLIP_SECONDS, MICROSECONDS, WINDOW
 
 # What a card counts of each pair.
 _COLUMNS = (
@@ -149,18 +150,18 @@ class Numbers:
     copies: int
 
 
-def numbers_of(output: DatasetDir, max_clips: int, *, inherits: bool = False) -> Numbers:
-    """Count the verdicts in OUT, where a video has at most `max_clips`.
+def numbers_of(output: DatasetDir, settings: DataOptions, *, inherits: bool = False) -> Numbers:
+    """Count the verdicts in OUT, which was made with these settings.
 
     `inherits`: whether videos may have labels from duplicates. Raises UsageError if the verdicts,
     or the lock file, cannot be read.
     """
     with open_verdicts(output, (*_COLUMNS, "inherited") if inherits else _COLUMNS) as db:
-        ((kept_ms, longer, copies),) = db.rows(_WHOLE.format(max_clips=max_clips))
+        ((kept_ms, longer, copies),) = db.rows(_WHOLE.format(max_clips=settings.max_clips))
         ((all_hosts,),) = db.rows("select count(distinct host) from candidates")
         return Numbers(
-            candidates=_videos(db, "candidates"),
-            kept=_videos(db, "kept"),
+            candidates=_videos(db, "candidates", settings),
+            kept=_videos(db, "kept", settings),
             classes=_classes(db, inherits=inherits),
             hosts=tuple(db.rows(_HOSTS)),
             all_hosts=all_hosts,
@@ -194,9 +195,9 @@ def clip_seconds(db: VerdictDB, output: DatasetDir) -> float | None:
     return int(microseconds) / MICROSECONDS
 
 
-def _videos(db: VerdictDB, view: str) -> Videos:
+def _videos(db: VerdictDB, view: str, settings: DataOptions) -> Videos:
     ((number, with_channel, channels, with_licence, other_script, *rest),) = db.rows(
-        _VIDEOS.format(view=view)
+        _VIDEOS.format(view=view, short_side=settings.short_side, frame_rate=settings.frame_rate)
     )
     (sized, portrait, enlarged, large, timed, slow, measured, quartiles) = rest
     ((in_largest,),) = db.rows(_LARGEST_CHANNELS.format(view=view))
@@ -246,10 +247,10 @@ select
     count(*) filter (has_other_script),
     count(side),
     count(*) filter (is_portrait),
-    count(*) filter (side < {SHORT_SIDE}),
+    count(*) filter (side < {{short_side}}),
     count(*) filter (side >= {LARGE}),
     count(fps),
-    count(*) filter (fps < {float(FRAME_RATE)}),
+    count(*) filter (fps < {{frame_rate}}),
     count(seconds),
     quantile_disc(seconds, [0, 0.25, 0.5, 0.75, 1])
 from {{view}}

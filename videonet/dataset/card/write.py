@@ -26,7 +26,7 @@ from videonet.text import (
     share,
     too_short,
 )
-from videonet.video.clips import CLIP_SECONDS, FRAME_RATE, JPEG_QUALITY, SHORT_SIDE, WINDOW
+from videonet.video.clips import CLIP_SECONDS, WINDOW
 from videonet.video.motion import STILL
 
 NAME = "README.md"
@@ -38,7 +38,7 @@ def write_card(output: DatasetDir, manifest: Manifest) -> None:
     Raises UsageError if the verdicts or the lock file cannot be read.
     """
     settings = manifest.settings
-    numbers = numbers_of(output, settings.max_clips, inherits=settings.looks_for_duplicates)
+    numbers = numbers_of(output, settings, inherits=settings.looks_for_duplicates)
     facts = CardFacts(output, manifest, numbers)
     output.files.write(NAME, printable(_card(facts)).encode())
 
@@ -72,10 +72,7 @@ def _card(facts: CardFacts) -> str:
             other_hosts=biases.other_hosts(facts),
             # constants
             clip_seconds=float(CLIP_SECONDS),
-            frame_rate=float(FRAME_RATE),
             window=float(WINDOW),
-            short_side=SHORT_SIDE,
-            jpeg_quality=JPEG_QUALITY,
             largest_channels=LARGEST_CHANNELS,
             large=LARGE,
             uncertain=UNCERTAIN,
