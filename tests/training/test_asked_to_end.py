@@ -38,6 +38,65 @@ def test_a_signal_is_noted_and_what_was_before_comes_back():
     assert before == (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGUSR1))
 
 
+def test_a_second_ctrl_c_is_what_it_was_before():
+    before = signal.getsignal(signal.SIGINT)
+    with asked_to_end() as asked:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked.number == signal.SIGINT
+        assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with asked_to_end() as asked:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert asked.number == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# As the command has it, in a step that does not end.
+IN_A_STEP = """
+import hashlib, signal
+from videonet.cli.interrupt import ended_by_signal
+from videonet.cli.terminal import Console
+from videonet.training.asked_to_end import asked_to_end
+console = Console(stderr=True)
+with ended_by_signal(console):
+    with ended_by_signal(console, but={15, 10}, but_first={2: "noted"}), asked_to_end() as asked:
+        print("at work", flush=True)
+        while True:
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 1000 if asked.number == 0 else 2**31 - 1)
+"""
+
+
+def test_the_first_ctrl_c_is_noted_and_the_second_ends_a_training_at_once():
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_A_STEP],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "at work\n"
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.readline() == "\n"
+            assert process.stderr.readline() == "noted\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.5)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 128 + signal.SIGINT
+            assert process.stderr.read() == "\nstopping\nInterrupted; the same command goes on.\n"
+        finally:
+            process.kill()
+
+
 def test_a_process_that_reads_clips_outlasts_signals_to_all_and_heeds_that_of_its_trainer():
     code = (
         "import sys; from videonet.training.asked_to_end import *; leave_to_trainer(0);"
@@ -51,6 +110,7 @@ def test_a_process_that_reads_clips_outlasts_signals_to_all_and_heeds_that_of_it
         # Of somebody else, such as a scheduler.
         subprocess.run(["kill", "-USR1", str(reader.pid)], check=True)
         subprocess.run(["kill", "-TERM", str(reader.pid)], check=True)
+        subprocess.run(["kill", "-INT", str(reader.pid)], check=True)
         with pytest.raises(subprocess.TimeoutExpired):
             reader.wait(0.5)
         reader.terminate()
@@ -129,6 +189,8 @@ ONE, OTHER, BOTH, LATER = [(0, 0.0)], [(1, 0.0)], [(0, 0.0), (1, 0.0)], [(1, 0.0
     ("count", "number", "sent"),
     [
         pytest.param(1, signal.SIGUSR1, ONE, marks=pytest.mark.thorough),
+        (1, signal.SIGINT, ONE),
+        pytest.param(2, signal.SIGINT, BOTH, marks=pytest.mark.thorough),
         (2, signal.SIGUSR1, OTHER),
         (2, signal.SIGTERM, LATER),
         pytest.param(2, signal.SIGTERM, ONE, marks=pytest.mark.thorough),

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -66,13 +66,15 @@ class Stopping:
 
 
 @contextmanager
-def ended_by_signal(console: Console, but: Collection[int] = ()) -> Iterator[Stopping]:
+def ended_by_signal(
+    console: Console, but: Collection[int] = (), but_first: Mapping[int, str] | None = None
+) -> Iterator[Stopping]:
     """Let a signal of ENDING end the program with its exit code, whatever its threads are at.
 
     A frame that is being classified and a server that does not answer cannot be called off.
     Nothing is ever half written, so after a short grace they are not waited for. What comes after
     the first signal changes nothing, since the end is near by then. Signals `but` these are left to
-    somebody else.
+    somebody else; so is the first of each of `but_first`, where its sentence is said.
 
     The first signal raises SystemExit in the main thread. Within another such context, this one
     answers as long as it lasts.
@@ -88,6 +90,12 @@ def ended_by_signal(console: Console, but: Collection[int] = ()) -> Iterator[Sto
                 console.show_cursor()
                 console.print(stopping.last_words, soft_wrap=True, markup=False, highlight=False)
 
+    def say_at_once(sentence: str) -> None:
+        if not console.quiet:
+            with suppress(OSError):
+                # By the file's number: what else prints may be in the middle of a line.
+                os.write(2, f"\n{sentence}\n".encode())
+
     def end() -> None:
         say()
         stopping.before_exit()
@@ -98,19 +106,26 @@ def ended_by_signal(console: Console, but: Collection[int] = ()) -> Iterator[Sto
         timer = threading.Timer(_GRACE, end)
         timer.daemon = True
         timer.start()
-        if not console.quiet:
-            with suppress(OSError):
-                # By the file's number: what else prints may be in the middle of a line.
-                os.write(2, f"\n{stopping.sentence}\n".encode())
+        say_at_once(stopping.sentence)
         stopping.show_no_more()
         # Beam logs what comes through its stages as an error, with all of its traces.
         logging.disable()
 
-    before = {number: signal.getsignal(number) for number in heeded() if number not in but}
-    if not before:
+    here = heeded()
+    if not here:
         yield stopping
         return
-    with _answered(answer, before) as answered:
+    before = {number: signal.getsignal(number) for number in here if number not in but}
+    left = dict(but_first or {})
+
+    def ends(number: int) -> bool:
+        if number in left:
+            say_at_once(left.pop(number))
+            return False
+        return number in before
+
+    # Also where all are left to somebody else: a context around this one must not hear of them.
+    with _answered(answer, ends) as answered:
         interrupted = False
 
         def interrupt(*_: object) -> None:
@@ -139,8 +154,10 @@ def ended_by_signal(console: Console, but: Collection[int] = ()) -> Iterator[Sto
 
 
 @contextmanager
-def _answered(answer: Callable[[int], None], numbers: Collection[int]) -> Iterator[threading.Event]:
-    """While this lasts, have a thread answer the first signal of these `numbers`.
+def _answered(
+    answer: Callable[[int], None], ends: Callable[[int], bool]
+) -> Iterator[threading.Event]:
+    """While this lasts, have a thread answer the first signal that `ends` the program.
 
     The event says that it has done so.
 
@@ -153,7 +170,7 @@ def _answered(answer: Callable[[int], None], numbers: Collection[int]) -> Iterat
 
     def wait() -> None:
         while signals := ours.recv(64):
-            ending = [number for number in signals if number in numbers]
+            ending = [number for number in signals if ends(number)]
             if ending and not answered.is_set():
                 answer(ending[0])
                 answered.set()

@@ -1,6 +1,7 @@
 """`videonet train`: VITO on the clips of a data set."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ from videonet.training.torch_extra import needed_for
 if TYPE_CHECKING:
     from videonet.training.config import Config
     from videonet.training.evaluation import Evaluator
+
+# What is said at the first Ctrl-C.
+_ENDING = "stopping after the step in hand, with a checkpoint; Ctrl-C again ends at once"
 
 # How PyTorch says that the memory of a CPU is too little.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
@@ -49,8 +53,7 @@ def train(
 ) -> None:
     """Train a network on a data set, or go on where the run in RUN was.
 
-    Checkpoints, log.jsonl, TensorBoard's files (where it is installed) and pictures of the
-    attention go to RUN.
+    Checkpoints, log.jsonl and pictures of the attention go to RUN.
 
     Example: videonet train --data out --out run --config vito_tiny --set train.seed=1
     """
@@ -77,7 +80,7 @@ def train(
         _forecast(chosen, data, console)
         return
     with (
-        ended_by_signal(told, but=ASKING),
+        ended_by_signal(told, but=ASKING - {signal.SIGINT}, but_first={signal.SIGINT: _ENDING}),
         asked_to_end() as asked,
         _lost_worker_named(),
         too_little_memory_named(chosen),

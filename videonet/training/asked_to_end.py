@@ -3,7 +3,8 @@
 Schedulers send SIGTERM before they kill a process, and where they are told to another signal, such
 as SIGUSR1, some minutes before its time is up. It reaches ranks at different moments, or one of
 them alone. A rank that ended by itself would leave the others waiting for its gradients; so a
-signal is only noted, and the ranks agree on it (`videonet.training.distributed.Agreement`).
+signal is only noted, and the ranks agree on it (`videonet.training.distributed.Agreement`). Ctrl-C
+is one of them the first time; after that it is what it was before, for who does not want to wait.
 """
 
 import os
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Each is heeded as soon as the step in hand is done.
-ASKING = frozenset({signal.SIGUSR1, signal.SIGTERM})
+ASKING = frozenset({signal.SIGUSR1, signal.SIGTERM, signal.SIGINT})
 
 
 class Asked:
@@ -36,18 +37,29 @@ def asked_to_end() -> Iterator[Asked]:
     """While this lasts, note a signal of ASKING and go on. In the main thread alone.
 
     Also where they were ignored: a launcher that is sent SIGUSR1 with its ranks has to ignore it.
+    Ctrl-C that is ignored, as in the background, stays so. A second Ctrl-C is not noted.
     """
     asked = Asked()
+    before = {each: signal.getsignal(each) for each in ASKING}
+    if before[signal.SIGINT] is signal.SIG_IGN:
+        del before[signal.SIGINT]
+
+    def restore(number: int) -> None:
+        handler = before[signal.Signals(number)]
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def note(number: int, _: object) -> None:
         asked.number = number
+        if number == signal.SIGINT:
+            restore(number)
 
-    before = {each: signal.signal(each, note) for each in ASKING}
+    for each in before:
+        signal.signal(each, note)
     try:
         yield asked
     finally:
-        for each, handler in before.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)
+        for each in before:
+            restore(each)
 
 
 def leave_to_trainer(_: int) -> None:
