@@ -101,6 +101,36 @@ def test_the_newest_checkpoint_is_taken_unless_another_one_is_named(run, tmp_pat
     assert torch.equal(first_weights(older), expected)
 
 
+@pytest.fixture
+def both(tmp_path: Path) -> Path:
+    """A run whose two networks differ."""
+    path = save(tmp_path, trained("test_resnet", 1))
+    target = trained("test_resnet", 2)
+    torch.save(checkpoint.load(path) | {"target": target.state_dict()}, path)
+    return tmp_path
+
+
+def test_the_target_network_is_written_where_it_is_asked_for_and_the_file_says_so(both):
+    for which, network, seed in (("", "online", 1), ("-target", "target", 2)):
+        asked = () if network == "online" else ("--network", network)
+        ended = videonet("export", both, "--to", "timm", *asked)
+        assert ended.code == 0, ended.stderr
+        file = both / "export" / f"step-00000500{which}.safetensors"
+        weights = safetensors.torch.load_file(file)
+        for name, expected in trained("test_resnet", seed).backbone.state_dict().items():
+            assert torch.equal(weights[name], expected)
+        with safetensors.safe_open(file, "pt") as opened:
+            assert json.loads(opened.metadata()["videonet"])["network"] == network
+
+
+@pytest.mark.slow
+def test_the_target_network_as_onnx_is_that_of_its_weights(both):
+    written = export_onnx(checkpoint.newest(both), both / "target.onnx", "target")
+    check_agreement(written.file.read_bytes(), trained("test_resnet", 2).backbone, SIZE)
+    said = {each.key: each.value for each in onnx.load(written.file).metadata_props}
+    assert said["network"] == "target"
+
+
 def test_the_command_says_what_it_wrote_and_how_it_is_loaded(run, tmp_path):
     file = tmp_path / "backbone.pth"
     ended = videonet("export", run, "--to", "timm", "--out", file)
@@ -185,6 +215,7 @@ def test_the_onnx_model_says_where_it_comes_from_and_nothing_of_the_machine(mode
     said = {each.key: each.value for each in loaded.metadata_props}
     assert (said["backbone"], said["steps"]) == ("test_resnet", "1000")
     assert said["manifest_sha256"] == "ab" * 32
+    assert said["network"] == "online"
     assert "less the mean (0.485, 0.456, 0.406)" in loaded.doc_string
     assert json.loads(said["config"])["augmentation"] == {"size": SIZE}
     assert str(Path(timm.__file__).parent).encode() not in model.read_bytes()

@@ -1,8 +1,9 @@
 """The backbone of a trained network as a file that others read: a timm checkpoint, or ONNX.
 
-It is the online network's: the target network is there to be learned from (Grill et al. 2020,
-section 3). Its pooling and projector stay behind; what others call the features of the backbone are
-those that timm gives for num_classes=0, the last stage pooled as the architecture itself has it.
+It is the online network's, unless the target network is asked for, which is there to be learned
+from (Grill et al. 2020, section 3). Pooling and projector stay behind; what others call the
+features of the backbone are those that timm gives for num_classes=0, the last stage pooled as the
+architecture itself has it.
 """
 
 import io
@@ -69,12 +70,13 @@ def checkpoint_of(run: Path) -> Path:
     return newest
 
 
-def file_of(run: Path, trained: Path, suffix: str) -> Path:
+def file_of(run: Path, trained: Path, suffix: str, network: Which = "online") -> Path:
     """Where the backbone of the checkpoint `trained` goes, if nothing else is asked for."""
-    return run / "export" / f"{trained.stem}{suffix}"
+    which = "" if network == "online" else f"-{network}"
+    return run / "export" / f"{trained.stem}{which}{suffix}"
 
 
-def export_timm(trained: Path, file: Path) -> Exported:
+def export_timm(trained: Path, file: Path, network: Which = "online") -> Exported:
     """Write the backbone's weights to `file`, as timm's `checkpoint_path` takes them.
 
     The file is a state dict under timm's names (for ResNets these are torchvision's too), float32,
@@ -86,11 +88,11 @@ def export_timm(trained: Path, file: Path) -> Exported:
     # By its name, timm knows the format.
     _require(file, ".safetensors", ".pth")
     found = checkpoint.load(trained)
-    backbone_of(found, trained)  # or what is written would not load
-    weights = _weights(found, trained, "online")
+    backbone_of(found, trained, network)  # or what is written would not load
+    weights = _weights(found, trained, network)
     if file.suffix == ".safetensors":
         # Under one name: several would be written in an order of their own each time.
-        said = {METADATA: json.dumps(_facts(found), sort_keys=True)}
+        said = {METADATA: json.dumps(_facts(found, network), sort_keys=True)}
         return _written(safetensors.torch.save(weights, said), found, file)
     # To a stream: a file's name would be part of its bytes.
     packed = io.BytesIO()
@@ -98,7 +100,7 @@ def export_timm(trained: Path, file: Path) -> Exported:
     return _written(packed.getvalue(), found, file)
 
 
-def export_onnx(trained: Path, file: Path) -> Exported:
+def export_onnx(trained: Path, file: Path, network: Which = "online") -> Exported:
     """Write the backbone to `file` as an ONNX model that ONNX Runtime computes as PyTorch does.
 
     `images`: float32 [N, 3, size, size], RGB, less ImageNet's mean by its standard deviation, any
@@ -108,9 +110,9 @@ def export_onnx(trained: Path, file: Path) -> Exported:
     """
     _require(file, ".onnx")
     found = checkpoint.load(trained)
-    backbone, size = backbone_of(found, trained).eval(), image_size(found)
+    backbone, size = backbone_of(found, trained, network).eval(), image_size(found)
     model = onnx_of(backbone, size)
-    _describe(model, found)
+    _describe(model, found, network)
     content = model.SerializeToString()
     check_agreement(content, backbone, size)
     return _written(content, found, file)
@@ -255,7 +257,7 @@ def image_size(found: dict[str, Any]) -> int:
     return int(found["config"]["augmentation"]["size"])
 
 
-def _describe(model: onnx.ModelProto, found: dict[str, Any]) -> None:
+def _describe(model: onnx.ModelProto, found: dict[str, Any], network: Which) -> None:
     """Say in the model where it comes from, and nothing of the machine that wrote it."""
     for each in (*model.graph.node, *model.graph.value_info, *model.graph.input):
         each.ClearField("metadata_props")  # stack traces, with paths
@@ -263,13 +265,14 @@ def _describe(model: onnx.ModelProto, found: dict[str, Any]) -> None:
         f"{INPUT}: RGB in [0, 1], less the mean {MEAN}, by the standard deviation {STD}; "
         f"{OUTPUT}: the last stage, pooled as timm does for num_classes=0"
     )
-    onnx.helper.set_model_props(model, _facts(found))
+    onnx.helper.set_model_props(model, _facts(found, network))
 
 
-def _facts(found: dict[str, Any]) -> dict[str, str]:
+def _facts(found: dict[str, Any], network: Which) -> dict[str, str]:
     """Where weights come from, as both formats say it."""
     return {
         "backbone": found["config"]["backbone"]["name"],
+        "network": network,
         "config": json.dumps(found["config"], sort_keys=True),
         "steps": str(found["step"]),
         "manifest_sha256": str(found.get("manifest_sha256")),
