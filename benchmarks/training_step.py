@@ -24,6 +24,7 @@ from rich.table import Table
 
 from videonet.training.config import Config, load
 from videonet.training.distributed import init
+from videonet.training.fixed_shapes import fixed_shapes
 from videonet.training.logger import StepLine, lines_of
 from videonet.training.methods.ema import make_target
 from videonet.training.methods.vito import vito_loss
@@ -87,7 +88,11 @@ def measure(config: Config, name: str, data: Path, steps: int, rounds: int) -> M
     """Both in turns."""
     bare, trained, waited = [], [], []
     for _ in range(rounds):
-        with init(config.train.device) as ranks, closing(bare_steps(config, ranks.device)) as run:
+        with (
+            init(config.train.device, config.train.timeout_seconds) as ranks,
+            fixed_shapes(deterministic=config.train.deterministic),
+            closing(bare_steps(config, ranks.device)) as run,
+        ):
             seconds = [next(run) for _ in range(WARM_UP + steps)]
             bare.append(statistics.median(seconds[WARM_UP:]))
         with tempfile.TemporaryDirectory() as folder:

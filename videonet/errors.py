@@ -32,6 +32,13 @@ class MachineError(UsageError):
     """
 
 
+class OneRankError(UsageError):
+    """What one rank alone has found, of several that train together: that rank says it.
+
+    What all of them find, the first one says.
+    """
+
+
 class AccountError(Exception):
     """Counts that must balance do not: something was lost or counted twice. It ends the run."""
 

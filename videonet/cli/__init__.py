@@ -28,7 +28,7 @@ from videonet.cli.terminal import Console
 from videonet.cli.train import train
 from videonet.cli.verify import verify
 from videonet.cli.withdraw import withdraw
-from videonet.errors import MachineError, UsageError, machine_error
+from videonet.errors import MachineError, OneRankError, UsageError, machine_error
 from videonet.schemas.shown import printable
 
 app = typer.Typer(
@@ -110,7 +110,7 @@ def _told_plainly(command: Callable[[], object], aloud: bool = True) -> None:
             _drop_output()
         elif not isinstance(error, UsageError):
             raise
-        _end(str(lacking or error), aloud=aloud)
+        _end(str(lacking or error), aloud=aloud or isinstance(error, OneRankError))
 
 
 def _end(sentence: str, *, aloud: bool) -> NoReturn:

@@ -74,6 +74,12 @@ def clear_drafts(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def damaged_in(found: Mapping[str, Any]) -> list[int]:
+    """The rows of damaged clips that a training had met, which earlier versions did not write."""
+    rows = found.get("damaged", [])
+    return [each for each in rows if _is_step(each)] if isinstance(rows, list) else []
+
+
 def check_finite(network: nn.Module, step: int) -> None:
     """Raise UsageError if a weight is no number, before a checkpoint is made of it.
 

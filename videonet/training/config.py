@@ -42,6 +42,8 @@ class Data(_Table, frozen=True):
     shuffle_shards: _Count = 128
     # processes of each rank that read and decode; 0: the rank does it itself
     workers: Annotated[int, Meta(ge=0)] = 8
+    # clips that may turn out to be damaged before training stops: others stand in their place
+    most_damaged: Annotated[int, Meta(ge=0)] = 0
     # share of the videos that is never trained on, chosen by a hash of video_key
     held_out: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
@@ -159,6 +161,10 @@ class Train(_Table, frozen=True):
     # compute the activations of a block again in the backward pass instead of keeping them: a third
     # more time for a fraction of the memory; auto: where a step would not fit otherwise
     activation_checkpointing: Literal["auto", "on", "off"] = "auto"
+    # on GPUs, the same algorithms of convolutions each time instead of the fastest ones
+    deterministic: bool = False
+    # seconds for which a rank waits for another one, also while that one evaluates. NOTE: ours
+    timeout_seconds: Annotated[float, Meta(ge=1, le=1e6)] = 1800.0
 
 
 class Log(_Table, frozen=True):
@@ -166,6 +172,8 @@ class Log(_Table, frozen=True):
 
     # a line of log.jsonl
     every: _Count = 50
+    # where numbers and pictures go besides: "tensorboard", "wandb"
+    to: tuple[str, ...] = ()
     checkpoint_every: _Count = 500
     # newest checkpoints that stay
     keep_last: _Count = 3
@@ -175,6 +183,8 @@ class Log(_Table, frozen=True):
     picture_every: _Every = 1_000
     # nearest-neighbour retrieval on the held-out videos
     retrieval_every: _Every = 0
+    # classes of the held-out videos, found by a linear classifier and by nearest neighbours
+    probe_every: _Every = 0
     # evaluations of `videonet evaluate` that need no classifier, such as "imagenet_knn", on what
     # `videonet train --evaluation-data` names
     evaluate: tuple[str, ...] = ()
@@ -232,8 +242,15 @@ def as_dict(config: Config) -> dict[str, dict[str, Any]]:
 
 # What may differ between a run and the run that goes on from it: it changes no batch.
 CHANGEABLE = (
-    *("log.", "data.workers", "train.device", "train.compile", "train.channels_last"),
-    "train.activation_checkpointing",
+    *(
+        "log.",
+        "data.workers",
+        "data.most_damaged",
+        "train.device",
+        "train.compile",
+        "train.channels_last",
+    ),
+    *("train.activation_checkpointing", "train.deterministic", "train.timeout_seconds"),
 )
 
 
@@ -379,8 +396,12 @@ def _check_together(config: Config) -> None:
             f"optimizer.warmup_epochs is {config.optimizer.warmup_epochs}; it must be less than "
             f"train.epochs = {train.epochs}, or the learning rate never reaches its peak."
         )
-    if config.log.retrieval_every and not data.held_out:
-        raise UsageError(
-            f"log.retrieval_every is {config.log.retrieval_every}, and there are no held-out "
-            f"videos to search; set data.held_out, to 0.05 for example."
-        )
+    for name, every in (
+        ("log.retrieval_every", config.log.retrieval_every),
+        ("log.probe_every", config.log.probe_every),
+    ):
+        if every and not data.held_out:
+            raise UsageError(
+                f"{name} is {every}, and there are no held-out videos to search; set "
+                f"data.held_out, to 0.05 for example."
+            )

@@ -4,11 +4,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
 
-from videonet.errors import UsageError
+from videonet.errors import OneRankError, UsageError
+
+# How PyTorch's messages say that another rank gave no answer, and that it has gone.
+_SILENT = ("timed out", "timeout")
+_GONE = ("connection closed by peer", "connection reset by peer", "broken pipe")
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,13 @@ class Ranks:
 
 
 @contextmanager
-def init(device: str) -> Iterator[Ranks]:
+def init(device: str, timeout: float) -> Iterator[Ranks]:
     """Join the other ranks that torchrun started, if it did.
 
     `device` is "cpu", "cuda" (one GPU a rank) or "auto": a GPU if there is one. Raises UsageError
-    if a GPU was asked for and there is none.
+    if a GPU was asked for and there is none, and, while this lasts, OneRankError once another rank
+    has gone or has given no answer for `timeout` seconds. On GPUs PyTorch itself ends a process
+    that waited so long, and prints why.
     """
     rank, count, local = (
         int(os.environ.get(name, default))
@@ -44,11 +51,35 @@ def init(device: str) -> Iterator[Ranks]:
     if count == 1:
         yield Ranks(rank, count, chosen)
         return
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    with _lost_rank_named(rank, timeout):
+        distributed.init_process_group(
+            "nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(seconds=timeout)
+        )
+        try:
+            yield Ranks(rank, count, chosen)
+        finally:
+            distributed.destroy_process_group()
+
+
+@contextmanager
+def _lost_rank_named(rank: int, timeout: float) -> Iterator[None]:
+    """Say in a sentence that another rank has gone, or hangs. Raises OneRankError."""
     try:
-        yield Ranks(rank, count, chosen)
-    finally:
-        distributed.destroy_process_group()
+        yield
+    except RuntimeError as error:
+        said = str(error).lower()
+        if any(each in said for each in _GONE):
+            raise OneRankError(
+                f"Rank {rank} has lost another rank, which says itself why; the same command goes "
+                "on from the newest checkpoint."
+            ) from error
+        if any(each in said for each in _SILENT):
+            raise OneRankError(
+                f"Rank {rank} has waited {timeout:g} s for another rank, which hangs or is at an "
+                "evaluation; the same command goes on from the newest checkpoint. Set "
+                "train.timeout_seconds higher if ranks need longer."
+            ) from error
+        raise
 
 
 class Agreement:

@@ -1,7 +1,6 @@
 """What is asked of a network while it is trained, without training anything on its features."""
 
-from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -13,7 +12,7 @@ from videonet.training.attention_picture import at_rest, middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config
 from videonet.training.data.clip_index import ClipIndex
-from videonet.training.data.loader import batches, held_out_frames
+from videonet.training.data.loader import Moments, batches, two_moments
 from videonet.training.models.network import Network
 from videonet.training.retrieval import knn_accuracy, same_video_retrieval
 
@@ -45,11 +44,13 @@ def retrieval(network: Network, dataset: ClipIndex, config: Config) -> dict[str,
     of all videos? `same_class`: do its nearest neighbours in other videos have its class? (Of a
     video kept for several classes, the first counts.)
     """
-    features, labels, videos = embeddings_of_held_out(network, dataset, config)
-    both = torch.cat((features[0], features[1]))
+    videos = np.flatnonzero(dataset.held_out)[:MOST]
+    moments = two_moments(dataset, videos, config.train.seed, AT_ONCE)
+    features, labels = embeddings_of(network, moments, config.augmentation.size)
+    both, of = torch.cat((features[0], features[1])), torch.from_numpy(videos)
     return {
         "same_video": same_video_retrieval(features[0], features[1]),
-        "same_class": knn_accuracy(both, labels.repeat(2), videos.repeat(2), NEIGHBOURS),
+        "same_class": knn_accuracy(both, labels.repeat(2), of.repeat(2), NEIGHBOURS),
     }
 
 
@@ -63,41 +64,40 @@ def check_handed_over(names: Collection[str], evaluators: Collection[str]) -> No
             )
 
 
-def check_searchable(dataset: ClipIndex) -> None:
-    """Raise UsageError unless there are videos to search."""
+def check_searchable(dataset: ClipIndex, setting: str) -> None:
+    """Raise UsageError unless there are videos to search, as this setting wants them."""
     held = int(dataset.held_out.sum())
     if held < FEWEST:
         raise UsageError(
             f"{held} of the {len(dataset.held_out)} videos of {dataset.out} are held out, and "
-            f"log.retrieval_every needs at least {FEWEST}; set data.held_out to a greater share."
+            f"{setting} needs at least {FEWEST}; set data.held_out to a greater share."
         )
 
 
-def embeddings_of_held_out(
-    network: Network, dataset: ClipIndex, config: Config
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Embeddings of two moments of each held-out video, float [2, n, D]; class and video, int [n].
+def embeddings_of(
+    network: Network, moments: Iterable[Moments], size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embeddings of M moments of each of n videos, float [M, n, D], and the class, int [n].
 
-    Of the middle of each frame, augmented in no way, with the running statistics of batch norms.
+    Of the middle of each frame, augmented in no way, with the running statistics of batch norms;
+    `size` is that of the images, pixels. Of a video of several classes, the first counts. Raises
+    UsageError where a clip is damaged.
     """
     features: list[torch.Tensor] = []
     labels: list[int] = []
-    videos: list[torch.Tensor] = []
     device = next(network.parameters()).device
-    parts = islice(held_out_frames(dataset, config.train.seed, AT_ONCE), MOST // AT_ONCE)
     with at_rest(network):
-        for part in parts:
+        for part in moments:
             frames = [
-                torch.from_numpy(middle(frame[:height, :width].numpy(), config.augmentation.size))
+                torch.from_numpy(middle(frame[:height, :width].numpy(), size))
                 for moment, sizes in zip(part.frames, part.sizes.tolist(), strict=True)
                 for frame, (height, width) in zip(moment, sizes, strict=True)
             ]
             images = torch.stack(frames).permute(0, 3, 1, 2).float().to(device) / 255
             found = network.embedding(normalised(images)).float().cpu()
-            features.append(found.view(2, -1, found.shape[1]))
+            features.append(found.view(len(part.frames), -1, found.shape[1]))
             labels.extend(label[0] for label in part.labels)
-            videos.append(part.videos)
-    return torch.cat(features, dim=1), torch.tensor(labels), torch.cat(videos)
+    return torch.cat(features, dim=1), torch.tensor(labels)
 
 
 def frames_to_show(dataset: ClipIndex, config: Config) -> list[NDArray[np.uint8]]:

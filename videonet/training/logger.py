@@ -1,4 +1,4 @@
-"""What a training run says of itself: RUN/log.jsonl, TensorBoard's files, pictures, the terminal.
+"""What a training run says of itself: RUN/log.jsonl, pictures, the terminal, and trackers.
 
 A step's number is how many steps are done, as in the names of checkpoints. The journal of a run
 that was killed and went on is that of a run that was never killed: what was said after the
@@ -9,8 +9,9 @@ checkpoint is written.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -26,6 +27,7 @@ from torch import Tensor
 from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.text import duration
+from videonet.training.trackers import OpenTracker, Tracker, open_tracker
 
 # Seconds between lines where there is no terminal, as elsewhere in `videonet`.
 SAY_EVERY = 30.0
@@ -47,6 +49,8 @@ class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step", omit_d
     images_per_second: float
     # share of the windows since the line before that cross a cut; None: they need not keep to shots
     windows_crossing: float | None = None
+    # clips that turned out to be damaged since training began
+    damaged: int = 0
 
 
 class EvaluationLine(
@@ -95,7 +99,8 @@ class RunLogger:
     """The journal of a run; of its ranks only the first keeps one. A context manager.
 
     `resumed_at` is the step of the checkpoint that the run goes on from, 0 if it begins; `steps` is
-    the last one's number. `clock` tells seconds.
+    the last one's number. `to` names trackers, which `open_tracker` opens, and which are told the
+    run's `settings`. `clock` tells seconds.
     """
 
     def __init__(
@@ -105,9 +110,16 @@ class RunLogger:
         resumed_at: int,
         steps: int,
         console: Console | None = None,
+        to: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
+        open_tracker: OpenTracker = open_tracker,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._run, self._resumed_at, self._clock = run, resumed_at, clock
+        self._open_trackers = [
+            partial(open_tracker, name, run, resumed_at, settings or {}) for name in to
+        ]
+        self._trackers: list[Tracker] = []
         self._stack = ExitStack()
         self._terminal = _Terminal(console or Console(quiet=True), resumed_at, steps)
         self._last = resumed_at
@@ -117,9 +129,10 @@ class RunLogger:
         with ExitStack() as stack:
             self._log = stack.enter_context(_log(self._run, self._resumed_at))
             stack.enter_context(_quiet_board())
-            self._board = _board(self._run / "tensorboard", self._resumed_at)
-            if self._board is not None:
-                stack.callback(self._board.close)
+            self._trackers = []
+            for opened in self._open_trackers:
+                self._trackers.append(opened())
+                stack.callback(self._trackers[-1].close)
             stack.enter_context(self._terminal.bar)
             self._stack = stack.pop_all()
         self._begun = self._clock()
@@ -154,13 +167,15 @@ class RunLogger:
         images: int,
         waited: float,
         crossing: Tensor | None = None,
+        damaged: int = 0,
     ) -> None:
         """Write a line. Raises UsageError if the loss is no number.
 
         To be called every so many steps only, for it waits until the device has computed the loss.
         `loss` is a scalar; `images` are those of one step of all ranks; `waited` is how long the
         steps since the last call (or the beginning) waited for their batches, seconds in all;
-        `crossing`, a scalar, is the sum over these steps of the shares of windows that cross a cut.
+        `crossing`, a scalar, is the sum over these steps of the shares of windows that cross a cut;
+        `damaged` are the damaged clips so far.
         """
         value = finite(step, loss)
         now = self._clock()
@@ -175,16 +190,22 @@ class RunLogger:
             seconds_waiting=waited / steps,
             images_per_second=images / seconds,
             windows_crossing=None if crossing is None else crossing.item() / steps,
+            damaged=damaged,
         )
         self._last, self._begun, self._aside = step, now, 0.0
-        scalars = {k: v for k, v in msgspec.structs.asdict(line).items() if v is not None}
-        del scalars["step"]
+        # What there is nothing to say of is no curve either.
+        scalars = msgspec.to_builtins(line)
+        del scalars["kind"], scalars["step"]
         self._write(line, scalars)
         self._terminal.step(line)
 
-    def evaluation(self, step: int, name: str, values: Mapping[str, Any]) -> None:
+    def evaluation(
+        self, step: int, name: str, values: Mapping[str, Any], *, aloud: bool = True
+    ) -> None:
         """Write down what an evaluation found: numbers by name, or more such mappings."""
         self._write(EvaluationLine(step, name, dict(values)), {name: values})
+        if not aloud:
+            return
         found = ", ".join(f"{key} {value:.4g}" for key, value in _flat(values))
         self._terminal.say(f"step {step:,}, {name}: {found}")
 
@@ -193,13 +214,16 @@ class RunLogger:
         self._write(EvaluationLine(step, name, {}, why), {})
         self._terminal.say(f"step {step:,}, {name} cannot be evaluated: {why}")
 
+    def say(self, sentence: str) -> None:
+        """Say something on the terminal, and there alone."""
+        self._terminal.say(sentence)
+
     def picture(self, step: int, image: Image.Image) -> None:
         """Keep a picture of the attention after so many steps, RGB."""
         with drafted(self._run / "pictures" / f"attention-{step:08d}.png") as draft:
             image.save(draft, "PNG")
-        if self._board is not None:
-            self._board.add_image("attention", np.asarray(image), step, dataformats="HWC")
-            self._board.flush()
+        for tracker in self._trackers:
+            tracker.picture(step, "attention", np.asarray(image))
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -213,10 +237,9 @@ class RunLogger:
     def _write(self, line: Line, scalars: Mapping[str, Any]) -> None:
         self._log.write(msgspec.json.encode(line) + b"\n")
         self._log.flush()
-        if self._board is not None:
-            for name, value in _flat(scalars):
-                self._board.add_scalar(name, value, line.step)
-            self._board.flush()
+        if flat := dict(_flat(scalars)):
+            for tracker in self._trackers:
+                tracker.numbers(line.step, flat)
 
 
 class _Terminal:
@@ -280,16 +303,6 @@ def _log(run: Path, resumed_at: int) -> BinaryIO:
     with drafted(file) as draft:
         draft.write_bytes(msgspec.json.Encoder().encode_lines(kept))
     return file.open("ab")
-
-
-def _board(folder: Path, resumed_at: int) -> Any:
-    """What writes TensorBoard's files; None if it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    # What was written after the checkpoint is not shown.
-    return SummaryWriter(folder, purge_step=resumed_at + 1)
 
 
 @contextmanager

@@ -17,8 +17,16 @@ Numbers = Tensor | NDArray[Any]
 def same_video_retrieval(queries: Numbers, keys: Numbers) -> float:
     """Share of the queries i whose nearest key is key i: of n videos, two moments each.
 
-    Both are [n, D]. Chance is 1/n. A tie is a miss, so features that are all equal find nothing.
-    Raises ValueError where they differ in shape, or there are none.
+    Chance is 1/n. Otherwise as `found_again`.
+    """
+    return found_again(queries, keys).double().mean().item()
+
+
+def found_again(queries: Numbers, keys: Numbers) -> Tensor:
+    """Whether the nearest key of query i is key i: bool [n].
+
+    Both are [n, D]. A tie is a miss, so features that are all equal find nothing. Raises ValueError
+    where they differ in shape, or there are none.
     """
     queries, keys = _doubles(queries), _doubles(keys)
     if queries.shape != keys.shape or not len(queries):
@@ -29,7 +37,7 @@ def same_video_retrieval(queries: Numbers, keys: Numbers) -> float:
     cosines = _cosines(queries, keys)
     own = cosines.diagonal().clone()
     others = cosines.fill_diagonal_(-torch.inf).amax(dim=1)
-    return (own > others).double().mean().item()
+    return own > others
 
 
 def knn_accuracy(features: Numbers, labels: Numbers, videos: Numbers, k: int) -> float:
@@ -43,16 +51,31 @@ def knn_accuracy(features: Numbers, labels: Numbers, videos: Numbers, k: int) ->
     cosines = _cosines(_doubles(features), _doubles(features))
     labels, videos = (torch.as_tensor(each, device=cosines.device) for each in (labels, videos))
     cosines[videos[:, None] == videos] = -torch.inf
-    nearest = cosines.topk(min(k, len(cosines)), dim=1)
-    counted = nearest.values > -torch.inf
-    if not counted[:, :1].all():
+    if not (cosines > -torch.inf).any(dim=1).all():
         raise ValueError("there is nothing to compare with: all frames are of one video")
+    return (_voted(cosines, labels, k) == labels).double().mean().item()
+
+
+def nearest_classes(queries: Numbers, keys: Numbers, labels: Numbers, k: int) -> Tensor:
+    """The class that most of the k nearest keys of each query have, int [m].
+
+    `queries` are [m, D], `keys` [n, D], and `labels`, int [n], say which class each key is of.
+    Where classes have as many, the one with the nearest key is taken.
+    """
+    cosines = _cosines(_doubles(queries), _doubles(keys))
+    return _voted(cosines, torch.as_tensor(labels, device=cosines.device), k)
+
+
+def _voted(cosines: Tensor, labels: Tensor, k: int) -> Tensor:
+    """The class that most of the k nearest of each row have; those of -inf do not count."""
+    nearest = cosines.topk(min(k, cosines.shape[1]), dim=1)
+    counted = nearest.values > -torch.inf
     classes = labels[nearest.indices]
     votes = ((classes[:, :, None] == classes[:, None, :]) & counted[:, None, :]).sum(dim=2)
     # Among those with most votes the nearest: a rank is always less than one vote.
     ranks = torch.arange(votes.shape[1], device=votes.device)
     winner = (votes * len(ranks) - ranks).where(counted, -1).argmax(dim=1, keepdim=True)
-    return (classes.gather(1, winner).squeeze(1) == labels).double().mean().item()
+    return classes.gather(1, winner).squeeze(1)
 
 
 def _doubles(features: Numbers) -> Tensor:

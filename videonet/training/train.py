@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,13 @@ from torch.nn.parallel import DistributedDataParallel
 from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.storage.places import is_remote
-from videonet.training import checkpoint, evaluation
+from videonet.training import checkpoint, evaluation, trackers
 from videonet.training.asked_to_end import Asked, AskedToEndError
 from videonet.training.attention_picture import at_rest, attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
 from videonet.training.config import Config, as_dict, to_toml
 from videonet.training.data.clip_index import ClipIndex, open_clip_index
+from videonet.training.data.damage import Damage
 from videonet.training.data.loader import batches
 from videonet.training.data.prefetch import prefetch_to_device
 from videonet.training.distributed import (
@@ -43,6 +45,8 @@ from videonet.training.distributed import (
     mean_over_ranks,
     wait_for_all,
 )
+from videonet.training.fixed_shapes import fixed_shapes
+from videonet.training.learned import learned, too_few
 from videonet.training.logger import RunLogger
 from videonet.training.memory_estimate import fit
 from videonet.training.methods.ema import make_target, update
@@ -57,6 +61,7 @@ from videonet.training.optimizer import (
     set_learning_rate,
     target_momentum,
 )
+from videonet.training.probe import probe
 
 
 def train(
@@ -66,26 +71,38 @@ def train(
     console: Console | None = None,
     evaluators: Mapping[str, evaluation.Evaluator] | None = None,
     asked: Asked | None = None,
+    open_tracker: trackers.OpenTracker = trackers.open_tracker,
 ) -> Path:
     """Train on the data set in `data`, from the newest checkpoint in `run` on if there is one.
 
-    `data` is a folder or an address of a bucket; `evaluators` are those that `log.evaluate` names.
+    `data` is a folder or an address of a bucket; `evaluators` are those that `log.evaluate` names,
+    and `open_tracker` opens what `log.to` names, on rank 0 alone.
     Returns the last checkpoint. Raises UsageError if the data set or the run cannot be used, and
     AskedToEndError, with a checkpoint, once any rank was `asked` to end.
     """
     asked = asked or Asked()
     evaluators = evaluators or {}
     evaluation.check_handed_over(config.log.evaluate, evaluators)
+    if open_tracker is trackers.open_tracker:
+        trackers.check_installed(config.log.to)
+        to = trackers.gone_on_with(config.log.to, run)
+    else:
+        to = config.log.to
     with ExitStack() as stack:
         # ------------------------------------------------------------------ the processes
-        ranks = stack.enter_context(init(config.train.device))
+        ranks = stack.enter_context(init(config.train.device, config.train.timeout_seconds))
+        stack.enter_context(fixed_shapes(deterministic=config.train.deterministic))
         writes = ranks.rank == 0
         console = console if writes and console else Console(quiet=True)
 
         # ------------------------------------------------------------------ the data
         dataset = open_clip_index(data, held_out=config.data.held_out)
-        if config.log.retrieval_every:
-            evaluation.check_searchable(dataset)
+        for every, setting in (
+            (config.log.retrieval_every, "log.retrieval_every"),
+            (config.log.probe_every, "log.probe_every"),
+        ):
+            if every:
+                evaluation.check_searchable(dataset, setting)
         if writes:
             _take(run, data, stack)
         batch = config.train.batch
@@ -108,6 +125,7 @@ def train(
 
         # ------------------------------------------------------------------ going on
         done = broadcast(checkpoint.newest_step(run) if writes else 0)
+        damage = Damage(dataset, config.data.most_damaged)
         if done:
             path = checkpoint.path_of(run, done)
             found = checkpoint.load(path)
@@ -116,6 +134,7 @@ def train(
             parts = {"online": online, "target": target, "optimizer": optimizer}
             checkpoint.restore(found, path, parts)
             console.print(f"goes on after step {done:,} of {steps:,}")
+            damage.note(checkpoint.damaged_in(found))
             before = found.get("ranks")
             if before != ranks.count:
                 console.print(
@@ -165,7 +184,15 @@ def train(
             with drafted(run / "config.toml") as draft:
                 draft.write_text(to_toml(config), encoding="utf-8")
             logger = stack.enter_context(
-                RunLogger(run, resumed_at=done, steps=steps, console=console)
+                RunLogger(
+                    run,
+                    resumed_at=done,
+                    steps=steps,
+                    console=console,
+                    to=to,
+                    settings=as_dict(config),
+                    open_tracker=open_tracker,
+                )
             )
             if config.log.picture_every:
                 pictured = evaluation.frames_to_show(dataset, config)
@@ -190,18 +217,24 @@ def train(
         crossing = torch.zeros((), device=ranks.device) if config.views.within_shot else None
         saved = begun_at = done
         agreement = Agreement(ranks)
+        own: dict[str, evaluation.Evaluator] = {
+            "retrieval": partial(evaluation.retrieval, dataset=dataset, config=config),
+            "probe": partial(probe, dataset=dataset, config=config),
+        }
         for step in range(done, steps):
             # One rank alone would leave the others waiting for its gradients.
             number = agreement.on(asked.number)
             if number:
+                damage.share()
                 if writes and saved < done:
-                    _save(run, config, done, ranks, online, target, optimizer, dataset)
+                    _save(run, config, done, ranks, online, target, optimizer, dataset, damage)
                 wait_for_all(ranks)
                 raise AskedToEndError(number, done, steps)
 
             begun = time.perf_counter()
             given = next(clips)
             waited += time.perf_counter() - begun
+            damage.note(given.damaged)
             if crossing is not None:
                 crossing += given.crossing.float().mean()
 
@@ -249,7 +282,13 @@ def train(
                 first = mean_over_ranks(loss)
                 if logger is not None:
                     logger.first(done, first, batch * len(config.views.recipes))
-            if _due(done, config.log.every, steps):
+            logs, saves = (
+                _due(done, every, steps)
+                for every in (config.log.every, config.log.checkpoint_every)
+            )
+            if logs or saves:
+                damage.check()
+            if logs:
                 mean = mean_over_ranks(loss)
                 crossed = None if crossing is None else mean_over_ranks(crossing)
                 if logger is not None:
@@ -261,6 +300,7 @@ def train(
                         images=batch * len(config.views.recipes),
                         waited=waited,
                         crossing=crossed,
+                        damaged=len(damage.rows),
                     )
                 waited = 0.0
                 if crossing is not None:
@@ -269,17 +309,22 @@ def train(
                 continue
             with logger.aside():
                 if _due(done, config.log.retrieval_every, steps):
-                    shares = evaluation.retrieval(online, dataset, config)
-                    logger.evaluation(done, "retrieval", shares)
+                    _evaluate(online, done, ["retrieval"], own, logger)
+                if _due(done, config.log.probe_every, steps):
+                    _evaluate(online, done, ["probe"], own, logger)
                 if _due(done, config.log.evaluate_every, steps):
                     _evaluate(online, done, config.log.evaluate, evaluators, logger)
+                if done == steps:
+                    _say_whether_it_learned(online, dataset, config, done, logger)
                 if pictured is not None and _due(done, config.log.picture_every, steps):
                     picture = attention_of(online, pictured, config.augmentation.size)
                     if picture is not None:
                         logger.picture(done, picture)
-                if _due(done, config.log.checkpoint_every, steps):
-                    _save(run, config, done, ranks, online, target, optimizer, dataset)
+                if saves:
+                    _save(run, config, done, ranks, online, target, optimizer, dataset, damage)
                     saved = done
+        if said := damage.sentence():
+            console.print(said, markup=False)
         return checkpoint.path_of(run, steps)
 
 
@@ -292,6 +337,7 @@ def _save(
     target: nn.Module,
     optimizer: torch.optim.Optimizer,
     dataset: ClipIndex,
+    damage: Damage,
 ) -> None:
     """Write a checkpoint of the training as it is after so many steps. Raises UsageError."""
     checkpoint.check_finite(online, done)
@@ -303,6 +349,7 @@ def _save(
         "target": target.state_dict(),
         "optimizer": optimizer.state_dict(),
         "manifest_sha256": dataset.manifest_sha256,
+        "damaged": damage.rows,
         "versions": checkpoint.versions(),
     }
     checkpoint.save(run, state, config.log.keep_last, config.log.keep_every)
@@ -324,6 +371,22 @@ def _evaluate(
             logger.failed_evaluation(done, name, str(error))
         else:
             logger.evaluation(done, name, found)
+
+
+def _say_whether_it_learned(
+    online: Network, dataset: ClipIndex, config: Config, done: int, logger: RunLogger
+) -> None:
+    """Say it in one sentence. Where it cannot be found out, the training has ended all the same."""
+    torch.manual_seed(config.train.seed)
+    untrained = network_of(config).to(next(online.parameters()).device)
+    try:
+        found = learned(online, untrained, dataset, config)
+    except UsageError as error:
+        logger.failed_evaluation(done, "learned", str(error))
+        return
+    if found is not None:
+        logger.evaluation(done, "learned", found.values(), aloud=False)
+    logger.say(too_few(dataset) if found is None else found.sentence())
 
 
 def network_of(config: Config) -> Network:

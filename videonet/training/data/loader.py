@@ -20,9 +20,18 @@ from videonet.errors import UsageError
 from videonet.training import config
 from videonet.training.asked_to_end import leave_to_trainer
 from videonet.training.data.clip_index import ClipIndex
+from videonet.training.data.damage import too_many
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
-from videonet.training.data.reading import Draw, Frame, Reader
-from videonet.training.data.sampling import EXAMPLES, HELD_OUT, Stream, generator_of, positions_of
+from videonet.training.data.reading import DamagedClipError, Draw, Frame, Reader
+from videonet.training.data.sampling import (
+    EXAMPLES,
+    HELD_OUT,
+    LABELLED,
+    REPLACEMENTS,
+    Stream,
+    generator_of,
+    positions_of,
+)
 from videonet.training.data.temporal_sampling import (
     Interval,
     timestamps,
@@ -51,19 +60,24 @@ class Batch:
     examples: Tensor
     # bool [N]: whether a window crosses a cut that was to keep to a shot
     crossing: Tensor
+    # rows of the data set that are damaged; other clips stand in their place
+    damaged: tuple[int, ...] = ()
 
     def pin_memory(self) -> "Batch":
         """The same in memory that a GPU can copy from; DataLoader calls this."""
-        return Batch(**{each.name: getattr(self, each.name).pin_memory() for each in fields(self)})
+        held = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(
+            self, **{name: each.pin_memory() for name, each in held.items() if name != "damaged"}
+        )
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Two frames of each of N videos that are held out: an early one and a late one."""
+    """Frames of M moments of each of N videos, the earlier one first."""
 
-    # uint8 [2, N, H, W, 3], RGB, padded with zeros below and on the right
+    # uint8 [M, N, H, W, 3], RGB, padded with zeros below and on the right
     frames: Tensor
-    # int64 [2, N, 2]: height and width, pixels
+    # int64 [M, N, 2]: height and width, pixels
     sizes: Tensor
     # int64 [N]: number of the video within the data set
     videos: Tensor
@@ -90,8 +104,12 @@ def batches(
     `data.workers` processes, each makes whole batches, two ahead, and hands them over in shared
     memory: /dev/shm must hold three for each worker, 1 MB a clip of three 455 x 256 frames.
 
+    In place of a damaged clip stands another one, which depends on the seed and on the example's
+    position alone; whether a clip is damaged is asked of the frames that are to be shown.
+
     Raises UsageError where `batch` is no multiple of `ranks`, where `views.within_shot` is asked
-    for and clips do not say where they are cut, and, when it comes to it, where a clip is damaged.
+    for and clips do not say where they are cut, and, when it comes to it, DamagedClipError where
+    more clips of a batch are damaged than `data.most_damaged`.
     """
     positions_of(first_step, batch, rank, ranks)
     if views.within_shot:
@@ -117,30 +135,76 @@ def batches(
 
 
 def held_out_frames(dataset: ClipIndex, seed: int, at_once: int = 64) -> Iterator[Moments]:
-    """Two frames of each video that is held out, `at_once` videos at a time, in their order.
+    """Two frames of each video that is held out, as `two_moments` gives them.
 
-    One is shown at a uniform moment of the first third of the video's clips, the other of the last
-    third. Raises UsageError where no video is held out, or a clip is damaged.
+    Raises UsageError where no video is held out, or a clip is damaged.
     """
     held = np.flatnonzero(dataset.held_out)
     if not len(held):
         raise UsageError(
             f"No video of {dataset.out} is held out; set data.held_out to a greater share."
         )
-    # The clips of a video follow each other, in their own order.
-    rows = np.argsort(dataset.videos, kind="stable")
-    begins, ends = (np.searchsorted(dataset.videos, held, side, rows) for side in ("left", "right"))
+    return two_moments(dataset, held, seed, at_once)
+
+
+def two_moments(
+    dataset: ClipIndex, videos: NDArray[np.int64], seed: int, at_once: int = 64
+) -> Iterator[Moments]:
+    """Two frames of each of these videos, `at_once` videos at a time, in their order.
+
+    One is shown at a uniform moment of the first third of the video's clips, the other of the last
+    third. `videos` are numbers of videos, int64 [n]. Raises UsageError where a clip is damaged.
+    """
+    rows, begins, ends = _rows_of(dataset, videos)
     reader = Reader(dataset, _MORE_SHARDS, BufferPool())
-    for first in range(0, len(held), at_once):
+    for first in range(0, len(videos), at_once):
         clips, labels = [], []
         part = slice(first, first + at_once)
-        for video, begin, end in zip(held[part], begins[part], ends[part], strict=True):
+        for video, begin, end in zip(videos[part], begins[part], ends[part], strict=True):
             early, late = generator_of(seed, HELD_OUT, int(video)).random(2)
             thirds = (early / 3, (2 + late) / 3)
             clips.append([_shown(reader, rows[begin:end], share) for share in thirds])
             labels.append(reader.labels(int(rows[begin])))
         frames, sizes = reader.decoded(clips)
-        yield Moments(frames, sizes, torch.from_numpy(held[part]), tuple(labels))
+        yield Moments(frames, sizes, torch.from_numpy(videos[part]), tuple(labels))
+
+
+def first_moments(
+    dataset: ClipIndex, videos: NDArray[np.int64], seed: int, at_once: int = 64
+) -> Iterator[Moments]:
+    """A frame of each of these videos, near to where its class was seen: in its first 100 frames.
+
+    It is shown at a uniform moment of the first third of the video's first clip. As `two_moments`,
+    with one moment.
+    """
+    rows, begins, _ = _rows_of(dataset, videos)
+    reader = Reader(dataset, _MORE_SHARDS, BufferPool())
+    for first in range(0, len(videos), at_once):
+        part = slice(first, first + at_once)
+        clips = rows[begins[part]]
+        shares = [generator_of(seed, LABELLED, video).random() / 3 for video in videos[part]]
+        frames, sizes = reader.decoded(
+            [
+                [_shown(reader, clips[place : place + 1], share)]
+                for place, share in enumerate(shares)
+            ]
+        )
+        labels = tuple(reader.labels(int(row)) for row in clips)
+        yield Moments(frames, sizes, torch.from_numpy(videos[part]), labels)
+
+
+def _rows_of(
+    dataset: ClipIndex, videos: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+    """All rows by video, and where there those of each of these videos begin and end.
+
+    The clips of a video follow each other, in their own order.
+    """
+    rows = np.argsort(dataset.videos, kind="stable")
+    begins, ends = (
+        np.searchsorted(dataset.videos, videos, side, rows) for side in ("left", "right")
+    )
+    return rows, begins, ends
 
 
 def _shown(reader: Reader, rows: NDArray[np.int64], share: float) -> Frame:
@@ -192,7 +256,9 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
         self._dataset, self._views, self._seed = dataset, views, seed
         self._part = batch, rank, ranks
         self._open_files = data.shuffle_shards + _MORE_SHARDS
-        rows = dataset.training_rows()
+        self._rows = rows = dataset.training_rows()
+        # One is left at least.
+        self._most_damaged = min(data.most_damaged, len(rows) - 1)
         self._stream = Stream(
             rows,
             dataset.videos[rows],
@@ -211,36 +277,64 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
     def __getitem__(self, step: int) -> Batch | UsageError:
         examples = positions_of(step, *self._part)
         rows = self._stream.at(examples)
-        crossing = [False] * len(rows)
         try:
-            self._reader.fetch(rows.tolist())
-            frames, sizes = self._reader.decoded(
-                [
-                    self._reader.frames(row, self._drawing(example, crossing, place))
-                    for place, (row, example) in enumerate(
-                        zip(rows.tolist(), examples, strict=True)
-                    )
-                ]
-            )
+            try:
+                return self._batch(rows, examples)
+            except DamagedClipError:
+                if not self._most_damaged:
+                    raise
+            # Seldom: so all of it is read again.
+            rows, damaged = self._replaced(rows, examples)
+            return self._batch(rows, examples, damaged)
         except UsageError as error:
             return error
+
+    def _batch(
+        self, rows: NDArray[np.int64], examples: range, damaged: tuple[int, ...] = ()
+    ) -> Batch:
+        """The batch of these examples, which are clips of these rows. Raises UsageError."""
+        crossing = [False] * len(rows)
+        self._reader.fetch(rows.tolist())
+        frames, sizes = self._reader.decoded(
+            [
+                self._reader.frames(row, self._drawing(example, crossing, place))
+                for place, (row, example) in enumerate(zip(rows.tolist(), examples, strict=True))
+            ]
+        )
         return Batch(
             frames=frames,
             sizes=sizes[0],
             videos=torch.from_numpy(self._dataset.videos[rows]),
             examples=torch.arange(examples.start, examples.stop),
             crossing=torch.tensor(crossing),
+            damaged=damaged,
         )
 
-    def _drawing(self, example: int, crossing: list[bool], place: int) -> Draw:
+    def _replaced(
+        self, rows: NDArray[np.int64], examples: range
+    ) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+        """These rows with others in place of damaged ones, and the damaged ones, ascending.
+
+        Raises DamagedClipError where they are more than may be.
+        """
+        rows, damaged = rows.copy(), set[int]()
+        for place, example in enumerate(examples):
+            others = generator_of(self._seed, REPLACEMENTS, example)
+            while not self._reader.is_intact(int(rows[place]), self._drawing(example)):
+                damaged.add(int(rows[place]))
+                if said := too_many(self._dataset, damaged, self._most_damaged):
+                    raise DamagedClipError(said)
+                rows[place] = self._rows[others.integers(len(self._rows))]
+        return rows, tuple(sorted(damaged))
+
+    def _drawing(self, example: int, crossing: list[bool] | None = None, place: int = 0) -> Draw:
         """How the moments of an example's views are drawn; it notes whether they cross a cut."""
+        notes = [False] if crossing is None else crossing
         views, generator = self._views, generator_of(self._seed, EXAMPLES, example)
 
         def draw(span: Interval, cuts: Sequence[int]) -> Sequence[int]:
             if views.within_shot:
-                seen, crossing[place] = window_within_shot(
-                    span, cuts, generator, views.window_seconds
-                )
+                seen, notes[place] = window_within_shot(span, cuts, generator, views.window_seconds)
             else:
                 seen = window(span, generator, views.window_seconds)
             count = len(views.recipes)

@@ -31,6 +31,9 @@ class BufferPool:
         weakref.finalize(lent, self._free.append, whole).atexit = False
         return torch.from_numpy(lent)
 
+    def take_back(self) -> None:
+        """The last tensor is not handed out after all; once it is gone, its memory is free."""
+
 
 class SharedRingBuffer:
     """Shared memory of a worker process: of `places` tensors the last ones are intact."""
@@ -49,3 +52,7 @@ class SharedRingBuffer:
         place = self._places[self._next]
         self._next = (self._next + 1) % len(self._places)
         return place[:size].view(shape)
+
+    def take_back(self) -> None:
+        """The last tensor is not handed out after all: the next one takes its place."""
+        self._next = (self._next - 1) % len(self._places)

@@ -1,4 +1,4 @@
-"""Batches on their way to the device, one ahead of the step that works."""
+"""Batches on their way to the device."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,26 +11,23 @@ from videonet.training.data.loader import Batch
 def prefetch_to_device(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
     """The same batches, frames and sizes of the videos on `device`.
 
-    A GPU copies the next batch from pinned memory on a stream of its own while it computes; it
-    never waits for the processor to ask for it. `sizes` stay on the CPU, where crops are drawn.
+    Each is given as soon as it is made, whether or not there is a next one. A GPU copies it from
+    pinned memory on a stream of its own while it still computes the step before, which the
+    processor has only handed out; it never waits for the processor to ask for the copy. `sizes`
+    stay on the CPU, where crops are drawn.
     """
     if device.type != "cuda":
         yield from batches
         return
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    here: Batch | None = None
     for batch in batches:
         with torch.cuda.stream(stream):
-            following = replace(
+            here = replace(
                 batch,
                 frames=batch.frames.to(device, non_blocking=True),
                 videos=batch.videos.to(device, non_blocking=True),
             )
-        if here is not None:
-            yield here
-        _take_over(following, stream)
-        here = following
-    if here is not None:
+        _take_over(here, stream)
         yield here
 
 

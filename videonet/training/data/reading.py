@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from videonet.errors import UsageError
+from videonet.errors import OneRankError, UsageError
 from videonet.shards.jpeg import MOST_PIXELS, decode
 from videonet.shards.page_headers import HEADER_BYTES, Read
 from videonet.shards.parquet import FRAMES, SCHEMA, check_claims, columns_in
@@ -63,6 +63,10 @@ class Frame(NamedTuple):
     width: int
 
 
+class DamagedClipError(OneRankError):
+    """A clip that cannot be used; others can."""
+
+
 class Reader:
     """Reads the clips of a data set. Keeps the `open_files` shards open that it read last.
 
@@ -110,20 +114,34 @@ class Reader:
         sizes = np.minimum(stored, LONGEST * stored[..., ::-1])
         frames = self._memory.empty(*sizes.shape[:2], *sizes.max(axis=(0, 1)).tolist(), 3)
         pixels = frames.numpy()
-        for place, clip in enumerate(clips):
-            for view, frame in enumerate(clip):
-                earlier = [other[:2] for other in clip[:view]]
-                if frame[:2] in earlier:
-                    pixels[view, place] = pixels[earlier.index(frame[:2]), place]
-                    continue
-                with self._damage_named(frame.row):
-                    _decode(frame, sizes[view, place].tolist(), pixels[view, place])
+        try:
+            for place, clip in enumerate(clips):
+                for view, frame in enumerate(clip):
+                    earlier = [other[:2] for other in clip[:view]]
+                    if frame[:2] in earlier:
+                        pixels[view, place] = pixels[earlier.index(frame[:2]), place]
+                        continue
+                    with self._damage_named(frame.row):
+                        _decode(frame, sizes[view, place].tolist(), pixels[view, place])
+        except UsageError:
+            self._memory.take_back()
+            raise
         return frames, torch.from_numpy(sizes)
 
-    def damaged(self, row: int, what: object) -> UsageError:
+    def is_intact(self, row: int, draw: Draw) -> bool:
+        """Whether the frames of a clip that are drawn can be decoded. Raises UsageError."""
+        try:
+            for frame in self.frames(row, draw):
+                with self._damage_named(row):
+                    decode(frame.read(), (frame.height, frame.width))
+        except DamagedClipError:
+            return False
+        return True
+
+    def damaged(self, row: int, what: object) -> DamagedClipError:
         """What is said of a clip that cannot be used."""
         dataset = self._dataset
-        return UsageError(
+        return DamagedClipError(
             f"{dataset.file(row)}: clip {dataset.example_ids[row]} is damaged ({what}); "
             f"`videonet verify {dataset.out}` finds all that is."
         )

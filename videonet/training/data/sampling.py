@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from videonet.errors import UsageError
 
 # What random numbers are for: all come from one seed, and must not be the same.
-PASSES, EXAMPLES, HELD_OUT = range(3)
+PASSES, EXAMPLES, HELD_OUT, REPLACEMENTS, LABELLED = range(5)
 
 
 class Stream:

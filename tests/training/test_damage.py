@@ -1,0 +1,187 @@
+"""Damaged clips have others in their place, up to so many; the same ones wherever a run begins."""
+
+import io
+import shutil
+from pathlib import Path
+
+import msgspec
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tests.training.training import STEPS, quick, small_data
+from tests.training.written import clips_of, write_out
+
+torch = pytest.importorskip("torch")
+torch.set_num_threads(1)
+
+from videonet.errors import UsageError  # noqa: E402
+from videonet.shards.parquet import SCHEMA  # noqa: E402
+from videonet.training import checkpoint  # noqa: E402
+from videonet.training.config import Data, Views  # noqa: E402
+from videonet.training.data.clip_index import open_clip_index  # noqa: E402
+from videonet.training.data.loader import Batch, batches  # noqa: E402
+from videonet.training.data.memory import SharedRingBuffer  # noqa: E402
+from videonet.training.data.reading import DamagedClipError  # noqa: E402
+from videonet.training.logger import StepLine, lines_of  # noqa: E402
+from videonet.training.train import train  # noqa: E402
+
+VIDEOS = [(letter, 2) for letter in "abcdefgh"]
+DAMAGED = ("b#0", "e#1", "g#0")
+
+
+def written(out: Path, damaged: tuple[str, ...] = ()) -> Path:
+    """Two clips of each of eight videos, some of them cut off in the middle of each frame."""
+    clips = clips_of(VIDEOS)
+    for place, clip in enumerate(clips):
+        if clip.example_id in damaged:
+            jpegs = tuple(jpeg[: len(jpeg) // 2] for jpeg in clip.image_encoded)
+            clips[place] = msgspec.structs.replace(clip, image_encoded=jpegs)
+    return write_out(out, [clips[::2], clips[1::2]])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("whole") / "out")
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("broken") / "out", DAMAGED)
+
+
+def loaded(out: Path, most: int, first: int = 0, workers: int = 0) -> list[Batch]:
+    data = Data(workers=workers, clips_per_video="all", most_damaged=most)
+    how = {"batch": 8, "seed": 5, "first_step": first, "steps": 8}
+    return list(batches(open_clip_index(out), Views(), data, **how))
+
+
+@pytest.fixture(scope="module")
+def unbroken(broken) -> list[Batch]:
+    return loaded(broken, 3)
+
+
+def names(out: Path, batch: Batch) -> list[str]:
+    ids = open_clip_index(out).example_ids
+    return [ids[row].as_py() for row in batch.damaged]
+
+
+def test_another_clip_stands_in_place_of_a_damaged_one_and_all_else_stays(whole, broken, unbroken):
+    met = set()
+    for before, after in zip(loaded(whole, 3), unbroken, strict=True):
+        assert before.damaged == ()
+        assert torch.equal(before.examples, after.examples)
+        frames = (each.frames.unbind(dim=1) for each in (before, after))
+        changed = [not torch.equal(*both) for both in zip(*frames, strict=True)]
+        # Examples of damaged clips, and they alone, show something else.
+        assert bool(after.damaged) == any(changed)
+        assert changed.count(True) <= 2 * len(after.damaged)
+        met.update(names(broken, after))
+    assert met == set(DAMAGED)
+
+
+@settings(max_examples=4, deadline=None)
+@given(first=st.integers(0, 7))
+def test_wherever_a_run_begins_the_same_clips_stand_in_their_place(broken, unbroken, first):
+    resumed = loaded(broken, 3, first)
+    for one, other in zip(unbroken[first:], resumed, strict=True):
+        assert torch.equal(one.frames, other.frames)
+        assert torch.equal(one.videos, other.videos)
+        assert one.damaged == other.damaged
+
+
+def test_workers_give_what_the_trainer_itself_gives(broken, unbroken):
+    # A batch that is read again takes no place of one that is on its way.
+    for one, other in zip(unbroken, loaded(broken, 3, workers=1), strict=True):
+        assert torch.equal(one.frames, other.frames)
+        assert one.damaged == other.damaged
+
+
+def test_a_batch_with_more_damaged_clips_than_may_be_is_refused(broken):
+    with pytest.raises(DamagedClipError, match=r"clip [beg]#. is damaged"):
+        loaded(broken, 0)
+    with pytest.raises(DamagedClipError, match=r"2 damaged clips of .*data\.most_damaged is 1"):
+        loaded(broken, 1)
+
+
+def test_where_all_clips_are_damaged_none_is_looked_for_without_end(tmp_path):
+    out = written(tmp_path, tuple(clip.example_id for clip in clips_of(VIDEOS)))
+    with pytest.raises(DamagedClipError, match="16 damaged clips of "):
+        loaded(out, 1_000)
+
+
+def test_a_place_of_the_ring_that_was_taken_back_is_the_next_one():
+    ring = SharedRingBuffer(2)
+    first = ring.empty(4)
+    second = ring.empty(4)
+    ring.take_back()
+    assert ring.empty(4).data_ptr() == second.data_ptr()
+    assert ring.empty(4).data_ptr() == first.data_ptr()
+
+
+# Whole trainings.
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Moving things, with two clips whose frames are damaged."""
+    out = small_data(tmp_path_factory.mktemp("data"))
+    dataset = open_clip_index(out)
+    shards: dict[str, list[int]] = {}
+    for row in range(len(dataset.example_ids)):
+        shards.setdefault(dataset.file(row), []).append(row)
+    for row in (2, 5):
+        file = Path(dataset.file(row))
+        content = file.read_bytes()
+        place = shards[str(file)].index(row)
+        metadata = pq.ParquetFile(file).metadata.row_group(place)
+        column = metadata.column(SCHEMA.get_field_index("image_encoded"))
+        begin = column.data_page_offset
+        end = begin + column.total_compressed_size
+        # A JPEG without its head is none.
+        changed = content[begin:end].replace(b"\xff\xd8\xff", bytes(3))
+        file.write_bytes(content[:begin] + changed + content[end:])
+    return out
+
+
+def steps_of(run: Path) -> list[tuple[int, float, int]]:
+    lines = (line for line in lines_of(run) if isinstance(line, StepLine))
+    return [(line.step, line.loss, line.damaged) for line in lines]
+
+
+def test_a_training_counts_damaged_clips_and_goes_on_with_its_count(data, tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    config = quick("data.most_damaged=2")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(config, data, whole, console)
+    counts = [damaged for _, _, damaged in steps_of(whole)]
+    assert counts == sorted(counts)
+    assert counts[-1] == 2
+    assert "2 damaged clips had another one in place; `videonet verify" in console.file.getvalue()
+    last = checkpoint.load(checkpoint.path_of(whole, STEPS))
+    assert checkpoint.damaged_in(last) == [2, 5]
+
+    # As if it had been killed after its checkpoint of step 6.
+    shutil.copytree(whole, killed)
+    checkpoint.path_of(killed, STEPS).unlink()
+    train(config, data, killed)
+    assert steps_of(killed) == steps_of(whole)
+
+
+def test_a_training_stops_at_one_too_many_and_goes_on_where_more_may_be(data, tmp_path):
+    often = "log.checkpoint_every=1"
+    with pytest.raises(UsageError, match=r"2 damaged clips of .*data\.most_damaged is 1"):
+        train(quick("data.most_damaged=1", often), data, tmp_path)
+    assert checkpoint.newest_step(tmp_path) < STEPS
+    train(quick("data.most_damaged=2", often), data, tmp_path)
+    train(quick("data.most_damaged=2"), data, tmp_path / "at once")
+    assert steps_of(tmp_path)[-1] == steps_of(tmp_path / "at once")[-1]
+
+
+@pytest.mark.parametrize("rows", [None, "all", [True, -1, "2", 7]])
+def test_a_checkpoint_of_an_earlier_version_or_a_stranger_has_met_none_that_make_no_sense(rows):
+    assert checkpoint.damaged_in({} if rows is None else {"damaged": rows}) == (
+        [7] if isinstance(rows, list) else []
+    )
