@@ -65,7 +65,7 @@ def servers() -> Iterator[dict[str, Server]]:
 
 
 # One kind in the fast set: that both are places alike, the tests of storage say.
-@pytest.fixture(params=["gs", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.fixture(params=["gs", pytest.param("s3", marks=pytest.mark.thorough)])
 def copies(
     request: pytest.FixtureRequest,
     servers: dict[str, Server],

@@ -114,8 +114,15 @@ OPENED = {"store": 18, "out": 14}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("which", OPENED)
-@pytest.mark.parametrize("how", ["fill", "fail"])
+@pytest.mark.parametrize(
+    ("how", "which"),
+    [
+        ("fail", "store"),
+        ("fill", "out"),
+        pytest.param("fail", "out", marks=pytest.mark.thorough),
+        pytest.param("fill", "store", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_disk_that_fails_at_any_write_ends_the_run_which_goes_on(
     job: Job, tmp_path: Path, which: str, how: str
 ):
@@ -135,7 +142,7 @@ def test_a_disk_that_fails_at_any_write_ends_the_run_which_goes_on(
         shutil.rmtree(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_disk_without_inodes_ends_the_run_which_goes_on(job: Job, tmp_path: Path):
     for inodes in (4, 12, 24, 45, 60):
         with memory_disk(tmp_path / str(inodes), inodes=inodes) as disk:

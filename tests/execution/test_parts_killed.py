@@ -56,7 +56,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_so_do_parts_whose_store_and_out_are_in_a_bucket(
     world: World, web: VideoServer, alone: Path, server: Server, tmp_path: Path
 ):

@@ -132,6 +132,7 @@ def test_two_runs_never_hold_more_than_the_budget_and_give_what_each_gives_alone
     served.check(tmp_path)
 
 
+@pytest.mark.thorough
 def test_what_a_killed_run_had_is_free_again_and_both_come_to_the_same(
     served: Served, tmp_path: Path
 ):

@@ -75,7 +75,7 @@ def test_two_runs_over_one_store_download_each_video_once_and_give_what_each_giv
 
 @pytest.mark.parametrize(
     "server",
-    ["gs", pytest.param("s3", marks=pytest.mark.thorough)],
+    [pytest.param(place, marks=pytest.mark.thorough) for place in ("gs", "s3")],
     indirect=True,
 )
 def test_in_a_bucket_too(alone: Alone, server, place: str, tmp_path: Path):

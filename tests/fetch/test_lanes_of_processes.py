@@ -61,7 +61,7 @@ def rate(times: list[float]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 2, 5])
+@pytest.mark.parametrize("number", [1, pytest.param(2, marks=pytest.mark.thorough), 5])
 def test_however_many_processes_there_are_they_ask_a_host_as_fast_as_one_may(
     number: int, servers: list[VideoServer], tmp_path: Path
 ):

@@ -304,7 +304,10 @@ SLOW = ("another", "an endless attribute")
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in TAKING_LONG],
+    [
+        pytest.param(name, marks=pytest.mark.thorough) if name in SLOW else name
+        for name in TAKING_LONG
+    ],
 )
 def test_a_page_that_cannot_be_read_within_bounds_costs_one_verdict(store, name):
     kind, content = TAKING_LONG[name]

@@ -61,7 +61,7 @@ def test_what_was_found_once_is_mended(seed: int, number: int, decoder: Decoder,
 def test_many_mutants_end_as_they_should(
     share: int, decoder: Decoder, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
-    many = 2 * settings.default.max_examples
+    many = settings.default.max_examples
     numbers = range(many * share // SHARES, many * (share + 1) // SHARES)
     assert faults(numbers, decoder, tmp_path) == []
     assert capfd.readouterr() == ("", "")

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 MACHINES = ("Download", "Top1Filter", "DownloadRest", "LengthFilter", "CutClips")
 
 
-@pytest.fixture(params=["gs", "s3"])
+@pytest.fixture(params=["gs", pytest.param("s3", marks=pytest.mark.thorough)])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with fake_gcs() if request.param == "gs" else moto() as server:
         server.set_environment(monkeypatch)

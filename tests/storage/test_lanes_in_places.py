@@ -40,7 +40,7 @@ def test_two_share_the_lanes_of_a_host_and_leave_nothing(
 ) -> None:
     times: list[float] = []
     by: list[int] = []
-    lock, end = threading.Lock(), time.monotonic() + 8
+    lock, end = threading.Lock(), time.monotonic() + 5
 
     def ask(number: int) -> None:
         while time.monotonic() < end:

@@ -191,7 +191,7 @@ ONE, OTHER, BOTH, LATER = [(0, 0.0)], [(1, 0.0)], [(0, 0.0), (1, 0.0)], [(1, 0.0
         pytest.param(1, signal.SIGUSR1, ONE, marks=pytest.mark.thorough),
         (1, signal.SIGINT, ONE),
         pytest.param(2, signal.SIGINT, BOTH, marks=pytest.mark.thorough),
-        (2, signal.SIGUSR1, OTHER),
+        pytest.param(2, signal.SIGUSR1, OTHER, marks=pytest.mark.thorough),
         (2, signal.SIGTERM, LATER),
         pytest.param(2, signal.SIGTERM, ONE, marks=pytest.mark.thorough),
         pytest.param(2, signal.SIGUSR1, BOTH, marks=pytest.mark.thorough),

@@ -46,7 +46,13 @@ def unbroken(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple
     return losses(run)
 
 
-@pytest.mark.parametrize("file", WRITTEN)
+@pytest.mark.parametrize(
+    "file",
+    [
+        file if file == "last" else pytest.param(file, marks=pytest.mark.thorough)
+        for file in WRITTEN
+    ],
+)
 def test_it_ends_in_one_sentence_and_the_former_checkpoint_stays(
     data: Path, unbroken: list[tuple[int, float]], tmp_path: Path, file: str
 ):

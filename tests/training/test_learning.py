@@ -45,7 +45,7 @@ def small(tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_vito_learns_what_stays_the_same_in_a_video(tmp_path):
     write_dataset(tmp_path / "data", videos=VIDEOS, seed=0, seconds=SECONDS)
     scores = measure(tmp_path / "data", tmp_path / "runs", [0], ["VITO"], SHORT)

@@ -90,7 +90,9 @@ def test_a_small_file_that_claims_much_costs_one_verdict(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", ["probe", "recordings_in", "cut_clips"])
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] * (name in SLOW)) for name in HOSTILE]
+)
 def test_whatever_is_done_with_it(
     decoder: Decoder, honest: Path, tmp_path: Path, name: str, operation: str
 ):
