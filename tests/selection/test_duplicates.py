@@ -176,9 +176,10 @@ def test_the_index_of_many_frames_finds_what_comparing_all_of_them_does(monkeypa
     table = frame_table(number, [(place, hashed(each)) for place, each in enumerate(shown)])
     pairs = pairs_to_compare(table)
     assert pairs.tolist() == [[place + 1, place] for place in range(0, number, 3)]
-    monkeypatch.setattr(frame_index, "_FEW", 0)
+    monkeypatch.setattr(frame_index, "_OF_A_CELL", 100)
     monkeypatch.setattr(frame_index, "_MOST", 500)
     monkeypatch.setattr(frame_index, "_AT_ONCE", 100)
+    monkeypatch.setattr(frame_index, "_PAIRS_AT_ONCE", 7)
     assert pairs_to_compare(table).tolist() == pairs.tolist()
 
 

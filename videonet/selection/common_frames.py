@@ -25,6 +25,15 @@ class Frames(NamedTuple):
     times: NDArray[np.int64]
 
 
+class Run(NamedTuple):
+    """Pairs of like frames that count together: places from `begin` to `end`."""
+
+    # different frames of the one video
+    frames: int
+    begin: int
+    end: int
+
+
 def frames_in_common(one: Frames, other: Frames) -> int:
     """How many frames of the shorter video are like one of the longer, which runs beside it.
 
@@ -35,13 +44,17 @@ def frames_in_common(one: Frames, other: Frames) -> int:
     frames, others = np.nonzero(distances(shorter.words, longer.words) <= LIKE_BITS)
     offsets = longer.times[others] - shorter.times[frames]
     order = np.lexsort((frames, offsets))
-    return _most_within(offsets[order], frames[order])
+    return longest_run(offsets[order], frames[order]).frames
 
 
-def _most_within(offsets: NDArray[np.int64], frames: NDArray[np.int64]) -> int:
-    """The most different frames whose offsets, which ascend, lie within the slack."""
+def longest_run(offsets: NDArray[np.int64], frames: NDArray[np.int64]) -> Run:
+    """The pairs whose offsets lie within the slack that have the most different frames.
+
+    Of each pair, `offsets` is what lies between its times, ascending, microseconds, and `frames`
+    the number of its frame in the one video. Of several such runs the first.
+    """
     within: dict[int, int] = {}
-    most = first = 0
+    best, first = Run(0, 0, 0), 0
     for last, frame in enumerate(frames.tolist()):
         within[frame] = within.get(frame, 0) + 1
         while offsets[last] - offsets[first] > _SLACK:
@@ -50,5 +63,6 @@ def _most_within(offsets: NDArray[np.int64], frames: NDArray[np.int64]) -> int:
             if not within[gone]:
                 del within[gone]
             first += 1
-        most = max(most, len(within))
-    return most
+        if len(within) > best.frames:
+            best = Run(len(within), first, last + 1)
+    return best
