@@ -4,8 +4,8 @@ The frames of millions of videos are not compared with each other one by one, bu
 in all bits of one of several parts of their hashes (multi-index hashing, after Norouzi, Punjani and
 Fleet 2012, "Fast Search in Hamming Space with Multi-Index Hashing"). A few frames of each video are
 put into the index, and all of each video are looked up there, so that copies that were cut
-elsewhere meet as well. NOTE: not faiss's `IndexBinaryMultiHash`, which does the same, several
-times as slow, in twice the memory, and without a bound for a frame that is in very many videos.
+elsewhere meet as well. NOTE: not faiss's `IndexBinaryMultiHash`, which does the same several times
+more slowly, and has no bound for a frame that is in very many videos; see `benchmarks/README.md`.
 """
 
 from collections.abc import Iterator
