@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.curated import curated_once
+from demo.train_classifier import MODEL
+from tests.curated import curated_once, videonet
 from tests.curating import bytes_of, curate, verdicts_of
+from tests.local import TYPED
 from tests.site import CLASSES, CaptionFile, Film, SiteVideo, VideoSite, installed, shared_films
 from tests.site.videos import LONG
 from tests.withdrawing import assert_sound
@@ -57,7 +59,7 @@ def videos(folder: Path) -> list[SiteVideo]:
         one(OWN, balloon, said("by hand"), said("by ear", automatic=True)),
         one(HEARD, balloon, said("by ear", automatic=True)),
         one(NONE, balloon),
-        one(REFUSED, balloon, said("at last", status=503)),
+        one(REFUSED, balloon, said("at last", status=403)),
         one(OTHER, mushroom, said("never asked for")),
     ]
 
@@ -122,12 +124,12 @@ def test_each_kept_video_has_its_captions_or_a_reason(runs: Runs):
     assert (own.language, own.automatic, own.vtt) == ("en", False, VTT.format("by hand"))
     assert (heard.language, heard.automatic, heard.vtt) == ("en", True, VTT.format("by ear"))
     assert (none.vtt, none.cues, none.reason) == (None, 0, None)
-    assert (refused.vtt, refused.reason) == (None, Reason.SERVER_ERROR)
+    assert (refused.vtt, refused.reason) == (None, Reason.REFUSED)
     assert refused.error
 
 
 def test_the_account_says_how_many(runs: Runs):
-    failed = {"server_error": 1}
+    failed = {"refused": 1}
     assert runs.first.manifest.totals.captions == CaptionCounts(
         automatic=1, written=1, none=1, failed=failed
     )
@@ -237,6 +239,50 @@ def nothing_to_ask() -> Iterator[None]:
     with VideoSite([]) as site, installed(site):
         yield
     assert not site.requests()
+
+
+def test_captions_that_were_too_large_are_asked_for_again_under_another_limit(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+):
+    classes = tmp_path / "classes.txt"
+    classes.write_text(CLASSES)
+    own, *_ = videos(tmp_path_factory.getbasetemp())
+    with VideoSite([own]) as site, installed(site):
+        # The video is in the store from here on.
+        curate("youtube", classes, tmp_path)
+        out = tmp_path / "small"
+        curate("youtube", classes, tmp_path, out=out, captions=True, max_page_bytes=100)
+        assert rows_in(out)[OWN].reason is Reason.PAGE_TOO_LARGE
+        curate("youtube", classes, tmp_path, out=tmp_path / "usual", captions=True)
+        assert rows_in(tmp_path / "usual")[OWN].vtt == VTT.format("by hand")
+
+
+def test_the_command_tries_captions_again_that_failed_and_says_how_many_there_are(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+):
+    (tmp_path / "classes.txt").write_text(CLASSES)
+    site_videos = [
+        each for each in videos(tmp_path_factory.getbasetemp()) if each.id in {NONE, OWN, REFUSED}
+    ]
+    request = (
+        *("curate", "--source", "youtube", "--targets", tmp_path / "classes.txt", "--captions"),
+        *("--store", tmp_path / "store", "--out", tmp_path / "out", "--classifier", MODEL),
+        *("--shards", "1", "--requests-per-second", "1000", *TYPED),
+    )
+    with VideoSite(site_videos) as site, installed(site):
+        first = videonet(*request)
+        assert first.code == 0, first
+        assert "Captions of 1 of 3 kept videos (0 automatic); 1 have none" in first.stdout
+        assert "those of 1 could not be had (1 refused)." in first.stdout.replace("\n", " ")
+        site.videos[REFUSED] = replace(site.videos[REFUSED], captions=(said("at last"),))
+        second = videonet(*request)
+        assert "1 failure may pass another time: trying again" in second.stderr
+        assert "Captions of 2 of 3 kept videos (0 automatic); 1 have none." in second.stdout
+        asked = len(site.requests())
+        third = videonet(*request)
+        assert "is finished, and nothing has changed since" in third.stdout
+        assert len(site.requests()) == asked
+    assert rows_in(tmp_path / "out")[REFUSED].vtt == VTT.format("at last")
 
 
 def test_files_beside_local_videos_are_their_captions(

@@ -21,6 +21,9 @@ from videonet.schemas.fetch import Fetch
 from videonet.schemas.reason import Policy, Reason
 from videonet.storage.stored_captions import stored_captions, write_captions
 
+# What another run may have, by other settings: it asks again.
+_BY_SETTINGS = frozenset({Reason.PAGE_TOO_LARGE, Reason.REFUSED_ADDRESS})
+
 # Endings of files of captions beside that of a video, the best first.
 _ENDINGS = (".vtt", ".srt")
 
@@ -39,8 +42,8 @@ def are_wanted(context: ReadContext, candidate: Candidate) -> bool:
     if candidate.video.root is not None:
         return known.run_id != context.plan.run_id
     reason = known.captions.reason
-    may_pass = reason is not None and reason.policy is not Policy.NEVER
-    return may_pass and known.run_id != context.plan.run_id
+    may_pass = reason in _BY_SETTINGS or (reason and reason.policy is not Policy.NEVER)
+    return bool(may_pass) and known.run_id != context.plan.run_id
 
 
 def collect(context: RunContext, candidate: Candidate, fetched: Fetch | None) -> None:
