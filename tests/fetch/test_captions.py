@@ -7,7 +7,8 @@ import pytest
 
 from tests.local import ALLOWED
 from tests.site import CaptionFile, Film, Format, SiteVideo, VideoSite, installed
-from videonet.fetch.captions import Text, chosen_track, fetch_captions
+from videonet.fetch.caption_tracks import chosen_track
+from videonet.fetch.captions import Text, fetch_captions
 from videonet.fetch.clock import Clock
 from videonet.fetch.failure import FetchError
 from videonet.fetch.host_state import Pace
@@ -78,9 +79,9 @@ def web() -> Web:
     return Web(Pace(1e6), allowed_hosts=ALLOWED)
 
 
-def fetched(site: VideoSite, limits: FetchLimits = LIMITS) -> Text | None:
+def fetched(site: VideoSite, limits: FetchLimits = LIMITS, of: Web | None = None) -> Text | None:
     with installed(site):
-        return fetch_captions(site.url("abcdefghij0"), None, limits, web())
+        return fetch_captions(site.url("abcdefghij0"), None, limits, of or web())
 
 
 def test_they_come_in_two_requests(film: Film):
@@ -96,6 +97,32 @@ def test_a_video_without_captions_costs_a_look_at_its_page(film: Film):
     with VideoSite([swan(film=film)]) as site:
         assert fetched(site) is None
         assert [each.kind for each in site.requests()] == ["page"]
+
+
+def test_a_page_that_was_read_before_is_not_asked_for_again(film: Film):
+    with VideoSite([swan(CaptionFile("en", VTT.format("a swan")), film=film)]) as site:
+        offered = {"en": [{"ext": "vtt", "url": f"{site.address}/captions/abcdefghij0/own-en.vtt"}]}
+        knowing = Web(Pace(1e6), allowed_hosts=ALLOWED, captions=True)
+        assert knowing.offers is not None
+        knowing.offers.note(site.url("abcdefghij0"), chosen_track({"subtitles": offered}))
+        assert fetched(site, of=knowing) == Text("en", False, VTT.format("a swan"), 1, False)
+        assert [each.kind for each in site.requests()] == ["captions"]
+        # It is good for once.
+        assert fetched(site, of=knowing) is not None
+        assert [each.kind for each in site.requests()] == ["captions", "page", "captions"]
+        knowing.offers.note(site.url("abcdefghij0"), None)
+        assert fetched(site, of=knowing) is None
+        assert len(site.requests()) == 3
+
+
+def test_an_address_that_holds_no_more_is_asked_of_the_page_again(film: Film):
+    with VideoSite([swan(CaptionFile("en", VTT.format("a swan")), film=film)]) as site:
+        gone = {"en": [{"ext": "vtt", "url": f"{site.address}/captions/abcdefghij0/gone.vtt"}]}
+        knowing = Web(Pace(1e6), allowed_hosts=ALLOWED, captions=True)
+        assert knowing.offers is not None
+        knowing.offers.note(site.url("abcdefghij0"), chosen_track({"subtitles": gone}))
+        assert fetched(site, of=knowing) is not None
+        assert [each.kind for each in site.requests()] == ["captions", "page", "captions"]
 
 
 def test_captions_that_are_empty_are_none(film: Film):

@@ -258,7 +258,7 @@ def test_captions_that_were_too_large_are_asked_for_again_under_another_limit(
 
 
 def test_the_command_tries_captions_again_that_failed_and_says_how_many_there_are(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+    runs: Runs, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
 ):
     (tmp_path / "classes.txt").write_text(CLASSES)
     site_videos = [
@@ -272,6 +272,10 @@ def test_the_command_tries_captions_again_that_failed_and_says_how_many_there_ar
     with VideoSite(site_videos) as site, installed(site):
         first = videonet(*request)
         assert first.code == 0, first
+        # What its page says of captions is known from the download.
+        kinds = Counter(each.kind for each in site.requests(video=OWN))
+        assert kinds["captions"] == 1
+        assert kinds["page"] == runs.without.asked[OWN, "page"]
         assert "Captions of 1 of 3 kept videos (0 automatic); 1 have none" in first.stdout
         assert "those of 1 could not be had (1 refused)." in first.stdout.replace("\n", " ")
         site.videos[REFUSED] = replace(site.videos[REFUSED], captions=(said("at last"),))

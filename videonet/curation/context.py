@@ -264,6 +264,7 @@ class RunContext(ReadContext):
             stop=self.stop,
             allowed_hosts=self.allowed_hosts,
             shared=None if plan.alone else self.store.objects,
+            captions=settings.captions,
         )
         self.first_refusals = FirstRefusals(plan.run_id)
         self.in_hand = InHand(self.output.in_hand)

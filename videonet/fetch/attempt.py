@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from videonet.cage.cage import InterruptionError
+from videonet.fetch.caption_tracks import chosen_track
 from videonet.fetch.clock import Clock
 from videonet.fetch.details import details_of_page
 from videonet.fetch.disk_budget import Room
@@ -238,6 +239,9 @@ class Download:
         if not info.get("direct") and (said := details_of_page(info)):
             asked = datetime.now(UTC).isoformat(timespec="seconds")
             self.page = Details(**said, asked=asked)
+        if self._web.offers is not None:
+            video = self._candidate.video
+            self._web.offers.note(video.url, chosen_track(info, video.language))
         self._refusal = self._refused(info)
         # yt-dlp would drop the reason of an exception.
         return None if self._refusal is None else str(self._refusal)

@@ -8,6 +8,7 @@ from typing import Any
 from yt_dlp.cookies import YoutubeDLCookieJar
 
 from videonet.fetch.allowed_hosts import PUBLIC_WEB, AllowedHosts
+from videonet.fetch.caption_tracks import Offers
 from videonet.fetch.connections import Lookups
 from videonet.fetch.cookies import SitePolicy
 from videonet.fetch.credentials import NO_CREDENTIALS, Credentials
@@ -32,10 +33,11 @@ class Web:
         lookups: Lookups | None = None,
         allowed_hosts: AllowedHosts = PUBLIC_WEB,
         shared: Objects | None = None,
+        captions: bool = False,
     ) -> None:
         """`downloads`: the most at once from all hosts; None: no limit.
 
-        `shared`: see `RateLimiter`.
+        `shared`: see `RateLimiter`. `captions`: whether those of videos are to be kept.
 
         `stop` ends every wait and every answer that takes long. `lookups`: what looks up names;
         None: this system. `allowed_hosts`: what may be asked.
@@ -54,6 +56,8 @@ class Web:
         self.shared = SharedParts()
         self.lookups = lookups or Lookups()
         self.allowed_hosts = allowed_hosts
+        # what pages have offered of captions; None: nobody wants them
+        self.offers = Offers() if captions else None
 
     @cached_property
     def cookies(self) -> YoutubeDLCookieJar:

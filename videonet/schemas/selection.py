@@ -117,8 +117,8 @@ class SelectionOptions(FrameRules, frozen=True, kw_only=True):
     captions: Annotated[
         bool,
         Option(
-            help="Keep what is said in the videos, as WebVTT in their own language; a request or "
-            "more for each kept video.",
+            help="Keep what is said in kept videos, as WebVTT in their own language; a request or "
+            "more for each.",
             after="formats",
         ),
     ] = False
