@@ -29,7 +29,7 @@ from videonet.schemas.captions import CaptionCounts, Captions
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.table import arrow_schema
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.store import Store
 from videonet.storage.stored_captions import stored_captions
 
@@ -239,6 +239,24 @@ def nothing_to_ask() -> Iterator[None]:
     with VideoSite([]) as site, installed(site):
         yield
     assert not site.requests()
+
+
+def test_stages_of_their_own_and_a_rebuild_have_the_same_captions(
+    runs: Runs, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+):
+    classes = runs.folder / "classes.txt"
+    lock = runs.folder / "out" / LOCK_FILE
+    site_videos = videos(tmp_path_factory.getbasetemp())
+    with VideoSite(site_videos) as site, installed(site):
+        site.videos[REFUSED] = replace(site.videos[REFUSED], captions=(said("at last"),))
+        curate("youtube", classes, tmp_path, captions=True, shards=2, form="apart")
+        again = ("--store", tmp_path / "other", "--out", tmp_path / "rebuilt")
+        ended = videonet("rebuild", lock, *again, "--requests-per-second", "1000", *TYPED)
+    assert ended.code == 0, ended
+    assert rows_in(tmp_path / "out") == runs.third.rows
+    assert rows_in(tmp_path / "rebuilt") == runs.third.rows
+    for out in ("out", "rebuilt"):
+        assert_sound(tmp_path / out)
 
 
 def test_captions_that_were_too_large_are_asked_for_again_under_another_limit(
