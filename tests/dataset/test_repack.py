@@ -71,7 +71,10 @@ def test_the_same_command_goes_on_over_it_in_its_layout(
     shutil.copytree(older, tmp_path / "out")
     before = published(tmp_path / "out")
     request = [*curated.request, "--config", str(curated.folder / "run.toml")]
-    request[request.index("--out") + 1] = str(tmp_path / "out")
+    # A run writes into its store, which the data set has for itself.
+    shutil.copytree(curated.store, tmp_path / "store")
+    for name in ("store", "out"):
+        request[request.index(f"--{name}") + 1] = str(tmp_path / name)
     assert videonet(*request).code == 0
     after = published(tmp_path / "out")
     assert after.pop("run.json") != before.pop("run.json")
