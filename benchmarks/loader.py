@@ -3,9 +3,11 @@
     python -m benchmarks.loader [--data OUT [--videos FOLDER]] [--json FILE]
 
 Held against it are the same frames, decoded from JPEGs that are in memory already, which nothing
-that reads JPEGs can beat; Hugging Face `datasets`, streaming the same shards; and PyAV, decoding
+that reads JPEGs can beat; the loader's reader by itself, with memory that is used again and with
+new memory for each batch; Hugging Face `datasets`, streaming the same shards; and PyAV, decoding
 them from the videos that the clips were cut from, below FOLDER. All run in this process, in turns;
 counted is the processor time of all threads, so that other work on the machine matters little.
+`benchmarks.random_access` has other formats, and bytes read from a cold disk.
 
 Without --data, videos are drawn, and `videonet curate` makes a data set of them: two minutes.
 """
@@ -37,6 +39,8 @@ from videonet.shards.writer import FORMATS
 from videonet.training.config import Data, Views
 from videonet.training.data.clip_index import ClipIndex, open_clip_index
 from videonet.training.data.loader import batches
+from videonet.training.data.memory import BufferPool
+from videonet.training.data.reading import Reader
 from videonet.training.data.temporal_sampling import (
     Interval,
     frames_at,
@@ -58,6 +62,7 @@ FEW = 8
 VIDEONET = Path(sys.executable).with_name("videonet")
 
 BARE, LOADER = "JPEGs in memory: the limit", "the loader"
+POOL, NEW = "its reader alone, memory is used again", "its reader alone, memory is new"
 STREAMING, ORIGINALS = "Hugging Face `datasets`, streaming", "PyAV, from the videos"
 WORKERS = 2
 
@@ -133,6 +138,8 @@ def measure(dataset: ClipIndex, videos: Path | None, temporary: Path) -> Report:
     ways: dict[str, Iterator[int]] = {
         BARE: from_memory(clips),
         LOADER: from_loader(dataset, workers=0),
+        POOL: from_reader(dataset, len(clips), BufferPool()),
+        NEW: from_reader(dataset, len(clips), NewMemory()),
         STREAMING: from_stream(files, temporary),
     }
     if videos is not None:
@@ -192,6 +199,24 @@ def from_loader(dataset: ClipIndex, workers: int) -> Iterator[int]:
     data = Data(workers=workers, clips_per_video="all")
     for batch in batches(dataset, Views(), data, batch=SAMPLES, seed=0, steps=sys.maxsize):
         yield len(batch.videos)
+
+
+class NewMemory(BufferPool):
+    """Memory that is asked of the system each time."""
+
+    def empty(self, *shape: int) -> torch.Tensor:
+        """A tensor of bytes, whatever they are: uint8 [*shape]."""
+        return torch.empty(shape, dtype=torch.uint8)
+
+
+def from_reader(dataset: ClipIndex, clips: int, memory: BufferPool) -> Iterator[int]:
+    """The same samples, without what makes batches of them."""
+    generator = np.random.default_rng(0)
+    reader = Reader(dataset, len(dataset.shards), memory)
+    while True:
+        rows = generator.integers(clips, size=SAMPLES).tolist()
+        reader.decoded([reader.frames(row, lambda span, _: drawn(span, generator)) for row in rows])
+        yield SAMPLES
 
 
 def from_stream(files: Sequence[Path], cache: Path) -> Iterator[int]:
