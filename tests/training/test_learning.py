@@ -20,6 +20,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.shards.writer import FORMATS
 from videonet.training.config import load
 from videonet.training.data.clip_index import open_clip_index
+from videonet.training.logger import EvaluationLine, lines_of
 
 # Beside other tests, a second thread would mostly wait for the first.
 torch.set_num_threads(1)
@@ -54,6 +55,14 @@ def test_vito_learns_what_stays_the_same_in_a_video(tmp_path):
     for name in ("same_video", "same_class"):
         assert max(getattr(each, name) for each in untrained) < 0.4, "the set is too easy"
     assert vito.same_video > max(each.same_video for each in untrained) + AHEAD, scores
+    # The training says so itself.
+    (said,) = (
+        line
+        for line in lines_of(tmp_path / "runs" / "VITO-0")
+        if isinstance(line, EvaluationLine) and line.name == "learned"
+    )
+    assert said.values["held_out"] == 1
+    assert said.values["same_video"] > said.values["untrained"] + AHEAD
 
 
 def test_generated_videos_are_a_data_set(small):
