@@ -115,7 +115,7 @@ def test_a_training_says_it_at_its_end_and_keeps_the_numbers(data, tmp_path):
 
 def test_too_few_videos_are_said_to_be_too_few(tmp_path):
     console = Console(file=io.StringIO(), width=300)
-    train(quick("train.epochs=2"), small_data(tmp_path / "data", 10), tmp_path / "run", console)
+    train(quick("train.epochs=2"), small_data(tmp_path / "data", 9), tmp_path / "run", console)
     *_, last = console.file.getvalue().splitlines()
-    assert last == "Whether it learned cannot be told by 10 videos: at least 20 are needed."
+    assert last == "Whether it learned cannot be told by 9 videos: at least 10 are needed."
     assert not [line for line in lines_of(tmp_path / "run") if isinstance(line, EvaluationLine)]

@@ -18,9 +18,9 @@ from videonet.training.evaluation import embeddings_of
 from videonet.training.models.network import Network
 from videonet.training.retrieval import found_again
 
-# Videos that are asked about. NOTE: ours. Of fewer, no difference but the largest is none of
-# chance; of more, the end of a training would take minutes.
-FEWEST, MOST = 20, 256
+# Videos that are asked about. NOTE: ours. Of fewer, hardly any difference is none of chance; of
+# more, the end of a training would take minutes.
+FEWEST, MOST = 10, 256
 
 # A difference that chance makes less often than this is none of chance, on one side.
 _RARE = 0.025
