@@ -2,32 +2,33 @@
 
     VIDEONET_SHARED=... python -m benchmarks.likeness [--videos N] [--only altered|innocent]
 
-The set are real videos. Candidates are the same videos, begun 0.32 s later, altered in six ways of
-several strengths each, and encoded anew by x264; they go through what a run does with them:
-cutting, hashing, comparing. Rates have Wilson's intervals of 95 %.
+The set are real videos. Candidates are the same videos, begun 0.32 s later, altered in the ways of
+`benchmarks/alterations.py`, and encoded anew by x264; they go through what a run does with them:
+cutting, hashing, comparing. The limits of what counts as alike were chosen by the first half of the
+videos, in the order of their names; the second half is for the rates. Both have Wilson's intervals
+of 95 %. Videos none of whose frames shows enough to be compared are counted apart.
 
-Innocent are all pairs of different videos. What is rejected of them by mistake is too seldom to be
-counted. So of each pair the nearest two frames are taken, altered ones among them; how near these
-are is extrapolated, by a Gumbel distribution of minima, to the bits that count as alike, and by the
-number of videos to a set of 100,000 frames. Its upper bound is the 95th percentile over 1,000 draws
-of the videos with replacement. That is the chance that one frame counts as alike; what else is
-needed, more frames in sequence or like pixels, is not counted on.
+Innocent are all pairs of different scenes, of these videos and of images of ImageNet and COCO: see
+`benchmarks/innocents.py`.
 """
 
 import argparse
 import math
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import simplejpeg
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from benchmarks import innocents
+from benchmarks.alterations import ALTERATIONS, Frame
 from videonet.schemas.clip import Clip
 from videonet.schemas.clip_hashes import ClipHashes
 from videonet.schemas.decode_limits import DecodeLimits
@@ -38,8 +39,6 @@ from videonet.video.container import VideoError
 from videonet.video.decoder import Decoder
 from videonet.video.frame_hash import LEAST_QUALITY, clip_hashes, pictures_to_hash
 
-Frame = NDArray[np.uint8]
-
 SHARED = Path(os.environ.get("VIDEONET_SHARED") or Path(__file__).parents[2] / "shared")
 
 # Names of files that begin so show the same scene.
@@ -48,90 +47,25 @@ SAME = (
     *(("vidtome_dog", "v2v_dog-walking"), ("samtrack_blackswan", "v2v_black-swan")),
 )
 
-# Seconds of each video, and what an altered copy lacks of its beginning, in frames of 0.08 s.
-SECONDS, LATER = 6, 4
+# Seconds of each video, and what an altered copy lacks of its beginning, in frames of 0.08 s; of a
+# video with fewer frames, too little would be left for a clip.
+SECONDS, LATER, LEAST = 6, 4, 40
 
-# What the bound is extrapolated to: frames of a set, four a second; and clips of a candidate.
-REFERENCE_FRAMES, CANDIDATE_SECONDS = 100_000, 4 * 10.24
-
-
-def scaled(by: float) -> Callable[[Frame], Frame]:
-    """Frames of so much of their height and width."""
-
-    def act(frame: Frame) -> Frame:
-        height, width = frame.shape[:2]
-        size = max(16, round(width * by)), max(16, round(height * by))
-        return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR))
-
-    return act
+# Short and long side of the frames of sequences that are published as images.
+_SIZE = (456, 256)
 
 
-def letterboxed(share: float, axis: int) -> Callable[[Frame], Frame]:
-    """Frames with black bars at both ends of an axis, each of this share of it."""
+@dataclass
+class Original:
+    """A real video."""
 
-    def act(frame: Frame) -> Frame:
-        bar = round(frame.shape[axis] * share)
-        return np.pad(frame, [(bar, bar) if each == axis else (0, 0) for each in range(3)])
-
-    return act
-
-
-def mirrored(frame: Frame) -> Frame:
-    """A frame with left and right changed."""
-    return np.ascontiguousarray(frame[:, ::-1])
-
-
-def with_logo(width: float, opaque: float) -> Callable[[Frame], Frame]:
-    """Frames with a logo of this share of their width, at the top right."""
-
-    def act(frame: Frame) -> Frame:
-        image = Image.fromarray(frame)
-        drawn = image.copy()
-        w, h = image.size
-        box = (w * (0.97 - width), h * 0.04, w * 0.97, h * 0.04 + w * width / 2)
-        draw = ImageDraw.Draw(drawn)
-        draw.rectangle(box, fill=(250, 250, 250))
-        draw.text((box[0] + 4, box[1] + 4), "LOGO", fill=(200, 0, 0))
-        return np.asarray(Image.blend(image, drawn, opaque))
-
-    return act
-
-
-def cropped(*sides: float) -> Callable[[Frame], Frame]:
-    """What is left without these shares at the left, top, right and bottom."""
-
-    def act(frame: Frame) -> Frame:
-        height, width = frame.shape[:2]
-        left, top, right, bottom = sides
-        rows = slice(round(height * top), height - round(height * bottom))
-        return np.ascontiguousarray(frame[rows, round(width * left) : width - round(width * right)])
-
-    return act
-
-
-def unaltered(frame: Frame) -> Frame:
-    """A frame as it is."""
-    return frame
-
-
-# By name: what is done to a frame, and x264's quality factor.
-ALTERED: dict[str, tuple[Callable[[Frame], Frame], int]] = {
-    "re-encoded, crf 40": (unaltered, 40),
-    "scaled to a quarter": (scaled(0.25), 28),
-    "letterboxed by 12 % above and below": (letterboxed(0.125, 0), 28),
-    "pillarboxed by 40 % at both sides": (letterboxed(0.4, 1), 28),
-    "mirrored": (mirrored, 28),
-    "logo of 12 % of the width": (with_logo(0.12, 1), 28),
-    "logo of 20 % of the width": (with_logo(0.2, 1), 28),
-    "cropped by 10 %, evenly": (cropped(0.05, 0.05, 0.05, 0.05), 28),
-    "cropped by 10 %, left alone": (cropped(0.1, 0, 0, 0), 28),
-    "cropped by 10 %, at a corner": (cropped(0.1, 0.1, 0, 0), 28),
-    "cropped by 20 %, evenly": (cropped(0.1, 0.1, 0.1, 0.1), 28),
-    "mirrored, cropped by 10 %, with a logo": (
-        lambda frame: with_logo(0.12, 1)(cropped(0.05, 0.05, 0.05, 0.05)(mirrored(frame))),
-        28,
-    ),
-}
+    name: str
+    # RGB, 12.5 a second
+    frames: list[Frame]
+    # whether the limits were chosen by it
+    is_first_half: bool = False
+    # by alteration: whether it was found, and in how many bits the nearest frames differ
+    found: dict[str, tuple[bool, int | None]] = field(default_factory=dict)
 
 
 def encode(frames: Sequence[Frame], file: Path, crf: int) -> None:
@@ -185,6 +119,11 @@ def same(one: str, other: str) -> bool:
     return any(one.startswith(names) and other.startswith(names) for names in SAME)
 
 
+def is_same_scene(one: str, other: str) -> bool:
+    """Whether a file shows what another one does, or is the same."""
+    return one == other or same(one, other)
+
+
 def nearest(hashes: ClipHashes, reference: Reference, file: int) -> int | None:
     """In how many bits the nearest frames of a candidate and a file of the set differ."""
     good = [each >= LEAST_QUALITY for each in hashes.qualities]
@@ -195,11 +134,60 @@ def nearest(hashes: ClipHashes, reference: Reference, file: int) -> int | None:
     return int(min(np.bitwise_count(each ^ held).sum(axis=1).min() for each in query))
 
 
-def gumbel(minima: NDArray[np.float64], at: float) -> float:
-    """The chance that a minimum is at most `at`, by a Gumbel distribution fitted to its moments."""
-    beta = max(float(minima.std()), 1e-9) * math.sqrt(6) / math.pi
-    mode = float(minima.mean()) + 0.5772 * beta
-    return -math.expm1(-math.exp(min(0.0, (at - mode) / beta)))
+def originals(wanted: int | None, decoder: Decoder) -> list[Original]:
+    """The real videos that are long enough, in the order of their names."""
+    data = SHARED / "data"
+    files = sorted(each for each in (data / "videos").iterdir() if each.suffix != ".jsonl")
+    found: list[Original] = []
+    for file in files[:wanted]:
+        clips = clips_of(file, decoder)
+        jpegs = clips[0].image_encoded[: int(SECONDS * 12.5)] if clips else ()
+        frames = [simplejpeg.decode_jpeg(each, colorspace="RGB") for each in jpegs]
+        found.append(Original(file.name, frames))
+    for folder in (data / "davis" / "car-shadow", data / "davis" / "cows") if not wanted else ():
+        images = sorted((folder / "frames").iterdir())
+        # Both have 24 frames a second.
+        images = images[:: 2 if len(images) > 2 * LEAST else 1]
+        frames = [np.asarray(Image.open(each).convert("RGB").resize(_SIZE)) for each in images]
+        found.append(Original(folder.name, frames))
+    long_enough = sorted((e for e in found if len(e.frames) >= LEAST), key=lambda each: each.name)
+    for place, each in enumerate(long_enough):
+        each.is_first_half = 2 * place < len(long_enough)
+    return long_enough
+
+
+def look_for(
+    original: Original, number: int, reference: Reference, decoder: Decoder, folder: Path
+) -> None:
+    """Alter a video in all ways, and note whether it is found."""
+    copy = folder / f"copy of {number}.mp4"
+    for name, (act, crf) in ALTERATIONS.items():
+        encode([act(each) for each in original.frames[LATER:]], copy, crf)
+        clips = clips_of(copy, decoder)
+        hashes = hashed(clips)
+        result = likeness.compare(hashes, reference, pictures_of(clips, hashes))
+        is_found = is_same_scene(result.neighbour or "", original.name)
+        original.found[name] = is_found, nearest(hashes, reference, number)
+        if not is_found:
+            print(f"  <!-- {name}: {original.name}, {original.found[name][1]} bits -->", flush=True)
+
+
+def tell_altered(videos: Sequence[Original]) -> None:
+    """Print how many are found of each alteration."""
+    print("| altered | first half | second half | rate there | interval of 95 % | bits, half |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for name in ALTERATIONS:
+        first, second = (
+            [each.found[name][0] for each in videos if each.is_first_half == which]
+            for which in (True, False)
+        )
+        bits = [each.found[name][1] for each in videos]
+        low, high = wilson(sum(second), len(second))
+        print(
+            f"| {name} | {sum(first)} of {len(first)} | {sum(second)} of {len(second)} | "
+            f"{100 * sum(second) / len(second):.1f} % | {100 * low:.1f} to {100 * high:.1f} % | "
+            f"{np.median([each for each in bits if each is not None]):.0f} |"
+        )
 
 
 def main() -> None:
@@ -208,105 +196,59 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=None)
     parser.add_argument("--only", choices=["altered", "innocent"])
     arguments = parser.parse_args()
-    wanted = arguments.videos
     decoder = Decoder(DecodeLimits(memory=2_000_000_000, seconds=600))
-    files = sorted(
-        each for each in (SHARED / "data" / "videos").iterdir() if each.suffix != ".jsonl"
-    )
+    videos = originals(arguments.videos, decoder)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        originals: list[tuple[str, Path]] = []
-        frames: dict[str, list[Frame]] = {}
-        for file in files[:wanted]:
-            clips = clips_of(file, decoder)
-            if not clips or len(clips[0].image_encoded) < 40:
-                continue
-            jpegs = clips[0].image_encoded[: int(SECONDS * 12.5)]
-            frames[file.name] = [simplejpeg.decode_jpeg(each, colorspace="RGB") for each in jpegs]
-            original = folder / f"{file.stem}.mp4"
-            encode(frames[file.name], original, 10)
-            originals.append((file.name, original))
-        reference = make_reference(originals, decoder)
+        files = [(each.name, folder / f"{number}.mp4") for number, each in enumerate(videos)]
+        for each, (_, file) in zip(videos, files, strict=True):
+            encode(each.frames, file, 10)
+        reference = make_reference(files, decoder)
+        shown = set(reference.file.tolist())
+        plain = [each.name for number, each in enumerate(videos) if number not in shown]
         print(
-            f"set: {len(originals)} videos, {len(reference.file)} frames, "
-            f"{len(VARIANTS)} forms of each; {likeness.LEAST_FRAMES} frames of at most "
-            f"{likeness.MOST_BITS} bits, or 1 with a correlation of "
-            f"{likeness.LEAST_CORRELATION:g}\n"
+            f"set: {len(videos)} videos, {len(reference.file)} frames, {len(VARIANTS)} forms of "
+            f"each; {likeness.LEAST_FRAMES} frames of at most {likeness.MOST_BITS} bits, or 1 of "
+            f"at most {likeness.MOST_BITS_BY_PIXELS} whose pixels agree by "
+            f"{likeness.LEAST_AGREEMENT:g}. {len(plain)} of them show too little to be compared "
+            f"and are never found: {', '.join(plain)}\n",
+            flush=True,
         )
-        print("| altered | found | rate | interval of 95 % | bits, half of frames within |")
-        print("| --- | ---: | ---: | ---: | ---: |")
-        for name, (act, crf) in ALTERED.items() if arguments.only != "innocent" else ():
-            found, near = 0, list[int]()
-            for number, (key, _) in enumerate(originals):
-                copy = folder / "copy.mp4"
-                encode([act(each) for each in frames[key][LATER:]], copy, crf)
-                clips = clips_of(copy, decoder)
-                hashes = hashed(clips)
-                result = likeness.compare(hashes, reference, pictures_of(clips, hashes))
-                is_found = result.neighbour is not None and (
-                    result.neighbour == key or same(result.neighbour, key)
-                )
-                found += is_found
-                bits = nearest(hashes, reference, number)
-                near += [] if bits is None else [bits]
-                if not is_found:
-                    print(f"  <!-- {name}: {key} {bits} {result.frames} -->")
-            low, high = wilson(found, len(originals))
-            print(
-                f"| {name} | {found} of {len(originals)} | {100 * found / len(originals):.1f} % | "
-                f"{100 * low:.1f} to {100 * high:.1f} % | {np.median(near):.0f} |",
-                flush=True,
-            )
+        if arguments.only != "innocent":
+            with ThreadPoolExecutor(2) as pool:
+                done = [
+                    pool.submit(look_for, videos[number], number, reference, decoder, folder)
+                    for number in sorted(shown)
+                ]
+            for one in done:
+                one.result()
+            tell_altered([videos[number] for number in sorted(shown)])
         if arguments.only != "altered":
-            innocent(originals, reference, decoder)
+            tell_innocent(files, reference, decoder)
     decoder.close()
 
 
-def innocent(originals: Sequence[tuple[str, Path]], reference: Reference, decoder: Decoder) -> None:
-    """Print how near innocent pairs are, and what that comes to for a set of 100,000 frames."""
-    names = [name for name, _ in originals]
-    table = np.full((len(names), len(names)), np.nan)
-    wrongly = 0
-    for place, (name, file) in enumerate(originals):
+def tell_innocent(files: Sequence[tuple[str, Path]], videos: Reference, decoder: Decoder) -> None:
+    """Print how near innocent pairs are: of two videos, and of a video and an image."""
+    candidates, wrongly = [], 0
+    for name, file in files:
         clips = clips_of(file, decoder)
         hashes = hashed(clips)
-        for other in range(len(names)):
-            bits = None if same(name, names[other]) else nearest(hashes, reference, other)
-            if other != place and bits is not None:
-                table[place, other] = bits
-        result = likeness.compare(hashes, reference, pictures_of(clips, hashes))
-        wrongly += not (result.neighbour in (None, name) or same(str(result.neighbour), name))
-    pairs = table[~np.isnan(table)]
-    seconds = len(reference.file) / 4 / len(names)
-    each = REFERENCE_FRAMES / (4 * seconds) * (CANDIDATE_SECONDS / seconds)
-    random = np.random.default_rng(0)
-    draws = []
-    for _ in range(1_000):
-        chosen = random.integers(0, len(names), len(names))
-        drawn = table[np.ix_(chosen, chosen)]
-        draws.append(gumbel(drawn[~np.isnan(drawn)], likeness.MOST_BITS))
-    chance = gumbel(pairs, likeness.MOST_BITS)
-    print(
-        f"\ninnocent: {len(pairs)} pairs, of which {wrongly} videos were taken for another; the "
-        f"nearest frames of a pair differ in {pairs.min():.0f} bits at least, in "
-        f"{np.quantile(pairs, 0.01):.0f} for 1 %, in {np.median(pairs):.0f} for half of the pairs"
-    )
-    for bits in (32, 36, 40, 44, 48):
-        values = [
-            gumbel(d[~np.isnan(d)], bits)
-            for d in (
-                table[np.ix_(c, c)] for c in random.integers(0, len(names), (200, len(names)))
-            )
-        ]
-        print(
-            f"at {bits} bits: {min(1, gumbel(pairs, bits) * each):.2g} of candidates, at most "
-            f"{min(1, np.quantile(values, 0.95) * each):.2g} (95 %)"
-        )
-    print(
-        f"one frame within {likeness.MOST_BITS} bits of a set of {REFERENCE_FRAMES:,} frames: "
-        f"{chance * each:.2g} of innocent candidates of 4 clips, with a confidence of 95 % at most "
-        f"{np.quantile(draws, 0.95) * each:.2g}"
-    )
+        shown = pictures_of(clips, hashes)
+        like = likeness.compare(hashes, videos, shown)
+        wrongly += like.neighbour is not None and not is_same_scene(like.neighbour, name)
+        pictures = shown(range(len(hashes.clips)))
+        candidates.append((name, hashes, [pictures[each] for each in sorted(pictures)]))
+    seconds = len(videos.file) / 4 / len(set(videos.file.tolist()))
+    passes = innocents.SECONDS / seconds
+    found = innocents.nearness(candidates, videos, is_same_scene)
+    innocents.tell("two videos", found, innocents.FRAMES / (4 * seconds) * passes)
+    print(f"{wrongly} of {len(candidates)} videos were taken for another one.")
+    folder = SHARED / "data" / "evaluation"
+    of_images = [*(folder / "imagenet_sample").iterdir(), *(folder / "coco").rglob("*.jpg")]
+    images = make_reference([(each.name, each) for each in sorted(of_images)], decoder)
+    found = innocents.nearness(candidates, images, is_same_scene)
+    innocents.tell("a video and an image", found, innocents.FRAMES * passes)
 
 
 if __name__ == "__main__":

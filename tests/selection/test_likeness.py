@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from demo.drawing import draw_video
 from tests.video.test_frame_hash import clip_of, scene, title_card
 from videonet.schemas.clip_hashes import ClipHashes
-from videonet.selection.likeness import LEAST_FRAMES, compare, correlation
+from videonet.selection.likeness import (
+    LEAST_AGREEMENT,
+    LEAST_FRAMES,
+    MOST_BITS,
+    MOST_BITS_BY_PIXELS,
+    compare,
+)
 from videonet.selection.reference import Reference, make_reference, read_reference
 from videonet.selection.reference import _write as write_reference
 from videonet.storage.store import Store
@@ -58,6 +65,14 @@ def cropped(picture: np.ndarray, share: float) -> np.ndarray:
     return picture[y : height - y, x : width - x]
 
 
+def with_logo(picture: np.ndarray) -> np.ndarray:
+    """The picture with a white patch at the top right, as wide as a fifth of it."""
+    height, width = picture.shape[:2]
+    again = picture.copy()
+    again[height // 25 : height // 4, width * 77 // 100 : width * 97 // 100] = 250
+    return again
+
+
 @pytest.mark.parametrize(
     "alter",
     [
@@ -67,15 +82,38 @@ def cropped(picture: np.ndarray, share: float) -> np.ndarray:
         lambda picture: cropped(picture, 0.05)[:, ::-1],
         lambda picture: np.pad(picture, ((40, 40), (0, 0), (0, 0))),
         lambda picture: np.array(Image.fromarray(picture).resize((160, 90))),
+        lambda picture: with_logo(picture),
+        lambda picture: with_logo(cropped(picture, 0.1)[:, ::-1]),
     ],
-    ids=["as it is", "mirrored", "cropped", "mirrored and cropped", "letterboxed", "scaled"],
+    ids=[
+        *("as it is", "mirrored", "cropped", "mirrored and cropped", "letterboxed", "scaled"),
+        *("with a logo", "mirrored, cropped and with a logo"),
+    ],
 )
 def test_one_image_is_found_by_its_pixels(tmp_path: Path, alter):
     reference = images(tmp_path, scene(1), scene(2))
     found = compared(reference, *(np.ascontiguousarray(alter(scene(each))) for each in (7, 2)))
     assert found.neighbour == "set/1.png"
     assert (found.matched, found.time) == (1, 1.5)
-    assert found.correlation >= 0.9
+    assert found.correlation >= 0.9 > LEAST_AGREEMENT
+
+
+def test_a_picture_with_a_logo_is_beyond_the_bits_that_count_in_sequence(tmp_path: Path):
+    reference = images(tmp_path, scene(2))
+    altered = np.ascontiguousarray(with_logo(cropped(scene(2), 0.1)))
+    found = compared(reference, altered)
+    assert MOST_BITS < found.distance <= MOST_BITS_BY_PIXELS
+    assert compared(reference, altered, pixels=False).neighbour is None
+
+
+def test_no_file_of_the_set_hides_another_one(tmp_path: Path):
+    """However many frames are nearer to pictures that do not agree, those that do are found."""
+    reference = images(tmp_path, *[scene(1)] * 80, with_logo(scene(2)))
+    one_video = np.r_[np.zeros(80, np.int32), np.int32(80)]
+    reference = Reference(**{**vars(reference), "file": one_video})
+    hashes, pictures = hashed(scene(1), scene(2))
+    shown = {0: scene(40)[..., 1], 1: pictures[1]}
+    assert compare(hashes, reference, lambda _: shown).neighbour == "set/80.png"
 
 
 def test_without_pixels_one_image_decides_nothing(tmp_path: Path):
@@ -111,6 +149,12 @@ def test_title_cards_and_black_frames_decide_nothing(tmp_path: Path):
     assert (found.neighbour, found.frames) == (None, 0)
 
 
+def test_a_video_that_is_shorter_than_a_clip_has_frames_all_the_same(tmp_path: Path):
+    draw_video(tmp_path / "a.mp4", "balloon", 1, size=(160, 120))
+    reference = make_reference([("a.mp4", tmp_path / "a.mp4")], shared_decoder())
+    assert reference.time.tolist() == [0, 320_000, 560_000, 800_000]
+
+
 def test_a_file_that_is_no_image_has_no_frames(tmp_path: Path):
     for name, data in (("a.jpg", b"none"), ("b.mp4", b"none"), ("c.png", b"")):
         (tmp_path / name).write_bytes(data)
@@ -130,9 +174,3 @@ def test_the_store_gives_back_what_it_was_given(tmp_path: Path):
     assert read_reference(store, "cd") is None
     (store.root / "reference" / "ab.npz").write_bytes(b"PK damaged")
     assert read_reference(store, "ab") is None
-
-
-def test_flat_pictures_have_no_correlation():
-    flat = np.zeros((32, 32), np.float32)
-    assert correlation(flat, flat) == 0
-    assert correlation(flat + np.arange(32, dtype=np.float32), flat) == 0

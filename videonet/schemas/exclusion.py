@@ -55,9 +55,10 @@ class Likeness(Record, frozen=True, kw_only=True):
     neighbour: str | None = None
     # bits of 256 in which the frames that are most alike differ
     distance: int | None = None
-    # frames of the clips that show the same as that file, one after the other
+    # frames of the clips that show the same as that file, one after the other; of those that were
+    # compared by their pixels, a few
     matched: int = 0
     # when the first of them is shown in the video, seconds
     time: float | None = None
-    # of a single frame that was compared by its pixels: the correlation, rounded
+    # of a frame that was compared by its pixels: how well they agree, rounded; see `agreement`
     correlation: float | None = None

@@ -1,10 +1,10 @@
 """Whether the clips of a video show what is in an evaluation set: a function of their frames.
 
-Frames of a clip and of a video of the set that are alike prove little alone. Several that follow
-each other in both at the same distance in time do; or one, if its pixels are alike, too.
+Frames of a clip and of a video of the set whose hashes are alike prove little alone. Several that
+follow each other in both at the same distance in time do; or one, if its pixels agree, too.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,22 +13,25 @@ from numpy.typing import NDArray
 
 from videonet.schemas.clip_hashes import ClipHashes
 from videonet.schemas.exclusion import Likeness
-from videonet.selection.reference import Reference, small_picture
+from videonet.selection.agreement import agreement, small_picture
+from videonet.selection.common_frames import longest_run
+from videonet.selection.reference import Reference
 from videonet.video.frame_hash import HASH_BYTES, LEAST_QUALITY
 
 # To be raised with every change to what counts as alike.
-LIKENESS_VERSION = 1
+# (2: one frame is compared by the fields of its picture, up to more bits)
+LIKENESS_VERSION = 2
 
 # Bits of 256 in which frames that are alike differ at most, and how many such frames there must be,
-# as far apart in time as in the set within so many microseconds. By `benchmarks/likeness.py`.
+# as far apart in time as in the set. By `benchmarks/likeness.py`.
 MOST_BITS = 40
 LEAST_FRAMES = 3
-_SAME_OFFSET = 600_000
 
-# Correlation of the pixels of a single frame that is enough, and how many are looked at: those
-# whose hashes are nearest.
-LEAST_CORRELATION = 0.9
-_MOST_LOOKED_AT = 12
+# Bits in which a single frame may differ, and how well its pixels have to agree then. Likewise.
+MOST_BITS_BY_PIXELS = 64
+LEAST_AGREEMENT = 0.6
+# How many pairs of frames are looked at, those whose hashes are nearest; so many of one file.
+_MOST_LOOKED_AT, _MOST_OF_A_FILE = 64, 8
 
 # The pictures [H, W] of frames of the clips, by their places among the hashes.
 Pictures = Callable[[Sequence[int]], Mapping[int, NDArray[np.uint8]]]
@@ -54,7 +57,7 @@ def compare(hashes: ClipHashes, reference: Reference, pictures: Pictures) -> Lik
     result = Likeness(video_key=hashes.video_key, sha256=hashes.sha256, frames=len(places))
     pairs = [
         _Pair(distance, places[number], frame, variant)
-        for number, frame, variant, distance in reference.near(whole[places], MOST_BITS)
+        for number, frame, variant, distance in reference.near(whole[places], MOST_BITS_BY_PIXELS)
     ]
     found = _in_sequence(hashes, reference, pairs) or _by_pixels(hashes, reference, pairs, pictures)
     return found or result
@@ -67,7 +70,7 @@ def _in_sequence(
     by_file: defaultdict[int, list[_Pair]] = defaultdict(list)
     for pair in pairs:
         file = int(reference.file[pair.frame])
-        if reference.is_video[file]:
+        if reference.is_video[file] and pair.distance <= MOST_BITS:
             by_file[file].append(pair)
     best: tuple[int, int, int] | None = None
     chosen: list[_Pair] = []
@@ -84,49 +87,46 @@ def _in_sequence(
 
 def _longest_run(hashes: ClipHashes, reference: Reference, pairs: Sequence[_Pair]) -> list[_Pair]:
     """Pairs at about the same distance in time: of those, the most frames of the clips."""
-    offsets = sorted(
+    apart = sorted(
         (hashes.times[pair.place] - int(reference.time[pair.frame]), pair) for pair in pairs
     )
-    best: list[_Pair] = []
-    most, begin = 0, 0
-    counts: defaultdict[int, int] = defaultdict(int)
-    for end, (offset, pair) in enumerate(offsets):
-        counts[pair.place] += 1
-        while offset - offsets[begin][0] > _SAME_OFFSET:
-            gone = offsets[begin][1].place
-            counts[gone] -= 1
-            if not counts[gone]:
-                del counts[gone]
-            begin += 1
-        if len(counts) > most:
-            most, best = len(counts), [each for _, each in offsets[begin : end + 1]]
-    return best
+    offsets = np.array([offset for offset, _ in apart], np.int64)
+    run = longest_run(offsets, np.array([pair.place for _, pair in apart], np.int64))
+    return [pair for _, pair in apart[run.begin : run.end]]
 
 
 def _by_pixels(
     hashes: ClipHashes, reference: Reference, pairs: Sequence[_Pair], pictures: Pictures
 ) -> Likeness | None:
-    """The file that a single frame is like in its hash and its pixels, if there is one."""
-    nearest = sorted(pairs)[:_MOST_LOOKED_AT]
-    if not nearest:
+    """The file that a frame is like in its hash and its pixels, if there is one: the nearest."""
+    looked_at = _nearest(reference, pairs)
+    shown = pictures(sorted({each.place for each in looked_at})) if looked_at else {}
+    looked_at = [each for each in looked_at if each.place in shown]
+    if not looked_at:
         return None
-    shown = pictures(sorted({each.place for each in nearest}))
-    for pair in nearest:
-        if pair.place not in shown:
-            continue
-        found = correlation(
-            small_picture(shown[pair.place]), reference.altered(pair.frame, pair.variant)
-        )
-        if found >= LEAST_CORRELATION:
-            return _likeness(hashes, reference, [pair], 1, round(found, 3))
-    return None
+    found = agreement(
+        np.array([small_picture(shown[each.place]) for each in looked_at]),
+        np.array([reference.altered(each.frame, each.variant) for each in looked_at]),
+    )
+    alike = [place for place, each in enumerate(found.tolist()) if each >= LEAST_AGREEMENT]
+    if not alike:
+        return None
+    file = reference.file[looked_at[alike[0]].frame]
+    own = [looked_at[each] for each in alike if reference.file[looked_at[each].frame] == file]
+    agreed = round(float(found[alike[0]]), 3)
+    return _likeness(hashes, reference, own, len({each.place for each in own}), agreed)
 
 
-def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Pearson's correlation of the grey levels of two pictures of one size, -1 to 1."""
-    first, second = one.ravel() - one.mean(), other.ravel() - other.mean()
-    scale = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return float(first @ second) / scale if scale else 0.0
+def _nearest(reference: Reference, pairs: Sequence[_Pair]) -> list[_Pair]:
+    """The pairs whose hashes are nearest; few of each file, so that none hides another."""
+    chosen: list[_Pair] = []
+    of_file = Counter[int]()
+    for pair in sorted(pairs):
+        file = int(reference.file[pair.frame])
+        if of_file[file] < _MOST_OF_A_FILE and len(chosen) < _MOST_LOOKED_AT:
+            of_file[file] += 1
+            chosen.append(pair)
+    return chosen
 
 
 def _likeness(

@@ -23,8 +23,9 @@ from PIL import Image
 from videonet.errors import UsageError
 from videonet.files import is_folder, sha256_of
 from videonet.schemas.exclusion import ReferenceSet
+from videonet.selection.agreement import small_picture
 from videonet.storage.store import Store
-from videonet.video.clips import ClipOrigin, ClipSettings, CutReport
+from videonet.video.clips import WINDOW, ClipOrigin, ClipSettings, CutReport
 from videonet.video.container import VideoError
 from videonet.video.decoder import Decoder
 from videonet.video.frame_hash import (
@@ -37,7 +38,8 @@ from videonet.video.frame_hash import (
 )
 
 # To be raised with every change to which frames are hashed, or how they are altered.
-REFERENCE_VERSION = 1
+# (2: videos that are shorter than a clip)
+REFERENCE_VERSION = 2
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 VIDEOS = frozenset(
@@ -66,9 +68,8 @@ CROPS: tuple[tuple[float, float, float, float], ...] = (
     *((0.1, 0.1, 0, 0), (0, 0.1, 0.1, 0), (0, 0, 0.1, 0.1), (0.1, 0, 0, 0.1)),
 )
 
-# Height and width of the pictures that are kept to compare pixels with.
+# Height and width of the pictures that are kept to compare pixels with, pixels.
 _KEPT_SIDE = 64
-COMPARED_SIDE = 32
 
 
 class Variant(NamedTuple):
@@ -127,12 +128,6 @@ class Reference:
     def altered(self, frame: int, variant: int) -> NDArray[np.float32]:
         """A frame of the set as it was altered, grey levels [32, 32]."""
         return small_picture(_altered(self.picture[frame], VARIANTS[variant]))
-
-
-def small_picture(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A picture [H, W] as it is compared pixel by pixel."""
-    small = Image.fromarray(grey).resize((COMPARED_SIDE,) * 2, Image.Resampling.BOX)
-    return np.asarray(small, np.float32)
 
 
 def resolve_reference(
@@ -265,6 +260,8 @@ def _frames_of(path: Path, decoder: Decoder) -> list[tuple[int, NDArray[np.uint8
 def _of_video(path: Path, decoder: Decoder) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     recordings = decoder.recordings_in(path)
     length = sum((each.length for each in recordings), start=type(recordings[0].length)(0))
+    # What is too short for a clip has frames all the same; after its end there are none.
+    length = max(length, WINDOW)
     origin = ClipOrigin("", "reference", "", "")
     settings = ClipSettings(_MOST_CLIPS, max_hole=1e9, max_lost=1.0)
     clips = decoder.cut_clips(path, length, origin, settings, None, CutReport())
