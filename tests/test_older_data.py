@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from demo.drawing import draw_video
 from demo.server import VideoServer
 from demo.train_classifier import MODEL
 from tests.curated import Ended, sentence, videonet
@@ -356,6 +357,26 @@ def test_another_data_set_is_made_of_what_the_store_still_has(finished: Path):
     # They are known still, with those of the present rules.
     assert scans <= set(sections_in(finished / "store", "scan"))
     assert manifest(finished / "again")["totals"]["clips"] == 1
+
+
+@pytest.mark.slow
+def test_what_is_kept_of_an_older_store_is_compared_and_the_card_counts_the_rest(finished: Path):
+    """Its scans have small hashes of a few frames alone, and are not compared with anything."""
+    (kept,) = {each["example_id"].rpartition("#")[0] for each in clips(finished / "out")}
+    (finished / "evaluation").mkdir()
+    draw_video(finished / "evaluation" / "other.mp4", "mushroom", 3, size=(64, 64))
+    typed = ("--source", "store", *SETTINGS, "--exclude-like", finished / "evaluation")
+    assert curate(finished, *typed, out="again").code == 0
+    assert verdicts(finished / "again")[("balloon", "balloon")] == ("kept", None)
+    ((key, _),) = sections_in(finished / "store", "like")
+    assert key == kept
+    (found,) = sections_in(finished / "store", "like").values()
+    assert json.loads(found)["frames"] == 6
+    card = " ".join((finished / "again" / "README.md").read_text().split())
+    assert "Not compared are 0 kept videos none of whose frames shows enough, 2 kept videos" in card
+    # withdrawn, or of an address that is not asked any more; and never there
+    assert "either: 4 candidates left out for other reasons" in card
+    assert "and 2 candidates that were never downloaded." in card
 
 
 def test_other_settings_are_named(finished: Path):

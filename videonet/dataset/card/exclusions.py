@@ -12,8 +12,13 @@ _COUNTS = """
            count(distinct video) filter (outcome = 'kept' and is_not_compared)
     from pairs
 """
-# Of other candidates, nothing was ever here.
-_UNSEEN = "select count(*) from candidates where content is null"
+# Of other candidates, nothing was ever here; and of some, this or an earlier run looked at a few
+# frames, and no clip was cut or compared.
+_OTHERS = """
+    select count(*) filter (content is null), count(*) filter (content is not null)
+    from candidates
+    where video not in (select video from pairs where outcome = 'kept' or reason = ?)
+"""
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,10 @@ class Exclusions:
     # that a list names, or their channels; and whose clips are like an evaluation set
     excluded: int
     like: int
-    # kept ones none of whose frames could be compared, and candidates that were never downloaded
+    # kept ones none of whose frames could be compared; candidates that were downloaded and left out
+    # for another reason; and those that were never downloaded
     not_compared: int
+    left_out: int
     never_downloaded: int
 
 
@@ -39,6 +46,6 @@ def exclusions_of(facts: CardFacts) -> Exclusions | None:
         return None
     with open_verdicts(facts.output, ("content", "is_not_compared")) as db:
         (counts,) = db.rows(_COUNTS, [Reason.EXCLUDED.value, Reason.EVALUATION_DATA.value])
-        ((unseen,),) = db.rows(_UNSEEN)
+        ((unseen, left_out),) = db.rows(_OTHERS, [Reason.EVALUATION_DATA.value])
     excluded, like, not_compared = counts
-    return Exclusions(excluded, like, not_compared, unseen)
+    return Exclusions(excluded, like, not_compared, left_out, unseen)
