@@ -73,39 +73,52 @@ def nearness(
     return found
 
 
-def chance(extremes: NDArray[np.float64], at: float) -> float:
-    """The chance that a least value is at most `at`, by a Gumbel distribution of minima."""
-    known = extremes[~np.isnan(extremes)]
-    beta = max(float(known.std()), 1e-9) * math.sqrt(6) / math.pi
-    mode = float(known.mean()) + 0.5772 * beta
-    return -math.expm1(-math.exp(min(0.0, (at - mode) / beta)))
+class _Minima:
+    """A Gumbel distribution of minima, fitted to the moments of some."""
+
+    def __init__(self, minima: NDArray[np.float64]) -> None:
+        self._scale = max(float(minima.std()), 1e-9) * math.sqrt(6) / math.pi
+        self._mode = float(minima.mean()) + 0.5772 * self._scale
+
+    def chance(self, at: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The chance that one is at most `at`, for each."""
+        found: NDArray[np.float64] = -np.expm1(
+            -np.exp(np.minimum(0.0, (at - self._mode) / self._scale))
+        )
+        return found
 
 
 @dataclass
 class Extrapolated:
     """Shares of innocent candidates against a large set."""
 
-    # with a frame that near; with one, and its pixels agree; with three frames in sequence
+    # with one frame that near; with one, and its pixels agree; with three frames in sequence
     near: float
     by_pixels: float
     in_sequence: float
 
-    @property
-    def rejected(self) -> float:
-        """By mistake."""
-        return min(1.0, self.by_pixels + self.in_sequence)
+
+def extrapolated(found: Nearness, scenes: float, most: int) -> Extrapolated:
+    """What to expect against so many scenes, where single frames may differ in `most` bits.
+
+    Nearer frames agree somewhat better: that trend, a straight line, is extrapolated as well.
+    """
+    known = ~np.isnan(found.nearest)
+    nearest, agreed = found.nearest[known], found.agreed[known]
+    bits = np.arange(most + 1.0)
+    near = scenes * _Minima(nearest).chance(bits)
+    slope = float(np.polyfit(nearest, agreed, 1)[0])
+    asked = np.array([likeness.least_agreement(int(each)) for each in bits])
+    agreeing = _Minima(slope * nearest - agreed).chance(slope * bits - asked)
+    in_sequence = scenes * _Minima(found.third[known]).chance(np.array([likeness.MOST_BITS]))
+    return Extrapolated(
+        near=float(near[-1]),
+        by_pixels=float((np.diff(near, prepend=0.0) * agreeing).sum()),
+        in_sequence=float(in_sequence[0]),
+    )
 
 
-def extrapolated(found: Nearness, scenes: float, bits: float, agreed: float) -> Extrapolated:
-    """What to expect against so many scenes, for these limits of one frame."""
-    near = scenes * chance(found.nearest, bits)
-    # The pixels of the nearest frames, whether their hashes are as near as that or not.
-    by_pixels = near * chance(-found.agreed, -agreed)
-    in_sequence = scenes * chance(found.third, likeness.MOST_BITS)
-    return Extrapolated(near, by_pixels, in_sequence)
-
-
-def bounds(found: Nearness, scenes: float, bits: float, agreed: float) -> Extrapolated:
+def bounds(found: Nearness, scenes: float, most: int) -> Extrapolated:
     """Likewise, each so much at most with a confidence of 95 %: over draws of scenes."""
     random = np.random.default_rng(0)
     rows, columns = found.nearest.shape
@@ -113,41 +126,49 @@ def bounds(found: Nearness, scenes: float, bits: float, agreed: float) -> Extrap
     for _ in range(_DRAWS):
         mesh = np.ix_(random.integers(0, rows, rows), random.integers(0, columns, columns))
         some = Nearness(found.nearest[mesh], found.third[mesh], found.agreed[mesh])
-        each = extrapolated(some, scenes, bits, agreed)
+        each = extrapolated(some, scenes, most)
         drawn.append((each.near, each.by_pixels, each.in_sequence))
     return Extrapolated(*np.quantile(drawn, 0.95, axis=0).tolist())
 
 
+def _fits(values: NDArray[np.float64], unit: str) -> str:
+    """How many of the least values there are, and how many there are by the fit."""
+    limits = np.quantile(values, [0.01, 0.001])
+    fitted = 100 * _Minima(values).chance(limits)
+    return " and ".join(
+        f"{100 * (values <= at).mean():.2g} % are at {abs(at):.2f}{unit} or nearer, by the fit "
+        f"{by:.2g} %"
+        for at, by in zip(limits, fitted, strict=True)
+    )
+
+
 def tell(kind: str, found: Nearness, scenes: float) -> None:
     """Print how near they are, and what that comes to against a set of so many scenes."""
-    nearest, agreed = (each[~np.isnan(each)] for each in (found.nearest, found.agreed))
-    seen = ((each, float(np.quantile(nearest, each))) for each in (0.01, 0.001))
-    fit = "; ".join(
-        f"{100 * share:g} % of the pairs differ in at most {at:.0f} bits, by the fit "
-        f"{100 * chance(nearest, at):.2g} %"
-        for share, at in seen
-    )
+    known = ~np.isnan(found.nearest)
+    nearest, agreed = found.nearest[known], found.agreed[known]
     level = float(np.corrcoef(nearest, agreed)[0, 1])
     print(
         f"\ninnocent, {kind}: {len(nearest):,} pairs of different scenes. The nearest frames "
         f"differ in {nearest.min():.0f} bits at least, in {np.median(nearest):.0f} for half of "
-        f"them; {fit}. Their pixels agree by {agreed.max():.2f} at most, by "
-        f"{np.median(agreed):.2f} for half; correlation of bits and agreement {level:.2f}. A set "
-        f"of {FRAMES:,} frames is {scenes:,.0f} such pairs for a candidate of 4 clips.\n"
+        f"them; {_fits(nearest, ' bits')}. Their pixels agree by {agreed.max():.2f} at most, by "
+        f"{np.median(agreed):.2f} for half; {_fits(-agreed, '')}. Bits and agreement correlate "
+        f"by {level:.2f}. A set of {FRAMES:,} frames is {scenes:,.0f} such pairs for a candidate "
+        "of 4 clips.\n"
     )
-    print("| one frame within | pixels agree by | near | near and agreeing | at most (95 %) |")
+    print("| one frame within | near | at most | near and agreeing | at most (95 %) |")
     print("| ---: | ---: | ---: | ---: | ---: |")
-    for bits in (48, 56, likeness.MOST_BITS_BY_PIXELS, 72):
-        for least in (0.5, likeness.LEAST_AGREEMENT, 0.7):
-            each, most = (act(found, scenes, bits, least) for act in (extrapolated, bounds))
-            print(
-                f"| {bits} bits | {least:g} | {each.near:.2g} | {each.by_pixels:.2g} | "
-                f"{most.by_pixels:.2g} |"
-            )
-    limits = scenes, likeness.MOST_BITS_BY_PIXELS, likeness.LEAST_AGREEMENT
-    each, most = (act(found, *limits) for act in (extrapolated, bounds))
+    for bits in (40, 48, 56, 60, 64, 68):
+        each, most = (act(found, scenes, bits) for act in (extrapolated, bounds))
+        print(
+            f"| {bits} bits | {each.near:.2g} | {most.near:.2g} | {each.by_pixels:.2g} | "
+            f"{most.by_pixels:.2g} |"
+        )
+    each, most = (
+        act(found, scenes, likeness.MOST_BITS_BY_PIXELS) for act in (extrapolated, bounds)
+    )
     print(
         f"\nthree frames within {likeness.MOST_BITS} bits: {each.in_sequence:.2g}, at most "
-        f"{most.in_sequence:.2g} (95 %). Rejected by mistake in all: {each.rejected:.2g}, at most "
-        f"{most.rejected:.2g} (95 %)."
+        f"{most.in_sequence:.2g} (95 %). Rejected by mistake in all: "
+        f"{each.by_pixels + each.in_sequence:.2g}, at most "
+        f"{most.by_pixels + most.in_sequence:.2g} (95 %)."
     )

@@ -210,8 +210,9 @@ def main() -> None:
             f"set: {len(videos)} videos, {len(reference.file)} frames, {len(VARIANTS)} forms of "
             f"each; {likeness.LEAST_FRAMES} frames of at most {likeness.MOST_BITS} bits, or 1 of "
             f"at most {likeness.MOST_BITS_BY_PIXELS} whose pixels agree by "
-            f"{likeness.LEAST_AGREEMENT:g}. {len(plain)} of them show too little to be compared "
-            f"and are never found: {', '.join(plain)}\n",
+            f"{likeness.least_agreement(0):g} to "
+            f"{likeness.least_agreement(likeness.MOST_BITS_BY_PIXELS):g}. {len(plain)} of them "
+            f"show too little to be compared and are never found: {', '.join(plain)}\n",
             flush=True,
         )
         if arguments.only != "innocent":

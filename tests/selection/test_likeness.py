@@ -9,12 +9,13 @@ from PIL import Image
 from demo.drawing import draw_video
 from tests.video.test_frame_hash import clip_of, scene, title_card
 from videonet.schemas.clip_hashes import ClipHashes
+from videonet.selection import likeness
 from videonet.selection.likeness import (
-    LEAST_AGREEMENT,
     LEAST_FRAMES,
     MOST_BITS,
     MOST_BITS_BY_PIXELS,
     compare,
+    least_agreement,
 )
 from videonet.selection.reference import Reference, make_reference, read_reference
 from videonet.selection.reference import _write as write_reference
@@ -95,7 +96,7 @@ def test_one_image_is_found_by_its_pixels(tmp_path: Path, alter):
     found = compared(reference, *(np.ascontiguousarray(alter(scene(each))) for each in (7, 2)))
     assert found.neighbour == "set/1.png"
     assert (found.matched, found.time) == (1, 1.5)
-    assert found.correlation >= 0.9 > LEAST_AGREEMENT
+    assert found.correlation >= 0.9
 
 
 def test_a_picture_with_a_logo_is_beyond_the_bits_that_count_in_sequence(tmp_path: Path):
@@ -106,14 +107,21 @@ def test_a_picture_with_a_logo_is_beyond_the_bits_that_count_in_sequence(tmp_pat
     assert compared(reference, altered, pixels=False).neighbour is None
 
 
-def test_no_file_of_the_set_hides_another_one(tmp_path: Path):
+def test_the_further_hashes_are_apart_the_better_pixels_have_to_agree():
+    asked = [least_agreement(bits) for bits in range(MOST_BITS_BY_PIXELS + 1)]
+    assert asked == sorted(asked)
+    assert (asked[0], asked[MOST_BITS], asked[MOST_BITS + 1], asked[-1]) == (0.7, 0.7, 0.71, 0.9)
+
+
+def test_no_file_of_the_set_hides_another_one(tmp_path: Path, monkeypatch):
     """However many frames are nearer to pictures that do not agree, those that do are found."""
-    reference = images(tmp_path, *[scene(1)] * 80, with_logo(scene(2)))
-    one_video = np.r_[np.zeros(80, np.int32), np.int32(80)]
+    monkeypatch.setattr(likeness, "_MOST_LOOKED_AT", 12)
+    reference = images(tmp_path, *[scene(1)] * 16, with_logo(scene(2)))
+    one_video = np.r_[np.zeros(16, np.int32), np.int32(16)]
     reference = Reference(**{**vars(reference), "file": one_video})
     hashes, pictures = hashed(scene(1), scene(2))
     shown = {0: scene(40)[..., 1], 1: pictures[1]}
-    assert compare(hashes, reference, lambda _: shown).neighbour == "set/80.png"
+    assert compare(hashes, reference, lambda _: shown).neighbour == "set/16.png"
 
 
 def test_without_pixels_one_image_decides_nothing(tmp_path: Path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from videonet.selection.agreement import agreement
-from videonet.selection.likeness import LEAST_AGREEMENT, MOST_BITS_BY_PIXELS
+from videonet.selection.likeness import MOST_BITS_BY_PIXELS, least_agreement
 from videonet.selection.reference import Reference, make_reference
 from videonet.video.decoder import Decoder
 
@@ -19,10 +19,11 @@ def images_in(files: Sequence[Path], reference: Reference, decoder: Decoder) -> 
     own = make_reference([(str(file), file) for file in files], decoder)
     plain = np.flatnonzero(own.variant == 0)
     found: dict[Path, str] = {}
-    for number, frame, variant, _ in reference.near(own.hashes[plain], MOST_BITS_BY_PIXELS):
+    for number, frame, variant, bits in reference.near(own.hashes[plain], MOST_BITS_BY_PIXELS):
         picture = int(own.frame[plain[number]])
         file = files[int(own.file[picture])]
         shown, theirs = own.altered(picture, 0), reference.altered(frame, variant)
-        if file not in found and agreement(shown[None], theirs[None])[0] >= LEAST_AGREEMENT:
+        agreed = float(agreement(shown[None], theirs[None])[0])
+        if file not in found and agreed >= least_agreement(bits):
             found[file] = reference.names[int(reference.file[frame])]
     return found

@@ -27,9 +27,10 @@ LIKENESS_VERSION = 2
 MOST_BITS = 40
 LEAST_FRAMES = 3
 
-# Bits in which a single frame may differ, and how well its pixels have to agree then. Likewise.
+# Bits in which a single frame may differ. How well its pixels have to agree: up to 40 bits, so
+# much; with each bit more, somewhat better, up to a limit. Likewise.
 MOST_BITS_BY_PIXELS = 64
-LEAST_AGREEMENT = 0.6
+_AGREEMENT, _MORE_A_BIT, _MOST_AGREEMENT = 0.7, 0.01, 0.9
 # How many pairs of frames are looked at, those whose hashes are nearest; so many of one file.
 _MOST_LOOKED_AT, _MOST_OF_A_FILE = 64, 8
 
@@ -61,6 +62,15 @@ def compare(hashes: ClipHashes, reference: Reference, pictures: Pictures) -> Lik
     ]
     found = _in_sequence(hashes, reference, pairs) or _by_pixels(hashes, reference, pairs, pictures)
     return found or result
+
+
+def least_agreement(bits: int) -> float:
+    """How well the pixels of a single frame have to agree whose hash differs in so many bits.
+
+    >>> least_agreement(30), least_agreement(50), least_agreement(64)
+    (0.7, 0.8, 0.9)
+    """
+    return round(min(_MOST_AGREEMENT, _AGREEMENT + _MORE_A_BIT * max(0, bits - MOST_BITS)), 2)
 
 
 def _in_sequence(
@@ -108,13 +118,17 @@ def _by_pixels(
         np.array([small_picture(shown[each.place]) for each in looked_at]),
         np.array([reference.altered(each.frame, each.variant) for each in looked_at]),
     )
-    alike = [place for place, each in enumerate(found.tolist()) if each >= LEAST_AGREEMENT]
+    alike = [
+        place
+        for place, (agreed, pair) in enumerate(zip(found.tolist(), looked_at, strict=True))
+        if agreed >= least_agreement(pair.distance)
+    ]
     if not alike:
         return None
     file = reference.file[looked_at[alike[0]].frame]
     own = [looked_at[each] for each in alike if reference.file[looked_at[each].frame] == file]
-    agreed = round(float(found[alike[0]]), 3)
-    return _likeness(hashes, reference, own, len({each.place for each in own}), agreed)
+    correlated = round(float(found[alike[0]]), 3)
+    return _likeness(hashes, reference, own, len({each.place for each in own}), correlated)
 
 
 def _nearest(reference: Reference, pairs: Sequence[_Pair]) -> list[_Pair]:
