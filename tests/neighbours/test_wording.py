@@ -1,20 +1,26 @@
 """What is said of neighbours: cosines and images, and nothing of classifiers and titles."""
 
+import io
 import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
+from rich.console import Console
 from selenium.webdriver.common.by import By
 
 from tests.curated import Ended, sentence, videonet
 from tests.neighbours.runs import material_once, whole_once
 from tests.report.browser import browsing, complaints, show
+from videonet.cli.outcome import show_outcome
 from videonet.report.facts import facts_of
 from videonet.report.page.content import PageFacts
 from videonet.report.page.render import render_page
 from videonet.report.video_sheet.load import load_view
 from videonet.report.video_sheet.page import sheet_of
+from videonet.schemas.search import NameYield, Search
+from videonet.storage.dataset_dir import DatasetDir
 
 # Words that are wrong of neighbours.
 WRONG = ("probab", "classifier", "title", "confus", "synonym", "names the class")
@@ -125,6 +131,20 @@ def test_the_command_that_reports_counts_no_titles(whole: Path, tmp_path: Path):
     assert ended.code == 0, ended
     assert "To drop" not in ended.stdout
     assert "Pictures are from the store" in ended.stdout
+
+
+def test_searches_for_candidates_are_told_by_the_classes_that_were_searched_for(whole: Path):
+    output, file = DatasetDir(whole / "out"), io.StringIO()
+    plan, manifest, lookup = output.plan(), output.manifest(), output.lookup()
+    assert plan is not None
+    assert manifest is not None
+    assert lookup is not None
+    brought = NameYield(name="vixen", queries=2, results=7, new=3, failed=None)
+    searches = (Search(target_id="fox.n.01", end="no more queries", names=(brought,)),)
+    searched = msgspec.structs.replace(lookup, searches=searches)
+    show_outcome(Console(file=file, width=120), plan, manifest, output.targets(), searched, ())
+    assert re.search(r"fox\.n\.01 +│ vixen", file.getvalue())
+    assert "Searches that found fewer than 5,000 videos" in file.getvalue()
 
 
 def test_rules_on_frames_are_not_explained_of_neighbours(whole: Path):
