@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tests.training.training import STEPS, quick, small_data
+from tests.training.training import ALONE, STEPS, command, quick, small_data
 from tests.training.written import clips_of, write_out
 
 torch = pytest.importorskip("torch")
@@ -178,6 +180,26 @@ def test_a_training_stops_at_one_too_many_and_goes_on_where_more_may_be(data, tm
     train(quick("data.most_damaged=2", often), data, tmp_path)
     train(quick("data.most_damaged=2"), data, tmp_path / "at once")
     assert steps_of(tmp_path)[-1] == steps_of(tmp_path / "at once")[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [2, 1])
+def test_two_ranks_add_up_what_each_of_them_has_met(data, tmp_path, most):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    ranks = ["--nproc-per-node=2", "-m", "videonet.training.train"]
+    asked = command(data, tmp_path, f"data.most_damaged={most}")
+    ended = subprocess.run(
+        [*torchrun, *ranks, *asked], env=ALONE, capture_output=True, text=True, check=False
+    )
+    if most == 2:
+        assert ended.returncode == 0, ended.stderr
+        last = checkpoint.load(checkpoint.path_of(tmp_path, STEPS))
+        assert checkpoint.damaged_in(last) == [2, 5]
+        assert steps_of(tmp_path)[-1][2] == 2
+    else:
+        assert ended.returncode != 0
+        assert "data.most_damaged is 1; `videonet verify" in ended.stderr
+        assert "Error: " not in ended.stderr.partition("videonet: ")[0]
 
 
 @pytest.mark.parametrize("rows", [None, "all", [True, -1, "2", 7]])

@@ -47,6 +47,12 @@ class Learned:
         beyond_chance = _at_least(self.found, self.videos, 1, self.videos)
         return max(more, beyond_chance) < _RARE
 
+    @property
+    def can_be_shown(self) -> bool:
+        """Whether the untrained network leaves enough videos: finding them all would show it."""
+        left = self.videos - self.untrained
+        return _at_least(left, left, 1, 2) < _RARE
+
     def values(self) -> dict[str, float]:
         """As a line of the log has it; shares are 0 to 1."""
         return {
@@ -59,7 +65,12 @@ class Learned:
 
     def sentence(self) -> str:
         """Whether it learned, in one sentence."""
-        verdict = "It learned" if self.is_shown else "Nothing shows that it learned"
+        if self.is_shown:
+            verdict = "It learned"
+        elif self.can_be_shown:
+            verdict = "Nothing shows that it learned"
+        else:
+            verdict = "These videos are too easy to show whether it learned"
         which = "held-out videos" if self.held_out else "videos that it was trained on"
         shares = self.values()
         others = "" if self.held_out else "; of others, data.held_out would tell"
