@@ -362,6 +362,20 @@ def test_what_a_strangers_file_says_cannot_steer_the_terminal(tmp_path: Path):
     assert str(error.value).isprintable()
 
 
+@pytest.mark.parametrize("name", ["neighbours", "lock", "excluded", "excluded_like"])
+def test_a_digest_is_a_digest_and_no_markup(out: Path, name: str):
+    """The data card shows them as they are."""
+    markup = "`x` <img src=x onerror=alert(1)> ["
+    said: Any = markup
+    if name == "excluded":
+        said = {"sha256": markup, "names": [], "videos": 0, "channels": 0}
+    if name == "excluded_like":
+        said = {"sha256": markup, "names": [], "files": 0, "frames": 0, "unread": 0}
+    changed = read_lock(out / LOCK_FILE).header.settings.by_name() | {name: said}
+    settings = json.dumps(changed).encode()
+    refused(rewritten(out / LOCK_FILE, settings=settings), "is damaged .*regex")
+
+
 def test_rows_that_are_not_in_their_places_are_refused(out: Path):
     refused(rewritten(out / LOCK_FILE, lambda rows: rows[::-1]), "is not in its place")
 

@@ -129,6 +129,12 @@ def test_what_cannot_be_repacked_is_a_sentence(curated: Curated, older: Path, tm
     assert not new.exists()
     said = sentence(videonet("repack", older, "--out", curated.out))
     assert "holds another data set" in said
+    said = sentence(videonet("repack", older, "--out", older))
+    assert "into itself" in said
+    new.mkdir()
+    (new / "README.md").write_text("what somebody else wrote")
+    assert "holds another data set" in sentence(videonet("repack", older, "--out", new))
+    assert (new / "README.md").read_text() == "what somebody else wrote"
 
 
 def test_the_command_says_how_large_it_is(older: Path, tmp_path: Path):

@@ -177,6 +177,25 @@ def test_lengths_that_are_not_those_of_the_page_are_refused(tmp_path):
         frames_in(shard, 0, 33)
 
 
+def varint(number: int) -> bytes:
+    """A number in groups of seven bits, lowest first."""
+    groups = [number & 127]
+    while number := number >> 7:
+        groups[-1] |= 128
+        groups.append(number & 127)
+    return bytes(groups)
+
+
+@pytest.mark.parametrize(
+    ("block", "parts", "count"),
+    [(128, 4, 50_000_000), (1 << 20, 1, 1 << 20), (1 << 20, 4, 1_000), (0, 4, 9), (128, 0, 9)],
+)
+def test_numbers_that_would_take_a_machine_are_refused_at_once(block, parts, count):
+    data = varint(block) + varint(parts) + varint(count) + varint(0) + bytes(1 << 16)
+    with pytest.raises(ValueError, match="not as many"):
+        unpacked(data, count)
+
+
 def packed_by_arrow(numbers: list[int], path: Path) -> bytes:
     """The numbers as Arrow writes them in DELTA_BINARY_PACKED, and what follows them."""
     pq.write_table(

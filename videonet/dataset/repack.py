@@ -18,9 +18,9 @@ from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.shard_form import NEWEST_LAYOUT, Layout
-from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.dataset_files import MISSING
-from videonet.storage.dataset_tables import tables_of
+from videonet.storage.dataset_tables import CAPTIONS, LISTED, tables_of
 from videonet.storage.places import absolute
 
 # Of which data set a folder is becoming the copy, and in which layout: a sha256.
@@ -54,6 +54,8 @@ def repack(out: str, new: str, layout: Layout = NEWEST_LAYOUT) -> Repacked:
     over `new` as well. Interrupted, the same call goes on. Raises UsageError where `out` is not
     finished, is in this layout already or is damaged, and where `new` holds something else.
     """
+    if absolute(out) == absolute(new):
+        raise UsageError(f"{out} cannot be repacked into itself; give another --out.")
     before, after = DatasetDir(absolute(out)), DatasetDir(absolute(new))
     manifest = _finished(before, layout)
     with before.files.exclusive(), after.files.exclusive():
@@ -98,7 +100,7 @@ def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: La
         found = after.files.read(_FROM, _SHA256_BYTES)
     except MISSING:
         found = None
-    if found != mark and any(map(after.files.has_below, ("_state", "clips", "verdicts"))):
+    if found != mark and _is_taken(after):
         raise UsageError(
             f"{after.address} holds another data set; give a --out that is empty, or the one of an "
             f"interrupted repack of {before.address}."
@@ -117,6 +119,15 @@ def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: La
         settings = msgspec.structs.replace(state.settings, layout=layout)
         run_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{state.run_id} {after.address}").hex
         after.write_run_state(msgspec.structs.replace(state, settings=settings, run_id=run_id))
+
+
+def _is_taken(after: DatasetDir) -> bool:
+    """Whether anything lies where the copy's own files are to be."""
+    folders = ("_state/shards", "clips", "report", *LISTED, CAPTIONS)
+    files = (*_FILES, "manifest.json", "README.md", LOCK_FILE, "_state/run.json")
+    return any(map(after.files.has_below, folders)) or any(
+        after.files.size(name) is not None for name in files
+    )
 
 
 def _write_shard(

@@ -37,6 +37,7 @@ from videonet.fetch.disk_limit import checked_limit
 from videonet.fetch.ytdlp import check_yt_dlp
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import Part, Plan, Settings
+from videonet.schemas.selection import CHANGEABLE
 from videonet.schemas.settings import CurateOptions, RunOptions
 from videonet.schemas.target import LeftOutClasses, Target
 from videonet.selection.exclusion import exclusion_files, reference_folders, resolve_exclusion
@@ -160,8 +161,8 @@ def _take_up_of_earlier_version(
     state = output.run_state()
     if state is None or output.manifest() is not None or state.settings.scan_key not in scan_keys:
         return
-    taken_up = msgspec.structs.replace(state.settings, scan_key=settings.scan_key)
-    if taken_up == settings:
+    changes = {name: getattr(settings, name) for name in ("scan_key", *CHANGEABLE)}
+    if msgspec.structs.replace(state.settings, **changes) == settings:
         output.write_run_state(msgspec.structs.replace(state, settings=settings))
 
 

@@ -200,12 +200,16 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
     """
     state, last = output.run_state(), output.fence.last()
     if state is not None:
+        if not state.settings.left_out:
+            # An earlier version has begun it, and did not say what it left out of a class list.
+            known = msgspec.structs.replace(state.settings, left_out=settings.left_out)
+            state = msgspec.structs.replace(state, settings=known)
         _must_be(output, state.settings, settings)
         if output.manifest() is None and _differ_in_changeable(state.settings, settings):
             raise UsageError(
-                f"The run over {output.address} excludes other videos than this part, or keeps "
-                "captions where this part does not; give all parts the --exclude, --exclude-like "
-                "and --captions that --part list had, or begin anew."
+                f"The run over {output.address} was begun with another "
+                f"{_differing_options(state.settings, settings)} than this part has; give all "
+                "parts what --part list had, or begin anew."
             )
     if output.manifest() is not None:
         raise UsageError(
@@ -238,6 +242,13 @@ def _differ_in_changeable(before: Settings, now: Settings) -> bool:
     """Whether the settings differ, and in nothing else than in those that may change."""
     changes = {name: getattr(now, name) for name in CHANGEABLE}
     return before != now and msgspec.structs.replace(before, **changes) == now
+
+
+def _differing_options(before: Settings, now: Settings) -> str:
+    """The options that changeable settings come from, where they differ, as they are typed."""
+    options = {"excluded": "--exclude", "excluded_like": "--exclude-like"}
+    differ = [name for name in CHANGEABLE if getattr(before, name) != getattr(now, name)]
+    return " and ".join(options.get(name, f"--{name}") for name in differ)
 
 
 def _difference(before: Settings, now: Settings) -> str:

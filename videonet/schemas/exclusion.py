@@ -1,6 +1,6 @@
 """What a data set may not have: videos that somebody has named, and what looks like others."""
 
-from videonet.schemas.record import Record
+from videonet.schemas.record import Hex, Record
 
 
 class Exclusion(Record, frozen=True, kw_only=True):
@@ -20,8 +20,8 @@ class Exclusion(Record, frozen=True, kw_only=True):
 class ExcludedSet(Record, frozen=True, kw_only=True):
     """What the settings of a data set say of an `Exclusion`."""
 
-    # hex, of its JSON
-    sha256: str
+    # of its JSON
+    sha256: Hex
     # names of the files that it was read from, without their folders
     names: tuple[str, ...]
     # how many videos and channels are named
@@ -32,8 +32,8 @@ class ExcludedSet(Record, frozen=True, kw_only=True):
 class ReferenceSet(Record, frozen=True, kw_only=True):
     """What the settings of a data set say of an evaluation set that it may not be like."""
 
-    # hex, of the names and contents of its files, and of the way in which they are compared
-    sha256: str
+    # of the names and contents of its files, and of the way in which they are compared
+    sha256: Hex
     # names of the folders that it was read from, without the folders above
     names: tuple[str, ...]
     # files that frames could be had of, and frames of them that decide something

@@ -6,7 +6,7 @@ import msgspec
 
 from videonet.schemas.captions import CaptionCounts
 from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
-from videonet.schemas.record import Record
+from videonet.schemas.record import Hex, Record
 from videonet.schemas.selection import Duplicates
 from videonet.schemas.settings import DataOptions
 from videonet.schemas.shard_form import Layout, ShardForm
@@ -75,7 +75,7 @@ class ClassifierCard(Record, frozen=True, kw_only=True):
 
     name: str
     # of the ONNX file
-    sha256: str
+    sha256: Hex
     # pixels, height and width
     input_size: tuple[int, ...]
     outputs: int
@@ -91,14 +91,14 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     # the formats that the user asked yt-dlp for, as JSON; None: the smallest that will do
     video_format: str | None = None
     # hex sha256 of the lock file that is rebuilt; None: candidates are looked up and judged
-    lock: str | None = None
+    lock: Hex | None = None
     # classes of the list that are not among the targets, by reason
     left_out: tuple[LeftOutClasses, ...] = ()
     # what lists of --exclude came to; None: nothing is excluded
     excluded: ExcludedSet | None = None
     # where the neighbours of images are taken, hex sha256 of these images with their targets; None:
     # classes are looked for
-    neighbours: str | None = None
+    neighbours: Hex | None = None
     # what folders of --exclude-like came to; None: clips are compared with nothing
     excluded_like: ReferenceSet | None = None
     # name under which the store keeps scans by the classifier with these settings

@@ -7,11 +7,14 @@ the outer record's table, and fields of its JSON.
 import functools
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 T = TypeVar("T")
+
+# A digest; it stands in pages, and what is read may be a stranger's.
+Hex = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]*\Z")]
 
 
 class Compiled(msgspec.StructMeta):

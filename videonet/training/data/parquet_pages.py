@@ -33,8 +33,10 @@ _PLAIN, _DELTA_LENGTH = 0, 6
 # of 128 frames, with room to spare.
 LENGTHS_BYTES = 1024
 
-# A length has at most 32 bits.
+# A length has at most 32 bits. Of a clip there are some hundred, and of a block of them as well.
 _MOST_BITS = 32
+_MOST_VALUES = 100_000
+_MOST_IN_A_BLOCK = 4_096
 
 # As wide as the numbers of a clip are.
 _INT64_BYTES = 8
@@ -68,8 +70,8 @@ def places_of(
     """
     try:
         values = _values(read, column, levels=2)
-        if max(wanted) >= values.number:
-            raise OtherLayoutError("there are fewer values")
+        if not max(wanted) < values.number <= _MOST_VALUES:
+            raise OtherLayoutError("there are fewer values than wanted, or more than in any clip")
         if values.encoding == _DELTA_LENGTH:
             return _places_together(read, values, wanted)
         if values.encoding == _PLAIN:
@@ -180,7 +182,9 @@ def unpacked(data: bytes, count: int) -> tuple[list[int], int]:
     total, at = varint(data, at)
     first, at = _signed(data, at)
     size = block // parts if parts else 0
-    if total != count or count < 1 or not 0 < size * parts == block or size % 8:
+    # The time for a block grows with its square.
+    fits = 0 < size * parts == block <= _MOST_IN_A_BLOCK and size % 8 == 0
+    if total != count or not 0 < count <= _MOST_VALUES or not fits:
         raise ValueError("the numbers are not as many as the page says")
     steps = [first]
     while len(steps) < count:
