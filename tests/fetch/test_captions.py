@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.local import ALLOWED
 from tests.site import CaptionFile, Film, Format, SiteVideo, VideoSite, installed
 from videonet.fetch.caption_tracks import chosen_track
-from videonet.fetch.captions import Text, fetch_captions
+from videonet.fetch.captions import Text, fetch_captions, text_of
 from videonet.fetch.clock import Clock
 from videonet.fetch.failure import FetchError
 from videonet.fetch.host_state import Pace
@@ -16,6 +18,7 @@ from videonet.fetch.limits import FetchLimits
 from videonet.fetch.session import Session
 from videonet.fetch.web import Web
 from videonet.schemas.reason import Reason
+from videonet.schemas.shown import printable
 
 VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\n{}\n"
 LIMITS = FetchLimits(wait=0.01, attempts=2)
@@ -41,6 +44,11 @@ def written(*languages: str) -> dict[str, Any]:
         (("de", "en"), ("fr", "it"), None, ("de", False)),
         ((), ("fr", "it"), None, None),
         (("live_chat", "en"), (), None, ("en", False)),
+        # What stands beside that which was heard is translated by machine.
+        ((), ("de", "en", "en-orig", "fr"), "de", None),
+        (("fr",), ("de", "en", "en-orig", "fr"), "de", None),
+        ((), ("de", "en", "en-orig", "fr"), "en-GB", ("en", True)),
+        ((), ("pt-PT", "pt"), "pt_pt", ("pt-PT", True)),
     ],
 )
 def test_captions_are_those_in_the_language_of_the_video(own, heard, language, chosen):
@@ -57,6 +65,48 @@ def test_the_form_that_is_read_best_is_taken():
     track = chosen_track({"subtitles": {"en": files}})
     assert track is not None
     assert track.file["url"] == "vtt"
+
+
+def test_captions_that_a_site_translates_when_asked_are_not_taken():
+    address = "https://example.org/api/timedtext?lang=en"
+    heard = {
+        "de": [{"ext": "vtt", "url": f"{address}&tlang=de"}],
+        "en": [{"ext": "vtt", "url": address}],
+    }
+    assert chosen_track({"automatic_captions": heard}, "de") is None
+    track = chosen_track({"automatic_captions": heard})
+    assert (track and track.language) == "en"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "taken"),
+    [(None, True), ("http", True), ("https", True), ("m3u8_native", False), ("m3u8", False)],
+)
+def test_a_list_of_pieces_is_no_file_of_captions(protocol: str | None, taken: bool):
+    pieces = {"ext": "vtt", "url": "https://example.org/a", "protocol": protocol}
+    track = chosen_track({"subtitles": {"en": [pieces]}})
+    assert (track is not None) == taken
+    plain = {"ext": "srt", "url": "https://example.org/b"}
+    track = chosen_track({"subtitles": {"en": [plain, pieces]}})
+    assert track is not None
+    assert track.file["url"] == ("https://example.org/a" if taken else "https://example.org/b")
+
+
+@settings(max_examples=40)
+@given(st.text(max_size=60))
+def test_nothing_in_the_name_of_a_language_acts(name: str):
+    text = text_of(name, None, VTT.format("a swan"))
+    assert text is not None
+    if text.language is not None:
+        assert text.language == printable(text.language).strip()
+        assert len(text.language) <= 35
+        assert len(text.language.splitlines()) == 1
+
+
+def test_the_name_of_a_language_stays_as_it_is_written_but_for_what_acts():
+    text = text_of(" Deutsch\x1b[2J \u202e(leicht)\n", None, VTT.format("ein Schwan"))
+    assert text is not None
+    assert text.language == "Deutsch\ufffd[2J \ufffd(leicht)"
 
 
 @pytest.mark.parametrize("said", [None, [], {"en": None}, {"en": [None]}, {1: []}, {"en": [{}]}])

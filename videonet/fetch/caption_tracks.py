@@ -3,17 +3,24 @@
 from collections.abc import Iterator, Mapping
 from threading import Lock
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from cachetools import LRUCache
 
 # Forms of captions that are read, the best first.
 _FORMS = ("vtt", "srt")
 
+# How a file of captions comes that is one file. Others are lists of pieces, such as those of HLS.
+_PLAIN = (None, "http", "https")
+
 # Of so many videos between download and verdict.
 _OFFERS = 1_000
 
 # What YouTube adds to the language in which something was said, among those that it translates to.
 _SPOKEN = "-orig"
+
+# Where an address of YouTube says into which language it is to translate.
+_TRANSLATED = "tlang"
 
 
 class Track(NamedTuple):
@@ -51,22 +58,24 @@ def chosen_track(info: Mapping[str, Any], language: str | None = None) -> Track 
     """Of the captions that yt-dlp found on a page, those in the language of the video.
 
     Where nobody says what that is, it is the one in which the site has heard it, else that of the
-    first that somebody has written.
+    first that somebody has written. Where the site marks what it has heard, all others that it has
+    made are translations, which are not taken.
     """
     written = list(_tracks(info.get("subtitles"), automatic=False))
     heard = list(_tracks(info.get("automatic_captions"), automatic=True))
-    spoken = [each for each in heard if each.language.endswith(_SPOKEN)]
+    marked = [each for each in heard if each.language.endswith(_SPOKEN)]
+    heard = marked or heard
     said = info.get("language")
     wanted = said if isinstance(said, str) and said else language
     if not wanted:
-        first = spoken or (heard if len(heard) == 1 else written)
+        first = heard if marked or len(heard) == 1 else written
         if not first:
             return None
         wanted = first[0].language
     wanted = wanted.removesuffix(_SPOKEN)
-    for tracks in (written, spoken, heard):
+    for tracks in (written, heard):
         # "en" before "en-GB", where "en" is spoken, and the other way round.
-        for same in (_is_same, _is_related):
+        for same in (is_same_language, is_related_language):
             for track in tracks:
                 name = track.language.removesuffix(_SPOKEN)
                 if same(name, wanted):
@@ -75,24 +84,42 @@ def chosen_track(info: Mapping[str, Any], language: str | None = None) -> Track 
     return None
 
 
+def is_same_language(one: str, other: str) -> bool:
+    """Whether two tags are the same, such as "pt-BR" and "pt_br"."""
+    return _normal(one) == _normal(other)
+
+
+def is_related_language(one: str, other: str) -> bool:
+    """Whether both are forms of one language, such as "pt" and "pt-BR"."""
+    return _normal(one).partition("-")[0] == _normal(other).partition("-")[0]
+
+
+def _normal(tag: str) -> str:
+    return tag.casefold().replace("_", "-")
+
+
 def _tracks(said: Any, *, automatic: bool) -> Iterator[Track]:
     """Those captions, by language in the page's order, that are in a form which is read."""
     for language, files in said.items() if isinstance(said, Mapping) else ():
         by_form = {
             each["ext"]: each
             for each in (files if isinstance(files, list) else ())
-            if isinstance(each, Mapping) and each.get("ext") in _FORMS
+            if isinstance(each, Mapping) and _is_read(each)
         }
         form = next((each for each in _FORMS if each in by_form), None)
         if isinstance(language, str) and form is not None:
             yield Track(language, automatic, by_form[form])
 
 
-def _is_same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
+def _is_read(file: Mapping[str, Any]) -> bool:
+    """Whether yt-dlp's file is one of captions as the site has them, in a form that is read."""
+    is_form = file.get("ext") in _FORMS and file.get("protocol") in _PLAIN
+    return is_form and not _is_translated(file.get("url"))
 
 
-def _is_related(one: str, other: str) -> bool:
-    """Whether both are forms of one language, such as "pt" and "pt-BR"."""
-    first, second = (each.casefold().replace("_", "-").split("-")[0] for each in (one, other))
-    return first == second
+def _is_translated(url: Any) -> bool:
+    """Whether a site translates what is at `url` when it is asked for."""
+    try:
+        return isinstance(url, str) and _TRANSLATED in parse_qs(urlsplit(url).query)
+    except ValueError:  # it is no address
+        return False

@@ -19,10 +19,10 @@ from videonet.fetch.session import Session
 from videonet.fetch.web import Web
 from videonet.fetch.webvtt import as_webvtt, cues_in
 from videonet.schemas.reason import Reason
-from videonet.text import encodable
+from videonet.schemas.shown import printable
 
 # To be raised with every change to which captions are taken, and to how they are cleaned.
-CAPTIONS_VERSION = 1
+CAPTIONS_VERSION = 2
 
 # How a server answers where an address holds no more: the page has another one by now.
 _EXPIRED = frozenset({Reason.REFUSED, Reason.UNAVAILABLE})
@@ -100,7 +100,8 @@ def decoded(data: bytes) -> str:
 def text_of(language: str | None, automatic: bool | None, text: str) -> Text | None:
     """Captions as they are kept; None: there is nothing to read in `text`."""
     vtt = as_webvtt(cues_in(text))
-    name = language and (encodable(language.strip()[:_LANGUAGE]) or None)
+    # A page may give a language any name.
+    name = " ".join(printable(language or "").split())[:_LANGUAGE].strip() or None
     return Text(name, automatic, vtt.text, vtt.cues, vtt.shortened) if vtt.cues else None
 
 
