@@ -152,6 +152,14 @@ def test_a_rebuilt_data_set_has_the_same_bytes(dropped: Path, tmp_path: Path):
     assert verify(tmp_path / "again").problems == []
 
 
+def test_a_dropped_duplicate_has_no_row_of_captions(server: VideoServer, dropped: Path, copy: Path):
+    curate_listed(server, ALL, copy, dropped, captions=True)
+    columns = ["video_id"]
+    rows = pq.read_table(copy / "out" / "captions", columns=columns)["video_id"].to_pylist()
+    assert sorted(rows) == ["here", "large", "other"]
+    assert verify(copy / "out").problems == []
+
+
 def test_marked_videos_stay_with_their_own_labels(server: VideoServer, copy: Path):
     shutil.rmtree(copy / "out")
     curate_listed(server, ALL, copy, duplicates="mark")
