@@ -14,6 +14,7 @@ import pytest
 
 from tests.curated import Curated, curated_once
 from tests.dataset.test_withdraw import OUT_OF_ALL, assert_sound, kept_beside_others, outcomes, tree
+from tests.withdrawing import again, copied
 from videonet.dataset.withdraw import withdraw
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
@@ -23,7 +24,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
-    return curated_once(tmp_path_factory.getbasetemp())
+    """The data set with all that a withdrawal changes, captions among it."""
+    once = curated_once(tmp_path_factory.getbasetemp())
+    with_captions = copied(once, tmp_path_factory.mktemp("with_captions"))
+    again(once, with_captions, captions=True)
+    return with_captions
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,8 @@ def test_killed_at_any_moment_it_has_changed_nothing_or_the_video_is_refused(
 ):
     video, _ = kept_beside_others(curated.out)
     *interrupted, done = killed
-    # The refusal twice; three files of a shard and one of verdicts; the manifest.
-    assert len(interrupted) > 7
+    # The refusal twice; captions; three files of a shard and one of verdicts; the manifest.
+    assert len(interrupted) > 8
     refused = [bool(list(Store(each.store).withdrawals())) for each in interrupted]
     assert refused == sorted(refused)
     assert set(refused) == {False, True}

@@ -134,6 +134,7 @@ def test_the_account_says_how_many(runs: Runs):
         automatic=1, written=1, none=1, failed=failed
     )
     assert "| kept videos with captions | 2 |" in runs.first.card
+    assert "| `captions/` | a row for each kept video" in runs.first.card
     assert "Those of 1 video could not be had" in runs.first.card.replace("\n", " ")
     assert_sound(runs.folder / "out")
 
@@ -206,6 +207,41 @@ def test_what_is_said_in_a_withdrawn_video_goes_with_it(copy: Path):
     assert manifest is not None
     assert manifest.totals.captions == CaptionCounts(automatic=1, written=1, none=1)
     assert_sound(copy / "out")
+
+
+def test_what_a_killed_withdrawal_left_of_them_goes_with_the_next_one(copy: Path):
+    before = shutil.copytree(copy / "out" / "captions", copy / "before")
+    withdraw(copy / "out", [OWN], copy / "store")
+    # As it was where verdicts were written before captions.
+    shutil.copytree(before, copy / "out" / "captions", dirs_exist_ok=True)
+    assert OWN in rows_in(copy / "out")
+    withdraw(copy / "out", [HEARD], copy / "store")
+    assert rows_in(copy / "out").keys() == {NONE, REFUSED}
+    assert_sound(copy / "out")
+
+
+def test_a_copy_without_them_is_whole_and_videos_can_be_taken_out_of_it(copy: Path):
+    out = copy / "out"
+    shutil.rmtree(out / "captions")
+    found = verify(out)
+    assert not found.problems
+    (warning,) = found.warnings
+    assert warning.startswith("captions/ is not here")
+    said: list[str] = []
+    withdraw(out, [OWN], copy / "store", say=said.append)
+    assert any("has no captions that can be read" in each for each in said)
+    manifest = DatasetDir(out).manifest()
+    assert manifest is not None
+    assert not manifest.settings.captions
+    assert manifest.totals.captions is None
+    assert "captions/" not in (out / "README.md").read_text()
+    assert not verify(out).warnings
+    assert_sound(out)
+    with nothing_to_ask():
+        curate("youtube", copy / "classes.txt", copy, captions=True, shards=2)
+    assert rows_in(out).keys() == {HEARD, NONE, REFUSED}
+    assert "captions/*.parquet" in (out / "README.md").read_text()
+    assert_sound(out)
 
 
 def test_they_are_in_a_repacked_data_set_too(copy: Path):

@@ -1,7 +1,7 @@
 """The captions of a data set: OUT/captions, a table a shard with one row for each kept video."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from videonet.errors import UsageError
 from videonet.fetch.webvtt import cues_in
 from videonet.schemas.captions import CaptionCounts, Captions
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.reason import Reason
+from videonet.schemas.reason import Outcome, Reason
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_tables import (
     CAPTIONS,
@@ -23,6 +23,7 @@ from videonet.storage.dataset_tables import (
 )
 from videonet.storage.store import Store
 from videonet.storage.stored_captions import stored_captions
+from videonet.text import number
 
 # What is counted of a row: the texts are not read for it.
 _COUNTED = ["automatic", "cues", "reason"]
@@ -115,6 +116,76 @@ def with_captions(output: DatasetDir, manifest: Manifest, shards: int) -> Manife
     return msgspec.structs.replace(manifest, totals=totals)
 
 
+def with_captions_left(
+    output: DatasetDir, manifest: Manifest, shards: int, say: Callable[[str], object]
+) -> Manifest:
+    """The same, where tables may be damaged, or missing as from a copy that was published so.
+
+    If none is left, the data set has no captions from here on; if some are, the videos of the rest
+    get a row that says so. `say` is given a sentence on it. Raises OSError where the place does not
+    answer.
+    """
+    if not manifest.settings.captions:
+        return with_captions(output, manifest, shards)
+    lost: list[int] = []
+
+    def rows() -> Iterator[Mapping[str, Any]]:
+        for index in range(shards):
+            found = _rows_if_whole(output, table_path(CAPTIONS, index, shards))
+            if found is None:
+                lost.append(index)
+            else:
+                yield from found
+
+    counted = _counts(rows())
+    if len(lost) == shards:
+        say(
+            f"{output.address} has no captions that can be read: its manifest and its data card "
+            "speak of none any more. The command that made the data set writes them again."
+        )
+        settings = msgspec.structs.replace(manifest.settings, captions=False)
+        totals = msgspec.structs.replace(manifest.totals, captions=None)
+        manifest = msgspec.structs.replace(manifest, settings=settings, totals=totals)
+        return with_captions(output, manifest, shards)
+    if lost:
+        for index in lost:
+            _write_lost(output, index, shards)
+        say(
+            f"The captions of {number(len(lost), 'shard')} of {output.address} could not be read, "
+            "and count as interrupted; the command that made the data set writes them again."
+        )
+        return with_captions(output, manifest, shards)
+    totals = msgspec.structs.replace(manifest.totals, captions=counted)
+    return msgspec.structs.replace(manifest, totals=totals)
+
+
+def _rows_if_whole(output: DatasetDir, path: str) -> list[dict[str, Any]] | None:
+    """What is counted of a table; None: it is missing or damaged. Raises OSError."""
+    if output.files.size(path) is None:
+        return None
+    with output.files.local(path) as file:
+        try:
+            rows: list[dict[str, Any]] = pq.read_table(file, columns=_COUNTED).to_pylist()
+        except (OSError, pa.ArrowException):
+            return None
+    return rows
+
+
+def _write_lost(output: DatasetDir, index: int, shards: int) -> None:
+    """Write the captions of a shard whose table is lost: of each kept video, that it is."""
+    kept = {
+        each.video_key: each.video.video_id
+        for each in output.verdicts(index, shards)
+        if each.outcome is Outcome.KEPT
+    }
+    why = "the table that had them could not be read"
+    rows = [
+        Captions(video_key=key, video_id=video_id, reason=Reason.INTERRUPTED, error=why)
+        for key, video_id in sorted(kept.items())
+    ]
+    write_table(output.files, table_path(CAPTIONS, index, shards), rows, Captions)
+
+
 def _counted_rows(output: DatasetDir, index: int, shards: int) -> list[dict[str, Any]]:
     path = table_path(CAPTIONS, index, shards)
     try:
@@ -128,7 +199,8 @@ def _counted_rows(output: DatasetDir, index: int, shards: int) -> list[dict[str,
 def _known(store: Store, video_key: str, video_id: str) -> Captions:
     known = stored_captions(store, video_key)
     if known is not None:
-        return known.captions
+        # Another source, whose data set shares the store, may call the video something else.
+        return msgspec.structs.replace(known.captions, video_id=video_id)
     # Such as where a run was held up while it asked for them.
     why = "nobody has asked for them"
     return Captions(video_key=video_key, video_id=video_id, reason=Reason.INTERRUPTED, error=why)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import msgspec
 
 from videonet.dataset.assembly import Member, Spans, digest_of, intact_clips, members_of
-from videonet.dataset.captions import strip_captions
 from videonet.dataset.motion_counts import MotionTally
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
@@ -72,7 +71,6 @@ def rewrite_shard(
         output.write_shard_state(index, state)
         promote(output, state.files)
     output.write_verdicts(index, shards, verdicts)
-    strip_captions(output, index, shards, gone)
     clips_before = {each.video_key: each.clips for each in before if each.video_key in gone}
     return Change(
         verdicts=sum(one != other for one, other in zip(before, verdicts, strict=True)),

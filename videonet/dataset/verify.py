@@ -69,6 +69,13 @@ def verify(out: Path | str) -> VerifyReport:
         too_short=totals.kept_without_clip,
     )
     _check_files(output, manifest, lookup, findings)
+    has_captions = _has_captions(output, manifest)
+    if manifest.settings.captions and not has_captions:
+        findings.warnings.append(
+            "captions/ is not here, and the manifest speaks of captions: a copy that is published "
+            "without them is whole otherwise. Elsewhere, the command that made the data set writes "
+            "them again."
+        )
     listed = {shard.path: shard for shard in manifest.shards}
     counts: Counter[Key] = Counter()
     moves = MotionTally() if manifest.settings.motion else None
@@ -82,7 +89,7 @@ def verify(out: Path | str) -> VerifyReport:
             verdicts = _checked_verdicts(output, lookup.shards, index, findings, is_open=is_open)
             expected = None if verdicts is None else _expected(verdicts, targets)
             _check_clips(output, index, files, expected, moves, findings)
-            if manifest.settings.captions and expected is not None:
+            if has_captions and expected is not None:
                 findings.problems.extend(
                     caption_problems(output, index, lookup.shards, sorted(expected))
                 )
@@ -130,6 +137,11 @@ def _check_files(
     }
     for path in sorted((there | listed) - due - tables):
         findings.problems.append(f"{path} is no file of this data set.")
+
+
+def _has_captions(output: DatasetDir, manifest: Manifest) -> bool:
+    """Whether there are captions to be looked at; a copy may be published without them."""
+    return manifest.settings.captions and any(output.files.list(CAPTIONS))
 
 
 class _Opened(NamedTuple):
@@ -388,7 +400,7 @@ def _check_counts(
     motion = manifest.totals.motion if findings.problems else motion
     totals = totals_of(counts, lookup.titles, list(manifest.targets), motion)
     captions = manifest.totals.captions
-    if manifest.settings.captions and not findings.problems:
+    if _has_captions(output, manifest) and not findings.problems:
         captions = counted_captions(output, lookup.shards)
     totals = msgspec.structs.replace(totals, captions=captions)
     for name in totals.__struct_fields__:

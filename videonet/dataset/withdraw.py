@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 
 from videonet.dataset.assembly import intact_clips
-from videonet.dataset.captions import strip_captions, with_captions
+from videonet.dataset.captions import strip_captions, with_captions_left
 from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.motion_counts import motion_counts
@@ -93,7 +93,7 @@ def withdraw(
     None: the one that OUT names, if it is there and can be written. Raises UsageError, before
     anything is changed, for an id that OUT does not know, where a run is at work, or where OUT has
     no candidate list yet; and for files that are damaged or cannot be written. `say` is given a
-    sentence where a store of an earlier version is taken over first.
+    sentence where a store of an earlier version is taken over first, and where captions are lost.
     """
     output = DatasetDir(absolute(out))
     _listed(output)
@@ -138,19 +138,21 @@ def _withdraw(
     left = _left(output, gone)
     new = gone.difference(each.video_key for each in before) | left
     report = bool(new) and output.delete_report()
+    shards_of_gone = sorted({shard_of(key, lookup.shards) for key in gone})
+    # Before the verdicts, which say what is left to do; and whatever they say, for a killed call of
+    # an earlier version wrote them first.
+    for index in shards_of_gone:
+        strip_captions(output, index, lookup.shards, gone)
     if manifest is not None:
         changes = [
             rewrite_shard(output, manifest, lookup.shards, index, gone)
             for index in sorted({shard_of(key, lookup.shards) for key in left})
         ]
-        _account_anew(output, manifest, lookup)
+        _account_anew(output, manifest, lookup, say)
     else:
         # A run that was killed while it finished has written them already.
         output.delete_descriptions()
-        changes = [
-            _strip_shard(output, lookup.shards, index, gone)
-            for index in sorted({shard_of(key, lookup.shards) for key in gone})
-        ]
+        changes = [_strip_shard(output, lookup.shards, index, gone) for index in shards_of_gone]
     with suppress(OSError):
         output.files.delete_below(STAGED)
     # What is packed may name them.
@@ -298,7 +300,6 @@ def _strip_shard(output: DatasetDir, shards: int, index: int, gone: frozenset[st
 
     The run that goes on takes the clips of the other videos from it, as from any earlier version.
     """
-    strip_captions(output, index, shards, gone)
     state = output.shard_state(index)
     files = state.files if state else ()
     promote(output, files)
@@ -336,7 +337,9 @@ def _form(output: DatasetDir) -> ShardForm:
     return OLDEST_FORM if run is None else run.settings.shard_form
 
 
-def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> None:
+def _account_anew(
+    output: DatasetDir, manifest: Manifest, lookup: Lookup, say: Callable[[str], object]
+) -> None:
     """Write the manifest, and what is written with it, if they are to say something else."""
     counts: Counter[Key] = Counter()
     with output.files.local_folder("verdicts") as folder:
@@ -347,6 +350,6 @@ def _account_anew(output: DatasetDir, manifest: Manifest, lookup: Lookup) -> Non
         motion = motion_counts(output, manifest.settings.formats, lookup.shards, before=motion)
     files = files_of(output, manifest, lookup.shards)
     new = counted_anew(manifest, lookup, files, counts, motion)
-    new = with_captions(output, new, lookup.shards)
+    new = with_captions_left(output, new, lookup.shards, say)
     if new != manifest:
         finish(output, new)
