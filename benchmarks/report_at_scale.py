@@ -23,8 +23,8 @@ from rich.table import Table
 
 ROWS = (10_000, 500_000, 5_000_000)
 
-# What each rule alone keeps follows from the verdicts alone.
-EXPLAIN = ("explain", "--min-frames", "5", "--first-match-before", "40")
+# Rules that need what was seen in each frame: it lies in the store.
+EXPLAIN = ("explain", "--min-frames", "2", "--min-probability", "0.3")
 
 VIDEONET = Path(sys.executable).with_name("videonet")
 
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where data sets are made; kept, if given")
     parser.add_argument("--explain", action="store_true", help="measure videonet explain")
     arguments = parser.parse_args()
-    measured = []
+    measured: list[Measured] = []
     with tempfile.TemporaryDirectory() as temporary:
         for rows in arguments.rows:
             folder = (arguments.folder or Path(temporary)) / f"{rows}-{arguments.targets}"
@@ -69,6 +69,9 @@ def main() -> None:
                     arguments.targets,
                 ]
                 subprocess.run(maker, check=True)
+            if arguments.explain and not any((folder / "store" / "records").glob("*")):
+                scans = [sys.executable, "-m", "benchmarks.many_verdicts", str(folder), "--scans"]
+                subprocess.run(scans, check=True)
             measured.append(measure(folder, rows, explain=arguments.explain))
     Console().print(table_of(measured))
     print(msgspec.json.encode(measured).decode())
