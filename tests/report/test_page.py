@@ -330,7 +330,8 @@ def test_the_funnel_says_where_it_counts_something_else(small: Chrome):
         unit = body.find_element(By.CSS_SELECTOR, ".unit").text
         steps = body.find_elements(By.CSS_SELECTOR, "[data-funnel]")
         units[unit] = [each.get_attribute("data-funnel") or "" for each in steps]
-    pairs = [each for each in Funnel.__struct_fields__ if each not in ("titles", "clips")]
+    others = ("titles", "clips", "inherited", "inherited_with_clip")
+    pairs = [each for each in Funnel.__struct_fields__ if each not in others]
     assert units == {
         "Titles": ["titles"],
         "Pairs of video and class": pairs,
@@ -342,6 +343,15 @@ def test_the_funnel_says_where_it_counts_something_else(small: Chrome):
         for each in all_of(small, "#funnel .funnel .fill")
     ]
     assert drawn == pairs
+
+
+def test_labels_from_duplicates_stand_apart_from_pairs(pages: Pages, tmp_path: Path):
+    given = {"inherited": 7, "inherited_with_clip": 5}
+    funnel = msgspec.structs.replace(SMALL.funnel, **given)
+    open_page(pages.chrome, tmp_path, msgspec.structs.replace(SMALL, funnel=funnel))
+    (row,) = all_of(pages.chrome, "#funnel .funnel [data-funnel=inherited]")
+    assert row.text.split() == ["from", "duplicates", "that", "were", "dropped", "7"]
+    assert all_of(pages.chrome, "#classes td[data-column=inherited]")
 
 
 def test_how_much_there_is_and_how_it_was_made_stand_at_the_top(small: Chrome):
