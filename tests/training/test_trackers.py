@@ -1,11 +1,15 @@
 """trackers: where numbers and pictures go besides, through one function that a user can replace."""
 
+import io
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from rich.console import Console
 
 from tests.curated import sentence, videonet
 from tests.training import own_tracker
@@ -15,6 +19,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.errors import UsageError  # noqa: E402
+from videonet.training.logger import StepLine, lines_of  # noqa: E402
 from videonet.training.trackers import check_installed, gone_on_with, open_tracker  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 
@@ -38,6 +43,45 @@ def test_a_function_of_ones_own_opens_what_log_to_names(data, tmp_path):
         (STEPS, "attention"),
     ]
     assert not (tmp_path / "tensorboard").exists()
+
+
+class Failing:
+    """A tracker that loses its server after some steps."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+        self.told += 1
+        if self.told > 3:
+            raise ConnectionError("the server is\ngone")
+
+    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError("it is closed already")
+
+
+def test_a_tracker_that_fails_ends_no_training_and_is_told_nothing_more(data, tmp_path):
+    failing, console = Failing(), Console(file=io.StringIO(), width=200)
+    config = quick('log.to=["ours"]')
+    train(config, data, tmp_path, console=console, open_tracker=lambda *_: failing)
+    assert failing.told == 4
+    said = console.file.getvalue()
+    assert (
+        said.count("ours fails and is told nothing more: ConnectionError: the server is gone") == 1
+    )
+    steps = [each.step for each in lines_of(tmp_path) if isinstance(each, StepLine)]
+    assert steps == list(range(1, STEPS + 1))
+
+
+def test_a_tracker_that_cannot_be_begun_is_a_sentence(data, tmp_path):
+    def refused(*_: object) -> Failing:
+        raise RuntimeError("no key")
+
+    with pytest.raises(UsageError, match=r"log\.to names ours, which cannot be begun \(RuntimeErr"):
+        train(quick('log.to=["ours"]'), data, tmp_path, open_tracker=refused)
 
 
 def test_tensorboard_shows_what_it_is_told_and_purges_what_came_after_a_checkpoint(tmp_path):

@@ -27,7 +27,7 @@ from torch import Tensor
 from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.text import duration
-from videonet.training.trackers import OpenTracker, Tracker, open_tracker
+from videonet.training.trackers import OpenTracker, Trackers, open_tracker
 
 # Seconds between lines where there is no terminal, as elsewhere in `videonet`.
 SAY_EVERY = 30.0
@@ -116,12 +116,12 @@ class RunLogger:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._run, self._resumed_at, self._clock = run, resumed_at, clock
-        self._open_trackers = [
-            partial(open_tracker, name, run, resumed_at, settings or {}) for name in to
-        ]
-        self._trackers: list[Tracker] = []
+        self._open_trackers = {
+            name: partial(open_tracker, name, run, resumed_at, settings or {}) for name in to
+        }
         self._stack = ExitStack()
         self._terminal = _Terminal(console or Console(quiet=True), resumed_at, steps)
+        self._trackers = Trackers(self._terminal.say)
         self._last = resumed_at
 
     def __enter__(self) -> Self:
@@ -129,10 +129,9 @@ class RunLogger:
         with ExitStack() as stack:
             self._log = stack.enter_context(_log(self._run, self._resumed_at))
             stack.enter_context(_quiet_board())
-            self._trackers = []
-            for opened in self._open_trackers:
-                self._trackers.append(opened())
-                stack.callback(self._trackers[-1].close)
+            stack.callback(self._trackers.close)
+            for name, opened in self._open_trackers.items():
+                self._trackers.open(name, opened)
             stack.enter_context(self._terminal.bar)
             self._stack = stack.pop_all()
         self._begun = self._clock()
@@ -222,8 +221,7 @@ class RunLogger:
         """Keep a picture of the attention after so many steps, RGB."""
         with drafted(self._run / "pictures" / f"attention-{step:08d}.png") as draft:
             image.save(draft, "PNG")
-        for tracker in self._trackers:
-            tracker.picture(step, "attention", np.asarray(image))
+        self._trackers.picture(step, "attention", np.asarray(image))
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -238,8 +236,7 @@ class RunLogger:
         self._log.write(msgspec.json.encode(line) + b"\n")
         self._log.flush()
         if flat := dict(_flat(scalars)):
-            for tracker in self._trackers:
-                tracker.numbers(line.step, flat)
+            self._trackers.numbers(line.step, flat)
 
 
 class _Terminal:

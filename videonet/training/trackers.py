@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from videonet.errors import UsageError
+from videonet.errors import UsageError, machine_error
+from videonet.text import shortened
 
 
 class Tracker(Protocol):
@@ -41,6 +42,60 @@ def open_tracker(name: str, run: Path, resumed_at: int, settings: Mapping[str, A
     if name == "tensorboard":
         return _TensorBoard(run, resumed_at)
     return _Wandb(run, settings)
+
+
+class Trackers:
+    """The trackers of a run. One that fails is told nothing more: no training of days ends by it.
+
+    `say` is given a sentence for people.
+    """
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._open: dict[str, Tracker] = {}
+
+    def open(self, name: str, opened: Callable[[], Tracker]) -> None:
+        """Add one that `opened` opens. Raises UsageError, also where that fails in its own way."""
+        try:
+            self._open[name] = opened()
+        except UsageError:
+            raise
+        except Exception as error:
+            if machine_error(error) is not None:
+                raise
+            raise UsageError(
+                f"log.to names {name}, which cannot be begun ({_words(error)}); mend that, or "
+                "leave it out."
+            ) from error
+
+    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+        """Tell each of them; see `Tracker`."""
+        self._tell(lambda tracker: tracker.numbers(step, values))
+
+    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
+        """Likewise."""
+        self._tell(lambda tracker: tracker.picture(step, name, image))
+
+    def close(self) -> None:
+        """Close each of them."""
+        self._tell(lambda tracker: tracker.close())
+        self._open.clear()
+
+    def _tell(self, what: Callable[[Tracker], object]) -> None:
+        for name, tracker in [*self._open.items()]:
+            try:
+                what(tracker)
+            except Exception as error:
+                # A full disk ends the training as it does elsewhere.
+                if machine_error(error) is not None:
+                    raise
+                del self._open[name]
+                self._say(f"{name} fails and is told nothing more: {_words(error)}")
+
+
+def _words(error: Exception) -> str:
+    """What an exception says, in one line."""
+    return shortened(f"{type(error).__name__}: {error}")
 
 
 def check_installed(names: Collection[str]) -> None:

@@ -367,7 +367,8 @@ def _evaluate(
         try:
             with at_rest(online):
                 found = evaluators[name](online)
-        except UsageError as error:
+        # RuntimeError is PyTorch's, also where an evaluation wants more memory than there is.
+        except (UsageError, RuntimeError) as error:
             logger.failed_evaluation(done, name, str(error))
         else:
             logger.evaluation(done, name, found)
@@ -381,7 +382,7 @@ def _say_whether_it_learned(
     untrained = network_of(config).to(next(online.parameters()).device)
     try:
         found = learned(online, untrained, dataset, config)
-    except UsageError as error:
+    except (UsageError, RuntimeError) as error:
         logger.failed_evaluation(done, "learned", str(error))
         return
     if found is not None:
