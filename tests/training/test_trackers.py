@@ -3,12 +3,10 @@
 import io
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from rich.console import Console
 
 from tests.curated import sentence, videonet
@@ -51,12 +49,12 @@ class Failing:
     def __init__(self) -> None:
         self.told = 0
 
-    def numbers(self, step: int, values: Mapping[str, float]) -> None:
+    def numbers(self, *_: object) -> None:
         self.told += 1
         if self.told > 3:
             raise ConnectionError("the server is\ngone")
 
-    def picture(self, step: int, name: str, image: NDArray[np.uint8]) -> None:
+    def picture(self, *_: object) -> None:
         raise AssertionError
 
     def close(self) -> None:
