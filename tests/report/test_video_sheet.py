@@ -161,7 +161,9 @@ def _damage(file: Path, video_key: str) -> None:
     data = bytearray(file.read_bytes())
     metadata = pq.ParquetFile(file).metadata
     for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        columns = {group.column(i).path_in_schema: group.column(i) for i in range(17)}
+        columns = {
+            group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)
+        }
         if columns["example_id"].statistics.min.startswith(video_key):
             frames = columns["image_encoded.list.element"]
             data[frames.data_page_offset + frames.total_compressed_size // 2] ^= 0xFF
