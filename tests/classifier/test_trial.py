@@ -189,7 +189,7 @@ def test_a_model_that_passed_is_not_tried_again(make_model: MakeModel, cache: Pa
     try_first(path, path.read_bytes(), PREPARATION, nothing)
     passed.unlink()
     # Without memory, the first library that wants some says so in its own words.
-    with pytest.raises(UsageError, match=r"model\.onnx: its first run|of memory|allocate memory"):
+    with pytest.raises(UsageError, match=r"model\.onnx: its first run"):
         try_first(path, path.read_bytes(), PREPARATION, nothing)
 
 

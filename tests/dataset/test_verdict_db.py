@@ -16,6 +16,7 @@ from videonet.dataset.verdict_db import COLUMNS, open_verdicts
 from videonet.errors import UsageError
 from videonet.report.facts import facts_of
 from videonet.schemas.reason import Outcome, Reason
+from videonet.schemas.settings import DataOptions
 from videonet.schemas.video_info import DETAILS
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 
@@ -44,7 +45,7 @@ def curated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
 
 
 def test_report_and_card_count_the_same_of_every_class(output: DatasetDir):
-    numbers, facts = numbers_of(output, 4), facts_of(Path(output.address), None)
+    numbers, facts = numbers_of(output, DataOptions()), facts_of(Path(output.address), None)
     assert [each.target_id for each in facts.classes] == ["crane", "kite", "rare"]
     for row in facts.classes:
         own = [each for each in ROWS if each.target_id == row.target_id]
@@ -126,7 +127,7 @@ def test_a_match_that_is_too_weak_counts_as_none_for_report_and_card(tmp_path: P
     output.write_labels([])
     output.write_manifest(manifest)
     (kite,) = (each for each in facts_of(tmp_path / "out", None).classes if each.name == "kite")
-    assert kite.funnel.matching == numbers_of(output, 4).classes["kite"].confirmed == 3
+    assert kite.funnel.matching == numbers_of(output, DataOptions()).classes["kite"].confirmed == 3
     assert kite.rejected == {"too_short": 1, "weak_match": 1}
 
 

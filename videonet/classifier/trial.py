@@ -181,7 +181,11 @@ def _warm_up() -> None:
     graph = helper.make_graph(nodes, "colours", [image], [scores])
     versions = {"opset_imports": [helper.make_opsetid("", 13)], "ir_version": 8}
     model = helper.make_model(graph, **versions)
-    OpenModel(Path("warm-up"), model.SerializeToString(), UNSAID)
+    try:
+        OpenModel(Path("warm-up"), model.SerializeToString(), UNSAID)
+    except UsageError as error:
+        # Nothing is wrong with that model: the machine lacks something.
+        raise RuntimeError(str(error)) from error
 
 
 def _try(argument: str) -> _Answer:
