@@ -1,5 +1,8 @@
 """The captions of a data set: what its tables say, and what becomes of it where some are lost."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -13,6 +16,7 @@ from videonet.dataset.captions import (
     with_captions_left,
     write_captions,
 )
+from videonet.errors import UsageError
 from videonet.schemas.captions import CaptionCounts, Captions, StoredCaptions
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
@@ -114,3 +118,38 @@ def test_of_a_table_that_is_lost_each_video_says_so_and_others_keep_theirs(
     assert {row.reason for row in rows} == {Reason.INTERRUPTED}
     (sentence,) = said
     assert "The captions of 1 shard of " in sentence
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Let this process open no file more than it has open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_tables_that_cannot_be_read_for_now_are_left_as_they_are(
+    made: tuple[DatasetDir, Manifest],
+):
+    output, manifest = made
+    whole = [captions_in(output, index, SHARDS) for index in range(SHARDS)]
+    said: list[str] = []
+    with no_more_files():
+        with pytest.raises(UsageError, match=r"cannot be read .*Too many open files"):
+            strip_captions(output, 0, SHARDS, {keys_in(0)[0]})
+        with pytest.raises(UsageError, match=r"cannot be read .*Too many open files"):
+            with_captions_left(output, manifest, SHARDS, said.append)
+    assert not said
+    assert [captions_in(output, index, SHARDS) for index in range(SHARDS)] == whole
+
+
+def test_a_damaged_table_that_may_name_withdrawn_videos_is_deleted(
+    made: tuple[DatasetDir, Manifest],
+):
+    output, _ = made
+    lose(output, 0, "damaged")
+    strip_captions(output, 0, SHARDS, {keys_in(0)[0]})
+    assert output.files.size(table_path(CAPTIONS, 0, SHARDS)) is None

@@ -16,6 +16,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_tables import (
     CAPTIONS,
+    DamagedTableError,
     read_table,
     table_path,
     unreadable_table,
@@ -50,14 +51,15 @@ def captions_in(output: DatasetDir, index: int, shards: int) -> list[Captions]:
 def strip_captions(output: DatasetDir, index: int, shards: int, gone: Collection[str]) -> None:
     """Take videos out of the captions of a shard, if there are any.
 
-    A table that cannot be read may name them: it is deleted.
+    A table that is damaged may name them: it is deleted. Raises UsageError for one that cannot be
+    read now, and leaves it as it is.
     """
     path = table_path(CAPTIONS, index, shards)
     if output.files.size(path) is None:
         return
     try:
         before = captions_in(output, index, shards)
-    except UsageError:
+    except DamagedTableError:
         output.files.delete(path)
         return
     left = [each for each in before if each.video_key not in gone]
@@ -122,8 +124,8 @@ def with_captions_left(
     """The same, where tables may be damaged, or missing as from a copy that was published so.
 
     If none is left, the data set has no captions from here on; if some are, the videos of the rest
-    get a row that says so. `say` is given a sentence on it. Raises OSError where the place does not
-    answer.
+    get a row that says so. `say` is given a sentence on it. Raises UsageError for a table that
+    cannot be read now, before anything is changed.
     """
     if not manifest.settings.captions:
         return with_captions(output, manifest, shards)
@@ -131,7 +133,7 @@ def with_captions_left(
 
     def rows() -> Iterator[Mapping[str, Any]]:
         for index in range(shards):
-            found = _rows_if_whole(output, table_path(CAPTIONS, index, shards))
+            found = _rows_if_whole(output, index, shards)
             if found is None:
                 lost.append(index)
             else:
@@ -159,16 +161,17 @@ def with_captions_left(
     return msgspec.structs.replace(manifest, totals=totals)
 
 
-def _rows_if_whole(output: DatasetDir, path: str) -> list[dict[str, Any]] | None:
-    """What is counted of a table; None: it is missing or damaged. Raises OSError."""
-    if output.files.size(path) is None:
+def _rows_if_whole(output: DatasetDir, index: int, shards: int) -> list[dict[str, Any]] | None:
+    """What is counted of a table; None: it is missing or damaged.
+
+    Raises UsageError where it cannot be read now.
+    """
+    if output.files.size(table_path(CAPTIONS, index, shards)) is None:
         return None
-    with output.files.local(path) as file:
-        try:
-            rows: list[dict[str, Any]] = pq.read_table(file, columns=_COUNTED).to_pylist()
-        except (OSError, pa.ArrowException):
-            return None
-    return rows
+    try:
+        return _counted_rows(output, index, shards)
+    except DamagedTableError:
+        return None
 
 
 def _write_lost(output: DatasetDir, index: int, shards: int) -> None:

@@ -30,6 +30,10 @@ CAPTIONS = "captions"
 LISTED = ("candidates", "verdicts")
 
 
+class DamagedTableError(UsageError):
+    """A table whose content makes no sense: it is lost, and reading it again does not help."""
+
+
 def tables_of(settings: DataSettings) -> tuple[str, ...]:
     """The kinds of tables that a data set has."""
     return (*LISTED, CAPTIONS) if settings.captions else LISTED
@@ -60,7 +64,8 @@ def write_table(files: DatasetFiles, path: str, rows: Sequence[R], kind: type[R]
 def read_table(files: DatasetFiles, path: str, kind: type[R], advice: str) -> Iterator[R]:
     """The records of a table, in order.
 
-    Raises UsageError with the `advice` for a table that is damaged, or not there.
+    Raises UsageError with the `advice` for a table that cannot be read or is not there, and
+    DamagedTableError for one that is damaged.
     """
     try:
         with files.local(path) as file, pq.ParquetFile(file) as table:
@@ -74,6 +79,10 @@ def read_table(files: DatasetFiles, path: str, kind: type[R], advice: str) -> It
 
 
 def unreadable_table(files: DatasetFiles, path: str, error: Exception, advice: str) -> UsageError:
-    """The sentence on a table that cannot be read."""
+    """The sentence on a table that cannot be read: a DamagedTableError where that will not pass."""
     why = next(iter(str(error).splitlines()), type(error).__name__)
-    return UsageError(f"{files.address}/{path} cannot be read ({why}); {advice}.")
+    # The system numbers what it refuses, such as one more open file; what Arrow finds wrong with a
+    # file has no number. There may be too little memory now for a table that is whole.
+    passes = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno)
+    kind = UsageError if passes else DamagedTableError
+    return kind(f"{files.address}/{path} cannot be read ({why}); {advice}.")
