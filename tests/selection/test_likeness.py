@@ -55,8 +55,9 @@ def hashed(*frames: np.ndarray) -> tuple[ClipHashes, list[np.ndarray]]:
 
 
 def compared(reference: Reference, *frames: np.ndarray, pixels: bool = True):
+    """What is found; without `pixels`, the pictures show something else than the hashes say."""
     hashes, pictures = hashed(*frames)
-    shown = dict(enumerate(pictures)) if pixels else {}
+    shown = dict(enumerate(pictures if pixels else [scene(40)[..., 1]] * len(pictures)))
     return compare(hashes, reference, lambda _: shown)
 
 
@@ -124,8 +125,19 @@ def test_no_file_of_the_set_hides_another_one(tmp_path: Path, monkeypatch):
     assert compare(hashes, reference, lambda _: shown).neighbour == "set/16.png"
 
 
-def test_without_pixels_one_image_decides_nothing(tmp_path: Path):
+def test_without_pixels_that_agree_one_image_decides_nothing(tmp_path: Path):
     assert compared(images(tmp_path, scene(1)), scene(1), pixels=False).neighbour is None
+
+
+def test_what_cannot_be_looked_at_is_not_said_to_be_unlike_the_set(tmp_path: Path):
+    def gone(_):
+        raise FileNotFoundError("gone")
+
+    reference, (hashes, _) = images(tmp_path, scene(1)), hashed(scene(1))
+    with pytest.raises(FileNotFoundError):
+        compare(hashes, reference, gone)
+    far, _ = hashed(scene(20))
+    assert compare(far, reference, gone).neighbour is None
 
 
 def test_other_videos_are_like_nothing(tmp_path: Path):

@@ -7,13 +7,23 @@ import msgspec
 import pytest
 
 from tests.curated import Curated, curated_once, videonet
+from tests.storage.memory_objects import MemoryObjects
 from tests.withdrawing import copied, kept_beside_others
 from videonet.dataset.assembly import intact_clips
-from videonet.selection.stored_hashes import ClipPlaces, hashes_of, stored_hashes, write_hashes
+from videonet.errors import MachineError
+from videonet.selection.stored_hashes import (
+    ClipPlaces,
+    hashes_of,
+    pictures_of,
+    stored_hashes,
+    write_hashes,
+)
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import WAITING
+from videonet.storage.bucket_files import BucketFiles
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.packing import pack
+from videonet.storage.scratch import Scratch
 from videonet.storage.store import Store
 from videonet.video.frame_hash import clip_hashes
 
@@ -98,6 +108,41 @@ def test_without_clips_there_are_none(places: ClipPlaces):
     assert hashes_of(places, "youtube:nobody", "0" * 64) is None
     key, _ = next(iter(kept(places).items()))
     assert hashes_of(places, key, "f" * 64) is None
+
+
+def test_all_frames_that_are_asked_for_are_shown(places: ClipPlaces):
+    key, sha256 = max(kept(places).items())
+    hashes = hashes_of(places, key, sha256)
+    chosen = range(0, len(hashes.clips), 2)
+    assert list(pictures_of(places, hashes, chosen)) == list(chosen)
+
+
+@pytest.mark.parametrize("left", [None, 0.5])
+def test_clips_that_are_gone_or_damaged_show_no_frames(places: ClipPlaces, left: float | None):
+    key, sha256 = max(kept(places).items())
+    hashes = hashes_of(places, key, sha256)
+    for file in Path(places.output.address).glob("clips/*/*"):
+        data = file.read_bytes()
+        file.unlink()
+        if left is not None:
+            file.write_bytes(data[: int(left * len(data))])
+    with pytest.raises(FileNotFoundError, match="the clips were here and are gone"):
+        pictures_of(places, hashes, range(len(hashes.clips)))
+
+
+def test_what_the_machine_lacks_is_not_taken_for_clips_that_are_gone(
+    places: ClipPlaces, tmp_path: Path
+):
+    key, sha256 = min(kept(places).items())
+    hashes = hashes_of(places, key, sha256)
+    objects = MemoryObjects()
+    for file in Path(places.output.address).glob("clips/*/*"):
+        objects.write_once(file.relative_to(places.output.address).as_posix(), file)
+    places.output.files = BucketFiles(objects, Scratch(tmp_path / "scratch", 1000))
+    with pytest.raises(MachineError, match="raise --scratch-budget"):
+        pictures_of(places, hashes, [0])
+    with pytest.raises(MachineError, match="raise --scratch-budget"):
+        hashes_of(places._replace(store=Store(tmp_path / "another")), key, sha256)
 
 
 def test_packed_they_are_the_same(places: ClipPlaces):

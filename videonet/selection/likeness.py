@@ -34,7 +34,8 @@ _AGREEMENT, _MORE_A_BIT, _MOST_AGREEMENT = 0.7, 0.01, 0.9
 # How many pairs of frames are looked at, those whose hashes are nearest; so many of one file.
 _MOST_LOOKED_AT, _MOST_OF_A_FILE = 64, 8
 
-# The pictures [H, W] of frames of the clips, by their places among the hashes.
+# The pictures [H, W] of frames of the clips, by their places among the hashes: of all that are
+# asked for. Raises OSError where one of them is gone.
 Pictures = Callable[[Sequence[int]], Mapping[int, NDArray[np.uint8]]]
 
 
@@ -51,7 +52,7 @@ class _Pair(NamedTuple):
 def compare(hashes: ClipHashes, reference: Reference, pictures: Pictures) -> Likeness:
     """What the clips of a video have in common with an evaluation set.
 
-    `pictures` is asked for frames only where a single one would decide.
+    `pictures` is asked for frames only where a single one would decide. What it raises is raised.
     """
     whole = np.frombuffer(hashes.hashes, np.uint8).reshape(-1, HASH_BYTES)
     places = [place for place, each in enumerate(hashes.qualities) if each >= LEAST_QUALITY]
@@ -110,10 +111,9 @@ def _by_pixels(
 ) -> Likeness | None:
     """The file that a frame is like in its hash and its pixels, if there is one: the nearest."""
     looked_at = _nearest(reference, pairs)
-    shown = pictures(sorted({each.place for each in looked_at})) if looked_at else {}
-    looked_at = [each for each in looked_at if each.place in shown]
     if not looked_at:
         return None
+    shown = pictures(sorted({each.place for each in looked_at}))
     found = agreement(
         np.array([small_picture(shown[each.place]) for each in looked_at]),
         np.array([reference.altered(each.frame, each.variant) for each in looked_at]),

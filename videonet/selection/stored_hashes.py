@@ -5,7 +5,7 @@ came last. Whatever is not there, or is of something else, is made again.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from videonet.errors import UsageError
+from videonet.errors import MachineError, UsageError, machine_error
 from videonet.schemas.clip import Clip
 from videonet.schemas.clip_hashes import ClipHashes
 from videonet.shards.layout import shard_of
@@ -49,12 +49,13 @@ def hashes_of(places: ClipPlaces, video_key: str, sha256: str) -> ClipHashes | N
     """The hashes of the clips of this content, made and kept where the store lacks them.
 
     Of a shard, all videos are hashed at once: it is read as a whole. None: there are no such clips.
+    Raises MachineError where they cannot be asked for.
     """
     found = stored_hashes(places.store, video_key, sha256, places.cut_key)
     if found is not None:
         return found
     name = places.store.clips(video_key, places.cut_key, places.run_id)
-    with places.store.files.local(name) as waiting, suppress(UsageError, ValueError):
+    with places.store.files.local(name) as waiting, _damage_passed_over():
         if waiting is not None:
             made = clip_hashes(
                 WAITING.read(waiting), video_key=video_key, sha256=sha256, cut_key=places.cut_key
@@ -73,7 +74,8 @@ def pictures_of(
 ) -> dict[int, NDArray[np.uint8]]:
     """Frames of clips as they were hashed, grey levels [H, W], by their places among the hashes.
 
-    Those whose clips cannot be read are left out.
+    Raises FileNotFoundError where one of them is damaged or gone, MachineError where it cannot be
+    asked for: what was not looked at is not unlike anything.
     """
     wanted = {hashes.clips[place] for place in chosen}
     found: dict[int, NDArray[np.uint8]] = {}
@@ -85,6 +87,8 @@ def pictures_of(
             of_clip = [place for place, each in enumerate(hashes.clips) if each == number]
             shown = zip(of_clip, pictures_to_hash(clip), strict=True)
             found |= {place: picture for place, picture in shown if place in chosen}
+    if not found.keys() >= set(chosen):
+        raise FileNotFoundError("the clips were here and are gone")
     return found
 
 
@@ -120,7 +124,7 @@ def write_hashes(store: Store, hashes: ClipHashes) -> None:
 def _clips_of(places: ClipPlaces, video_key: str) -> Iterator[Clip]:
     """The clips of a video, one by one: those that wait, or those in its shard."""
     name = places.store.clips(video_key, places.cut_key, places.run_id)
-    with places.store.files.local(name) as waiting:
+    with places.store.files.local(name) as waiting, _damage_passed_over():
         if waiting is not None:
             yield from WAITING.read(waiting)
             return
@@ -128,7 +132,7 @@ def _clips_of(places: ClipPlaces, video_key: str) -> Iterator[Clip]:
         return
     state = places.output.shard_state(shard_of(video_key, places.shards))
     for file in state.files if state else ():
-        with suppress(*MISSING, UsageError):
+        with _damage_passed_over():
             own = False
             for clip in places.output.clips_in(file.path):
                 if clip.example_id.rpartition("#")[0] == video_key:
@@ -148,11 +152,24 @@ def _of_shard(places: ClipPlaces, video_key: str) -> Iterator[ClipHashes]:
     if state is None or state.cut_key != places.cut_key or video_key not in state.videos:
         return
     for file in state.files:
-        with suppress(*MISSING, UsageError, ValueError):
+        with _damage_passed_over():
             clips = places.output.clips_in(file.path)
             for key, own in groupby(clips, key=lambda each: each.example_id.rpartition("#")[0]):
                 yield _hashed(own, key, state.videos.get(key, ""), places.cut_key)
             return
+
+
+@contextmanager
+def _damage_passed_over() -> Iterator[None]:
+    """Go on after clips that are damaged or gone; what the machine lacks is raised."""
+    try:
+        yield
+    except MachineError:
+        raise
+    except (*MISSING, UsageError, ValueError) as error:
+        # A format says of whatever keeps it from reading a file that the file is damaged.
+        if (lacking := machine_error(error)) is not None:
+            raise lacking from error
 
 
 def _hashed(clips: Iterable[Clip], video_key: str, sha256: str, cut_key: str) -> ClipHashes:
