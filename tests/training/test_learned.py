@@ -14,9 +14,13 @@ from tests.training.written import clips_of, write_out
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
+from torch.nn.modules.module import register_module_module_registration_hook  # noqa: E402
+
+from videonet.training import checkpoint  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
 from videonet.training.learned import FEWEST, MOST, Learned, asked_about, learned  # noqa: E402
 from videonet.training.logger import EvaluationLine, lines_of  # noqa: E402
+from videonet.training.models.network import Network  # noqa: E402
 from videonet.training.train import network_of, train  # noqa: E402
 
 
@@ -117,13 +121,17 @@ def test_a_network_that_was_not_trained_has_not_learned(data):
     assert not found.is_shown
 
 
+def evaluations_of(run: Path) -> list[EvaluationLine]:
+    return [line for line in lines_of(run) if isinstance(line, EvaluationLine)]
+
+
 def test_a_training_says_it_at_its_end_and_keeps_the_numbers(data, tmp_path):
     console = Console(file=io.StringIO(), width=300)
     train(quick(), data, tmp_path, console)
     *_, last = console.file.getvalue().splitlines()
     assert ": a frame finds another moment of its video in " in last
     assert " of 30 videos that it was trained on" in last
-    (line,) = (line for line in lines_of(tmp_path) if isinstance(line, EvaluationLine))
+    (line,) = evaluations_of(tmp_path)
     assert (line.step, line.name) == (STEPS, "learned")
     assert line.values["chance"] == pytest.approx(1 / 30)
     assert (line.values["videos"], line.values["held_out"]) == (30, 0)
@@ -134,4 +142,32 @@ def test_too_few_videos_are_said_to_be_too_few(tmp_path):
     train(quick("train.epochs=2"), small_data(tmp_path / "data", 9), tmp_path / "run", console)
     *_, last = console.file.getvalue().splitlines()
     assert last == "Whether it learned cannot be told by 9 videos: at least 10 are needed."
-    assert not [line for line in lines_of(tmp_path / "run") if isinstance(line, EvaluationLine)]
+    assert not evaluations_of(tmp_path / "run")
+
+
+def test_memory_that_runs_out_after_the_last_step_loses_no_step(data, tmp_path):
+    held = []
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    def fill(network: Network) -> dict[str, float]:
+        # From here on no network is made, and none looks at anything.
+        held.append(register_module_module_registration_hook(full))
+        held.append(network.backbone.conv1.register_forward_pre_hook(full))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    config = quick(
+        *("train.epochs=2", "log.evaluate=['fill']", "log.evaluate_every=9", "log.picture_every=9")
+    )
+    try:
+        last = train(config, data, tmp_path, evaluators={"fill": fill})
+    finally:
+        for each in held:
+            each.remove()
+    assert checkpoint.load(last)["step"] == 4
+    assert {line.name: line.failed for line in evaluations_of(tmp_path)} == {
+        "fill": "CUDA out of memory",
+        "learned": "there is not enough memory",
+        "picture": "there is not enough memory",
+    }

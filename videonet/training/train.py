@@ -11,8 +11,8 @@ and a projector (`network`); a second such network that follows the first as a m
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -317,9 +317,10 @@ def train(
                 if done == steps:
                     _say_whether_it_learned(online, dataset, config, done, logger)
                 if pictured is not None and _due(done, config.log.picture_every, steps):
-                    picture = attention_of(online, pictured, config.augmentation.size)
-                    if picture is not None:
-                        logger.picture(done, picture)
+                    with _ending_no_training(logger, done, "picture"):
+                        picture = attention_of(online, pictured, config.augmentation.size)
+                        if picture is not None:
+                            logger.picture(done, picture)
                 if saves:
                     _save(run, config, done, ranks, online, target, optimizer, dataset, damage)
                     saved = done
@@ -362,32 +363,38 @@ def _evaluate(
     evaluators: Mapping[str, evaluation.Evaluator],
     logger: RunLogger,
 ) -> None:
-    """Say what evaluations find. One that cannot be made ends no training of days."""
+    """Say what evaluations find."""
     for name in names:
-        try:
+        with _ending_no_training(logger, done, name):
             with at_rest(online):
                 found = evaluators[name](online)
-        # RuntimeError is PyTorch's, also where an evaluation wants more memory than there is.
-        except (UsageError, RuntimeError) as error:
-            logger.failed_evaluation(done, name, str(error))
-        else:
             logger.evaluation(done, name, found)
 
 
 def _say_whether_it_learned(
     online: Network, dataset: ClipIndex, config: Config, done: int, logger: RunLogger
 ) -> None:
-    """Say it in one sentence. Where it cannot be found out, the training has ended all the same."""
-    torch.manual_seed(config.train.seed)
-    untrained = network_of(config).to(next(online.parameters()).device)
-    try:
+    """Say it in one sentence, or why it cannot be found out."""
+    with _ending_no_training(logger, done, "learned"):
+        torch.manual_seed(config.train.seed)
+        untrained = network_of(config).to(next(online.parameters()).device)
         found = learned(online, untrained, dataset, config)
-    except (UsageError, RuntimeError) as error:
-        logger.failed_evaluation(done, "learned", str(error))
-        return
-    if found is not None:
-        logger.evaluation(done, "learned", found.values(), aloud=False)
-    logger.say(too_few(dataset) if found is None else found.sentence())
+        if found is not None:
+            logger.evaluation(done, "learned", found.values(), aloud=False)
+        logger.say(too_few(dataset) if found is None else found.sentence())
+
+
+@contextmanager
+def _ending_no_training(logger: RunLogger, done: int, name: str) -> Iterator[None]:
+    """Write down why an evaluation or a picture cannot be made: that ends no training of days.
+
+    Its checkpoint is still to be written after the last of them.
+    """
+    try:
+        yield
+    # RuntimeError is PyTorch's, and these two are said where there is not enough memory.
+    except (UsageError, RuntimeError, MemoryError) as error:
+        logger.failed_evaluation(done, name, str(error) or "there is not enough memory")
 
 
 def network_of(config: Config) -> Network:
