@@ -182,6 +182,18 @@ def test_a_file_that_is_no_image_has_no_frames(tmp_path: Path):
     assert len(make_reference(files, shared_decoder()).file) == 0
 
 
+def test_frames_are_hashed_in_the_variants_that_are_asked_for(tmp_path: Path):
+    files = []
+    for seed in (1, 2):
+        Image.fromarray(scene(seed)).save(tmp_path / f"{seed}.png")
+        files.append((f"{seed}.png", tmp_path / f"{seed}.png"))
+    whole = make_reference(files, shared_decoder())
+    plain = make_reference(files, shared_decoder(), variants=[0])
+    assert plain.variant.tolist() == [0, 0]
+    assert np.array_equal(plain.hashes, whole.hashes[whole.variant == 0])
+    assert np.array_equal(plain.picture, whole.picture)
+
+
 def test_the_store_gives_back_what_it_was_given(tmp_path: Path):
     store = Store(tmp_path / "store")
     store.prepare()

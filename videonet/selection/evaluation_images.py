@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from videonet.selection.agreement import agreement
 from videonet.selection.likeness import MOST_BITS_BY_PIXELS, least_agreement
 from videonet.selection.reference import Reference, make_reference
@@ -16,14 +14,15 @@ def images_in(files: Sequence[Path], reference: Reference, decoder: Decoder) -> 
 
     Images that show too little to be told apart are like none.
     """
-    own = make_reference([(str(file), file) for file in files], decoder)
-    plain = np.flatnonzero(own.variant == 0)
+    # As they are: it is the set that has been altered.
+    own = make_reference([(str(file), file) for file in files], decoder, variants=[0])
     found: dict[Path, str] = {}
-    for number, frame, variant, bits in reference.near(own.hashes[plain], MOST_BITS_BY_PIXELS):
-        picture = int(own.frame[plain[number]])
+    for number, frame, variant, bits in reference.near(own.hashes, MOST_BITS_BY_PIXELS):
+        picture = int(own.frame[number])
         file = files[int(own.file[picture])]
+        if file in found:
+            continue
         shown, theirs = own.altered(picture, 0), reference.altered(frame, variant)
-        agreed = float(agreement(shown[None], theirs[None])[0])
-        if file not in found and agreed >= least_agreement(bits):
+        if float(agreement(shown[None], theirs[None])[0]) >= least_agreement(bits):
             found[file] = reference.names[int(reference.file[frame])]
     return found

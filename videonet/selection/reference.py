@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -203,24 +203,32 @@ def _files(folder: Path) -> list[_File]:
 # Making it.
 
 
-def make_reference(files: Sequence[tuple[str, Path]], decoder: Decoder) -> Reference:
-    """The frames of files, by their names. What cannot be read, or shows nothing, has none."""
+def make_reference(
+    files: Sequence[tuple[str, Path]],
+    decoder: Decoder,
+    variants: Sequence[int] = range(len(VARIANTS)),
+) -> Reference:
+    """The frames of files, by their names. What cannot be read, or shows nothing, has none.
+
+    Each frame is hashed in these variants, numbers of VARIANTS.
+    """
     numbers: list[int] = []
     times: list[int] = []
     pictures: list[NDArray[np.uint8]] = []
     hashes: list[bytes] = []
     frames: list[int] = []
-    variants: list[int] = []
+    made_variants: list[int] = []
+    hashed = partial(_hashed, variants=variants)
     with ThreadPoolExecutor() as pool:
         for number, (_, path) in enumerate(files):
             found = _frames_of(path, decoder)
             for (time, grey), made in zip(
-                found, pool.map(_hashed, (g for _, g in found)), strict=True
+                found, pool.map(hashed, (g for _, g in found)), strict=True
             ):
                 if not made:
                     continue
                 frames += [len(numbers)] * len(made)
-                variants += [variant for variant, _ in made]
+                made_variants += [variant for variant, _ in made]
                 hashes += [bits for _, bits in made]
                 numbers.append(number)
                 times.append(time)
@@ -234,7 +242,7 @@ def make_reference(files: Sequence[tuple[str, Path]], decoder: Decoder) -> Refer
         picture=np.array(pictures, np.uint8).reshape(-1, _KEPT_SIDE, _KEPT_SIDE),
         hashes=np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, HASH_BYTES),
         frame=np.array(frames, np.int32),
-        variant=np.array(variants, np.uint8),
+        variant=np.array(made_variants, np.uint8),
     )
 
 
@@ -276,11 +284,11 @@ def _of_video(path: Path, decoder: Decoder) -> Iterator[tuple[int, NDArray[np.ui
         yield from ((time, grey) for (time, _), grey in zip(chosen, bare, strict=True))
 
 
-def _hashed(grey: NDArray[np.uint8]) -> list[tuple[int, bytes]]:
-    """The hashes of a picture in all variants; none if it shows too little."""
+def _hashed(grey: NDArray[np.uint8], variants: Sequence[int]) -> list[tuple[int, bytes]]:
+    """The hashes of a picture in some variants; none if it shows too little."""
     if frame_hash(grey).quality < LEAST_QUALITY:
         return []
-    made = ((number, frame_hash(_altered(grey, each))) for number, each in enumerate(VARIANTS))
+    made = ((each, frame_hash(_altered(grey, VARIANTS[each]))) for each in variants)
     return [(number, each.bits) for number, each in made if each.quality >= LEAST_QUALITY]
 
 
