@@ -1,11 +1,12 @@
 """Which videos are the same, and which of them stays: plain functions."""
 
+import tracemalloc
 from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from videonet.schemas.clip_hashes import ClipHashes
@@ -160,6 +161,27 @@ def test_which_is_named_first_makes_no_difference():
     assert frames_in_common(one, other) == frames_in_common(other, one) == 9
 
 
+FEW = random_frames(3, 5)
+
+
+@given(
+    st.integers(0, 8).flatmap(
+        lambda number: st.tuples(
+            *[st.lists(st.integers(0, 2), min_size=number, max_size=number)] * 2
+        )
+    )
+)
+@example(([0, 1], [0, 0]))
+def test_of_two_with_equally_many_frames_neither_is_the_first(shown: tuple[list[int], list[int]]):
+    one, other = (
+        frames(FEW[each], [HALF_A_SECOND * place for place in range(len(each))]) for each in shown
+    )
+    common = frames_in_common(one, other)
+    assert common == frames_in_common(other, one)
+    for own, theirs in (shown, shown[::-1]):
+        assert common <= sum(each in theirs for each in own)
+
+
 def test_frames_are_alike_up_to_so_many_bits():
     shown, times = random_frames(6, 1), [HALF_A_SECOND * place for place in range(6)]
     for bits, common in ((LIKE_BITS, 6), (LIKE_BITS + 1, 0)):
@@ -187,6 +209,48 @@ def test_a_frame_that_is_in_many_videos_brings_the_best_of_them(monkeypatch):
     monkeypatch.setattr(frame_index, "_BEST", 2)
     shown = hashed(random_frames(8, 1))
     assert found([shown] * 9) == dict.fromkeys("bcdefghi", "a")
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 99)), max_size=30), max_size=5)
+)
+def test_the_first_hits_of_all_parts_are_among_the_first_of_each(parts):
+    """So what comes later may be dropped after each part; `number` is 100 here."""
+    codes = [np.array([100 * query + video for query, video in each], int) for each in parts]
+    kept = np.empty(0, int)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frame_index, "_BEST", 3)
+        for each in codes:
+            kept = frame_index._first_of_each(np.concatenate([kept, each]), 100)
+    hits = {code for each in codes for code in each.tolist()}
+    first = (sorted(code for code in hits if code // 100 == query)[:3] for query in range(4))
+    assert kept.tolist() == [code for own in first for code in own]
+
+
+def test_a_frame_that_is_in_very_many_videos_takes_little_memory(monkeypatch):
+    """However many hits a query has: kept are the first of them, and those of some pairs."""
+    number, asked = 1_500, 64
+    monkeypatch.setattr(frame_index, "_AT_ONCE", asked)
+    monkeypatch.setattr(frame_index, "_PAIRS_AT_ONCE", 2_048)
+    shown = hashed(random_frames(1, 1))
+    table = frame_table(number, [(place, shown) for place in range(number)])
+    index = frame_index._Index(table.hashes, np.arange(number))
+    tracemalloc.start()
+    try:
+        hits = frame_index._hits(index, table, 0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # All hits would be 1,023 of each frame in ten parts, of eight bytes: 5.2 MB.
+    assert peak < 2_000_000
+    best = frame_index._BEST
+    first = ([other for other in range(best + 1) if other != own][:best] for own in range(asked))
+    pairs = {
+        max(own, other) * number + min(own, other)
+        for own, others in enumerate(first)
+        for other in others
+    }
+    assert hits.tolist() == sorted(pairs)
 
 
 def test_there_may_be_no_videos_and_none_with_frames():

@@ -37,14 +37,19 @@ class Run(NamedTuple):
 def frames_in_common(one: Frames, other: Frames) -> int:
     """How many frames of the shorter video are like one of the longer, which runs beside it.
 
-    The shorter one is that with fewer frames. Times of both may differ by any span, which is then
-    the same for all of these frames. The same whichever is named first.
+    The shorter one is that with fewer frames; of two with equally many, that of which fewer are. So
+    it is the same whichever is named first. Times of both may differ by any span, which is then the
+    same for all of these frames.
     """
     shorter, longer = sorted((one, other), key=lambda each: len(each.times))
     frames, others = np.nonzero(distances(shorter.words, longer.words) <= LIKE_BITS)
     offsets = longer.times[others] - shorter.times[frames]
     order = np.lexsort((frames, offsets))
-    return longest_run(offsets[order], frames[order]).frames
+    found = longest_run(offsets[order], frames[order]).frames
+    if len(shorter.times) < len(longer.times):
+        return found
+    # One frame may be like several, so that counts differ.
+    return min(found, longest_run(offsets[order], others[order]).frames)
 
 
 def longest_run(offsets: NDArray[np.int64], frames: NDArray[np.int64]) -> Run:

@@ -151,16 +151,28 @@ def _hits(index: _Index, table: FrameTable, begin: int) -> NDArray[np.int64]:
     """The pairs that some frames bring, from one of them on, each as one number."""
     frames, videos = _looked_up(table, begin)
     words, number = _words(table.hashes[frames]), len(table)
-    found = [np.empty(0, np.int64)]
+    found = np.empty(0, np.int64)
     for query, indexed in index.meeting(words):
         is_other = index.videos[indexed] != videos[query]
         query, indexed = query[is_other], indexed[is_other]
         bits = np.bitwise_count(words[query] ^ index.words[indexed]).sum(axis=1)
         is_like = bits <= LIKE_BITS
-        found.append(query[is_like] * number + index.videos[indexed[is_like]])
-    query, other = np.divmod(np.unique(np.concatenate(found)), number)
-    # Each query's first hits: where it begins is that of its first.
-    rank = np.arange(len(query)) - np.searchsorted(query, query, side="left")
-    query, other = query[rank < _BEST], other[rank < _BEST]
+        if is_like.any():
+            new = query[is_like] * number + index.videos[indexed[is_like]]
+            # Each time: a frame that is in very many videos would have all of them here at once.
+            found = _first_of_each(np.concatenate([found, new]), number)
+    query, other = np.divmod(found, number)
     own = videos[query]
     return np.unique(np.maximum(own, other) * number + np.minimum(own, other))
+
+
+def _first_of_each(hits: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """The first `_BEST` of each query's hits, each once, ascending; `number` videos there are.
+
+    A hit is one number: that of the query times `number`, and the video.
+    """
+    hits = np.unique(hits)
+    query = hits // number
+    # Where a query begins is that of its first hit.
+    rank = np.arange(len(query)) - np.searchsorted(query, query, side="left")
+    return hits[rank < _BEST]
