@@ -27,7 +27,7 @@ from videonet.training.attention_picture import middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config, from_dict, load
 from videonet.training.data.clip_index import open_clip_index
-from videonet.training.data.loader import held_out_frames
+from videonet.training.data.loader import two_moments
 from videonet.training.evaluation import NEIGHBOURS
 from videonet.training.logger import StepLine, lines_of
 from videonet.training.models.network import Network
@@ -147,7 +147,7 @@ def held_out_draws(data: Path, config: Config) -> list[Draw]:
     dataset = open_clip_index(data, held_out=config.data.held_out)
     draws = []
     for seed in range(DRAWS):
-        parts = list(held_out_frames(dataset, seed))
+        parts = list(two_moments(dataset, np.flatnonzero(dataset.held_out), seed))
         size = config.augmentation.size
         frames = [
             [[middle(frame.numpy(), size) for frame in moment] for moment in part.frames]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -24,10 +25,15 @@ from videonet.shards.parquet import SCHEMA  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import Batch, batches  # noqa: E402
+from videonet.training.data.loader import (  # noqa: E402
+    Batch,
+    batches,
+    first_moments,
+    two_moments,
+)
 from videonet.training.data.memory import SharedRingBuffer  # noqa: E402
 from videonet.training.data.reading import DamagedClipError  # noqa: E402
-from videonet.training.logger import StepLine, lines_of  # noqa: E402
+from videonet.training.logger import EvaluationLine, StepLine, lines_of  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 
 VIDEOS = [(letter, 2) for letter in "abcdefgh"]
@@ -114,6 +120,35 @@ def test_where_all_clips_are_damaged_none_is_looked_for_without_end(tmp_path):
         loaded(out, 1_000)
 
 
+@pytest.mark.parametrize(
+    ("moments", "left_out"), [(two_moments, {"b", "e", "g"}), (first_moments, {"b", "g"})]
+)
+@settings(max_examples=6, deadline=None)
+@given(at_once=st.integers(1, 9))
+def test_videos_that_a_damaged_clip_would_show_are_left_out_and_others_are_shown_the_same(
+    whole, broken, moments, left_out, at_once
+):
+    dataset = open_clip_index(broken)
+    videos = np.arange(len(VIDEOS))
+    found = list(moments(dataset, videos, 5, at_once, may_be_damaged=True))
+    left = torch.cat([part.videos for part in found])
+    ids = [dataset.example_ids[row].as_py() for row in range(len(dataset.example_ids))]
+    of = {int(video): key[0] for key, video in zip(ids, dataset.videos, strict=True)}
+    assert [of[video] for video in left.tolist()] == [
+        of[video] for video in range(len(VIDEOS)) if of[video] not in left_out
+    ]
+    (expected,) = moments(open_clip_index(whole), videos, 5)
+    assert torch.equal(torch.cat([part.frames for part in found], dim=1), expected.frames[:, left])
+    assert [each for part in found for each in part.labels] == [
+        expected.labels[video] for video in left.tolist()
+    ]
+
+
+def test_where_no_clip_may_be_damaged_one_that_would_be_shown_is_refused(broken):
+    with pytest.raises(DamagedClipError, match=r"clip [beg]#. is damaged"):
+        list(two_moments(open_clip_index(broken), np.arange(len(VIDEOS)), 5))
+
+
 def test_a_place_of_the_ring_that_was_taken_back_is_the_next_one():
     ring = SharedRingBuffer(2)
     first = ring.empty(4)
@@ -170,6 +205,21 @@ def test_a_training_counts_damaged_clips_and_goes_on_with_its_count(data, tmp_pa
     checkpoint.path_of(killed, STEPS).unlink()
     train(config, data, killed)
     assert steps_of(killed) == steps_of(whole)
+
+
+def test_what_is_asked_of_a_network_leaves_out_what_is_damaged_and_says_so(data, tmp_path):
+    asked = ("data.held_out=0.2", "log.retrieval_every=9", "log.probe_every=9", "train.epochs=2")
+    train(quick("data.most_damaged=2", *asked), data, tmp_path)
+    found = {line.name: line for line in lines_of(tmp_path) if isinstance(line, EvaluationLine)}
+    assert {name: line.failed for name, line in found.items()} == dict.fromkeys(
+        ("retrieval", "probe", "learned")
+    )
+    dataset = open_clip_index(data, held_out=0.2)
+    held_out = int(dataset.held_out[dataset.videos[[2, 5]]].sum())
+    known = int((~dataset.held_out).sum()) - (2 - held_out)
+    assert found["probe"].values["left_out"] == 2
+    assert found["retrieval"].values.get("left_out", 0) == held_out
+    assert found["learned"].values["videos"] == known
 
 
 def test_a_training_stops_at_one_too_many_and_goes_on_where_more_may_be(data, tmp_path):

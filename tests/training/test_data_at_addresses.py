@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.storage.conftest import bucket, gcs, s3, server  # noqa: F401
@@ -19,7 +20,7 @@ from videonet.training import checkpoint  # noqa: E402
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data import shard_files as module  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import Batch, batches, held_out_frames  # noqa: E402
+from videonet.training.data.loader import Batch, batches, two_moments  # noqa: E402
 
 VIDEOS = [[("a", 2), ("c", 1), ("e", 1)], [("b", 3), ("d", 2)]]
 
@@ -71,7 +72,8 @@ def test_batches_are_those_of_the_folder(out: Path, remote: str, workers: int) -
 
 def test_frames_that_are_held_out_are_those_of_the_folder(out: Path, remote: str) -> None:
     here, there = (
-        list(held_out_frames(open_clip_index(each, 0.5, 1), seed=1)) for each in (out, remote)
+        list(two_moments(dataset, np.flatnonzero(dataset.held_out), seed=1))
+        for dataset in (open_clip_index(each, 0.5, 1) for each in (out, remote))
     )
     assert len(here) == len(there) > 0
     for one, other in zip(here, there, strict=True):

@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch")
 
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import Batch, batches, held_out_frames  # noqa: E402
+from videonet.training.data.loader import Batch, batches, two_moments  # noqa: E402
 from videonet.training.data.sampling import EXAMPLES, generator_of  # noqa: E402
 from videonet.training.data.temporal_sampling import frames_at, interval_of, timestamps, window  # noqa: E402
 
@@ -320,9 +320,9 @@ def test_held_out_videos_show_a_frame_of_their_first_and_one_of_their_last_third
     keys = [f"{letter}{number}" for letter in "ab" for number in range(20)]
     out = write_out(tmp_path, [[clip(key, number) for key in keys for number in range(10)]])
     dataset = open_clip_index(out, held_out=0.5)
-    held = np.flatnonzero(dataset.held_out).tolist()
-    parts = list(held_out_frames(dataset, seed=1, at_once=8))
-    assert torch.cat([part.videos for part in parts]).tolist() == held
+    held = np.flatnonzero(dataset.held_out)
+    parts = list(two_moments(dataset, held, seed=1, at_once=8))
+    assert torch.cat([part.videos for part in parts]).tolist() == held.tolist()
     assert [label for part in parts for label in part.labels] == [
         (ord(keys[at][0]),) for at in held
     ]
@@ -334,15 +334,10 @@ def test_held_out_videos_show_a_frame_of_their_first_and_one_of_their_last_third
     assert late.min() >= 130
     # At any moment of it, not always the same.
     assert min(len(early.unique()), len(late.unique())) > len(held) / 3
-    again = torch.cat([part.frames for part in held_out_frames(dataset, seed=1)], dim=1)
+    again = torch.cat([part.frames for part in two_moments(dataset, held, seed=1)], dim=1)
     assert again.equal(frames)
-    other = torch.cat([part.frames for part in held_out_frames(dataset, seed=2)], dim=1)
+    other = torch.cat([part.frames for part in two_moments(dataset, held, seed=2)], dim=1)
     assert not other.equal(frames)
-
-
-def test_without_held_out_videos_there_is_nothing_to_show(out):
-    with pytest.raises(UsageError, match=r"No video of .* is held out; set data\.held_out"):
-        next(held_out_frames(open_clip_index(out), seed=0))
 
 
 def test_windows_keep_to_shots_where_these_are_long_enough(tmp_path):

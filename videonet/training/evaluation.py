@@ -1,6 +1,7 @@
 """What is asked of a network while it is trained, without training anything on its features."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from videonet.errors import UsageError
+from videonet.text import number
 from videonet.training.attention_picture import at_rest, middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config
@@ -37,21 +39,40 @@ FEWEST = 2
 FRAMES = 6
 
 
+class Embedded(NamedTuple):
+    """What a network finds in M moments of each of n videos."""
+
+    # floating point, [M, n, D]
+    features: torch.Tensor
+    # int [n]; of a video of several classes, the first
+    classes: torch.Tensor
+    # int64 [n]: number of the video within the data set
+    videos: torch.Tensor
+
+
 def retrieval(network: Network, dataset: ClipIndex, config: Config) -> dict[str, float]:
     """Nearest-neighbour retrieval on the held-out videos, shares 0 to 1.
 
     `same_video`: does a frame of one third of a video find the frame of another third among those
     of all videos? `same_class`: do its nearest neighbours in other videos have its class? (Of a
-    video kept for several classes, the first counts.)
+    video kept for several classes, the first counts.) And how many videos were `left_out`, if any
+    were: see `embeddings_of`.
     """
-    videos = np.flatnonzero(dataset.held_out)[:MOST]
-    moments = two_moments(dataset, videos, config.train.seed, AT_ONCE)
-    features, labels = embeddings_of(network, moments, config.augmentation.size)
-    both, of = torch.cat((features[0], features[1])), torch.from_numpy(videos)
+    asked, seed = np.flatnonzero(dataset.held_out)[:MOST], config.train.seed
+    allowed = config.data.most_damaged > 0
+    moments = two_moments(dataset, asked, seed, AT_ONCE, may_be_damaged=allowed)
+    features, labels, videos = embeddings_of(network, moments, config.augmentation.size, FEWEST)
+    both, of = torch.cat((features[0], features[1])), videos.repeat(2)
     return {
         "same_video": same_video_retrieval(features[0], features[1]),
-        "same_class": knn_accuracy(both, labels.repeat(2), of.repeat(2), NEIGHBOURS),
+        "same_class": knn_accuracy(both, labels.repeat(2), of, NEIGHBOURS),
+        **left_out(len(asked), len(videos)),
     }
+
+
+def left_out(asked: int, shown: int) -> dict[str, float]:
+    """What an evaluation says of videos that were not shown, as a clip of theirs is damaged."""
+    return {"left_out": asked - shown} if asked > shown else {}
 
 
 def check_handed_over(names: Collection[str], evaluators: Collection[str]) -> None:
@@ -75,16 +96,17 @@ def check_searchable(dataset: ClipIndex, setting: str) -> None:
 
 
 def embeddings_of(
-    network: Network, moments: Iterable[Moments], size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeddings of M moments of each of n videos, float [M, n, D], and the class, int [n].
+    network: Network, moments: Iterable[Moments], size: int, fewest: int = 1
+) -> Embedded:
+    """Embeddings of all moments.
 
     Of the middle of each frame, augmented in no way, with the running statistics of batch norms;
-    `size` is that of the images, pixels. Of a video of several classes, the first counts. Raises
-    UsageError where a clip is damaged.
+    `size` is that of the images, pixels. Raises UsageError where a clip is damaged that may not be,
+    and where fewer videos than `fewest` are left without those that are damaged.
     """
     features: list[torch.Tensor] = []
     labels: list[int] = []
+    videos: list[torch.Tensor] = []
     device = next(network.parameters()).device
     with at_rest(network):
         for part in moments:
@@ -97,7 +119,13 @@ def embeddings_of(
             found = network.embedding(normalised(images)).float().cpu()
             features.append(found.view(len(part.frames), -1, found.shape[1]))
             labels.extend(label[0] for label in part.labels)
-    return torch.cat(features, dim=1), torch.tensor(labels)
+            videos.append(part.videos)
+    if len(labels) < fewest:
+        raise UsageError(
+            f"{number(len(labels), 'video')} without damaged clips cannot be compared: at least "
+            f"{fewest} are needed"
+        )
+    return Embedded(torch.cat(features, dim=1), torch.tensor(labels), torch.cat(videos))
 
 
 def frames_to_show(dataset: ClipIndex, config: Config) -> list[NDArray[np.uint8]]:

@@ -9,6 +9,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from videonet.text import number
 from videonet.training.config import Config
@@ -84,18 +85,24 @@ class Learned:
 def learned(
     network: Network, untrained: Network, dataset: ClipIndex, config: Config
 ) -> Learned | None:
-    """Ask both networks; None: there are too few videos. Raises UsageError for a damaged clip."""
+    """Ask both networks; None: there are too few videos.
+
+    Raises UsageError for a damaged clip that may not be, and where too few others are left.
+    """
     asked = asked_about(dataset)
     if asked is None:
         return None
     videos, held_out = asked
     size, seed = config.augmentation.size, config.train.seed
-    now, before = (
-        found_again(*embeddings_of(each, two_moments(dataset, videos, seed), size)[0])
-        for each in (network, untrained)
-    )
+    allowed = config.data.most_damaged > 0
+
+    def found_by(asked: Network) -> Tensor:
+        moments = two_moments(dataset, videos, seed, may_be_damaged=allowed)
+        return found_again(*embeddings_of(asked, moments, size, FEWEST).features)
+
+    now, before = found_by(network), found_by(untrained)
     return Learned(
-        videos=len(videos),
+        videos=len(now),
         held_out=held_out,
         found=int(now.sum()),
         untrained=int(before.sum()),

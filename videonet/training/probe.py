@@ -13,7 +13,7 @@ from videonet.errors import UsageError
 from videonet.training.config import Config
 from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.loader import first_moments
-from videonet.training.evaluation import NEIGHBOURS, embeddings_of
+from videonet.training.evaluation import NEIGHBOURS, embeddings_of, left_out
 from videonet.training.models.network import Network
 from videonet.training.retrieval import nearest_classes
 
@@ -27,7 +27,8 @@ RIDGE = 0.1
 def probe(network: Network, dataset: ClipIndex, config: Config) -> dict[str, float]:
     """How often both classifiers are right, and the commonest class is: shares, 0 to 1.
 
-    Raises UsageError where a clip is damaged, or all videos that are known are of one class.
+    And how many videos were `left_out`, as in `retrieval`. Raises UsageError where a clip is
+    damaged that may not be, or all videos that are known are of one class.
     """
     known, asked = (np.flatnonzero(dataset.held_out == each) for each in (False, True))
     seed, size = config.train.seed, config.augmentation.size
@@ -35,8 +36,10 @@ def probe(network: Network, dataset: ClipIndex, config: Config) -> dict[str, flo
         videos[np.linspace(0, len(videos) - 1, min(len(videos), MOST)).astype(np.int64)]
         for videos in (known, asked)
     ]
-    (seen, classes), (shown, truth) = (
-        embeddings_of(network, first_moments(dataset, videos, seed), size) for videos in chosen
+    allowed = config.data.most_damaged > 0
+    (seen, classes, _), (shown, truth, _) = (
+        embeddings_of(network, first_moments(dataset, videos, seed, may_be_damaged=allowed), size)
+        for videos in chosen
     )
     if (classes == classes[0]).all():
         raise UsageError("all videos that are trained on are of one class")
@@ -45,7 +48,8 @@ def probe(network: Network, dataset: ClipIndex, config: Config) -> dict[str, flo
         "knn": nearest_classes(shown[0], seen[0], classes, NEIGHBOURS),
         "commonest": classes.mode().values.expand(len(truth)),
     }
-    return {name: (each == truth).double().mean().item() for name, each in found.items()}
+    shares = {name: (each == truth).double().mean().item() for name, each in found.items()}
+    return shares | left_out(sum(map(len, chosen)), len(classes) + len(truth))
 
 
 def linear_classes(features: Tensor, classes: Tensor, asked: Tensor) -> Tensor:

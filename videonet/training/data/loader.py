@@ -6,7 +6,7 @@ there is no state to keep: to go on after step s is to begin with step s + 1.
 
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
@@ -134,43 +134,43 @@ def batches(
     return _taken_over(iter(made), data.workers)
 
 
-def held_out_frames(dataset: ClipIndex, seed: int, at_once: int = 64) -> Iterator[Moments]:
-    """Two frames of each video that is held out, as `two_moments` gives them.
-
-    Raises UsageError where no video is held out, or a clip is damaged.
-    """
-    held = np.flatnonzero(dataset.held_out)
-    if not len(held):
-        raise UsageError(
-            f"No video of {dataset.out} is held out; set data.held_out to a greater share."
-        )
-    return two_moments(dataset, held, seed, at_once)
-
-
 def two_moments(
-    dataset: ClipIndex, videos: NDArray[np.int64], seed: int, at_once: int = 64
+    dataset: ClipIndex,
+    videos: NDArray[np.int64],
+    seed: int,
+    at_once: int = 64,
+    *,
+    may_be_damaged: bool = False,
 ) -> Iterator[Moments]:
     """Two frames of each of these videos, `at_once` videos at a time, in their order.
 
     One is shown at a uniform moment of the first third of the video's clips, the other of the last
-    third. `videos` are numbers of videos, int64 [n]. Raises UsageError where a clip is damaged.
+    third. `videos` are numbers of videos, int64 [n]. Where a clip is damaged that is to be shown,
+    its video is left out if clips `may_be_damaged`; if not, raises UsageError.
     """
     rows, begins, ends = _rows_of(dataset, videos)
     reader = Reader(dataset, _MORE_SHARDS, BufferPool())
-    for first in range(0, len(videos), at_once):
+
+    def made(places: NDArray[np.intp]) -> Moments:
         clips, labels = [], []
-        part = slice(first, first + at_once)
-        for video, begin, end in zip(videos[part], begins[part], ends[part], strict=True):
+        for video, begin, end in zip(videos[places], begins[places], ends[places], strict=True):
             early, late = generator_of(seed, HELD_OUT, int(video)).random(2)
             thirds = (early / 3, (2 + late) / 3)
             clips.append([_shown(reader, rows[begin:end], share) for share in thirds])
             labels.append(reader.labels(int(rows[begin])))
         frames, sizes = reader.decoded(clips)
-        yield Moments(frames, sizes, torch.from_numpy(videos[part]), tuple(labels))
+        return Moments(frames, sizes, torch.from_numpy(videos[places]), tuple(labels))
+
+    return _in_parts(made, len(videos), at_once, may_be_damaged)
 
 
 def first_moments(
-    dataset: ClipIndex, videos: NDArray[np.int64], seed: int, at_once: int = 64
+    dataset: ClipIndex,
+    videos: NDArray[np.int64],
+    seed: int,
+    at_once: int = 64,
+    *,
+    may_be_damaged: bool = False,
 ) -> Iterator[Moments]:
     """A frame of each of these videos, near to where its class was seen: in its first 100 frames.
 
@@ -179,10 +179,10 @@ def first_moments(
     """
     rows, begins, _ = _rows_of(dataset, videos)
     reader = Reader(dataset, _MORE_SHARDS, BufferPool())
-    for first in range(0, len(videos), at_once):
-        part = slice(first, first + at_once)
-        clips = rows[begins[part]]
-        shares = [generator_of(seed, LABELLED, video).random() / 3 for video in videos[part]]
+
+    def made(places: NDArray[np.intp]) -> Moments:
+        clips = rows[begins[places]]
+        shares = [generator_of(seed, LABELLED, video).random() / 3 for video in videos[places]]
         frames, sizes = reader.decoded(
             [
                 [_shown(reader, clips[place : place + 1], share)]
@@ -190,7 +190,36 @@ def first_moments(
             ]
         )
         labels = tuple(reader.labels(int(row)) for row in clips)
-        yield Moments(frames, sizes, torch.from_numpy(videos[part]), labels)
+        return Moments(frames, sizes, torch.from_numpy(videos[places]), labels)
+
+    return _in_parts(made, len(videos), at_once, may_be_damaged)
+
+
+def _in_parts(
+    made: Callable[[NDArray[np.intp]], Moments], number: int, at_once: int, may_be_damaged: bool
+) -> Iterator[Moments]:
+    """What is made of so many videos, by their places, without those that are damaged."""
+    for first in range(0, number, at_once):
+        part = np.arange(first, min(first + at_once, number))
+        moments = _made_if_intact(made, part, may_be_damaged)
+        if moments is None:
+            # Seldom: so each is read by itself, and those that are left once more.
+            intact = [place for place in part if _made_if_intact(made, part[part == place], True)]
+            moments = made(np.array(intact)) if intact else None
+        if moments is not None:
+            yield moments
+
+
+def _made_if_intact(
+    made: Callable[[NDArray[np.intp]], Moments], places: NDArray[np.intp], may_be_damaged: bool
+) -> Moments | None:
+    """What is made of these; None: a clip of them is damaged, which may be."""
+    try:
+        return made(places)
+    except DamagedClipError:
+        if not may_be_damaged:
+            raise
+        return None
 
 
 def _rows_of(
