@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.curated import Curated, curated_once, videonet
-from tests.storage.memory_objects import MemoryObjects
+from tests.storage.test_clips_named import Silent, damage
 from tests.withdrawing import copied, kept_beside_others
 from videonet.dataset.assembly import intact_clips
 from videonet.errors import MachineError
@@ -19,7 +19,7 @@ from videonet.selection.stored_hashes import (
     write_hashes,
 )
 from videonet.shards.layout import shard_of
-from videonet.shards.writer import WAITING
+from videonet.shards.writer import FORMATS, WAITING
 from videonet.storage.bucket_files import BucketFiles
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.packing import pack
@@ -117,6 +117,17 @@ def test_all_frames_that_are_asked_for_are_shown(places: ClipPlaces):
     assert list(pictures_of(places, hashes, chosen)) == list(chosen)
 
 
+def test_of_a_parquet_shard_only_the_clips_of_the_video_are_read(copy: Curated, places: ClipPlaces):
+    before, wanted = kept_beside_others(copy.out)
+    hashes = hashes_of(places, wanted.video_key, wanted.sha256)
+    shutil.rmtree(copy.out / "clips" / "tfrecord", ignore_errors=True)
+    for file in copy.out.glob("clips/parquet/*"):
+        for clip in list(FORMATS["parquet"].read(file)):
+            if clip.example_id.rpartition("#")[0] == before.video_key:
+                damage(file, clip)
+    assert len(pictures_of(places, hashes, [0, 1])) == 2
+
+
 @pytest.mark.parametrize("left", [None, 0.5])
 def test_clips_that_are_gone_or_damaged_show_no_frames(places: ClipPlaces, left: float | None):
     key, sha256 = max(kept(places).items())
@@ -135,11 +146,11 @@ def test_what_the_machine_lacks_is_not_taken_for_clips_that_are_gone(
 ):
     key, sha256 = min(kept(places).items())
     hashes = hashes_of(places, key, sha256)
-    objects = MemoryObjects()
+    objects = Silent()
     for file in Path(places.output.address).glob("clips/*/*"):
         objects.write_once(file.relative_to(places.output.address).as_posix(), file)
     places.output.files = BucketFiles(objects, Scratch(tmp_path / "scratch", 1000))
-    with pytest.raises(MachineError, match="raise --scratch-budget"):
+    with pytest.raises(MachineError, match="cannot be read"):
         pictures_of(places, hashes, [0])
     with pytest.raises(MachineError, match="raise --scratch-budget"):
         hashes_of(places._replace(store=Store(tmp_path / "another")), key, sha256)

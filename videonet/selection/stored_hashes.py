@@ -18,6 +18,7 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.clip_hashes import ClipHashes
 from videonet.shards.layout import shard_of
 from videonet.shards.writer import WAITING
+from videonet.storage.clips_named import clips_named
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_files import MISSING
 from videonet.storage.record_shards import Known
@@ -79,10 +80,8 @@ def pictures_of(
     """
     wanted = {hashes.clips[place] for place in chosen}
     found: dict[int, NDArray[np.uint8]] = {}
-    for clip in _clips_of(places, hashes.video_key):
+    for clip in _clips_of(places, hashes.video_key, wanted):
         number = number_of_clip(clip)
-        if number not in wanted:
-            continue
         with suppress(ValueError):
             of_clip = [place for place, each in enumerate(hashes.clips) if each == number]
             shown = zip(of_clip, pictures_to_hash(clip), strict=True)
@@ -121,26 +120,20 @@ def write_hashes(store: Store, hashes: ClipHashes) -> None:
     store.write(table.name(store.digest(hashes.video_key)), hashes.to_json())
 
 
-def _clips_of(places: ClipPlaces, video_key: str) -> Iterator[Clip]:
-    """The clips of a video, one by one: those that wait, or those in its shard."""
+def _clips_of(places: ClipPlaces, video_key: str, numbers: Collection[int]) -> Iterator[Clip]:
+    """Clips of a video by their numbers, one by one: those that wait, or those in its shard."""
+    ids = {f"{video_key}#{number}" for number in numbers}
     name = places.store.clips(video_key, places.cut_key, places.run_id)
     with places.store.files.local(name) as waiting, _damage_passed_over():
         if waiting is not None:
-            yield from WAITING.read(waiting)
+            yield from (clip for clip in WAITING.read(waiting) if clip.example_id in ids)
             return
     if places.shards is None:
         return
     state = places.output.shard_state(shard_of(video_key, places.shards))
     for file in state.files if state else ():
         with _damage_passed_over():
-            own = False
-            for clip in places.output.clips_in(file.path):
-                if clip.example_id.rpartition("#")[0] == video_key:
-                    own = True
-                    yield clip
-                elif own:
-                    # They stand together.
-                    break
+            yield from clips_named(places.output, file.path, ids)
             return
 
 

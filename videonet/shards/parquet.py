@@ -53,6 +53,20 @@ def columns_in(footer: pq.FileMetaData) -> dict[str, int]:
     return {path.partition(".")[0]: at for at, path in enumerate(paths)}
 
 
+# The first column of a file, in every form.
+_EXAMPLE_ID = 0
+
+
+def example_id(footer: pq.FileMetaData, group: int) -> str | None:
+    """The clip of a row group; None where it is not one clip, or the footer does not say."""
+    row_group = footer.row_group(group)
+    if row_group.num_rows != 1:
+        return None
+    # The least and the greatest of one value.
+    statistics = row_group.column(_EXAMPLE_ID).statistics
+    return statistics.min if statistics is not None and statistics.has_min_max else None
+
+
 # What a column of one clip may take when it is read, bytes: that of the frames, and each other. And
 # how many items a list has at most: frames, or labels.
 _MOST_FRAME_BYTES = 1 << 30

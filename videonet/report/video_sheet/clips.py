@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.report.video_sheet.view import ClipView, FrameView
@@ -17,8 +14,7 @@ from videonet.schemas.reason import Outcome
 from videonet.schemas.verdict import Verdict
 from videonet.shards.jpeg import check_size
 from videonet.shards.layout import shard_of, shard_path
-from videonet.shards.page_headers import reader_of
-from videonet.shards.parquet import check_claims
+from videonet.storage.clips_named import clips_named
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.text import as_shown
 from videonet.training.torch_extra import needed_for
@@ -73,36 +69,11 @@ def _read(output: DatasetDir, video_key: str, numbers: list[int]) -> Iterator[tu
     wanted = {f"{video_key}#{number}": number for number in numbers}
     parquet = shard_path("parquet", index, lookup.shards)
     tfrecord = shard_path("tfrecord", index, lookup.shards)
-    if output.files.size(parquet) is not None:
-        for clip in _from_parquet(output, parquet, wanted):
-            yield wanted[clip.example_id], clip
-    elif output.files.size(tfrecord) is not None:
-        theirs = (clip for clip in output.clips_in(tfrecord) if clip.example_id in wanted)
-        # Once all are found, the rest of the file is not read.
-        for clip in itertools.islice(theirs, len(wanted)):
-            yield wanted[clip.example_id], clip
-
-
-def _from_parquet(output: DatasetDir, path: str, wanted: dict[str, int]) -> Iterator[Clip]:
-    """The clips of these ids. A row group is a clip, and its statistics say which."""
-    try:
-        with (
-            output.files.open(path) as source,
-            pq.ParquetFile(source, page_checksum_verification=True) as shard,
-        ):
-            read = reader_of(source)
-            column = shard.schema_arrow.get_field_index("example_id")
-            for group in range(shard.num_row_groups):
-                row_group = shard.metadata.row_group(group)
-                statistics = row_group.column(column).statistics
-                if statistics is not None and statistics.min in wanted:
-                    check_claims(read, row_group)
-                    for row in shard.read_row_group(group).to_pylist():
-                        yield Clip.from_row(row)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UsageError(
-            f"{output.place_of(path)} is damaged ({error}). Write it again."
-        ) from error
+    for path in (parquet, tfrecord):
+        if output.files.size(path) is not None:
+            for clip in clips_named(output, path, wanted):
+                yield wanted[clip.example_id], clip
+            return
 
 
 def _view_of(clip: Clip, number: int, training_views: bool) -> ClipView:

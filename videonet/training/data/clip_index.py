@@ -21,7 +21,7 @@ from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
 from videonet.schemas.shard_form import OLDEST_FORM
-from videonet.shards.parquet import SCHEMA, SCHEMAS, schema_of
+from videonet.shards.parquet import SCHEMA, SCHEMAS, example_id, schema_of
 from videonet.training.data.shard_files import ShardFiles, shard_files
 
 # The manifest that is understood here, as `videonet.dataset.manifest` writes it.
@@ -29,9 +29,6 @@ MANIFEST_VERSION = 1
 
 # Below OUT.
 _FOLDER = "clips/parquet/"
-
-# The first column of a file, in every form.
-_EXAMPLE_ID = 0
 
 # Footers that are read at a time: most of it is waiting for a disk or a network.
 _AT_A_TIME = 8
@@ -211,16 +208,6 @@ def _example_ids(out: ShardFiles, shard: Shard) -> pa.Array:
             f"writes it; {_AGAIN}."
         )
     return pa.array(ids, pa.string())
-
-
-def example_id(footer: pq.FileMetaData, group: int) -> str | None:
-    """The clip of a row group; None where it is not one clip, or the footer does not say."""
-    row_group = footer.row_group(group)
-    if row_group.num_rows != 1:
-        return None
-    # The least and the greatest of one value.
-    statistics = row_group.column(_EXAMPLE_ID).statistics
-    return statistics.min if statistics is not None and statistics.has_min_max else None
 
 
 def _numbered(example_ids: pa.Array, out: ShardFiles) -> tuple[list[str], NDArray[np.int64]]:

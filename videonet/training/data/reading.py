@@ -16,8 +16,8 @@ from torch import Tensor
 from videonet.errors import OneRankError, UsageError
 from videonet.shards.jpeg import MOST_PIXELS, decode
 from videonet.shards.page_headers import HEADER_BYTES, Read
-from videonet.shards.parquet import FRAMES, SCHEMA, check_claims, columns_in
-from videonet.training.data.clip_index import ClipIndex, example_id
+from videonet.shards.parquet import FRAMES, SCHEMA, check_claims, columns_in, example_id
+from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
 from videonet.training.data.parquet_pages import (
     LENGTHS_BYTES,
