@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from torch.backends import cudnn  # noqa: E402
+from torch.distributed import DistBackendError, DistStoreError  # noqa: E402
 
 from videonet.errors import OneRankError  # noqa: E402
 from videonet.training.data.loader import Batch  # noqa: E402
@@ -28,21 +29,42 @@ from videonet.training.logger import lines_of  # noqa: E402
     ("error", "said"),
     [
         (
-            "[../gloo/buffer.cc:81] Timed out waiting 5000ms for recv operation to complete",
+            RuntimeError(
+                "[../gloo/buffer.cc:81] Timed out waiting 5000ms for recv operation to complete"
+            ),
             "Rank 3 has waited 5 s for another rank, which hangs or is at an evaluation",
         ),
         (
-            "[../gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:4711",
+            DistStoreError("wait timeout after 5000ms, keys: /default_pg/0//cuda//0"),
+            "Rank 3 has waited 5 s for another rank, which hangs or is at an evaluation",
+        ),
+        (
+            RuntimeError("[../gloo/pair.cc:534] Connection closed by peer [127.0.0.1]:4711"),
             "Rank 3 has lost another rank, which says itself why; the same command goes on",
         ),
     ],
 )
 def test_a_rank_that_hangs_or_has_gone_is_a_sentence_of_whoever_waits(error, said):
     with pytest.raises(OneRankError) as raised, _lost_rank_named(3, 5.0):
-        raise RuntimeError(error)
+        raise error
     assert str(raised.value).startswith(said)
-    with pytest.raises(RuntimeError, match="of another kind"), _lost_rank_named(3, 5.0):
-        raise RuntimeError("of another kind")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: the launch timed out and was terminated"),
+        DistBackendError("NCCL error: CUDA error: the launch timed out and was terminated"),
+        DistBackendError("NCCL error: invalid argument"),
+        RuntimeError("DataLoader timed out after 5 seconds"),
+        RuntimeError("broken pipe"),
+        RuntimeError("[../gloo/buffer.cc:81] of another kind"),
+    ],
+)
+def test_what_a_rank_finds_by_itself_is_blamed_on_no_other(error):
+    with pytest.raises(RuntimeError) as raised, _lost_rank_named(3, 5.0):
+        raise error
+    assert raised.value is error
 
 
 @pytest.mark.slow

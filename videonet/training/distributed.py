@@ -11,9 +11,16 @@ from torch import Tensor, distributed
 
 from videonet.errors import OneRankError, UsageError
 
-# How PyTorch's messages say that another rank gave no answer, and that it has gone.
+# How PyTorch's messages between ranks say that another one gave no answer, and that it has gone.
 _SILENT = ("timed out", "timeout")
 _GONE = ("connection closed by peer", "connection reset by peer", "broken pipe")
+
+# What is in messages between ranks that are no DistError: Gloo's name the file of its source, and
+# the last is of whoever waits for it.
+_OF_GLOO = ("gloo", "operation timed out!")
+
+# So a GPU says that one of its own programs was too slow, also beneath NCCL.
+_OF_THE_GPU = "cuda error"
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,10 @@ def _lost_rank_named(rank: int, timeout: float) -> Iterator[None]:
         yield
     except RuntimeError as error:
         said = str(error).lower()
+        if _OF_THE_GPU in said or not (
+            isinstance(error, distributed.DistError) or any(each in said for each in _OF_GLOO)
+        ):
+            raise
         if any(each in said for each in _GONE):
             raise OneRankError(
                 f"Rank {rank} has lost another rank, which says itself why; the same command goes "
