@@ -5,8 +5,9 @@
 The set are real videos. Candidates are the same videos, begun 0.32 s later, altered in the ways of
 `benchmarks/alterations.py`, and encoded anew by x264; they go through what a run does with them:
 cutting, hashing, comparing. The limits of what counts as alike were chosen by the first half of the
-videos, in the order of their names; the second half is for the rates. Both have Wilson's intervals
-of 95 %. Videos none of whose frames shows enough to be compared are counted apart.
+videos, in the order of their names; the second half is for the rates, though it was seen as well
+while rules were compared. Rates have Wilson's intervals of 95 %. Videos none of whose frames shows
+enough to be compared are counted apart.
 
 Innocent are all pairs of different scenes, of these videos and of images of ImageNet and COCO: see
 `benchmarks/innocents.py`.
