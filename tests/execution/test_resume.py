@@ -62,6 +62,23 @@ def test_so_is_one_whose_scans_are_of_an_earlier_version(begun: DatasetDir):
     assert resume_or_start(begun, settings).run_id == before.run_id
 
 
+def test_a_part_of_another_version_that_says_otherwise_why_classes_are_left_out_joins(
+    begun: DatasetDir,
+):
+    before = begun.run_state()
+    assert before is not None
+    (said,) = LEFT_OUT
+    otherwise = (msgspec.structs.replace(said, why="nameless"),)
+    begun.write_run_state(
+        msgspec.structs.replace(before, settings=now(before.settings, left_out=otherwise))
+    )
+    settings = now(before.settings, left_out=LEFT_OUT)
+    joined, _ = join_run(begun, settings)
+    assert (joined.run_id, joined.settings) == (before.run_id, settings)
+    with pytest.raises(UsageError, match="begun with another --captions than this part has"):
+        join_run(begun, now(settings, captions=True))
+
+
 def test_a_part_that_excludes_something_else_is_told_the_option(begun: DatasetDir):
     with pytest.raises(UsageError, match="begun with another --exclude than this part has"):
         join_run(begun, now(settings_of(begun), excluded=EXCLUDED))

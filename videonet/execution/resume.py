@@ -200,10 +200,9 @@ def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:
     """
     state, last = output.run_state(), output.fence.last()
     if state is not None:
-        if not state.settings.left_out:
-            # An earlier version has begun it, and did not say what it left out of a class list.
-            known = msgspec.structs.replace(state.settings, left_out=settings.left_out)
-            state = msgspec.structs.replace(state, settings=known)
+        # It follows from the class list, and another version says it otherwise, or does not.
+        known = msgspec.structs.replace(state.settings, left_out=settings.left_out)
+        state = msgspec.structs.replace(state, settings=known)
         _must_be(output, state.settings, settings)
         if output.manifest() is None and _differ_in_changeable(state.settings, settings):
             raise UsageError(
