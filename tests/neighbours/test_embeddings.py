@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from tests.evaluation.material import shared, write_lite0
 from tests.neighbours.material import write_embedding, write_images
 from videonet.classifier.embedding import Embedding, of_unit_length
 from videonet.classifier.neighbours import Neighbours, centres_of
 from videonet.classifier.read_image import read_image
-from videonet.classifier.target_images import image_clusters
+from videonet.classifier.target_images import ImageCluster, image_clusters
 from videonet.errors import UsageError
 from videonet.schemas.neighbours import EmbeddedVideo
 
@@ -64,6 +66,33 @@ def test_centres_are_made_once_of_the_same_images(tmp_path: Path):
     assert centres_of(embedding, image_clusters(folder), made) is made
     write_images(folder, {"red.png": (200, 0, 0)})
     assert centres_of(embedding, image_clusters(folder), made).images != made.images
+
+
+class Counted(Embedding):
+    """An embedding that knows how many frames it was given at a time."""
+
+    given: tuple[int, ...] = ()
+
+    def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.given += (len(frames),)
+        return super().features(frames)
+
+
+def test_images_of_several_targets_are_embedded_together_and_each_centre_is_to_the_bit_its_own(
+    tmp_path: Path,
+):
+    random = np.random.default_rng(1)
+    clusters = []
+    for cluster, number in enumerate((1, 1, 130, 1, 3, 64)):
+        files = [tmp_path / f"{cluster}-{image:03d}.png" for image in range(number)]
+        for file in files:
+            Image.fromarray(random.integers(0, 256, (40, 40, 3), np.uint8)).save(file)
+        clusters.append(ImageCluster(str(cluster), tuple(files)))
+    embedding = Counted(write_embedding(tmp_path))
+    centres = centres_of(embedding, clusters)
+    assert embedding.given == (64, 64, 64, 8)
+    alone = b"".join(centres_of(embedding, [cluster]).centres for cluster in clusters)
+    assert centres.centres == alone
 
 
 def test_an_image_is_upright_and_cut_in_the_middle(tmp_path: Path):

@@ -6,7 +6,8 @@ clusters are compared with without a second look at the video.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def centres_of(
     number = sum(len(cluster.files) for cluster in clusters)
     of = f"{len(clusters):,} targets" if groups is None else f"which {groups:,} targets are made"
     say(f"embedding {number:,} images of {of}")
-    sums = np.vstack([_sum(embedding, cluster) for cluster in clusters])
+    sums = _sums(embedding, clusters)
     names = [cluster.name for cluster in clusters]
     counts = [len(cluster.files) for cluster in clusters]
     if groups is not None:
@@ -217,16 +218,26 @@ def _gathered(
     )
 
 
-def _sum(embedding: Embedding, cluster: ImageCluster) -> NDArray[np.float64]:
-    """The sum of the features of a cluster's images: float64 [1, size]."""
-    total = np.zeros((1, embedding.size), np.float64)
-    for start in range(0, len(cluster.files), _AT_ONCE):
+def _sums(embedding: Embedding, clusters: Sequence[ImageCluster]) -> NDArray[np.float64]:
+    """The sums of the features of each cluster's images: float64 [clusters, size]."""
+    rows = _features(embedding, [file for cluster in clusters for file in cluster.files])
+    sums = np.zeros((len(clusters), embedding.size), np.float64)
+    for total, cluster in zip(sums, clusters, strict=True):
+        # In these parts, and so the same to the last bit, whatever is embedded beside them.
+        for start in range(0, len(cluster.files), _AT_ONCE):
+            part = np.stack(list(islice(rows, min(_AT_ONCE, len(cluster.files) - start))))
+            total += part.sum(axis=0, dtype=np.float64)
+    return sums
+
+
+def _features(embedding: Embedding, files: Sequence[Path]) -> Iterator[NDArray[np.float32]]:
+    """The features of each image, float32 [size]."""
+    for start in range(0, len(files), _AT_ONCE):
         images = [
             read_image(file, embedding.resize, embedding.crop)
-            for file in cluster.files[start : start + _AT_ONCE]
+            for file in files[start : start + _AT_ONCE]
         ]
-        total += embedding.features(np.stack(images)).sum(axis=0, keepdims=True, dtype=np.float64)
-    return total
+        yield from embedding.features(np.stack(images))
 
 
 def _array(data: bytes, kind: str, size: int) -> NDArray[Any]:
