@@ -68,7 +68,7 @@ def machine_error(error: BaseException, *ours: Path) -> MachineError | None:
     is the machine's fault too.
     """
     known = None
-    for each in _with_those_beneath(error):
+    for each in with_those_beneath(error):
         if isinstance(each, MachineError):
             known = each
         elif (said := _said_by(each, ours)) is not None:
@@ -76,7 +76,7 @@ def machine_error(error: BaseException, *ours: Path) -> MachineError | None:
     return known
 
 
-def _with_those_beneath(error: BaseException) -> Iterator[BaseException]:
+def with_those_beneath(error: BaseException) -> Iterator[BaseException]:
     """An exception and all that it wraps, as Python, yt-dlp and urllib3 do, each once."""
     waiting: list[object] = [error]
     seen: set[int] = set()

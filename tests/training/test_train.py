@@ -243,7 +243,7 @@ def test_a_reading_process_that_ends_is_a_sentence(data, tmp_path):
         _, said = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
-    assert process.returncode == 2
+    assert process.returncode == 2, said
     assert "videonet: A process that reads clips has ended" in said
 
 

@@ -12,7 +12,7 @@ import typer
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.options import of_this_machine
 from videonet.cli.terminal import Console
-from videonet.errors import UsageError
+from videonet.errors import UsageError, with_those_beneath
 from videonet.training.torch_extra import needed_for
 
 if TYPE_CHECKING:
@@ -160,9 +160,8 @@ def _lost_worker_named() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        lost: BaseException | None = error
-        while lost is not None and "DataLoader worker" not in str(lost):
-            lost = lost.__cause__ or lost.__context__
+        beneath = with_those_beneath(error)
+        lost = next((each for each in beneath if "DataLoader worker" in str(each)), None)
         if lost is None:
             raise
         reason = str(lost).strip().splitlines()[-1]
