@@ -85,7 +85,9 @@ def watched(store: Path) -> Iterator[Seen]:
 
     def watch() -> None:
         while not is_over.wait(0.002):
-            held = held_below(store) + downloading(store)
+            # The two are not looked at in one moment: between them a video goes, and another begins.
+            before, arriving = held_below(store), downloading(store)
+            held = min(before, held_below(store)) + arriving
             seen.most = max(seen.most, held)
             seen.looks += held > 0
             seen.holders.add(frozenset(shares(store)))
