@@ -194,7 +194,7 @@ def test_a_training_writes_its_folder_alone_and_asks_no_other_machine(
     folder: Path, curated: Traced, tmp_path: Path
 ):
     given = ("train", "--data", str(folder / "out"), "--out", str(tmp_path / "run"))
-    seen = traced(tmp_path, *given, *TRAINING)
+    seen = traced(tmp_path, *given, *TRAINING, "--set", 'log.to=["tensorboard"]')
     assert (tmp_path / "run" / "tensorboard").exists()
     assert seen.network == []
     assert list(seen.home.iterdir()) == []
