@@ -50,7 +50,9 @@ def main() -> None:
         clips = len({clip for clip, _ in work})
         passes = [sorted(work[at : at + clips]) for at in range(0, len(work), clips)]
         work = [sample for each in passes for sample in each]
-    print(json.dumps(measured(lambda: read(folder, work), folder, given["jpegs"])))
+    print(json.dumps(measured(lambda: read(folder, work), folder, given["jpegs"])), flush=True)
+    # Libraries that read ahead may have threads that do not end well.
+    os._exit(0)
 
 
 def measured(samples: Callable[[], Samples], folder: Path, shards: Sequence[str]) -> dict[str, Any]:
