@@ -85,7 +85,7 @@ def watched(store: Path) -> Iterator[Seen]:
 
     def watch() -> None:
         while not is_over.wait(0.002):
-            # The two are not looked at in one moment: between them a video goes, and another begins.
+            # They are not looked at in one moment: between looks a video goes, another begins.
             before, arriving = held_below(store), downloading(store)
             held = min(before, held_below(store)) + arriving
             seen.most = max(seen.most, held)
