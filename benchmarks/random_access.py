@@ -30,6 +30,7 @@ from rich.table import Table
 from benchmarks.loader import FRAMES, drawn, made_up
 from benchmarks.peers import AT_ONCE, FORMS, Samples, measured
 from videonet.dataset.repack import repack
+from videonet.schemas.clip import Clip
 from videonet.schemas.shard_form import LAYOUTS
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
@@ -82,12 +83,13 @@ def measure(data: Path, peers: Path | None, folder: Path) -> tuple[Way, ...]:
     """All ways, one after the other."""
     layouts = in_layouts(data, folder)
     shards = sorted((layouts[1] / "clips/parquet").iterdir())
-    work = drawn_samples(shards)
-    jpegs = written_jpegs(shards, work, folder / "jpegs")
+    clips = [clip for file in shards for clip in FORMATS["parquet"].read(file)]
+    work = drawn_samples(clips)
+    jpegs = written_jpegs(clips, work, folder / "jpegs")
     ways = []
     for layout, out in layouts.items():
         rows = out / "clips/parquet"
-        found = measured(lambda out=out: from_shards(out, work), rows, jpegs)  # type: ignore[misc]
+        found = measured(lambda out=out: from_shards(out, clips, work), rows, jpegs)  # type: ignore[misc]
         ways.append(Way(name=f"the shards, layout {layout}", **found))
     for name in FORMS:
         # What is here already is asked without --peers, too.
@@ -124,10 +126,9 @@ def in_layouts(data: Path, folder: Path) -> dict[int, Path]:
     return made
 
 
-def drawn_samples(shards: Sequence[Path]) -> list[tuple[int, list[int]]]:
+def drawn_samples(clips: Sequence[Clip]) -> list[tuple[int, list[int]]]:
     """All clips, shuffled, again and again, and frames of a window of each, as in training."""
     generator = np.random.default_rng(0)
-    clips = [clip for file in shards for clip in FORMATS["parquet"].read(file)]
     passes = [generator.permutation(len(clips)) for _ in range(max(1, SAMPLES // len(clips)))]
     chosen = np.concatenate(passes).tolist()
     return [
@@ -137,11 +138,10 @@ def drawn_samples(shards: Sequence[Path]) -> list[tuple[int, list[int]]]:
 
 
 def written_jpegs(
-    shards: Sequence[Path], work: Sequence[tuple[int, list[int]]], folder: Path
+    clips: Sequence[Clip], work: Sequence[tuple[int, list[int]]], folder: Path
 ) -> list[str]:
     """The JPEGs of some samples as files, for what decodes them from memory."""
     folder.mkdir()
-    clips = [clip for file in shards for clip in FORMATS["parquet"].read(file)]
     names: list[str] = []
     for number, frames in work[: AT_ONCE * 4]:
         for frame in frames:
@@ -152,21 +152,14 @@ def written_jpegs(
     return names
 
 
-def from_shards(out: Path, work: Sequence[tuple[int, list[int]]]) -> Samples:
+def from_shards(out: Path, clips: Sequence[Clip], work: Sequence[tuple[int, list[int]]]) -> Samples:
     """What the trainer's loader reads."""
     reader = Reader(open_clip_index(out), OPEN_FILES, BufferPool())
-    times = {row: times_of(reader, row) for row, _ in work}
     while True:
+        # Rows are the clips in the order of the shards.
         for row, frames in work:
-            yield list(jpegs_of(reader, row, [times[row][each] for each in frames]))
-
-
-def times_of(reader: Reader, row: int) -> Sequence[int]:
-    """The times of all frames of a clip, microseconds."""
-    shard, group = reader._place(row)
-    times: Sequence[int]
-    (times,) = shard.numbers(group, ["image_timestamp"])
-    return times
+            times = clips[row].image_timestamp
+            yield list(jpegs_of(reader, row, [times[each] for each in frames]))
 
 
 def jpegs_of(reader: Reader, row: int, moments: Sequence[int]) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """layout: the number, the names and the members of shards."""
 
+import math
 from collections import Counter
 
 import pytest
@@ -31,6 +32,11 @@ def test_shards_are_of_about_equal_size(prefix):
 )
 def test_a_shard_is_expected_to_hold_about_250_megabytes(candidates, shards):
     assert number_of_shards(candidates) == shards
+
+
+def test_smaller_pictures_and_fewer_of_them_go_into_fewer_shards():
+    assert number_of_shards(5_000_000, pixels=0.25) == math.ceil(number_of_shards(5_000_000) / 4)
+    assert number_of_shards(10, pixels=0.01) == 1
 
 
 def test_a_file_is_named_after_its_place_among_the_shards():

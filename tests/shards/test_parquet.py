@@ -14,7 +14,7 @@ import pytest
 
 from tests.shards.conftest import MOTION, make_clip
 from videonet.schemas.clip import Clip
-from videonet.schemas.shard_form import LAYOUTS, ShardForm
+from videonet.schemas.shard_form import LAYOUTS, OLDEST_FORM, ShardForm
 from videonet.schemas.table import arrow_schema
 from videonet.shards import parquet
 
@@ -37,8 +37,8 @@ class CountingFile(io.FileIO):
         return data
 
 
-def write(path, clips):
-    with parquet.open_writer(path) as write_clip:
+def write(path, clips, form=OLDEST_FORM):
+    with parquet.open_writer(path, form) as write_clip:
         for clip in clips:
             write_clip(clip)
 
@@ -52,9 +52,8 @@ def forty(tmp_path_factory):
 
 
 def test_the_columns_are_those_of_a_clip(clips, tmp_path):
-    with parquet.open_writer(tmp_path / "clips.parquet", ShardForm(motion=True)) as write_clip:
-        for clip in clips:
-            write_clip(msgspec.structs.replace(clip, **MOTION))
+    moving = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
+    write(tmp_path / "clips.parquet", moving, ShardForm(motion=True))
     schema = pq.read_schema(tmp_path / "clips.parquet")
     assert schema.names == arrow_schema(Clip).names
     assert not any(field.nullable for field in schema)
@@ -64,9 +63,7 @@ def test_the_columns_are_those_of_a_clip(clips, tmp_path):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_other_readers_find_the_same_pictures_in_every_layout(clips, tmp_path, layout):
     file = tmp_path / "clips.parquet"
-    with parquet.open_writer(file, ShardForm(layout)) as write_clip:
-        for clip in clips:
-            write_clip(clip)
+    write(file, clips, ShardForm(layout))
     pictures = [list(clip.image_encoded) for clip in clips]
     assert pq.read_table(file)["image_encoded"].to_pylist() == pictures
     query = duckdb.sql(f"SELECT image_encoded, clip_label_text FROM '{file}'").fetchall()
@@ -75,7 +72,7 @@ def test_other_readers_find_the_same_pictures_in_every_layout(clips, tmp_path, l
     ]
 
 
-# Run by an interpreter of its own: Beam and these two know each other, and are slow together.
+# Run by an interpreter of its own, from which these are not hidden.
 READERS = """
 import datasets, pandas
 frame = pandas.read_parquet(FILE)
@@ -89,13 +86,10 @@ for pictures in (frame["image_encoded"], (row["image_encoded"] for row in rows))
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_so_do_pandas_and_hugging_face(clips, tmp_path, layout):
     file = tmp_path / "clips.parquet"
-    with parquet.open_writer(file, ShardForm(layout)) as write_clip:
-        for clip in clips:
-            write_clip(clip)
+    write(file, clips, ShardForm(layout))
     pictures = [list(clip.image_encoded) for clip in clips]
     code = READERS.replace("FILE", repr(str(file))).replace("PICTURES", repr(pictures))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    # A reader that is installed has all that it needs, which tests/without may hide.
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
         [sys.executable, "-"], input=code, env=environment, capture_output=True, text=True
@@ -106,9 +100,7 @@ def test_so_do_pandas_and_hugging_face(clips, tmp_path, layout):
 def test_in_layout_2_the_frames_are_the_last_column_and_their_lengths_stand_together(
     clips, tmp_path
 ):
-    with parquet.open_writer(tmp_path / "clips.parquet", ShardForm(2)) as write_clip:
-        for clip in clips:
-            write_clip(clip)
+    write(tmp_path / "clips.parquet", clips, ShardForm(2))
     last = pq.read_metadata(tmp_path / "clips.parquet").row_group(1).column(16)
     assert last.path_in_schema == "image_encoded.list.element"
     assert "DELTA_LENGTH_BYTE_ARRAY" in last.encodings
@@ -118,9 +110,8 @@ def test_in_layout_2_the_frames_are_the_last_column_and_their_lengths_stand_toge
 
 def test_duckdb_reads_the_columns_of_motion(clips, tmp_path):
     file = tmp_path / "clips.parquet"
-    with parquet.open_writer(file, ShardForm(motion=True)) as write_clip:
-        for clip in clips:
-            write_clip(msgspec.structs.replace(clip, **MOTION))
+    moving = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
+    write(file, moving, ShardForm(motion=True))
     rows = duckdb.sql(f"SELECT {', '.join(MOTION)} FROM '{file}'").fetchall()
     assert rows == [(0.25, 1.5, [120_000])] * 3
 

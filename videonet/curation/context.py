@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from functools import cached_property
 
 import msgspec
@@ -86,14 +87,7 @@ class ReadContext:
             compares=settings.excluded_like is not None and settings.lock is None,
         )
         self.clip_settings = ClipSettings(
-            settings.max_clips,
-            settings.max_hole,
-            settings.max_lost,
-            settings.motion,
-            settings.short_side,
-            settings.frame_rate,
-            settings.jpeg_quality,
-            settings.jpeg_subsampling,
+            **{each.name: getattr(settings, each.name) for each in fields(ClipSettings)}
         )
         self.cut_key = self.clip_settings.key
         self.decode_limits = DecodeLimits(

@@ -4,8 +4,8 @@ import hashlib
 import math
 import re
 
-# Of the published run's 5,000,000 candidates 1,180,000 were kept; at 256 pixels and JPEG quality
-# 90 they are about 5 TB of clips.
+# Of the published run's 5,000,000 candidates 1,180,000 were kept; at 256 pixels, 12.5 frames a
+# second and JPEG quality 90 they are about 5 TB of clips.
 KEPT_SHARE = 0.236
 BYTES_PER_KEPT_VIDEO = 4_200_000
 
@@ -15,9 +15,14 @@ SHARD_BYTES = 250_000_000
 _SHARD = re.compile(r"clips/(?P<format>\w+)/clips-(?P<index>\d+)-of-(?P<shards>\d+)\.(?P=format)")
 
 
-def number_of_shards(candidates: int) -> int:
-    """How many shards a run over that many candidates is given: about 250 MB each, at least one."""
-    return max(1, math.ceil(candidates * KEPT_SHARE * BYTES_PER_KEPT_VIDEO / SHARD_BYTES))
+def number_of_shards(candidates: int, pixels: float = 1.0) -> int:
+    """How many shards a run over that many candidates is given: about 250 MB each, at least one.
+
+    `pixels` is how many its clips have in a second, as a share of those at 256 pixels and 12.5
+    frames a second.
+    """
+    weight = candidates * KEPT_SHARE * BYTES_PER_KEPT_VIDEO * pixels
+    return max(1, math.ceil(weight / SHARD_BYTES))
 
 
 def shard_of(video_key: str, shards: int) -> int:

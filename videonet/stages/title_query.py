@@ -17,6 +17,7 @@ from videonet.curation.listed import Listed, belongs_to, bits_for, in_parts, par
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.run import Lookup, Plan
 from videonet.schemas.search import Search
+from videonet.schemas.selection import ClipOptions
 from videonet.schemas.target import Target
 from videonet.shards.layout import number_of_shards, shard_of
 from videonet.sources.known_videos import KnownVideos, remember
@@ -269,7 +270,10 @@ def _videos(element: tuple[int, Iterable[str]]) -> int:
 
 
 def _number_of_shards(_: bytes, plan: Plan, videos: list[int]) -> int:
-    return plan.shards or plan.settings.shards or number_of_shards(sum(videos))
+    settings = plan.settings
+    usual = ClipOptions()
+    pixels = (settings.short_side / usual.short_side) ** 2 * settings.frame_rate / usual.frame_rate
+    return plan.shards or settings.shards or number_of_shards(sum(videos), pixels)
 
 
 def _placed(element: tuple[TitleHit, bool], shards: int) -> tuple[int, tuple[TitleHit, bool]]:
