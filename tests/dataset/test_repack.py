@@ -9,9 +9,12 @@ import pytest
 
 from tests.curated import Curated, curated_once, sentence, videonet
 from tests.withdrawing import tree
+from videonet.dataset.lineage import parent_of
 from videonet.dataset.repack import repack
 from videonet.dataset.verify import verify
 from videonet.errors import UsageError
+from videonet.files import sha256_of
+from videonet.schemas.manifest import Manifest
 from videonet.shards import parquet
 from videonet.storage.dataset_dir import DatasetDir
 
@@ -33,8 +36,11 @@ def older(curated: Curated, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def published(out: Path) -> dict[str, bytes]:
-    """Every file of a data set that is a part of it."""
-    return {name: data for name, data in tree(out).items() if not name.startswith(OWN)}
+    """Every file of a data set that is a part of it; what it was repacked from is left out."""
+    files = {name: data for name, data in tree(out).items() if not name.startswith(OWN)}
+    made = Manifest.from_json(files["manifest.json"])
+    files["manifest.json"] = msgspec.structs.replace(made, parents=()).to_json()
+    return files
 
 
 def test_there_and_back_every_file_is_what_it_was(curated: Curated, older: Path, tmp_path: Path):
@@ -44,6 +50,15 @@ def test_there_and_back_every_file_is_what_it_was(curated: Curated, older: Path,
     assert done.bytes_now == sum(
         file.stat().st_size for file in (tmp_path / "out/clips").rglob("*.*")
     )
+
+
+def test_the_copy_names_what_it_was_made_from(curated: Curated, older: Path):
+    manifest = DatasetDir(older).manifest()
+    assert manifest is not None
+    (parent,) = manifest.parents
+    assert parent == parent_of(DatasetDir(curated.out), "repack")
+    assert parent.manifest_sha256 == sha256_of(curated.out / "manifest.json")
+    assert parent.lock_sha256 == sha256_of(curated.out / "videos.lock.parquet")
 
 
 def test_only_the_parquet_shards_and_what_speaks_of_them_differ(curated: Curated, older: Path):
@@ -70,6 +85,7 @@ def test_the_same_command_goes_on_over_it_in_its_layout(
 ):
     shutil.copytree(older, tmp_path / "out")
     before = published(tmp_path / "out")
+    manifest = (tmp_path / "out/manifest.json").read_bytes()
     request = [*curated.request, "--config", str(curated.folder / "run.toml")]
     # A run writes into its store, which the data set has for itself.
     shutil.copytree(curated.store, tmp_path / "store")
@@ -79,6 +95,7 @@ def test_the_same_command_goes_on_over_it_in_its_layout(
     after = published(tmp_path / "out")
     assert after.pop("run.json") != before.pop("run.json")
     assert after == before
+    assert (tmp_path / "out/manifest.json").read_bytes() == manifest
 
 
 def test_interrupted_the_same_command_goes_on(curated: Curated, older: Path, tmp_path: Path):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from videonet.errors import AccountError
+from videonet.schemas.lineage import Parent
 from videonet.schemas.manifest import (
     Counts,
     Manifest,
@@ -107,6 +108,18 @@ def manifest_of(
         classifier=settings.classifier,
         **_account(targets, settings.formats, lookup, files, counts, motion),
     )
+
+
+def made_from(manifest: Manifest, parents: Sequence[Parent]) -> Manifest:
+    """The manifest of a run over an OUT that was made from these data sets before its first run.
+
+    Where there are none, a rebuild names its lock file; what that one's manifest was, it does not
+    say.
+    """
+    lock = manifest.settings.lock
+    if not parents and lock is not None:
+        parents = [Parent(how="rebuild", manifest_sha256=None, lock_sha256=lock)]
+    return msgspec.structs.replace(manifest, parents=tuple(parents))
 
 
 def chosen_from(manifest: Manifest, digests: Iterable[tuple[int, str]]) -> Manifest:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from videonet.dataset.finish import finish
+from videonet.dataset.lineage import parent_of
 from videonet.dataset.shard_rewrite import files_of, published_state
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
@@ -68,7 +69,11 @@ def repack(out: str, new: str, layout: Layout = NEWEST_LAYOUT) -> Repacked:
             sorted(files_of(after, manifest, manifest.settings.shards), key=lambda each: each.path)
         )
         settings = msgspec.structs.replace(manifest.settings, layout=layout)
-        finish(after, msgspec.structs.replace(manifest, settings=settings, shards=files))
+        parents = (parent_of(before, "repack"),)
+        finish(
+            after,
+            msgspec.structs.replace(manifest, settings=settings, shards=files, parents=parents),
+        )
         after.files.delete(_FROM)
     return Repacked(
         clips=manifest.totals.clips,
@@ -118,7 +123,10 @@ def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: La
         # A run of its own: what waits in a store for the other one is not for this.
         settings = msgspec.structs.replace(state.settings, layout=layout)
         run_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{state.run_id} {after.address}").hex
-        after.write_run_state(msgspec.structs.replace(state, settings=settings, run_id=run_id))
+        parents = (parent_of(before, "repack"),)
+        after.write_run_state(
+            msgspec.structs.replace(state, settings=settings, run_id=run_id, parents=parents)
+        )
 
 
 def _is_taken(after: DatasetDir) -> bool:

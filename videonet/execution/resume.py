@@ -16,6 +16,8 @@ from videonet.classifier.target_images import image_clusters
 from videonet.errors import UsageError
 from videonet.execution.neighbours import check_selection, images_of, model_of
 from videonet.fetch.allowed_hosts import allowed_hosts
+from videonet.schemas.lineage import Parent
+from videonet.schemas.manifest import Manifest
 from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
 from videonet.schemas.selection import CHANGEABLE, ClipOptions, FrameRules, SelectionOptions
@@ -161,7 +163,12 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
     the run after a finished one looks for no titles again, and takes its candidate list.
     """
     before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
-    new = RunState(settings=settings, run_id=uuid.uuid4().hex, shards=None)
+    new = RunState(
+        settings=settings,
+        run_id=uuid.uuid4().hex,
+        shards=None,
+        parents=_parents(before, manifest),
+    )
     taken_up = before
     if before is not None and _differ_in_changeable(before.settings, settings):
         # These may change between runs: candidates, scans and clips stay what they are.
@@ -190,6 +197,17 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
     if state is not before:
         output.begin_anew(same_list=same_list and lookup is not None)
     return state
+
+
+def _parents(before: RunState | None, manifest: Manifest | None) -> tuple[Parent, ...]:
+    """The data sets that OUT was made from, but for the lock file of a rebuild, which is a setting.
+
+    A manifest that came without its `_state` tells them as well.
+    """
+    if before is not None:
+        return before.parents
+    parents = manifest.parents if manifest is not None else ()
+    return tuple(each for each in parents if each.how != "rebuild")
 
 
 def join_run(output: DatasetDir, settings: Settings) -> tuple[RunState, int]:

@@ -6,6 +6,7 @@ import msgspec
 
 from videonet.schemas.captions import CaptionCounts
 from videonet.schemas.exclusion import ExcludedSet, ReferenceSet
+from videonet.schemas.lineage import Parent
 from videonet.schemas.record import Hex, Record
 from videonet.schemas.selection import Duplicates
 from videonet.schemas.settings import DataOptions
@@ -156,6 +157,8 @@ class Manifest(Record, frozen=True, kw_only=True):
     # where neighbours were taken, hex sha256 of all that they were chosen from: each video that was
     # compared, its content, and how near it is to its target; None: of nothing
     chosen_from: str | None = None
+    # the data sets that this one was made from; none: it was made from a source
+    parents: tuple[Parent, ...] = ()
 
     def to_json(self) -> bytes:
         """The manifest as one line of JSON; its settings are in alphabetical order."""
@@ -165,4 +168,6 @@ class Manifest(Record, frozen=True, kw_only=True):
                 del row["totals"][name]
         if self.chosen_from is None:
             del row["chosen_from"]
+        if not self.parents:
+            del row["parents"]
         return msgspec.json.encode({**row, "settings": self.settings.by_name()})

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from videonet.schemas.lineage import Parent
 from videonet.schemas.lock_file import Span
 from videonet.schemas.manifest import ClassifierCard, DataSettings, MotionCounts, Shard, ShardCount
 from videonet.schemas.record import Record
@@ -73,13 +74,15 @@ class Plan(RunOptions, frozen=True, kw_only=True):
     part: Part | None = None
 
 
-class RunState(Record, frozen=True, kw_only=True):
+class RunState(Record, frozen=True, kw_only=True, omit_defaults=True):
     """OUT/_state/run.json: the run that OUT belongs to, finished or not."""
 
     settings: Settings
     run_id: RunId
     # number of shards, where an earlier run over OUT fixed it
     shards: int | None
+    # the data sets that OUT was made from before its first run; a run keeps them in the manifest
+    parents: tuple[Parent, ...] = ()
 
 
 class TakenUp(Record, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from videonet.curation.context import RunContext, run_context
 from videonet.dataset.account import close_account
 from videonet.dataset.assembly import Assembly, finish_shard
 from videonet.dataset.captions import with_captions
-from videonet.dataset.manifest import Key, chosen_from, manifest_of, tally
+from videonet.dataset.manifest import Key, chosen_from, made_from, manifest_of, tally
 from videonet.dataset.motion_counts import motion_counts
 from videonet.errors import UsageError
 from videonet.schemas.fetch import Cut
@@ -210,6 +210,8 @@ def _write_manifest(
             else None
         )
         manifest = manifest_of(plan.settings, targets, found, files, dict(counts), motion)
+        state = context.output.run_state()
+        manifest = made_from(manifest, state.parents if state else ())
         if plan.settings.selects_neighbours:
             manifest = chosen_from(manifest, digests)
         manifest = with_captions(context.output, manifest, found.shards)
