@@ -22,6 +22,7 @@ COMMANDS = [
     ("verify",),
     ("rebuild",),
     ("repack",),
+    ("diff",),
     ("withdraw",),
     ("train",),
     ("evaluate",),

@@ -12,6 +12,7 @@ import videonet
 from videonet.cli.cancel import cancel
 from videonet.cli.compare import compare
 from videonet.cli.curate import beam_command, curate
+from videonet.cli.diff import diff
 from videonet.cli.doctor import doctor
 from videonet.cli.evaluate import evaluate
 from videonet.cli.explain import explain
@@ -47,6 +48,7 @@ app.command()(show)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(repack)
+app.command()(diff)
 app.command()(withdraw)
 app.command()(train)
 app.command()(export)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
+from videonet.dataset.diff import changes_of
 from videonet.dataset.lock_file import Lock, read_lock
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Outcome, Reason
@@ -111,15 +112,11 @@ def compared(lock: Lock, output: DatasetDir, manifest: Manifest) -> Rebuilt:
 
 def other_versions(lock: Lock) -> list[str]:
     """The libraries that are others here than those the lock file names: clips may differ."""
-    here = versions()
-    # It classifies, which is not done again.
-    names = sorted((lock.header.versions.keys() | here.keys()) - {"onnxruntime"})
     return [
-        as_shown(
-            f"{name} {here.get(name, 'none')} instead of {lock.header.versions.get(name, 'none')}"
-        )
-        for name in names
-        if lock.header.versions.get(name) != here.get(name)
+        as_shown(f"{each.name} {each.b or 'none'} instead of {each.a or 'none'}")
+        for each in changes_of(lock.header.versions, versions())
+        # It classifies, which is not done again.
+        if each.name != "onnxruntime"
     ]
 
 
