@@ -29,7 +29,7 @@ from videonet.training.config import Config, from_dict, load
 from videonet.training.data.clip_index import open_clip_index
 from videonet.training.data.loader import two_moments
 from videonet.training.evaluation import NEIGHBOURS
-from videonet.training.logger import StepLine, lines_of
+from videonet.training.log_lines import StepLine, lines_of
 from videonet.training.models.network import Network
 from videonet.training.retrieval import knn_accuracy, same_video_retrieval
 from videonet.training.train import network_of, train

@@ -25,7 +25,7 @@ from rich.table import Table
 from videonet.training.config import Config, load
 from videonet.training.distributed import init
 from videonet.training.fixed_shapes import fixed_shapes
-from videonet.training.logger import StepLine, lines_of
+from videonet.training.log_lines import StepLine, lines_of
 from videonet.training.methods.ema import make_target
 from videonet.training.methods.vito import vito_loss
 from videonet.training.models.network import PerView

@@ -16,7 +16,7 @@ from tests.training.training import STEPS, command, quick, small_data  # noqa: E
 from videonet.errors import UsageError  # noqa: E402
 from videonet.evaluation.class_lists import output_of_wnid  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
-from videonet.training.logger import EvaluationLine, lines_of  # noqa: E402
+from videonet.training.log_lines import EvaluationLine, lines_of  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 
 KNN = 'log.evaluate=["imagenet_knn", "imagenet-linear-cached"]'

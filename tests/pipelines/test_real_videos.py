@@ -295,7 +295,7 @@ def test_two_workers_make_the_same_bytes_of_them(
 def test_a_network_that_is_trained_on_their_clips_tells_the_videos_apart(any_length, tmp_path):
     torch = pytest.importorskip("torch", reason="needs PyTorch: the extra `train` brings it")
     from tests.training.training import quick
-    from videonet.training.logger import StepLine, lines_of
+    from videonet.training.log_lines import StepLine, lines_of
     from videonet.training.train import train
 
     torch.set_num_threads(1)

@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 
 from videonet.training import checkpoint  # noqa: E402
 from videonet.training.asked_to_end import asked_to_end  # noqa: E402
-from videonet.training.logger import StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import StepLine, lines_of  # noqa: E402
 
 STEPS = 30
 # Workers that read clips are sent the same signals. No checkpoint is due before the end.

@@ -33,7 +33,7 @@ from videonet.training.data.loader import (  # noqa: E402
 )
 from videonet.training.data.memory import SharedRingBuffer  # noqa: E402
 from videonet.training.data.reading import DamagedClipError  # noqa: E402
-from videonet.training.logger import EvaluationLine, StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import EvaluationLine, StepLine, lines_of  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 
 VIDEOS = [(letter, 2) for letter in "abcdefgh"]

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.training import checkpoint  # noqa: E402
-from videonet.training.logger import StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import StepLine, lines_of  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -23,10 +23,11 @@ pytestmark = pytest.mark.slow
 # checkpoint was made before.
 WRITTEN = {
     "configuration": (2, 0),
-    "log": (4, 0),
-    "first": (5, 0),
-    "second": (6, 3),
-    "last": (7, 6),
+    "note": (3, 0),
+    "log": (5, 0),
+    "first": (6, 0),
+    "second": (7, 3),
+    "last": (8, 6),
 }
 
 

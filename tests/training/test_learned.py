@@ -17,9 +17,10 @@ torch.set_num_threads(1)
 from torch.nn.modules.module import register_module_module_registration_hook  # noqa: E402
 
 from videonet.training import checkpoint  # noqa: E402
+from videonet.training.beside_untrained import asked_about, learned  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.learned import FEWEST, MOST, Learned, asked_about, learned  # noqa: E402
-from videonet.training.logger import EvaluationLine, lines_of  # noqa: E402
+from videonet.training.learned import FEWEST, MOST, Learned  # noqa: E402
+from videonet.training.log_lines import EvaluationLine, lines_of  # noqa: E402
 from videonet.training.models.network import Network  # noqa: E402
 from videonet.training.train import network_of, train  # noqa: E402
 
@@ -48,6 +49,17 @@ def test_where_the_untrained_network_finds_nearly_all_nothing_can_be_shown():
     )
     assert of(94, 94).sentence().startswith("Nothing shows that it learned:")
     assert of(100, 94).sentence().startswith("It learned:")
+
+
+@given(st.data())
+def test_what_a_log_says_of_it_is_the_same_sentence(data):
+    videos = data.draw(st.integers(FEWEST, MOST))
+    found, untrained = (data.draw(st.integers(0, videos)) for _ in range(2))
+    asked = of(found, untrained, videos, data.draw(st.booleans()))
+    assert Learned.of_values(asked.values()) == asked
+    name = data.draw(st.sampled_from(["same_video", "videos", "gained"]))
+    wrong = data.draw(st.sampled_from([None, -1, float("nan"), 10**18, "x"]))
+    assert Learned.of_values(asked.values() | {name: wrong}) is None
 
 
 @given(st.data())

@@ -20,7 +20,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.shards.writer import FORMATS
 from videonet.training.config import load
 from videonet.training.data.clip_index import open_clip_index
-from videonet.training.logger import EvaluationLine, lines_of
+from videonet.training.log_lines import EvaluationLine, lines_of
 
 # Beside other tests, a second thread would mostly wait for the first.
 torch.set_num_threads(1)

@@ -15,7 +15,8 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.errors import UsageError  # noqa: E402
-from videonet.training.logger import EvaluationLine, RunLogger, StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import EvaluationLine, StepLine, lines_of  # noqa: E402
+from videonet.training.logger import RunLogger  # noqa: E402
 
 STEPS = 40
 

@@ -21,7 +21,7 @@ from videonet.errors import UsageError  # noqa: E402
 from videonet.training.config import load  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
 from videonet.training.data.loader import first_moments  # noqa: E402
-from videonet.training.logger import EvaluationLine, StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import EvaluationLine, StepLine, lines_of  # noqa: E402
 from videonet.training.probe import RIDGE, linear_classes  # noqa: E402
 from videonet.training.retrieval import nearest_classes  # noqa: E402
 from videonet.training.train import train  # noqa: E402

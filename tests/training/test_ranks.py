@@ -22,7 +22,7 @@ from videonet.training.data.loader import Batch  # noqa: E402
 from videonet.training.data.prefetch import prefetch_to_device  # noqa: E402
 from videonet.training.distributed import _lost_rank_named  # noqa: E402
 from videonet.training.fixed_shapes import fixed_shapes  # noqa: E402
-from videonet.training.logger import lines_of  # noqa: E402
+from videonet.training.log_lines import lines_of  # noqa: E402
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.training import checkpoint  # noqa: E402
-from videonet.training.logger import StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import StepLine, lines_of  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 
 # Workers decode ahead, so that a killed run has more batches made than used.

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.errors import UsageError  # noqa: E402
-from videonet.training.logger import StepLine, lines_of  # noqa: E402
+from videonet.training.log_lines import StepLine, lines_of  # noqa: E402
 from videonet.training.trackers import check_installed, gone_on_with, open_tracker  # noqa: E402
 from videonet.training.train import train  # noqa: E402
 

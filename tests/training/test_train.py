@@ -24,9 +24,9 @@ torch.set_num_threads(1)
 from videonet.cli.train import too_little_memory_named  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
-from videonet.training.config import as_dict, load  # noqa: E402
-from videonet.training.logger import EvaluationLine, StepLine, lines_of  # noqa: E402
-from videonet.training.train import network_of, steps_in, train  # noqa: E402
+from videonet.training.config import as_dict, load, steps_in  # noqa: E402
+from videonet.training.log_lines import EvaluationLine, StepLine, lines_of  # noqa: E402
+from videonet.training.train import network_of, train  # noqa: E402
 
 
 @pytest.fixture(scope="module")

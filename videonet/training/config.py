@@ -6,6 +6,7 @@ The defaults are the paper's experiment (VITO, Parthasarathy et al. 2023), which
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -238,6 +239,12 @@ def as_dict(config: Config) -> dict[str, dict[str, Any]]:
     """All settings by table and name, as plain Python values."""
     tables: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
     return tables
+
+
+def steps_in(epochs: float, config: Config) -> int:
+    """Whole steps in so many epochs, which are counted in examples, whatever the data set."""
+    exact = Fraction(str(epochs)) * config.data.examples_per_epoch / config.train.batch
+    return int(exact)
 
 
 # What may differ between a run and the run that goes on from it: it changes no batch.

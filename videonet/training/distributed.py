@@ -32,10 +32,14 @@ class Ranks:
     count: int
     device: torch.device
 
+    @property
+    def device_name(self) -> str:
+        """What this rank computes on: "CPU", or the name of a GPU."""
+        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+
     def __str__(self) -> str:
         """Where the training takes place, in words."""
-        gpu = self.device.type == "cuda"
-        name = torch.cuda.get_device_name(self.device) if gpu else "CPU"
+        name = self.device_name
         return f"{self.count} x {name}" if self.count > 1 else name
 
 

@@ -6,11 +6,11 @@ import time
 import torch
 
 from videonet.text import duration, file_size
-from videonet.training.config import Config
+from videonet.training.config import Config, steps_in
 from videonet.training.data.clip_index import ClipIndex
 from videonet.training.memory_estimate import SHARED, Fit, fit
 from videonet.training.models.network import PerView
-from videonet.training.train import network_of, steps_in
+from videonet.training.train import network_of
 
 # The most clips of a step that is timed, and how often: the first one is slow, and others may be
 # held up by what else the machine does.

@@ -1,23 +1,19 @@
 """Whether a training has learned, asked at its end.
 
 Asked is whether a frame finds another moment of its own video: what VITO teaches. The untrained
-network is asked the same, as it can do some of it by the colours of a video alone.
+network is asked the same, as it can do some of it by the colours of a video alone. Who asks both is
+`beside_untrained`; this needs no PyTorch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
+from typing import Annotated, Any, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
+import msgspec
+from msgspec import Meta
 
 from videonet.text import number
-from videonet.training.config import Config
-from videonet.training.data.clip_index import ClipIndex
-from videonet.training.data.loader import two_moments
-from videonet.training.evaluation import embeddings_of
-from videonet.training.models.network import Network
-from videonet.training.retrieval import found_again
 
 # Videos that are asked about. NOTE: ours. Of fewer, hardly any difference is none of chance; of
 # more, the end of a training would take minutes.
@@ -25,6 +21,20 @@ FEWEST, MOST = 10, 256
 
 # A difference that chance makes less often than this is none of chance, on one side.
 _RARE = 0.025
+
+
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class _Values(msgspec.Struct):
+    """What a line of the log says of it."""
+
+    same_video: _Share
+    untrained: _Share
+    videos: Annotated[int, Meta(ge=FEWEST, le=MOST)]
+    held_out: Literal[0, 1]
+    gained: Annotated[int, Meta(ge=0)]
+    lost: Annotated[int, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,21 @@ class Learned:
             "chance": 1 / self.videos,
             "videos": self.videos,
             "held_out": int(self.held_out),
+            "gained": self.gained,
+            "lost": self.lost,
         }
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Self | None:
+        """What `values` gave; None: what a log says is none of it, or of an earlier version."""
+        try:
+            said = msgspec.convert(values, _Values)
+        except msgspec.ValidationError:
+            return None
+        found, untrained = (round(each * said.videos) for each in (said.same_video, said.untrained))
+        if found - untrained != said.gained - said.lost or said.gained + said.lost > said.videos:
+            return None
+        return cls(said.videos, bool(said.held_out), found, untrained, said.gained, said.lost)
 
     def sentence(self) -> str:
         """Whether it learned, in one sentence."""
@@ -82,53 +106,11 @@ class Learned:
         )
 
 
-def learned(
-    network: Network, untrained: Network, dataset: ClipIndex, config: Config
-) -> Learned | None:
-    """Ask both networks; None: there are too few videos.
-
-    Raises UsageError for a damaged clip that may not be, and where too few others are left.
-    """
-    asked = asked_about(dataset)
-    if asked is None:
-        return None
-    videos, held_out = asked
-    size, seed = config.augmentation.size, config.train.seed
-    allowed = config.data.most_damaged > 0
-
-    def found_by(asked: Network) -> Tensor:
-        moments = two_moments(dataset, videos, seed, may_be_damaged=allowed)
-        return found_again(*embeddings_of(asked, moments, size, FEWEST).features)
-
-    now, before = found_by(network), found_by(untrained)
-    return Learned(
-        videos=len(now),
-        held_out=held_out,
-        found=int(now.sum()),
-        untrained=int(before.sum()),
-        gained=int((now & ~before).sum()),
-        lost=int((before & ~now).sum()),
-    )
-
-
-def asked_about(dataset: ClipIndex) -> tuple[NDArray[np.int64], bool] | None:
-    """The videos to ask about, int64 [n], and whether they are held out; None: there are too few.
-
-    Those that are held out if there are enough, and those that are trained on if not.
-    """
-    for held_out in (True, False):
-        videos = np.flatnonzero(dataset.held_out == held_out)
-        if len(videos) >= FEWEST:
-            chosen = np.linspace(0, len(videos) - 1, min(len(videos), MOST)).astype(np.int64)
-            return videos[chosen], held_out
-    return None
-
-
-def too_few(dataset: ClipIndex) -> str:
-    """What is said where there are too few videos to ask about."""
+def too_few(videos: int) -> str:
+    """What is said where a data set has too few videos to ask about."""
     return (
-        f"Whether it learned cannot be told by {number(len(dataset.held_out), 'video')}: at least "
-        f"{FEWEST} are needed."
+        f"Whether it learned cannot be told by {number(videos, 'video')}: at least {FEWEST} are "
+        "needed."
     )
 
 

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -27,61 +27,11 @@ from torch import Tensor
 from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.text import duration
+from videonet.training.log_lines import EvaluationLine, Line, StepLine, lines_of
 from videonet.training.trackers import OpenTracker, Trackers, open_tracker
 
 # Seconds between lines where there is no terminal, as elsewhere in `videonet`.
 SAY_EVERY = 30.0
-
-
-class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step", omit_defaults=True):
-    """A line of log.jsonl: one step, and how fast it went since the line before."""
-
-    # steps done
-    step: int
-    # of this step alone, the mean over all ranks
-    loss: float
-    learning_rate: float
-    target_momentum: float
-    # a step's, in the mean; of which the loop waited for its batch (a GPU may have had work left)
-    seconds: float
-    seconds_waiting: float
-    # of all ranks
-    images_per_second: float
-    # share of the windows since the line before that cross a cut; None: they need not keep to shots
-    windows_crossing: float | None = None
-    # clips that turned out to be damaged since training began
-    damaged: int = 0
-
-
-class EvaluationLine(
-    msgspec.Struct, frozen=True, tag_field="kind", tag="evaluation", omit_defaults=True
-):
-    """A line of log.jsonl: what an evaluation found."""
-
-    # steps done
-    step: int
-    name: str
-    # numbers by name; or more such
-    values: dict[str, Any]
-    # why there are none
-    failed: str | None = None
-
-
-Line = StepLine | EvaluationLine
-
-
-def lines_of(run: Path) -> list[Line]:
-    """What a run has written to its log, in order. A line that was cut short is left out."""
-    try:
-        written = (run / "log.jsonl").read_bytes()
-    except FileNotFoundError:
-        return []
-    decoder = msgspec.json.Decoder(Line)
-    found: list[Line] = []
-    for line in written.splitlines():
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            found.append(decoder.decode(line))
-    return found
 
 
 def finite(step: int, loss: Tensor) -> float:

@@ -13,7 +13,6 @@ and a projector (`network`); a second such network that follows the first as a m
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,15 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from videonet.errors import UsageError
-from videonet.files import drafted
+from videonet.files import drafted, process_name
+from videonet.schemas.training_note import Session
 from videonet.storage.places import is_remote
 from videonet.training import checkpoint, evaluation, trackers
 from videonet.training.asked_to_end import Asked, AskedToEndError
 from videonet.training.attention_picture import at_rest, attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
-from videonet.training.config import Config, as_dict, to_toml
+from videonet.training.beside_untrained import learned
+from videonet.training.config import Config, as_dict, steps_in, to_toml
 from videonet.training.data.clip_index import ClipIndex, open_clip_index
 from videonet.training.data.damage import Damage
 from videonet.training.data.loader import batches
@@ -46,7 +47,7 @@ from videonet.training.distributed import (
     wait_for_all,
 )
 from videonet.training.fixed_shapes import fixed_shapes
-from videonet.training.learned import learned, too_few
+from videonet.training.learned import too_few
 from videonet.training.logger import RunLogger
 from videonet.training.memory_estimate import fit
 from videonet.training.methods.ema import make_target, update
@@ -62,6 +63,7 @@ from videonet.training.optimizer import (
     target_momentum,
 )
 from videonet.training.probe import probe
+from videonet.training.session import noted
 
 
 def train(
@@ -183,6 +185,7 @@ def train(
         if writes:
             with drafted(run / "config.toml") as draft:
                 draft.write_text(to_toml(config), encoding="utf-8")
+            stack.enter_context(noted(run, data, dataset.trained_on(), _session(done, ranks)))
             logger = stack.enter_context(
                 RunLogger(
                     run,
@@ -381,7 +384,8 @@ def _say_whether_it_learned(
         found = learned(online, untrained, dataset, config)
         if found is not None:
             logger.evaluation(done, "learned", found.values(), aloud=False)
-        logger.say(too_few(dataset) if found is None else found.sentence())
+        videos = len(dataset.held_out)
+        logger.say(too_few(videos) if found is None else found.sentence())
 
 
 @contextmanager
@@ -410,17 +414,23 @@ def network_of(config: Config) -> Network:
     )
 
 
+def _session(done: int, ranks: Ranks) -> Session:
+    """What is noted of this process, which goes on after so many steps."""
+    return Session(
+        begun=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        after=done,
+        process=process_name(),
+        ranks=ranks.count,
+        device=ranks.device_name,
+        versions=checkpoint.versions(),
+    )
+
+
 def _random(seed: int, step: int, rank: int) -> torch.Generator:
     """The random numbers of one step of one rank; those of layers such as dropout as well."""
     words = np.random.SeedSequence((seed, step, rank)).generate_state(2, np.uint64)
     torch.manual_seed(int(words[0] >> np.uint64(1)))
     return torch.Generator().manual_seed(int(words[1] >> np.uint64(1)))
-
-
-def steps_in(epochs: float, config: Config) -> int:
-    """Whole steps in so many epochs, which are counted in examples, whatever the data set."""
-    exact = Fraction(str(epochs)) * config.data.examples_per_epoch / config.train.batch
-    return int(exact)
 
 
 def _due(done: int, every: int, steps: int) -> bool:

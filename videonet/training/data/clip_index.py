@@ -21,6 +21,7 @@ from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
 from videonet.schemas.shard_form import OLDEST_FORM
+from videonet.schemas.training_note import TrainedOn
 from videonet.shards.parquet import SCHEMA, SCHEMAS, example_id, schema_of
 from videonet.training.data.shard_files import ShardFiles, shard_files
 
@@ -42,6 +43,8 @@ class ClipIndex:
     """Every clip of a data set: row i of all arrays of n rows, in the order of the shards."""
 
     out: ShardFiles
+    # as its manifest calls it
+    name: str
     # of manifest.json: what the data set is, to the byte
     manifest_sha256: str
     # the Parquet shards, whose paths are relative to `out`
@@ -63,6 +66,17 @@ class ClipIndex:
     def training_rows(self) -> NDArray[np.int64]:
         """The rows of the clips that are trained on, ascending."""
         return np.flatnonzero(~self.held_out[self.videos])
+
+    def trained_on(self) -> TrainedOn:
+        """What a training notes of it."""
+        return TrainedOn(
+            dataset=self.name,
+            manifest_sha256=self.manifest_sha256,
+            videos=len(self.held_out),
+            held_out=int(self.held_out.sum()),
+            clips=len(self.videos),
+            trained_clips=len(self.training_rows()),
+        )
 
     def require_cuts(self) -> None:
         """Raise UsageError for a data set whose clips do not say where they are cut."""
@@ -100,6 +114,7 @@ def open_clip_index(
     keys, videos = _numbered(example_ids, files)
     dataset = ClipIndex(
         out=files,
+        name=manifest.dataset,
         manifest_sha256=sha256,
         shards=tuple(shards),
         example_ids=example_ids,
