@@ -12,13 +12,19 @@ import typer
 
 from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
+from videonet.errors import UsageError
 from videonet.text import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from videonet.dataset.withdraw import TakenOut  # slow, and not needed for --help
+    # slow, and not needed for --help
+    from videonet.dataset.withdraw import TakenOut
+    from videonet.dataset.withdrawal_list import WithdrawalList
     from videonet.storage.objects import Restorable
+
+# Videos that are named one by one.
+_SHOWN = 20
 
 # The client that works with s3:// knows no versions. One request may delete 1,000 of them.
 _NOT_LATEST = "Versions[?!IsLatest] | [:1000].{Key: Key, VersionId: VersionId}"
@@ -27,12 +33,22 @@ _NOT_LATEST = "Versions[?!IsLatest] | [:1000].{Key: Key, VersionId: VersionId}"
 def withdraw(
     out: Out,
     ids: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="ID",
+            metavar="[ID]...",
             help="video_id or video_key, as in OUT's verdicts; after -- if one begins with a dash.",
+            show_default=False,
         ),
-    ],
+    ] = None,
+    listed: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A list of videos: a file, an https address, or one in a bucket.",
+            show_default=False,
+        ),
+    ] = None,
     store: Annotated[
         Any,
         typer.Option(
@@ -42,22 +58,49 @@ def withdraw(
             show_default=False,
         ),
     ] = None,
+    allow_private_hosts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOSTS",
+            help="Hosts outside the public web from which --from may read, by commas.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Take videos out of a data set, such as when their makers want it, for good.
 
     Their clips leave the shards, verdicts say so, the store deletes their bytes, clips and
     thumbnails. No run over OUT or the store takes them again. In a bucket, earlier versions of all
     that are deleted, too, and the command says until when the bucket can still give back bytes.
-    Interrupted, the same command goes on.
+    Interrupted, the same command goes on. A list may be the withdrawn.json of another data set, the
+    marks of a sample page, the proposals of videonet recheck, or plain text; videos in it that OUT
+    does not know are counted.
 
     Example: videonet withdraw out abcdefghijk
     """
     from videonet.dataset.withdraw import withdraw as take_out
+    from videonet.dataset.withdrawal_list import read_list
+    from videonet.fetch.allowed_hosts import allowed_hosts
 
+    if not ids and listed is None:
+        raise UsageError("Nothing is named to be taken out; give a video_id, or --from a list.")
     console = Console(soft_wrap=True, highlight=False)
-    done = take_out(out, ids, store, say=partial(console.print, markup=False))
-    for line in _account(out, done):
+    hosts = [each.strip() for each in (allow_private_hosts or "").split(",")]
+    named = None if listed is None else read_list(listed, allowed_hosts(list(filter(None, hosts))))
+    done = take_out(out, ids or [], store, listed=named, say=partial(console.print, markup=False))
+    if named is not None:
+        console.print(_of_list(out, named, done), markup=False)
+    for line in _account(out, done) if done.videos else ():
         console.print(line, markup=False)
+
+
+def _of_list(out: Path | str, named: WithdrawalList, done: TakenOut) -> str:
+    """How much of a list was meant."""
+    kept = f", and {named.to_keep:,} that are to stay" if named.to_keep else ""
+    return (
+        f"The list names {number(len(named), 'video')} to be taken out{kept}. {out} does not know "
+        f"{done.unknown:,} of them."
+    )
 
 
 def _account(out: Path | str, done: TakenOut) -> list[str]:
@@ -65,8 +108,14 @@ def _account(out: Path | str, done: TakenOut) -> list[str]:
     lines = [
         f"{video.video_key} ({video.video_id!r}) "
         + ("is withdrawn." if video.video_key in done.new else "was withdrawn already.")
-        for video in done.videos
+        for video in done.videos[:_SHOWN]
     ]
+    if len(done.videos) > _SHOWN:
+        before = len(done.videos) - len(done.new)
+        lines.append(
+            f"These are the first {_SHOWN} of {len(done.videos):,}; {len(done.new):,} are "
+            f"withdrawn, {before:,} were already. {out}/withdrawn.json names all."
+        )
     if done.rewritten or (done.new and done.finished):
         lines.append(
             f"{out}: {number(done.clips, 'clip')} taken out, "

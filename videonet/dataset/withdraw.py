@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.motion_counts import motion_counts
 from videonet.dataset.old_versions import delete_from_out, delete_from_store
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
+from videonet.dataset.withdrawal_list import WithdrawalList
 from videonet.errors import AccountError, UsageError
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
@@ -57,7 +58,7 @@ _WAIT = 60.0
 class TakenOut:
     """What was done, this time."""
 
-    # all videos that were named, in the order of their keys
+    # all videos that were named and that OUT knows, in the order of their keys
     videos: tuple[Withdrawal, ...]
     # of them, the keys of those that no earlier call had taken out already
     new: frozenset[str]
@@ -78,6 +79,8 @@ class TakenOut:
     in_place: tuple[Path, ...]
     # what the buckets of store and OUT can still give back, where they are any
     restorable: tuple[Restorable, ...]
+    # how many videos of a list OUT does not know
+    unknown: int = 0
 
 
 def withdraw(
@@ -85,11 +88,13 @@ def withdraw(
     ids: Sequence[str],
     store: Path | str | None = None,
     *,
+    listed: WithdrawalList | None = None,
     say: Callable[[str], object] = _LOG.info,
 ) -> TakenOut:
     """Take all videos with these ids, the source's or ours, out of OUT; no run takes them again.
 
-    Of an id that several videos share, all are meant. `store` is the one that OUT was made from;
+    Of an id that several videos share, all are meant. So are the videos of a list that was
+    published, as far as OUT knows them. `store` is the one that OUT was made from;
     None: the one that OUT names, if it is there and can be written. Raises UsageError, before
     anything is changed, for an id that OUT does not know, where a run is at work, or where OUT has
     no candidate list yet; and for files that are damaged or cannot be written. `say` is given a
@@ -105,7 +110,11 @@ def withdraw(
             unwritable = known.location
             known = None
         try:
-            return _withdraw(output, known, ids, unwritable, say)
+            videos, unknown = _named(output, ids, listed or WithdrawalList(frozenset()))
+            if not videos:
+                return _nothing_done(output, unknown)
+            done = _withdraw(output, known, videos, unwritable, say)
+            return replace(done, unknown=unknown)
         except (OSError, pa.ArrowException, msgspec.MsgspecError, AccountError) as error:
             raise UsageError(
                 f"{out} could not be changed as a whole: {error}. 'videonet verify' says what is "
@@ -116,12 +125,11 @@ def withdraw(
 def _withdraw(
     output: DatasetDir,
     store: Store | None,
-    ids: Sequence[str],
+    videos: tuple[Withdrawal, ...],
     unwritable: str | None,
     say: Callable[[str], object],
 ) -> TakenOut:
     lookup, manifest = _listed(output), output.manifest()
-    videos = _named(output, ids)
     # What a run that was held up still has to write is written nowhere from here on.
     output.fence.take_up()
     before = output.withdrawals()
@@ -238,23 +246,49 @@ def _is_busy(error: UsageError) -> bool:
     return isinstance(error.__cause__, BlockingIOError)
 
 
-def _named(output: DatasetDir, ids: Sequence[str]) -> tuple[Withdrawal, ...]:
-    """The candidates with these ids, in the order of their keys. Raises UsageError."""
-    wanted = pa.array(ids, pa.string())
+def _nothing_done(output: DatasetDir, unknown: int) -> TakenOut:
+    """What is said where no video of a list is here: neither OUT nor the store was changed."""
+    return TakenOut(
+        videos=(),
+        new=frozenset(),
+        verdicts=0,
+        clips=0,
+        rewritten=0,
+        shards=_listed(output).shards,
+        report=False,
+        finished=output.manifest() is not None,
+        store=None,
+        unwritable=None,
+        in_place=(),
+        restorable=(),
+        unknown=unknown,
+    )
+
+
+def _named(
+    output: DatasetDir, ids: Sequence[str], listed: WithdrawalList
+) -> tuple[tuple[Withdrawal, ...], int]:
+    """The candidates with these ids and those of the list, in the order of their keys.
+
+    Also how many of the list are no candidates. Raises UsageError for an id that is none.
+    """
+    keys = pa.array([*ids, *listed.names], pa.string())
+    either = pa.array([*ids, *listed.ids], pa.string())
     with output.files.local_folder("candidates") as folder:
         table = pa.dataset.dataset(folder, format="parquet").to_table(
             columns=["video_key", "video_id"],
-            filter=pc.field("video_key").isin(wanted) | pc.field("video_id").isin(wanted),
+            filter=pc.field("video_key").isin(keys) | pc.field("video_id").isin(either),
         )
     videos = sorted(map(Withdrawal.from_row, table.to_pylist()), key=lambda each: each.video_key)
-    known = {each.video_id for each in videos} | {each.video_key for each in videos}
+    found = {each.video_key for each in videos}
+    known = found | {each.video_id for each in videos}
     unknown = [each for each in ids if each not in known]
     if unknown:
         raise UsageError(
             f"{output.address} knows no video {' or '.join(map(repr, unknown))}; give what stands "
             "under video_id or video_key in its verdicts. Nothing was changed."
         )
-    return tuple(videos)
+    return tuple(videos), len(listed.keys - found) + len(listed.ids - known)
 
 
 def _left(output: DatasetDir, gone: frozenset[str]) -> frozenset[str]:
