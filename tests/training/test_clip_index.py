@@ -14,8 +14,9 @@ import videonet.dataset.manifest
 from tests.curated import curated_once
 from tests.training.written import clip_of, clips_of, restate, restate_shards, write_out
 from videonet.errors import UsageError
+from videonet.selection.sides import is_held_out
 from videonet.shards.writer import FORMATS
-from videonet.training.data.clip_index import MANIFEST_VERSION, is_held_out, open_clip_index
+from videonet.training.data.clip_index import MANIFEST_VERSION, open_clip_index
 
 SHARD = "clips/parquet/clips-{:05d}-of-00002.parquet"
 

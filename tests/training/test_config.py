@@ -324,12 +324,6 @@ def test_the_warm_up_must_end_before_the_run():
     load("vito_resnet50", ["train.epochs=10.5"])
 
 
-def test_retrieval_needs_videos_that_are_held_out():
-    message = refusal("vito_resnet50", "log.retrieval_every=100")
-    assert "set data.held_out" in message
-    load("vito_resnet50", ["log.retrieval_every=100", "data.held_out=0.05"])
-
-
 # Files.
 
 

@@ -23,6 +23,7 @@ from videonet.cli.repack import repack
 from videonet.cli.report import report
 from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.show import show
+from videonet.cli.split import split
 from videonet.cli.status import status
 from videonet.cli.targets import targets
 from videonet.cli.terminal import Console
@@ -49,6 +50,7 @@ app.command()(verify)
 app.command()(rebuild)
 app.command()(repack)
 app.command()(diff)
+app.command()(split)
 app.command()(withdraw)
 app.command()(train)
 app.command()(export)

@@ -77,7 +77,7 @@ def train(
     is_first = os.environ.get("RANK", "0") == "0"
     told = Console(stderr=True, quiet=not is_first)
     if dry_run:
-        _forecast(chosen, data, console)
+        _forecast(chosen, data, out, console)
         return
     with (
         ended_by_signal(told, but=ASKING - {signal.SIGINT}, but_first={signal.SIGINT: _ENDING}),
@@ -100,12 +100,13 @@ def train(
     console.print(f"  features     videonet export {out} --to timm", markup=False)
 
 
-def _forecast(config: "Config", data: str, console: Console) -> None:
+def _forecast(config: "Config", data: str, run: Path, console: Console) -> None:
     """Say what the training comes to, and what is likely to be too little for it."""
+    from videonet.training.checkpoint import takes_split
     from videonet.training.data.clip_index import open_clip_index
     from videonet.training.forecast import fit_here, lines
 
-    dataset = open_clip_index(data, held_out=config.data.held_out)
+    dataset = open_clip_index(data, config.data.held_out, split=takes_split(run))
     fits = fit_here(config)
     for what, said in lines(config, dataset, fits):
         console.print(f"  {what:<10}{said}", markup=False)

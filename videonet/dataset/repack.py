@@ -23,6 +23,7 @@ from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.dataset_files import MISSING
 from videonet.storage.dataset_tables import CAPTIONS, LISTED, tables_of
 from videonet.storage.places import absolute
+from videonet.storage.split_file import SPLIT_FILE
 
 # Of which data set a folder is becoming the copy, and in which layout: a sha256.
 _FROM = "_state/repacked_from"
@@ -32,7 +33,7 @@ _SHA256_BYTES = 64
 # copy.
 _FILES = (
     *("targets.json", "labels.json", "titles.json", "neighbours.json", "withdrawn.json"),
-    *("run.json", "_state/given.json", "lookup.json"),
+    *("run.json", "_state/given.json", "lookup.json", SPLIT_FILE),
 )
 
 

@@ -14,6 +14,7 @@ from videonet.dataset.captions import caption_problems, counted_captions
 from videonet.dataset.lock_file import lock_problems
 from videonet.dataset.manifest import Key, counts_of, tally, totals_of
 from videonet.dataset.motion_counts import MotionTally
+from videonet.dataset.split import split_problems
 from videonet.errors import UsageError
 from videonet.files import sha256_of
 from videonet.schemas.clip import MOTION_COLUMNS, Clip
@@ -105,8 +106,9 @@ def verify(out: Path | str) -> VerifyReport:
     motion = moves.counts(stated.left_out) if moves is not None and stated is not None else None
     _check_counts(output, manifest, lookup, counts, motion, findings)
     if not findings.problems:
-        # It repeats the rest: whatever is wrong there would be said twice.
+        # They repeat the rest: whatever is wrong there would be said twice.
         findings.problems.extend(lock_problems(output, manifest))
+        findings.problems.extend(split_problems(output, lookup.shards))
     return findings
 
 

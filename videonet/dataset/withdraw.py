@@ -23,8 +23,10 @@ from videonet.dataset.finish import finish
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.motion_counts import motion_counts
 from videonet.dataset.old_versions import delete_from_out, delete_from_store
+from videonet.dataset.own_store import own_store
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.dataset.withdrawal_list import WithdrawalList
+from videonet.dataset.split import strip_split
 from videonet.errors import AccountError, UsageError
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason
@@ -44,7 +46,7 @@ from videonet.storage.objects import Restorable
 from videonet.storage.packing import pack_if_possible, withdraw_packed
 from videonet.storage.places import absolute
 from videonet.storage.scratch import scratch_at
-from videonet.storage.store import Store, store_at_hand
+from videonet.storage.store import Store
 from videonet.storage.take_over import take_over
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +104,7 @@ def withdraw(
     """
     output = DatasetDir(absolute(out))
     _listed(output)
-    known = _store(output, store)
+    known = own_store(output, store)
     with ExitStack() as held:
         held.enter_context(output.files.exclusive())
         unwritable: str | None = None
@@ -149,6 +151,7 @@ def _withdraw(
     shards_of_gone = sorted({shard_of(key, lookup.shards) for key in gone})
     # Before the verdicts, which say what is left to do; and whatever they say, for a killed call of
     # an earlier version wrote them first.
+    strip_split(output, gone, say)
     for index in shards_of_gone:
         strip_captions(output, index, lookup.shards, gone)
     if manifest is not None:
@@ -201,27 +204,6 @@ def _listed(output: DatasetDir) -> Lookup:
             "interrupted."
         )
     return lookup
-
-
-def _store(output: DatasetDir, given: Path | str | None) -> Store | None:
-    """The store that OUT was made from. Raises UsageError if there is none where it is said to be.
-
-    Without being told, it may have been moved, or be on another machine.
-    """
-    if given is not None:
-        store = Store(given)
-        if not store.is_there():
-            raise UsageError(
-                f"--store {given} holds no store; give the --store of the run that made "
-                f"{output.address}, or leave it out."
-            )
-        return store
-    plan = output.plan()
-    try:
-        named = store_at_hand(plan.store) if plan else None
-        return named if named and named.is_there() else None
-    except PermissionError:  # of a folder above it
-        return None
 
 
 def _taken(held: ExitStack, store: Store, *, given: bool) -> bool:

@@ -50,3 +50,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     images_seen: int | None = None
     config_sha256: str | None = None
     manifest_sha256: str | None = None
+    # of the split of that data set; None: none that is known of
+    split_sha256: str | None = None

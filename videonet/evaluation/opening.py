@@ -110,7 +110,7 @@ def _of_training(run: Path, network: Which, device: torch.device) -> Model:
     whole = attending(found, file, network)
     backbone = backbone_of(found, file, network) if whole is None else whole.backbone
     config = found["config"]
-    manifest = found.get("manifest_sha256")
+    manifest, split = found.get("manifest_sha256"), checkpoint.split_of(found)
     facts = Facts(
         kind="training",
         name=run.resolve().name,
@@ -122,6 +122,7 @@ def _of_training(run: Path, network: Which, device: torch.device) -> Model:
         images_seen=_images_seen(found),
         config_sha256=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         manifest_sha256=as_shown(manifest) if isinstance(manifest, str) else None,
+        split_sha256=None if split is None else as_shown(split),
     )
     model = _of_backbone(backbone, facts, _as_trained(image_size(found)), device)
     if whole is None:
@@ -177,7 +178,8 @@ def _of_weights(
         revision=revision,
         classifies=classes == CLASSES,
         steps=_steps_said(said),
-        manifest_sha256=_manifest_said(said),
+        manifest_sha256=_digest_said(said, "manifest_sha256"),
+        split_sha256=_digest_said(said, "split_sha256"),
     )
     preparation = _as_trained(size) if size else _of_timm(backbone)
     return _of_backbone(backbone, facts, preparation, device)
@@ -208,8 +210,8 @@ def _steps_said(said: dict[str, str]) -> int | None:
     return int(steps) if steps.isdecimal() and len(steps) < 16 else None
 
 
-def _manifest_said(said: dict[str, str]) -> str | None:
-    return as_shown(said["manifest_sha256"])[:64] if "manifest_sha256" in said else None
+def _digest_said(said: dict[str, str], name: str) -> str | None:
+    return as_shown(said[name])[:64] if name in said else None
 
 
 def _of_timm(backbone: Any) -> Preparation:
@@ -318,7 +320,8 @@ def _of_onnx(path: Path, device: torch.device) -> Model:
         sha256=sha256_of(path),
         classifies=not is_features,
         steps=_steps_said(said),
-        manifest_sha256=_manifest_said(said),
+        manifest_sha256=_digest_said(said, "manifest_sha256"),
+        split_sha256=_digest_said(said, "split_sha256"),
     )
     features, logits = (run, None) if is_features else (None, run)
     return Model(facts, preparation, device, features, logits, None)

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+import pyarrow.compute as pc
+
+from videonet.dataset.split import sides_of
+from videonet.dataset.split_videos import split_videos
 from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest
+from videonet.schemas.split import Side
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.text import as_shown, number
@@ -33,10 +38,25 @@ def training_data(facts: Facts, out: str | None) -> TrainingData:
     dataset = DatasetDir(out)
     return TrainingData(
         manifest_sha256=sha256,
-        videos=manifest.totals.kept_videos,
+        videos=_videos(facts, manifest, dataset),
         excluded=_excluded(manifest, dataset),
         chosen_by=_chosen_by(manifest, dataset),
     )
+
+
+def _videos(facts: Facts, manifest: Manifest, dataset: DatasetDir) -> int:
+    """How many kept videos may have been trained on. Raises UsageError for another split."""
+    if facts.split_sha256 is None:
+        return manifest.totals.kept_videos
+    split = sides_of(dataset)
+    if split is None or split.sha256 != facts.split_sha256:
+        now = "there is none" if split is None else f"{split.sha256[:12]}... is there"
+        raise UsageError(
+            f"{facts.name} was trained with the split {facts.split_sha256[:12]}... of "
+            f"{dataset.address}, and {now}; restore that split.parquet."
+        )
+    kept = split_videos(dataset, manifest.settings.shards).kept["video_key"].combine_chunks()
+    return pc.sum(pc.equal(split.sides(kept), Side.TRAIN.value)).as_py() or 0
 
 
 def _excluded(manifest: Manifest, dataset: DatasetDir) -> str:

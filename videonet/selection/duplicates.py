@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from videonet.selection.common_frames import Frames, frames_in_common
 from videonet.selection.frame_index import pairs_to_compare
@@ -108,13 +109,32 @@ def _alike(table: FrameTable) -> dict[int, _Like]:
         staying = {found[each].other if each in found else each for each in earlier}
         own = _frames(table, later)
         for other in sorted(staying):
-            theirs = _frames(table, other)
-            due = min(len(own.times), len(theirs.times))
-            common = frames_in_common(own, theirs)
-            if common >= LEAST_FRAMES and 2 * common >= due:
-                found[later] = _Like(other, common, due)
+            like = _like(own, _frames(table, other), other)
+            if like is not None:
+                found[later] = like
                 break
     return found
+
+
+def pairs_alike(table: FrameTable) -> NDArray[np.int64]:
+    """The pairs of videos that show the same, each by itself: int64 [pairs, 2].
+
+    Of a video that is like very many, some are named; they are like each other.
+    """
+    found = [
+        pair
+        for pair in pairs_to_compare(table).tolist()
+        if _like(_frames(table, pair[0]), _frames(table, pair[1]), pair[1]) is not None
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
+def _like(own: Frames, theirs: Frames, other: int) -> _Like | None:
+    """How a video is like the one at position `other`; None: it is not."""
+    due = min(len(own.times), len(theirs.times))
+    common = frames_in_common(own, theirs)
+    is_like = common >= LEAST_FRAMES and 2 * common >= due
+    return _Like(other, common, due) if is_like else None
 
 
 def _frames(table: FrameTable, video: int) -> Frames:

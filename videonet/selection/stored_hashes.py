@@ -4,7 +4,7 @@ The store has one object a video, beside its thumbnail: that of the content and 
 came last. Whatever is not there, or is of something else, is made again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import NamedTuple
@@ -146,10 +146,21 @@ def _of_shard(places: ClipPlaces, video_key: str) -> Iterator[ClipHashes]:
         return
     for file in state.files:
         with _damage_passed_over():
-            clips = places.output.clips_in(file.path)
-            for key, own in groupby(clips, key=lambda each: each.example_id.rpartition("#")[0]):
-                yield _hashed(own, key, state.videos.get(key, ""), places.cut_key)
+            yield from hashes_in(places.output, file.path, state.videos, places.cut_key)
             return
+
+
+def hashes_in(
+    output: DatasetDir, path: str, contents: Mapping[str, str], cut_key: str
+) -> Iterator[ClipHashes]:
+    """The hashes of all videos in a file of a shard, made of its clips.
+
+    `contents` is what was cut of each, by video_key. Raises UsageError and ValueError for clips
+    that are damaged.
+    """
+    clips = output.clips_in(path)
+    for key, own in groupby(clips, key=lambda each: each.example_id.rpartition("#")[0]):
+        yield clip_hashes(own, video_key=key, sha256=contents.get(key, ""), cut_key=cut_key)
 
 
 @contextmanager
@@ -163,10 +174,6 @@ def _damage_passed_over() -> Iterator[None]:
         # A format says of whatever keeps it from reading a file that the file is damaged.
         if (lacking := machine_error(error)) is not None:
             raise lacking from error
-
-
-def _hashed(clips: Iterable[Clip], video_key: str, sha256: str, cut_key: str) -> ClipHashes:
-    return clip_hashes(clips, video_key=video_key, sha256=sha256, cut_key=cut_key)
 
 
 # Of so few videos, hashes are read one by one where tables are many: one takes as long.

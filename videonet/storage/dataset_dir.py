@@ -10,6 +10,7 @@ OUT/clips/parquet, clips/tfrecord   the shards
 OUT/manifest.json                   what the data set is, to the byte
 OUT/README.md                       the same for people: the data card
 OUT/videos.lock.parquet             what is needed to make the data set again elsewhere
+OUT/split.parquet                   which videos are trained on, where somebody asked for that
 OUT/report/                         a page to look at, where somebody asked for one
 OUT/run.json                        when and on what machine it was made
 OUT/withdrawn.json                  videos that were taken out, if any were

@@ -166,8 +166,30 @@ def _first_sentence(error: Exception) -> str:
     return as_shown(re.split(r"[.\n]", str(error), maxsplit=1)[0])[:200] or type(error).__name__
 
 
+def split_of(found: Mapping[str, Any]) -> str | None:
+    """The hex sha256 of the split that a training was begun with; None: with none."""
+    said = found.get("split_sha256")
+    return said if isinstance(said, str) else None
+
+
+def takes_split(run: Path) -> bool:
+    """Whether a training in RUN takes the split of its data set: unless it was begun without.
+
+    What is wrong with a checkpoint is said when it is loaded to go on.
+    """
+    path = newest(run)
+    try:
+        return path is None or split_of(load(path)) is not None
+    except UsageError:
+        return True
+
+
 def check_goes_on(
-    found: Mapping[str, Any], run: Path, config: Mapping[str, Any], manifest_sha256: str
+    found: Mapping[str, Any],
+    run: Path,
+    config: Mapping[str, Any],
+    manifest_sha256: str,
+    split_sha256: str | None = None,
 ) -> None:
     """Raise UsageError unless a run of `config` over this data set can go on from `found`."""
     begun_on = as_shown(str(found.get("manifest_sha256")))
@@ -175,6 +197,13 @@ def check_goes_on(
         raise UsageError(
             f"{run} was begun on a data set with another manifest ({begun_on[:12]}"
             f"..., this one is {manifest_sha256[:12]}...); give that --data, or another --out."
+        )
+    begun_with = split_of(found)
+    if begun_with != split_sha256:
+        now = "has none" if split_sha256 is None else f"has {split_sha256[:12]}..."
+        raise UsageError(
+            f"{run} was begun with the split {as_shown(str(begun_with))[:12]}... of its data set, "
+            f"which {now} now; restore that split.parquet, or give another --out."
         )
     check_settings_stay(run, found["config"], config)
 

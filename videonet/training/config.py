@@ -45,7 +45,8 @@ class Data(_Table, frozen=True):
     workers: Annotated[int, Meta(ge=0)] = 8
     # clips that may turn out to be damaged before training stops: others stand in their place
     most_damaged: Annotated[int, Meta(ge=0)] = 0
-    # share of the videos that is never trained on, chosen by a hash of video_key
+    # share of the videos that is never trained on, chosen by a hash of video_key; for a data set
+    # that has a split of its own (`videonet split`), 0
     held_out: Annotated[float, Meta(ge=0, lt=1)] = 0.0
 
 
@@ -403,12 +404,3 @@ def _check_together(config: Config) -> None:
             f"optimizer.warmup_epochs is {config.optimizer.warmup_epochs}; it must be less than "
             f"train.epochs = {train.epochs}, or the learning rate never reaches its peak."
         )
-    for name, every in (
-        ("log.retrieval_every", config.log.retrieval_every),
-        ("log.probe_every", config.log.probe_every),
-    ):
-        if every and not data.held_out:
-            raise UsageError(
-                f"{name} is {every}, and there are no held-out videos to search; set "
-                f"data.held_out, to 0.05 for example."
-            )

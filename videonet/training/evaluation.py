@@ -91,8 +91,15 @@ def check_searchable(dataset: ClipIndex, setting: str) -> None:
     if held < FEWEST:
         raise UsageError(
             f"{held} of the {len(dataset.held_out)} videos of {dataset.out} are held out, and "
-            f"{setting} needs at least {FEWEST}; set data.held_out to a greater share."
+            f"{setting} needs at least {FEWEST}; {_more_of(dataset)}."
         )
+
+
+def _more_of(dataset: ClipIndex) -> str:
+    """How more videos are held out."""
+    if dataset.split_sha256 is None:
+        return "set data.held_out to a greater share, or split the data set with `videonet split`"
+    return "its split says so, and grows with the data set; or leave that setting out"
 
 
 def embeddings_of(

@@ -270,12 +270,14 @@ def _describe(model: onnx.ModelProto, found: dict[str, Any], network: Which) -> 
 
 def _facts(found: dict[str, Any], network: Which) -> dict[str, str]:
     """Where weights come from, as both formats say it."""
+    split = checkpoint.split_of(found)
     return {
         "backbone": found["config"]["backbone"]["name"],
         "network": network,
         "config": json.dumps(found["config"], sort_keys=True),
         "steps": str(found["step"]),
         "manifest_sha256": str(found.get("manifest_sha256")),
+        **({} if split is None else {"split_sha256": split}),
     }
 
 

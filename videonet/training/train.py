@@ -98,7 +98,8 @@ def train(
         console = console if writes and console else Console(quiet=True)
 
         # ------------------------------------------------------------------ the data
-        dataset = open_clip_index(data, held_out=config.data.held_out)
+        split = bool(broadcast(checkpoint.takes_split(run) if writes else 0))
+        dataset = open_clip_index(data, held_out=config.data.held_out, split=split)
         for every, setting in (
             (config.log.retrieval_every, "log.retrieval_every"),
             (config.log.probe_every, "log.probe_every"),
@@ -131,7 +132,8 @@ def train(
         if done:
             path = checkpoint.path_of(run, done)
             found = checkpoint.load(path)
-            checkpoint.check_goes_on(found, run, as_dict(config), dataset.manifest_sha256)
+            of = dataset.manifest_sha256, dataset.split_sha256
+            checkpoint.check_goes_on(found, run, as_dict(config), *of)
             parts: dict[str, nn.Module | torch.optim.Optimizer]
             parts = {"online": online, "target": target, "optimizer": optimizer}
             checkpoint.restore(found, path, parts)
@@ -151,6 +153,11 @@ def train(
             f"{len(dataset.training_rows()):,} clips of {(~dataset.held_out).sum():,} videos, "
             f"{batch:,} a step for {steps:,} steps, with {config.backbone.name} on {ranks}"
         )
+        if dataset.split_sha256 is not None:
+            console.print(
+                f"{dataset.held_out.sum():,} videos are held out by the split "
+                f"{dataset.split_sha256[:12]}..."
+            )
         if fits.recompute:
             console.print("activations are computed again, since a step would not fit otherwise")
         if lacking := fits.lacking(config):
@@ -353,6 +360,7 @@ def _save(
         "target": target.state_dict(),
         "optimizer": optimizer.state_dict(),
         "manifest_sha256": dataset.manifest_sha256,
+        "split_sha256": dataset.split_sha256,
         "damaged": damage.rows,
         "versions": checkpoint.versions(),
     }

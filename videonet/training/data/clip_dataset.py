@@ -9,10 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from videonet.training.data.clip_index import open_clip_index
+from videonet.errors import UsageError
+from videonet.schemas.split import Side
+from videonet.training.data.clip_index import ClipIndex, open_clip_index
 from videonet.training.data.memory import BufferPool
 from videonet.training.data.reading import Reader
 from videonet.training.data.sampling import EXAMPLES, generator_of
@@ -72,12 +76,18 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
         within_shot: bool = False,
         transform: Callable[[Tensor], Tensor] | None = None,
         seed: int = 0,
+        side: str | None = None,
     ) -> None:
         """`delta_seconds` is the distance between frames where `sampling` is "delta".
 
-        With `within_shot`, a window crosses no cut where a shot of its clip is long enough.
+        With `within_shot`, a window crosses no cut where a shot of its clip is long enough. `side`
+        is "train" or "val", for the clips on that side of the split of OUT; None: all clips. Raises
+        UsageError where OUT has no split, or no such side.
         """
-        self._index = open_clip_index(out, fewest_videos=1)
+        # Of the side that is asked for there must be some.
+        fewest = 1 if side is None else 0
+        self._index = open_clip_index(out, fewest_videos=fewest, split=side is not None)
+        self._rows = _rows(self._index, side)
         if within_shot:
             self._index.require_cuts()
         self._within_shot = within_shot
@@ -88,7 +98,7 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
 
     def __len__(self) -> int:
         """How many clips there are."""
-        return len(self._index.videos)
+        return len(self._rows)
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other windows from now on; call it before each pass, as for a sampler."""
@@ -96,8 +106,8 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         """One clip. Raises IndexError beyond the last one, UsageError for a damaged clip."""
-        row = range(len(self))[index]
-        number = self._epoch * len(self) + row
+        place = range(len(self))[index]
+        row, number = int(self._rows[place]), self._epoch * len(self) + place
         generator = generator_of(self._seed, EXAMPLES, number)
         drawn: list[int] = []
 
@@ -130,3 +140,17 @@ class ClipDataset(torch.utils.data.Dataset[Example]):
     def __getstate__(self) -> dict[str, Any]:
         """What a worker process is given: all but open files."""
         return {name: value for name, value in self.__dict__.items() if name != "_reader"}
+
+
+def _rows(index: ClipIndex, side: str | None) -> NDArray[np.int64]:
+    """The rows of the clips on a side of the split; None: all. Raises UsageError."""
+    if side is None:
+        return np.arange(len(index.videos))
+    if side not in (Side.TRAIN, Side.VAL):
+        raise UsageError(f"There is no side {side!r} to read; give {Side.TRAIN} or {Side.VAL}.")
+    if index.split_sha256 is None:
+        raise UsageError(f"{index.out} has no split; make one with `videonet split {index.out}`.")
+    rows = np.flatnonzero(index.held_out[index.videos] == (side == Side.VAL))
+    if not len(rows):
+        raise UsageError(f"No clip of {index.out} is on the side {side} of its split.")
+    return rows

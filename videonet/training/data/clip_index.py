@@ -5,7 +5,6 @@ group: no frame is touched before it is used.
 """
 
 import hashlib
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,10 @@ from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
 from videonet.schemas.shard_form import OLDEST_FORM
 from videonet.schemas.training_note import TrainedOn
+from videonet.schemas.split import Side
+from videonet.selection.sides import is_held_out
 from videonet.shards.parquet import SCHEMA, SCHEMAS, example_id, schema_of
+from videonet.storage.split_file import SPLIT_FILE, Split, split_in
 from videonet.training.data.shard_files import ShardFiles, shard_files
 
 # The manifest that is understood here, as `videonet.dataset.manifest` writes it.
@@ -58,6 +60,8 @@ class ClipIndex:
     row_group: NDArray[np.int64]
     # bool [videos]: whether a video is never trained on
     held_out: NDArray[np.bool_]
+    # hex, of the split that says so; None: data.held_out does
+    split_sha256: str | None
     # how many classes the data set was made for
     targets: int
     # whether its clips say where they are cut
@@ -92,14 +96,20 @@ class ClipIndex:
 
 
 def open_clip_index(
-    out: str | Path, held_out: float = 0.0, fewest_videos: int = _FEWEST_VIDEOS
+    out: str | Path,
+    held_out: float = 0.0,
+    fewest_videos: int = _FEWEST_VIDEOS,
+    *,
+    split: bool = True,
 ) -> ClipIndex:
     """The data set in OUT of a finished run, a folder or an address of a bucket.
 
     Raises UsageError if it is broken, or cannot be read.
 
-    `held_out` is the share of its videos that is kept for questions: a video belongs to them by a
-    hash of its video_key, so it stays there when others are added or taken out.
+    Where OUT has a split, that says which videos are held out, and what it has dropped is not
+    among the clips. Without one, or where `split` is not to be read, `held_out` is the share of
+    the videos that is kept for questions: a video belongs to them by a hash of its video_key, so
+    it stays there when others are added or taken out. Raises UsageError where there are both.
 
     Looked at are the manifest, the schema of every Parquet shard, its size, its number of rows and
     how they are grouped; checksums are for `videonet verify`, as they need every byte. It takes
@@ -112,6 +122,19 @@ def open_clip_index(
         ids = pa.chunked_array(list(threads.map(lambda shard: _example_ids(files, shard), shards)))
     example_ids = ids.combine_chunks()
     keys, videos = _numbered(example_ids, files)
+    shard = np.repeat(np.arange(len(shards)), [shard.rows for shard in shards])
+    row_group = np.concatenate([np.arange(shard.rows) for shard in shards])
+    found = _split(files, held_out) if split else None
+    if found is None:
+        held = is_held_out(keys, held_out)
+    else:
+        sides = _sides(found, keys, files)
+        held = sides == Side.VAL.value
+        stays = sides != Side.DROPPED.value
+        rows = np.flatnonzero(stays[videos])
+        example_ids, shard, row_group = example_ids.take(rows), shard[rows], row_group[rows]
+        # Those that stay are numbered anew.
+        held, videos = held[stays], (np.cumsum(stays) - 1)[videos[rows]]
     dataset = ClipIndex(
         out=files,
         name=manifest.dataset,
@@ -119,15 +142,17 @@ def open_clip_index(
         shards=tuple(shards),
         example_ids=example_ids,
         videos=videos,
-        shard=np.repeat(np.arange(len(shards)), [shard.rows for shard in shards]),
-        row_group=np.concatenate([np.arange(shard.rows) for shard in shards]),
-        held_out=is_held_out(keys, held_out),
+        shard=shard,
+        row_group=row_group,
+        held_out=held,
+        split_sha256=found.sha256 if found else None,
         targets=len(manifest.targets),
         motion=manifest.settings.motion,
     )
     left = int(np.count_nonzero(~dataset.held_out))
     if left < fewest_videos:
-        share = f", of which data.held_out={held_out} leaves {left}" if left < len(keys) else ""
+        what = f"data.held_out={held_out}" if found is None else SPLIT_FILE
+        share = f", of which {what} leaves {left}" if left < len(keys) else ""
         raise UsageError(
             f"{out} has clips of {len(keys)} video{'' if len(keys) == 1 else 's'}{share}; at least "
             f"{fewest_videos} are needed to train on, as each is held against the others."
@@ -156,13 +181,31 @@ def parquet_shards(out: ShardFiles) -> tuple[Manifest, str, list[Shard]]:
     return manifest, sha256, shards
 
 
-def is_held_out(video_keys: Iterable[str], share: float) -> NDArray[np.bool_]:
-    """Whether each of these videos is among the `share` that is held out: bool [videos].
+def _split(out: ShardFiles, held_out: float) -> Split | None:
+    """The split of the data set; None: it has none. Raises UsageError."""
+    data = out.read(SPLIT_FILE)
+    if data is None:
+        return None
+    if held_out:
+        raise UsageError(
+            f"{out} has a split, which says which videos are held out, and data.held_out is "
+            f"{held_out}; leave data.held_out out, or move {SPLIT_FILE} away."
+        )
+    return split_in(data, f"{out}/{SPLIT_FILE}")
 
-    The hash of its key, read as a number in [0, 1), lies below the share.
-    """
-    heads = b"".join(hashlib.sha256(key.encode()).digest()[:8] for key in video_keys)
-    return np.frombuffer(heads, ">u8") / 2.0**64 < share
+
+def _sides(split: Split, video_keys: list[str], out: ShardFiles) -> NDArray[np.object_]:
+    """On which side each of these videos stands: [videos]. Raises UsageError."""
+    keys = pa.array(video_keys, pa.string())
+    sides = split.sides(keys)
+    if sides.null_count:
+        unknown = keys.filter(pc.is_null(sides))
+        raise UsageError(
+            f"{out}/{SPLIT_FILE} does not say where {len(unknown):,} of {len(keys):,} videos "
+            f"stand, such as {unknown[0]}; run `videonet split` again."
+        )
+    found: NDArray[np.object_] = sides.to_numpy(zero_copy_only=False)
+    return found
 
 
 class _Version(msgspec.Struct):
