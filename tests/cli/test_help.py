@@ -14,6 +14,7 @@ from videonet.cli import app
 COMMANDS = [
     ("targets",),
     ("curate",),
+    ("split",),
     ("status",),
     ("cancel",),
     ("report",),
