@@ -25,8 +25,8 @@ from videonet.dataset.motion_counts import motion_counts
 from videonet.dataset.old_versions import delete_from_out, delete_from_store
 from videonet.dataset.own_store import own_store
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
-from videonet.dataset.withdrawal_list import WithdrawalList
 from videonet.dataset.split import strip_split
+from videonet.dataset.withdrawal_list import WithdrawalList
 from videonet.errors import AccountError, UsageError
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.reason import Reason

@@ -20,8 +20,8 @@ from videonet.errors import UsageError
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.record import from_json
 from videonet.schemas.shard_form import OLDEST_FORM
-from videonet.schemas.training_note import TrainedOn
 from videonet.schemas.split import Side
+from videonet.schemas.training_note import TrainedOn
 from videonet.selection.sides import is_held_out
 from videonet.shards.parquet import SCHEMA, SCHEMAS, example_id, schema_of
 from videonet.storage.split_file import SPLIT_FILE, Split, split_in
