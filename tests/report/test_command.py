@@ -56,7 +56,7 @@ def test_a_report_changes_nothing_else(curated: Curated, tmp_path: Path):
 
 def test_a_folder_of_no_run_is_refused_and_left_alone(tmp_path: Path):
     ended = videonet("report", tmp_path)
-    assert "holds no data set and no run" in sentence(ended)
+    assert "holds no data set, no run and no training" in sentence(ended)
     assert list(tmp_path.iterdir()) == []
 
 

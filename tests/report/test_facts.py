@@ -279,7 +279,7 @@ def test_a_data_set_of_which_nothing_was_kept_has_a_page_too(tmp_path: Path):
 
 
 def test_a_folder_without_a_data_set_is_refused_in_a_sentence(tmp_path: Path):
-    with pytest.raises(UsageError, match="holds no data set and no run"):
+    with pytest.raises(UsageError, match="holds no data set, no run and no training"):
         facts_of(tmp_path, None)
 
 

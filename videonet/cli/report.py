@@ -1,4 +1,4 @@
-"""`videonet report`: a page that shows what was built, and why."""
+"""`videonet report`: a page that shows what was built, and why, or what was trained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
+from videonet.errors import UsageError
 from videonet.storage.places import is_remote
 
 if TYPE_CHECKING:
@@ -27,11 +28,38 @@ def report(
 ) -> None:
     """Write OUT/report/index.html: what was found, kept and thrown away, why, and with pictures.
 
-    It needs no server and no network. While a run goes on, it shows what is known by then.
+    Of the folder of a training, RUN/report/index.html: what was trained, on what, whether it
+    learned, and how fast. A page needs no server and no network. While a run goes on, it shows
+    what is known by then.
 
     Example: videonet report out
     """
     # slow, and not needed for --help
+    from videonet.report.training_page.facts import is_training
+
+    if not is_remote(out) and is_training(Path(out)):
+        _training(Path(out), store)
+    else:
+        _dataset(out, store)
+
+
+def _training(run: Path, store: Path | str | None) -> None:
+    from videonet.report.training_page.facts import facts_of
+    from videonet.report.training_page.render import save_page
+
+    if store is not None:
+        raise UsageError(f"{run} holds a training, which has no store; leave --store out.")
+    facts = facts_of(run)
+    page = save_page(facts, run)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(page, markup=False)
+    if facts.state != "finished":
+        console.print(f"{facts.state[:1].upper()}{facts.state[1:]}.", markup=False)
+    for said in (f"{facts.title}: {facts.summary}", facts.learned, *facts.notices):
+        console.print(said, markup=False)
+
+
+def _dataset(out: Path | str, store: Path | str | None) -> None:
     from videonet.report.facts import facts_of, store_of
     from videonet.report.page.render import render_page
     from videonet.storage.dataset_dir import DatasetDir

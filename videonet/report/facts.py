@@ -76,7 +76,8 @@ def opened(output: DatasetDir, store: Store | None) -> Iterator[ReportInput]:
                 yield given
     else:
         raise UsageError(
-            f"{output.address} holds no data set and no run; give the --out of `videonet curate`."
+            f"{output.address} holds no data set, no run and no training; give the --out of "
+            "`videonet curate` or of `videonet train`."
         )
 
 
