@@ -5,10 +5,12 @@
 Trains the configuration on the data set as `videonet train` does, and runs the same forward and
 backward passes bare on the same device, on images that lie there ready: no loader, no augmentation,
 no optimiser, no logging. Images a second are those of all views. The two are measured in turns,
-and the median of each is shown.
+and the median of each is shown. On a GPU, the most memory that the training took stands beside what
+`videonet train --dry-run` estimates; of a CPU PyTorch does not tell it.
 """
 
 import argparse
+import gc
 import statistics
 import tempfile
 import time
@@ -22,9 +24,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from videonet.training.config import Config, load
+from videonet.text import file_size
+from videonet.training.config import Config, Log, load
 from videonet.training.distributed import init
 from videonet.training.fixed_shapes import fixed_shapes
+from videonet.training.forecast import fit_here
 from videonet.training.log_lines import StepLine, lines_of
 from videonet.training.methods.ema import make_target
 from videonet.training.methods.vito import vito_loss
@@ -48,6 +52,9 @@ class Measured(msgspec.Struct, frozen=True):
     trained_images_per_second: float
     # share of the time of training in which the loop waited for the loader
     waited: float
+    # what a step was estimated to take, and the most that the trainings took, bytes; None: on a CPU
+    memory_estimated: int
+    memory_taken: int | None
 
 
 def main() -> None:
@@ -69,8 +76,12 @@ def main() -> None:
         arguments.rounds,
     )
     table = Table(box=box.MARKDOWN)
-    for column in ("config", "device", "batch", "bare", "trained", "of bare", "waited for data"):
+    for column in (
+        *("config", "device", "batch", "bare", "trained", "of bare", "waited for data"),
+        *("memory", "estimated"),
+    ):
         table.add_column(column)
+    taken, estimated = measured.memory_taken, measured.memory_estimated
     table.add_row(
         measured.config,
         measured.device,
@@ -79,14 +90,19 @@ def main() -> None:
         f"{measured.trained_images_per_second:,.0f} images/s",
         f"{measured.trained_images_per_second / measured.bare_images_per_second:.0%}",
         f"{measured.waited:.1%}",
+        "not told" if taken is None else f"{file_size(taken)} ({taken / estimated:.0%})",
+        file_size(estimated),
     )
-    Console().print(table)
+    # A log has no width of its own.
+    Console(width=200).print(table)
     print(msgspec.json.encode(measured).decode())
 
 
 def measure(config: Config, name: str, data: Path, steps: int, rounds: int) -> Measured:
     """Both in turns."""
     bare, trained, waited = [], [], []
+    taken: list[int] = []
+    estimated = fit_here(config).found.total
     for _ in range(rounds):
         with (
             init(config.train.device, config.train.timeout_seconds) as ranks,
@@ -95,10 +111,17 @@ def measure(config: Config, name: str, data: Path, steps: int, rounds: int) -> M
         ):
             seconds = [next(run) for _ in range(WARM_UP + steps)]
             bare.append(statistics.median(seconds[WARM_UP:]))
+        if ranks.device.type == "cuda":
+            # What the bare steps took is given back: it is no part of the training.
+            gc.collect()
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
         with tempfile.TemporaryDirectory() as folder:
             seconds, waiting = trained_steps(config, data, Path(folder), WARM_UP + steps)
         trained.append(statistics.median(seconds))
         waited.append(sum(waiting) / sum(seconds))
+        if ranks.device.type == "cuda":
+            taken.append(torch.cuda.max_memory_allocated())
     images = config.train.batch * len(config.views.recipes)
     return Measured(
         config=name,
@@ -108,6 +131,8 @@ def measure(config: Config, name: str, data: Path, steps: int, rounds: int) -> M
         bare_images_per_second=images / statistics.median(bare),
         trained_images_per_second=images / statistics.median(trained),
         waited=statistics.median(waited),
+        memory_estimated=estimated,
+        memory_taken=max(taken, default=None),
     )
 
 
@@ -153,9 +178,7 @@ def trained_steps(
     )
     # NOTE: a line a step makes the loop wait for the GPU each time, so that a step's time is its
     # own; a training run does so every `log.every` steps only.
-    quiet = msgspec.structs.replace(
-        config.log, every=1, checkpoint_every=steps, picture_every=0, retrieval_every=0
-    )
+    quiet = Log(every=1, checkpoint_every=steps, picture_every=0)
     train(msgspec.structs.replace(config, train=length, log=quiet), data, run)
     counted = [line for line in lines_of(run) if isinstance(line, StepLine)][WARM_UP:]
     return [line.seconds for line in counted], [line.seconds_waiting for line in counted]

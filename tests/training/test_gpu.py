@@ -1,4 +1,8 @@
-"""What only a GPU can show: no step ever waits for it, and it computes what a CPU computes."""
+"""What only a GPU can show.
+
+No step ever waits for it, it computes what a CPU computes, and a training takes the memory that was
+estimated.
+"""
 
 import pytest
 
@@ -6,7 +10,10 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from benchmarks.training_step import measure  # noqa: E402
+from tests.training.training import small_data  # noqa: E402
 from videonet.training.augment.augmentation import A1, A2, augmented  # noqa: E402
+from videonet.training.config import load  # noqa: E402
 from videonet.training.methods.ema import make_target, update  # noqa: E402
 from videonet.training.methods.vito import vito_loss  # noqa: E402
 from videonet.training.models.network import Network, PerView  # noqa: E402
@@ -117,3 +124,12 @@ def test_lars_steps_as_on_a_cpu():
             optimizer.step()
         results.append([parameter.detach().cpu() for parameter in module.parameters()])
     torch.testing.assert_close(*results, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("checkpointing", ["off", "on"])
+def test_a_training_takes_the_memory_that_was_estimated(tmp_path, checkpointing):
+    settings = ("train.batch=64", "train.device=cuda", "data.workers=0", "data.shuffle_shards=2")
+    config = load("vito_resnet50", [*settings, f"train.activation_checkpointing={checkpointing}"])
+    data = small_data(tmp_path, videos=64)
+    measured = measure(config, "vito_resnet50", data, steps=3, rounds=1)
+    assert measured.memory_taken == pytest.approx(measured.memory_estimated, rel=0.1)

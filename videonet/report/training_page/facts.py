@@ -204,13 +204,14 @@ def _sizes(
     journal: Journal, config: Config, done: int, steps: int, note: TrainingNote | None
 ) -> tuple[Size, ...]:
     """How much there was, at a glance."""
-    views = len(config.views.recipes)
     clips = done * config.train.batch
     epochs = plain(clips / config.data.examples_per_epoch)
     found = [
         Size("steps", f"{done:,}", "steps", f"of {steps:,}; epochs: {epochs}"),
-        Size("images", f"{clips * views:,}", "images seen", f"in {clips:,} clips"),
     ]
+    images = journal.images_a_step
+    if images is not None:
+        found.append(Size("images", f"{done * images:,}", "images seen", f"in {clips:,} clips"))
     if note is not None:
         data = note.trained_on
         held = f"; {data.held_out:,} more held out" if data.held_out else ""
@@ -222,8 +223,8 @@ def _sizes(
                 f"{number(data.trained_clips, 'clip')}{held}",
             )
         )
-    if journal.seconds:
-        speed = journal.last_step * config.train.batch * views / journal.seconds
+    if journal.seconds and images is not None:
+        speed = journal.last_step * images / journal.seconds
         waited = journal.seconds_waiting / journal.seconds
         found += [
             Size("images_per_second", plain(speed), "images a second", "in the mean"),

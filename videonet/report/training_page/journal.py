@@ -61,6 +61,8 @@ class Journal:
         self.seconds = 0.0
         self.seconds_waiting = 0.0
         self.damaged = 0
+        # of one step, of all ranks; None: no line says it
+        self.images_a_step: int | None = None
         self.evaluations: dict[str, Evaluated] = {}
         # names of more evaluations than are shown are not kept
         self.has_more_evaluations = False
@@ -74,13 +76,19 @@ class Journal:
         self.last_step = max(self.last_step, line.step)
         self.damaged = max(self.damaged, line.damaged)
         for name in ("loss", "learning_rate", "target_momentum", "images_per_second"):
-            self.steps[name].add(line.step, getattr(line, name))
+            value = getattr(line, name)
+            # A method without a target has no momentum of it.
+            if value is not None:
+                self.steps[name].add(line.step, value)
         if line.windows_crossing is not None:
             self.steps["windows_crossing"].add(line.step, line.windows_crossing)
         if 0 < line.seconds < math.inf and 0 <= line.seconds_waiting < math.inf:
             self.steps["waiting"].add(line.step, line.seconds_waiting / line.seconds)
             self.seconds += steps * line.seconds
             self.seconds_waiting += steps * line.seconds_waiting
+            images = line.images_per_second * line.seconds
+            if 0 < images < 1e15:
+                self.images_a_step = round(images)
 
     def add_evaluation(self, line: EvaluationLine) -> None:
         """Take the line of an evaluation up."""
@@ -99,7 +107,7 @@ def journal_of(run: Path) -> Journal:
             journal.unreadable += 1
         elif isinstance(line, StepLine):
             journal.add_step(line)
-        else:
+        elif isinstance(line, EvaluationLine):
             journal.add_evaluation(line)
     return journal
 
