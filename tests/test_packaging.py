@@ -40,6 +40,8 @@ def test_an_installation_brings_one_top_level_name(tmp_path: Path):
     assert {name for name in names if not name.endswith(".dist-info")} == {"videonet"}
     data = [
         *(f"report/video_sheet/sheet.{kind}" for kind in ("html", "css")),
+        *(f"report/sample/sample.{kind}" for kind in ("html", "css", "js")),
+        *(f"report/sample/{name}.js" for name in ("cards", "marks")),
         "evaluation/paper.toml",
         "evaluation/lists/imagenet_a.txt",
         "evaluation/lists/human_categories.toml",

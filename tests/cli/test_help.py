@@ -20,6 +20,7 @@ COMMANDS = [
     ("report",),
     ("explain",),
     ("show",),
+    ("sample",),
     ("verify",),
     ("rebuild",),
     ("repack",),

@@ -145,6 +145,14 @@ def test_a_video_is_shown(copies: Copies):
     assert f"{copies.address} has no video 'no such video'" in other
 
 
+def test_a_sample_is_drawn(copies: Copies):
+    here, there = copies.both("sample", "--per-class", "1")
+    assert there == here
+    assert there.code == 0
+    page = copies.objects.read("report/sample.html")
+    assert page == (copies.folder / "report/sample.html").read_bytes()
+
+
 @pytest.mark.slow
 def test_a_video_is_withdrawn(copies: Copies):
     kept = next(

@@ -21,6 +21,7 @@ from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.rebuild import rebuild
 from videonet.cli.repack import repack
 from videonet.cli.report import report
+from videonet.cli.sample import sample
 from videonet.cli.setup import classifier_app, wordnet_app
 from videonet.cli.show import show
 from videonet.cli.split import split
@@ -46,6 +47,7 @@ app.command()(cancel)
 app.command()(report)
 app.command()(explain)
 app.command()(show)
+app.command()(sample)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(repack)

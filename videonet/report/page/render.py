@@ -34,7 +34,7 @@ def render_page(facts: PageFacts) -> str:
         policy=content_policy(style, script),
         title=html.escape(printable(facts.dataset)),
         style=style,
-        data=data.decode().translate(_ESCAPES),
+        data=as_page_json(data),
         script=script,
     )
 
@@ -42,6 +42,16 @@ def render_page(facts: PageFacts) -> str:
 def style_sheet() -> str:
     """What all pages have in common: colours, light and dark, type, and sections."""
     return _read("page.css")
+
+
+def elements_script() -> str:
+    """What the scripts of pages begin with: elements, and numbers as people read them."""
+    return _read("elements.js")
+
+
+def as_page_json(data: bytes) -> str:
+    """JSON as it may stand in a <script> of a page: the same values, nothing of it is markup."""
+    return data.decode().translate(_ESCAPES)
 
 
 def content_policy(style: str, script: str | None = None) -> str:
