@@ -26,6 +26,7 @@ COMMANDS = [
     ("repack",),
     ("diff",),
     ("withdraw",),
+    ("affected",),
     ("train",),
     ("evaluate",),
     ("compare",),

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import videonet
+from videonet.cli.affected import affected
 from videonet.cli.cancel import cancel
 from videonet.cli.compare import compare
 from videonet.cli.curate import beam_command, curate
@@ -54,6 +55,7 @@ app.command()(repack)
 app.command()(diff)
 app.command()(split)
 app.command()(withdraw)
+app.command()(affected)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)

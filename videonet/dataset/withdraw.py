@@ -20,6 +20,7 @@ import pyarrow.dataset
 from videonet.dataset.assembly import intact_clips
 from videonet.dataset.captions import strip_captions, with_captions_left
 from videonet.dataset.finish import finish
+from videonet.dataset.lineage import note_taken_out
 from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.motion_counts import motion_counts
 from videonet.dataset.old_versions import delete_from_out, delete_from_store
@@ -29,7 +30,7 @@ from videonet.dataset.split import strip_split
 from videonet.dataset.withdrawal_list import WithdrawalList
 from videonet.errors import AccountError, UsageError
 from videonet.schemas.manifest import Manifest
-from videonet.schemas.reason import Reason
+from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.run import Lookup
 from videonet.schemas.shard_form import OLDEST_FORM, ShardForm
 from videonet.schemas.table import arrow_schema
@@ -155,6 +156,7 @@ def _withdraw(
     for index in shards_of_gone:
         strip_captions(output, index, lookup.shards, gone)
     if manifest is not None:
+        note_taken_out(output, _kept_among(output, left))
         changes = [
             rewrite_shard(output, manifest, lookup.shards, index, gone)
             for index in sorted({shard_of(key, lookup.shards) for key in left})
@@ -275,16 +277,25 @@ def _named(
 
 def _left(output: DatasetDir, gone: frozenset[str]) -> frozenset[str]:
     """Of these videos, those on which a verdict says anything but that they are withdrawn."""
+    reason = pc.field("reason")
+    return _judged(output, gone, reason.is_null() | (reason != Reason.WITHDRAWN.value))
+
+
+def _kept_among(output: DatasetDir, videos: frozenset[str]) -> frozenset[str]:
+    """Those of these videos that are kept."""
+    return _judged(output, videos, pc.field("outcome") == Outcome.KEPT.value)
+
+
+def _judged(output: DatasetDir, videos: frozenset[str], how: pc.Expression) -> frozenset[str]:
+    """Those of these videos on which a verdict is of this kind."""
     if not output.files.has_below("verdicts"):
         return frozenset()
-    reason = pc.field("reason")
     # Without a schema, a folder without a file has no columns.
     schema = arrow_schema(Verdict)
     with output.files.local_folder("verdicts") as folder:
         table = pa.dataset.dataset(folder, schema=schema, format="parquet").to_table(
             columns=["video_key"],
-            filter=pc.field("video_key").isin(pa.array(sorted(gone), pa.string()))
-            & (reason.is_null() | (reason != Reason.WITHDRAWN.value)),
+            filter=pc.field("video_key").isin(pa.array(sorted(videos), pa.string())) & how,
         )
     return frozenset(table["video_key"].to_pylist())
 

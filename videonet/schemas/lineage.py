@@ -20,3 +20,12 @@ class Parent(Record, frozen=True, kw_only=True):
     manifest_sha256: Sha256 | None
     # of its videos.lock.parquet; None: it had none
     lock_sha256: Sha256 | None
+
+
+class FormerManifest(Record, frozen=True, kw_only=True):
+    """What a data set was before videos were taken out of it: what was made of it then had them."""
+
+    manifest_sha256: Sha256
+    lock_sha256: Sha256 | None
+    # keys of the kept videos that were then taken out, in alphabetical order
+    taken_out: tuple[str, ...]
