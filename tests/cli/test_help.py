@@ -27,6 +27,7 @@ COMMANDS = [
     ("diff",),
     ("withdraw",),
     ("affected",),
+    ("recheck",),
     ("train",),
     ("evaluate",),
     ("compare",),

@@ -20,6 +20,7 @@ from videonet.cli.explain import explain
 from videonet.cli.export import export
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.rebuild import rebuild
+from videonet.cli.recheck import recheck
 from videonet.cli.repack import repack
 from videonet.cli.report import report
 from videonet.cli.sample import sample
@@ -56,6 +57,7 @@ app.command()(diff)
 app.command()(split)
 app.command()(withdraw)
 app.command()(affected)
+app.command()(recheck)
 app.command()(train)
 app.command()(export)
 app.command()(evaluate)
