@@ -1,6 +1,7 @@
 """Reading log.jsonl, also where it is half written, damaged, or of others."""
 
 import math
+import os
 from pathlib import Path
 
 import msgspec
@@ -52,8 +53,8 @@ def test_a_loss_that_is_no_number_is_a_line_all_the_same(tmp_path, number):
     assert line.images_per_second == 96
 
 
-def test_a_log_that_cannot_be_read_is_told_in_a_sentence(tmp_path):
+def test_a_log_that_is_no_file_is_told_in_a_sentence(tmp_path):
     assert lines_of(tmp_path) == []
-    (tmp_path / LOG).mkdir()
-    with pytest.raises(UsageError, match="cannot be read"):
+    os.mkfifo(tmp_path / LOG)
+    with pytest.raises(UsageError, match=r"log\.jsonl is no file"):
         lines_of(tmp_path)

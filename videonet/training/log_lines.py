@@ -69,6 +69,8 @@ def read_lines(run: Path) -> Iterator[Line | None]:
     others may have written, is NaN. Raises UsageError where the log cannot be read.
     """
     file = run / LOG
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{file} is no file; it must be the log of a training.")
     try:
         with file.open("rb") as log:
             while written := log.readline(_MOST_BYTES):

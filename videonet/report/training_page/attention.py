@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from videonet.files import read_bounded
+from videonet.files import is_file, read_bounded
 
 # The most pictures on a page: of each training some from its beginning to its end.
 MOST = 12
@@ -53,7 +53,7 @@ def attention_pictures(run: Path) -> AttentionPictures:
     found = {
         int(name[1]): file
         for file in (run / "pictures").glob("attention-*.png")
-        if (name := _NAME.fullmatch(file.name))
+        if (name := _NAME.fullmatch(file.name)) and is_file(file)
     }
     pictures, broken = [], []
     for step in _spread(sorted(found), MOST):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from videonet.errors import UsageError
+from videonet.files import is_file
 from videonet.report.training_page.attention import AttentionPictures, attention_pictures
 from videonet.report.training_page.chart import Chart, chart, percent, plain
 from videonet.report.training_page.journal import LEARNED, Journal, journal_of
@@ -343,9 +344,9 @@ def _checkpoints(run: Path) -> tuple[CheckpointFile, ...]:
 
 def is_training(out: Path) -> bool:
     """Whether a folder holds a training, and no data set. Raises UsageError if it holds both."""
-    if not (out / "config.toml").is_file():
+    if not is_file(out / "config.toml"):
         return False
-    marks = [each for each in ("manifest.json", "_state/run.json") if (out / each).is_file()]
+    marks = [each for each in ("manifest.json", "_state/run.json") if is_file(out / each)]
     if marks:
         raise UsageError(
             f"{out} holds a data set ({marks[0]}) and a training (config.toml); keep each in a "
