@@ -137,8 +137,11 @@ def test_one_that_was_killed_is_told_from_one_that_goes_on(tmp_path):
     killed = session(process=ended.stdout.strip())
     run = write_training(tmp_path / "killed", usual_lines(100), [killed])
     assert facts_of(run).state == "100 of 600 steps, killed"
-    run = write_training(tmp_path / "away", usual_lines(100), [session(process="elsewhere")])
-    assert facts_of(run).state == "100 of 600 steps, running elsewhere, or killed"
+    # Nobody can tell of another machine, but where another session came after.
+    sessions = [session(process="elsewhere"), session(50, process="elsewhere")]
+    facts = facts_of(write_training(tmp_path / "away", usual_lines(100), sessions))
+    assert facts.state == "100 of 600 steps, running elsewhere, or killed"
+    assert [each.end for each in facts.sessions] == ["killed", "running elsewhere, or killed"]
 
 
 @pytest.mark.parametrize("log", ["empty", "absent"])
@@ -197,6 +200,14 @@ def test_evaluations_that_failed_say_why(tmp_path):
     (found,) = facts_of(write_training(tmp_path / "run", lines)).found
     assert (found.name, found.step, found.numbers) == ("probe", 20, ())
     assert found.failed == "failed 2 times, last: no memory"
+
+
+def test_evaluations_of_ones_own_need_be_no_shares_and_more_than_fit_are_not_shown(tmp_path):
+    lines = [EvaluationLine(10, f"own {index}", {"perplexity": 35.5}) for index in range(30)]
+    facts = facts_of(write_training(tmp_path / "run", lines))
+    assert facts.asked[0].curves[0].last == "35.5 (step 10)"
+    assert (len(facts.asked), len(facts.found)) == (16, 16)
+    assert facts.notices == ("There are more evaluations in the log than are shown here.",)
 
 
 def test_hostile_texts_stay_texts(tmp_path):

@@ -258,7 +258,7 @@ def _trained_on(
 
 
 def _evaluation_charts(journal: Journal, steps: int) -> tuple[Chart, ...]:
-    """A chart for each evaluation that was asked more than once."""
+    """A chart for each evaluation; whether it learned is asked once, and is none."""
     found = []
     for name, each in journal.evaluations.items():
         shares = {
@@ -267,7 +267,12 @@ def _evaluation_charts(journal: Journal, steps: int) -> tuple[Chart, ...]:
             if label.rpartition("/")[2] not in _COUNTS
         }
         if name != LEARNED:
-            found.append(chart(f"evaluation {name}", name, shares, steps, percent, from_zero=True))
+            # What a user's own evaluation finds need not be a share.
+            is_share = all(
+                0 <= point.value <= 1 for series in shares.values() for point in series.points()
+            )
+            shown = percent if is_share else plain
+            found.append(chart(f"evaluation {name}", name, shares, steps, shown, from_zero=True))
     return _charts(*found)
 
 

@@ -42,12 +42,14 @@ def session_rows(note: TrainingNote | None, steps: int) -> tuple[SessionRow, ...
     """The last sessions, in the order in which they began."""
     if note is None:
         return ()
+    last = note.sessions[-1:]
     return tuple(
         SessionRow(
             begun=each.begun,
             after=f"{each.after:,}",
             until=_until(each, steps),
-            end=_end(each),
+            # Two never train at once: what another one came after has ended.
+            end="killed" if each.end is None and (each,) != last else _end(each),
             where=f"{each.ranks} x {each.device}" if each.ranks > 1 else each.device,
         )
         for each in note.sessions[-_MOST:]
