@@ -23,6 +23,8 @@ video in verdicts, all numbers in manifest.json.
 See what was found, kept and thrown away, and why; and one video from close by:
     {videonet} report {folder}/out
     {videonet} show {folder}/out both
+Judge its clips by eye, and mark what is wrong:
+    {videonet} sample {folder}/out --out {folder}/sample.html
 Check it:
     {videonet} verify {folder}/out
 Build another one from what is already here, for other classes; nothing is classified again:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
+from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.options import Out, of_this_machine
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
@@ -62,16 +65,31 @@ def sample(
     from videonet.report.sample.render import render_sample, save_page
     from videonet.storage.dataset_dir import DatasetDir
 
-    found = sample_of(out, Asked(per_class, most, seed, tuple(classes or ())))
-    html = render_sample(found)
-    if page is None:
-        place = DatasetDir(out).write_page("sample.html", html)
-    else:
-        save_page(html, page)
-        place = str(page)
+    asked = Asked(per_class, most, seed, tuple(classes or ()))
+    with _told() as told:
+        found = sample_of(out, asked, told)
+        html = render_sample(found)
+        if page is None:
+            place = DatasetDir(out).write_page("sample.html", html)
+        else:
+            save_page(html, page)
+            place = str(page)
     console = Console(soft_wrap=True, highlight=False)
     console.print(found.page.summary, markup=False)
     for note in found.page.notes:
         console.print(note, markup=False)
     size = file_size(len(html.encode()))
     console.print(f"{place}: {number(len(found.page.cards), 'clip')}, {size}", markup=False)
+
+
+@contextmanager
+def _told() -> Iterator[Callable[[int, int], object]]:
+    """Say how many clips are read, on a terminal; and what it means if that is interrupted."""
+    console = Console(stderr=True)
+    with ended_by_signal(console) as stopping:
+        stopping.last_words = "Interrupted; no page was written."
+        if not console.is_terminal:
+            yield lambda _done, _of: None
+            return
+        with console.status("") as status:
+            yield lambda done, of: status.update(f"clips: {done:,} of {of:,}")

@@ -1,8 +1,9 @@
 """Gathers a sample: verdicts of videos of each class, and a clip of each video as a loop."""
 
 import hashlib
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +36,12 @@ class Sample:
     unreadable: int
 
 
-def sample_of(out: Path | str, asked: Asked) -> Sample:
+def sample_of(
+    out: Path | str, asked: Asked, told: Callable[[int, int], object] = lambda _done, _of: None
+) -> Sample:
     """Draw a sample of the clips of OUT, finished or not.
+
+    `told` hears how many clips are read, and how many there are to read; threads call it.
 
     Raises UsageError where there are no clips to look at, for a class that OUT does not have, and
     where verdicts cannot be read. A clip that cannot be read is no error: its card says so.
@@ -64,7 +69,8 @@ def sample_of(out: Path | str, asked: Asked) -> Sample:
             "`videonet report` says what became of their videos."
         )
     clips = {_clip_id(each) for each in drawn.verdicts}
-    found = loops(output, shards, clips)
+    done = itertools.count(1)
+    found = loops(output, shards, clips, lambda: told(next(done), len(clips)))
     places = {
         example_id: place
         for place, example_id in enumerate(
@@ -231,7 +237,7 @@ def _notes(
         notes.append(
             f"{drawn.wanted - len(drawn.verdicts):,} of {number(drawn.wanted, 'clip')} that "
             f"--per-class {asked.per_class} asks for are left out: a page has at most "
-            f"{number(asked.most, 'clip')}, so there are {most:,} of a class at most. --most "
+            f"{number(asked.most, 'clip')}, so no class has more than {most:,}. --most "
             f"{drawn.wanted} shows all of them, --class NAME those of one class."
         )
     if drawn.without:

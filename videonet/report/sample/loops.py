@@ -10,7 +10,7 @@ import io
 import math
 import os
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -63,21 +63,30 @@ class Loop:
     labels: tuple[str, ...]
 
 
-def loops(output: DatasetDir, shards: int, wanted: Iterable[str]) -> dict[str, Loop | str]:
+def loops(
+    output: DatasetDir, shards: int, wanted: Iterable[str], made: Callable[[], object]
+) -> dict[str, Loop | str]:
     """The loops of these clips, by their example_ids.
 
     In place of what cannot be read stands a sentence that says why. Only shards with these clips
     are opened, and of a Parquet shard only these clips are read; each thread has one in memory.
+    `made` is called after each clip, by any thread.
     """
+
+    def of_shard(index: int) -> dict[str, Loop | str]:
+        own: dict[str, Loop | str] = {}
+        for example_id, loop in _of_shard(output, index, shards, by_shard[index]):
+            own[example_id] = loop
+            made()
+        return own
+
     by_shard: defaultdict[int, set[str]] = defaultdict(set)
     for example_id in wanted:
         by_shard[shard_of(example_id.rpartition("#")[0], shards)].add(example_id)
     found: dict[str, Loop | str] = {}
     pool = ThreadPoolExecutor(min(_AT_ONCE, os.cpu_count() or 1))
     try:
-        for own in pool.map(
-            lambda index: dict(_of_shard(output, index, shards, by_shard[index])), sorted(by_shard)
-        ):
+        for own in pool.map(of_shard, sorted(by_shard)):
             found |= own
     finally:
         pool.shutdown(cancel_futures=True)

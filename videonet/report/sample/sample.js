@@ -24,12 +24,9 @@ const HINTS = [
 
 const groups = facts.classes.map((group, place) => groupOf(group, place));
 const cards = groups.flatMap((group) => group.cards);
-const byKey = Map.groupBy
-  ? Map.groupBy(cards, (made) => made.card.video_key)
-  : cards.reduce((all, made) => {
-      const key = made.card.video_key;
-      return all.set(key, [...(all.get(key) ?? []), made]);
-    }, new Map());
+// A video may be shown for several classes.
+const byKey = new Map(cards.map(({ card }) => [card.video_key, []]));
+for (const made of cards) byKey.get(made.card.video_key).push(made);
 const marks = marksOn(facts.cards, facts.identity, showMarks);
 
 const field = element("input", {
