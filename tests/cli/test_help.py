@@ -15,6 +15,7 @@ COMMANDS = [
     ("targets",),
     ("curate",),
     ("split",),
+    ("merge",),
     ("status",),
     ("cancel",),
     ("report",),

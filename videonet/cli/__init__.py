@@ -19,6 +19,7 @@ from videonet.cli.evaluate import evaluate
 from videonet.cli.explain import explain
 from videonet.cli.export import export
 from videonet.cli.interrupt import ended_by_signal
+from videonet.cli.merge import merge
 from videonet.cli.rebuild import rebuild
 from videonet.cli.recheck import recheck
 from videonet.cli.repack import repack
@@ -55,6 +56,7 @@ app.command()(rebuild)
 app.command()(repack)
 app.command()(diff)
 app.command()(split)
+app.command()(merge)
 app.command()(withdraw)
 app.command()(affected)
 app.command()(recheck)

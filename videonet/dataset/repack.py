@@ -15,26 +15,18 @@ import msgspec
 from videonet.dataset.finish import finish
 from videonet.dataset.lineage import parent_of
 from videonet.dataset.shard_rewrite import files_of, published_state
+from videonet.dataset.taken_place import COPIED, take_place
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.manifest import Manifest, Shard
 from videonet.schemas.shard_form import NEWEST_LAYOUT, Layout
-from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_files import MISSING
-from videonet.storage.dataset_tables import CAPTIONS, LISTED, tables_of
+from videonet.storage.dataset_tables import tables_of
 from videonet.storage.places import absolute
-from videonet.storage.split_file import SPLIT_FILE
 
 # Of which data set a folder is becoming the copy, and in which layout: a sha256.
 _FROM = "_state/repacked_from"
-_SHA256_BYTES = 64
-
-# What is copied besides tables, if it is there. All else is written anew, or says nothing of the
-# copy.
-_FILES = (
-    *("targets.json", "labels.json", "titles.json", "neighbours.json", "withdrawn.json"),
-    *("run.json", "_state/given.json", "lookup.json", SPLIT_FILE),
-)
 
 
 @dataclass(frozen=True)
@@ -101,20 +93,11 @@ def _finished(before: DatasetDir, layout: Layout) -> Manifest:
 
 def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: Layout) -> None:
     """Copy all but the shards. Raises UsageError where something else is in the way."""
-    mark = hashlib.sha256(b"%d " % layout + manifest.to_json()).hexdigest().encode()
-    try:
-        found = after.files.read(_FROM, _SHA256_BYTES)
-    except MISSING:
-        found = None
-    if found != mark and _is_taken(after):
-        raise UsageError(
-            f"{after.address} holds another data set; give a --out that is empty, or the one of an "
-            f"interrupted repack of {before.address}."
-        )
-    after.files.write(_FROM, mark)
+    mark = hashlib.sha256(b"%d " % layout + manifest.to_json()).hexdigest()
+    take_place(after, _FROM, mark, f"repack of {before.address}")
     tables = tables_of(manifest.settings)
     paths = [path for folder in tables for path in before.files.list(folder)]
-    for path in (*paths, *_FILES):
+    for path in (*paths, *COPIED):
         with suppress(*MISSING), before.files.local(path) as source:
             if source.is_file():
                 with after.files.draft(path) as draft:
@@ -128,15 +111,6 @@ def _begin(before: DatasetDir, after: DatasetDir, manifest: Manifest, layout: La
         after.write_run_state(
             msgspec.structs.replace(state, settings=settings, run_id=run_id, parents=parents)
         )
-
-
-def _is_taken(after: DatasetDir) -> bool:
-    """Whether anything lies where the copy's own files are to be."""
-    folders = ("_state/shards", "clips", "report", *LISTED, CAPTIONS)
-    files = (*_FILES, "manifest.json", "README.md", LOCK_FILE, "_state/run.json")
-    return any(map(after.files.has_below, folders)) or any(
-        after.files.size(name) is not None for name in files
-    )
 
 
 def _write_shard(

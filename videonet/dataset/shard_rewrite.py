@@ -41,7 +41,7 @@ def rewrite_shard(
     """Write shard `index` of `shards` without the videos `gone`, and the verdicts on them."""
     targets, formats = output.targets(), manifest.settings.formats
     before = list(output.verdicts(index, shards))
-    verdicts = [_withdrawn(each) if each.video_key in gone else each for each in before]
+    verdicts = [withdrawn(each) if each.video_key in gone else each for each in before]
     old = output.shard_state(index) or published_state(manifest, shards, index, before, targets)
     # An earlier call may have been killed just before.
     promote(output, old.files)
@@ -86,7 +86,7 @@ def files_of(output: DatasetDir, manifest: Manifest, shards: int) -> Iterator[Sh
         yield from state.files if state else _listed(listed, manifest, shards, index)
 
 
-def _withdrawn(verdict: Verdict) -> Verdict:
+def withdrawn(verdict: Verdict) -> Verdict:
     """The verdict on a withdrawn video, as a run would decide it.
 
     What the source said of it and what was measured stay: the account of the candidates must

@@ -13,6 +13,7 @@ import msgspec
 from videonet.classifier.download import check_model_file
 from videonet.classifier.model_file import model_file
 from videonet.classifier.target_images import image_clusters
+from videonet.dataset.taken_place import MERGED_FROM
 from videonet.errors import UsageError
 from videonet.execution.neighbours import check_selection, images_of, model_of
 from videonet.fetch.allowed_hosts import allowed_hosts
@@ -100,11 +101,23 @@ def _form(output: DatasetDir) -> ShardForm:
     return state.settings.shard_form
 
 
+def refuse_merged(output: DatasetDir) -> None:
+    """Raise UsageError where OUT is the union of other data sets: no run can go on over it."""
+    manifest = output.manifest()
+    parents = manifest.parents if manifest is not None else ()
+    if output.files.size(MERGED_FROM) is not None or any(each.how == "merge" for each in parents):
+        raise UsageError(
+            f"{output.address} was merged from other data sets, and no run goes on over it; curate "
+            "those, and merge them again into another place."
+        )
+
+
 def refuse_other_settings(output: DatasetDir, data: Mapping[str, Any]) -> None:
     """Raise UsageError if something was made in OUT with other settings than these.
 
     `data` is of `data_settings`. What else there is to compare, `resume_or_start` compares.
     """
+    refuse_merged(output)
     state = output.run_state()
     if state is not None:
         _must_be(output, state.settings, msgspec.structs.replace(state.settings, **data))
@@ -162,6 +175,7 @@ def resume_or_start(output: DatasetDir, settings: Settings, *, same_list: bool =
     Settings may still change until there is something that was made with them. With `same_list`,
     the run after a finished one looks for no titles again, and takes its candidate list.
     """
+    refuse_merged(output)
     before, lookup, manifest = output.run_state(), output.lookup(), output.manifest()
     new = RunState(
         settings=settings,

@@ -82,19 +82,29 @@ def resolve_exclusion(
     read = [read_exclusion(file) for file in files]
     for file, entries in zip(files, read, strict=True):
         say(_said(file, entries.excluded, entries.unread, entries.first_unread))
-    all_of_them = Exclusion(
-        keys=_joined(each.excluded.keys for each in read),
-        ids=_joined(each.excluded.ids for each in read),
-        channels=_joined(each.excluded.channels for each in read),
+    data, excluded = united_exclusion(
+        [each.excluded for each in read], [file.name for file in files]
     )
-    # As the store has it, with escapes for characters that act.
+    if store.read(_name(excluded.sha256)) != data:
+        store.write(_name(excluded.sha256), data, lasting=True)
+    return excluded
+
+
+def united_exclusion(lists: Sequence[Exclusion], names: Iterable[str]) -> tuple[bytes, ExcludedSet]:
+    """All that several lists name, as a store has it, and what settings say of it.
+
+    `names` are those of the files that they were read from.
+    """
+    all_of_them = Exclusion(
+        keys=_joined(each.keys for each in lists),
+        ids=_joined(each.ids for each in lists),
+        channels=_joined(each.channels for each in lists),
+    )
+    # With escapes for characters that act.
     data = shown_json(all_of_them.to_json())
-    sha256 = hashlib.sha256(data).hexdigest()
-    if store.read(_name(sha256)) != data:
-        store.write(_name(sha256), data, lasting=True)
-    return ExcludedSet(
-        sha256=sha256,
-        names=_joined([file.name] for file in files),
+    return data, ExcludedSet(
+        sha256=hashlib.sha256(data).hexdigest(),
+        names=_joined([name] for name in names),
         videos=len(all_of_them.keys) + len(all_of_them.ids),
         channels=len(all_of_them.channels),
     )
@@ -102,17 +112,26 @@ def resolve_exclusion(
 
 def load_exclusion(store: Store, excluded: ExcludedSet) -> Excluded:
     """What the settings of a run exclude. Raises UsageError if the store does not have it."""
+    return excluded_by(stored_exclusion(store, excluded))
+
+
+def excluded_by(found: Exclusion) -> Excluded:
+    """A list that videos are looked up in."""
+    return Excluded(frozenset(found.keys), frozenset(found.ids), frozenset(found.channels))
+
+
+def stored_exclusion(store: Store, excluded: ExcludedSet) -> Exclusion:
+    """The list that the settings of a run name. Raises UsageError if the store does not have it."""
     data = store.read(_name(excluded.sha256))
     try:
         if data is None or hashlib.sha256(data).hexdigest() != excluded.sha256:
             raise msgspec.DecodeError
-        found = Exclusion.from_json(data)
+        return Exclusion.from_json(data)
     except msgspec.DecodeError:
         raise UsageError(
             f"{store.location} does not have the excluded list {excluded.sha256[:12]}..., or it is "
             "damaged; give the same command again, with --exclude."
         ) from None
-    return Excluded(frozenset(found.keys), frozenset(found.ids), frozenset(found.channels))
 
 
 def _joined(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Several finished data sets become one: `merge` is the order of work."""
