@@ -65,7 +65,8 @@ def merge(
         )
     if done.with_split:
         lines.append(
-            f"{' and '.join(done.with_split)} split, and the union not: `videonet split {new}`."
+            f"The split of {' and '.join(done.with_split)} is not taken over; `videonet split "
+            f"{new}` makes one."
         )
     for line in lines:
         console.print(line, markup=False)

@@ -192,8 +192,7 @@ def test_lists_that_one_has_excluded_hold_for_all(folder: Path, tmp_path: Path):
     restate(outs[0], settings={"excluded": listed})
     assert "excludes what evaluation.txt names, and others do not" in refusal(*outs, tmp_path)
     # A store that has the list, where OUT says that its store is.
-    store = Store(tmp_path / "store")
-    store.prepare()
+    store = Store(shutil.copytree(folder / "store", tmp_path / "store"))
     store.write(f"excluded/{listed.sha256}.json", data)
     facts = outs[0] / "run.json"
     facts.write_text(facts.read_text().replace(f"{folder}/store", f"{tmp_path}/store"))
@@ -281,5 +280,5 @@ def test_the_command_says_what_it_has_made(folder: Path, tmp_path: Path):
     assert ended.code == 0
     assert "4 clips in 1 shard, of 2 data sets and 3 classes" in ended.stdout
     assert "1 video kept by several: 0 with other contents, 0 with other clips" in ended.stdout
-    assert f"{boats} split, and the union not: `videonet split" in ended.stdout
+    assert f"The split of {boats} is not taken over; `videonet split " in ended.stdout
     assert verify(tmp_path / "out").problems == []
