@@ -180,6 +180,10 @@ def test_what_one_has_withdrawn_is_in_none_and_the_union_stays_sound(folder: Pat
     withdraw(new, [other])
     assert verify(new).problems == []
     assert key.encode() not in (new / "split.parquet").read_bytes()
+    # The same command once more brings neither back.
+    before = published(new)
+    merge(outs, new)
+    assert published(new) == before
 
 
 def test_lists_that_one_has_excluded_hold_for_all(folder: Path, tmp_path: Path):

@@ -114,6 +114,8 @@ def merge(
         take_place(
             after, MERGED_FROM, hashlib.sha256(mark).hexdigest(), "merge of the same data sets"
         )
+        # What was withdrawn from the union since an earlier call stays so.
+        union.refusals.withdrawn.update((each.video_key, each) for each in after.withdrawals())
         if not union.settings.captions and any(each.settings.captions for each in inputs):
             say("Captions are left out: not all of these data sets have them.")
         after.write_targets(union.targets)
