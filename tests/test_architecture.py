@@ -21,6 +21,7 @@ ROOMS = (
         "stages",
         "pipelines",
         "execution",
+        "planning",
         "training",
         "evaluation",
         "report",

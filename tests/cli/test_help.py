@@ -13,6 +13,7 @@ from videonet.cli import app
 
 COMMANDS = [
     ("targets",),
+    ("plan",),
     ("curate",),
     ("split",),
     ("merge",),

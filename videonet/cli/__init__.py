@@ -20,6 +20,7 @@ from videonet.cli.explain import explain
 from videonet.cli.export import export
 from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.merge import merge
+from videonet.cli.plan import plan
 from videonet.cli.rebuild import rebuild
 from videonet.cli.recheck import recheck
 from videonet.cli.repack import repack
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.command()(targets)
+app.command()(plan)
 app.command()(curate)
 app.command()(status)
 app.command()(cancel)

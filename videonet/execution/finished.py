@@ -80,6 +80,23 @@ def look_before(
     """
     output = DatasetDir(absolute(run.out))
     refuse_other_settings(output, data_settings(options, credentials.options, output))
+    given, files = given_to(options, run, credentials)
+    before: Before | None = None
+    said: list[str] = []
+    if not run.refresh_search:
+        before, said = _finished_before(output, given, files)
+    if before is None:
+        said += refuse_wrong_inputs(options, run)
+    return _inputs(output, given, files, before, said), before
+
+
+def given_to(
+    options: CurateOptions, run: RunOptions, credentials: Credentials
+) -> tuple[dict[str, str], dict[str, Path | None]]:
+    """What may lead to another data set, by name; and the files and folders among it.
+
+    Raises UsageError for a file that cannot be had.
+    """
     kind, _, place = options.source.partition(":")
     model = model_file(model_of(options))
     files = {
@@ -95,13 +112,7 @@ def look_before(
     given = _given(options, run, credentials, files)
     # It grows by the run itself: see `videonet.dataset.account`.
     given["found"] = Store(run.store).found.state() if options.source == "store" else ""
-    before: Before | None = None
-    said: list[str] = []
-    if not run.refresh_search:
-        before, said = _finished_before(output, given, files)
-    if before is None:
-        said += refuse_wrong_inputs(options, run)
-    return _inputs(output, given, files, before, said), before
+    return given, files
 
 
 def look_before_rebuild(

@@ -54,6 +54,10 @@ class RateLimiter:
         self._pace = pace
         self._clock = clock
         self._stop = stop or StopSignal()
+        # are told, in the thread that asks, the host of each request that may be made, and how long
+        # a connection of a host was held, seconds
+        self.told_request: Callable[[str], object] = _nobody
+        self.told_connection: Callable[[str, float], object] = _nobody
         self._lock = Lock()
         self._lanes = (
             None if shared is None else LaneKeeper(shared, self._laned, clock, pace.connections)
@@ -72,15 +76,19 @@ class RateLimiter:
         Raises Stopped when the run is to end.
         """
         self._take(host, seconds, "connection")
+        begin = self._clock()
         try:
             yield
         finally:
+            self.told_connection(host, self._clock() - begin)
             with self._changing(host) as held:
                 held.state.held -= 1
 
     def permit(self, host: str, seconds: float) -> "Permit":
         """The right to one request, waiting up to `seconds` for it. Raises like `download`."""
-        return Permit(self, host, self._take(host, seconds, "permit"))
+        permit = Permit(self, host, self._take(host, seconds, "permit"))
+        self.told_request(host)
+        return permit
 
     def closed_hosts(self) -> list[ClosedHost]:
         """The hosts that this run no longer asks, by name."""
@@ -210,6 +218,10 @@ class _Host:
     state: HostState
     changed: Condition
     closed: ClosedHost | None = None
+
+
+def _nobody(*_: object) -> None:
+    """Where nobody counts."""
 
 
 def _why_closed(closed: ClosedHost, pace: Pace) -> str:

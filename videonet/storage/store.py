@@ -7,8 +7,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/side/thumbnail, frame_hash, embedding, caption/…   of its frames, and what is said in it
     STORE/records, side/thumbnails, …       the same of many videos: see `record_shards`
     STORE/side/section/<xx>/<sha256>.json   what of a record is too large for it
-    STORE/video/<xx>/<digest>               the file
-    STORE/part/<xx>/<digest>                or what is here of it, with holes
+    STORE/video, part/<xx>/<digest>         the file, or what is here of it, with holes
     STORE/clips/<key>/<run>/<xx>/<digest>   its clips, until the run that wants them is finished
     STORE/handed_on/<run>/<xx>/<digest>     bytes of a video on their way: see `handed_on`
     STORE/found, known                      what sources said of it: see `found_files`
@@ -17,6 +16,7 @@ What a store holds are objects under names that say what they are the result of;
     STORE/former_keys.json                  keys that earlier versions gave to videos
     STORE/withdrawn/<digest>.json           that a video is in no data set any more
     STORE/progress/<run>/<process>.json     how far a run is, process by process
+    STORE/plans/<key>.json                  what a pilot has seen: see `videonet.planning.pilot`
     STORE/host/<digest>.json                who may ask a host now: see `videonet.fetch.lane_keeper`
 """
 
