@@ -18,6 +18,7 @@ ROOMS = (
     "curation",
     *(
         "dataset",
+        "export",
         "stages",
         "pipelines",
         "execution",

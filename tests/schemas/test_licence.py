@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videonet.schemas.licence import is_creative_commons
+from videonet.schemas.licence import (
+    allows_redistribution,
+    forbids_adaptations,
+    is_creative_commons,
+)
 
 STATED = {
     "YouTube": ["Creative Commons Attribution license (reuse allowed)", "creativeCommon"],
@@ -148,3 +152,31 @@ def test_upper_and_lower_case_mean_the_same(licence, case):
 def test_what_stands_between_words_means_nothing(licence, between):
     spelt = between.join(licence.replace("-", " ").replace("_", " ").split())
     assert is_creative_commons(spelt) == is_creative_commons(licence)
+
+
+@pytest.mark.parametrize("licence", [each for texts in STATED.values() for each in texts])
+def test_clips_may_be_handed_on_unless_adaptations_are_forbidden(licence: str):
+    forbidden = "nd" in licence.casefold().replace("/", "-").split("-") or "deriv" in (
+        licence.casefold()
+    )
+    assert forbids_adaptations(licence) == forbidden
+    assert allows_redistribution(licence) != forbidden
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        *("Creative Commons", "cc", "Creative Commons video by John", "CC", "sampling+"),
+        *("Standard YouTube License", "All rights reserved", "", None, "not CC BY", "by the sea"),
+        *("CC BY-ND 4.0", "Attribution - No Derivative Works", "CC-BY-NC-ND-4.0"),
+        *("CC BY, all rights reserved", "http://creativecommons.org/", "fair use", "yes"),
+    ],
+)
+def test_what_does_not_say_that_clips_may_be_handed_on_does_not_count(licence: str | None):
+    assert not allows_redistribution(licence)
+
+
+@given(st.text())
+def test_only_what_is_creative_commons_may_be_handed_on(licence: str):
+    assert is_creative_commons(licence) or not allows_redistribution(licence)
+    assert not (forbids_adaptations(licence) and allows_redistribution(licence))

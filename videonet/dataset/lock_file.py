@@ -6,7 +6,7 @@ shard by shard, however large the data set is.
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,14 +89,18 @@ def write_lock(output: DatasetDir, manifest: Manifest) -> None:
 
     Equal data sets have equal lock files. Raises UsageError for a file of OUT that cannot be read.
     """
-    schema, header = arrow_schema(LockedVideo), _header(output, manifest)
-    with (
-        output.files.draft(LOCK_FILE) as draft,
-        pq.ParquetWriter(draft, schema, compression="zstd", write_page_checksum=True) as table,
-    ):
+    header = _header(output, manifest)
+    with output.files.draft(LOCK_FILE) as draft:
         videos = locked_videos(output, manifest, header.targets, from_clips=False)
-        while rows := list(itertools.islice(videos, _ROWS_AT_ONCE)):
-            table.write_batch(to_batch(LockedVideo, rows))
+        write_rows(draft, header, videos)
+
+
+def write_rows(file: Path, header: LockHeader, videos: Iterable[LockedVideo]) -> None:
+    """Write a lock file with these videos: in the order of their shards, and then of their keys."""
+    schema, rows = arrow_schema(LockedVideo), iter(videos)
+    with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as table:
+        while batch := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+            table.write_batch(to_batch(LockedVideo, batch))
         fields = {name: getattr(header, name) for name in header.__struct_fields__}
         # What is made from a lock file has the same one again.
         fields["settings"] = {

@@ -6,7 +6,6 @@ Its frames are not decoded: they are the same JPEGs. What else OUT holds is copi
 import hashlib
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -14,11 +13,10 @@ import msgspec
 
 from videonet.dataset.finish import finish
 from videonet.dataset.lineage import parent_of
-from videonet.dataset.shard_rewrite import files_of, published_state
+from videonet.dataset.shard_rewrite import files_of, published_state, whole_clips
 from videonet.dataset.taken_place import COPIED, take_place
 from videonet.errors import UsageError
-from videonet.schemas.clip import Clip
-from videonet.schemas.manifest import Manifest, Shard
+from videonet.schemas.manifest import Manifest
 from videonet.schemas.shard_form import NEWEST_LAYOUT, Layout
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_files import MISSING
@@ -122,21 +120,8 @@ def _write_shard(
         manifest, shards, index, list(before.verdicts(index, shards)), before.targets()
     )
     form = manifest.settings.shard_form._replace(layout=layout)
-    clips = _clips_of(before, state.files)
+    clips = whole_clips(before, state.files)
     files = after.write_shard(index, shards, manifest.settings.formats, clips, form)
     after.write_shard_state(
         index, msgspec.structs.replace(state, files=files, notes=after.notes(files))
-    )
-
-
-def _clips_of(before: DatasetDir, files: Sequence[Shard]) -> Iterator[Clip]:
-    """The clips of a shard, from the first file that is what it was. Raises UsageError."""
-    for file in files:
-        with suppress(*MISSING):
-            if before.files.sha256(file.path) == file.sha256:
-                return before.clips_in(file.path)
-    names = " and ".join(each.path for each in files)
-    raise UsageError(
-        f"{names} of {before.address} cannot be read, or was changed; `videonet verify` says what "
-        "is wrong, and the command that made the data set mends it."
     )

@@ -86,6 +86,19 @@ def files_of(output: DatasetDir, manifest: Manifest, shards: int) -> Iterator[Sh
         yield from state.files if state else _listed(listed, manifest, shards, index)
 
 
+def whole_clips(output: DatasetDir, files: Sequence[Shard]) -> Iterator[Clip]:
+    """The clips of a shard, from the first file that is what it was. Raises UsageError."""
+    for file in files:
+        with suppress(*MISSING):
+            if output.files.sha256(file.path) == file.sha256:
+                return output.clips_in(file.path)
+    names = " and ".join(each.path for each in files)
+    raise UsageError(
+        f"{names} of {output.address} cannot be read, or was changed; `videonet verify` says what "
+        "is wrong, and the command that made the data set mends it."
+    )
+
+
 def withdrawn(verdict: Verdict) -> Verdict:
     """The verdict on a withdrawn video, as a run would decide it.
 

@@ -1,4 +1,4 @@
-"""Whether the licence that a source states is one of Creative Commons, in any usual form."""
+"""What the licence that a source states allows: whether it is of Creative Commons, and which."""
 
 import re
 import unicodedata
@@ -34,6 +34,26 @@ _WHOLE = re.compile(
     re.VERBOSE,
 )
 
+# What says which of the licences is meant, among other words. A licence that does not say it may be
+# one that forbids adaptations: "Creative Commons" alone is none of these.
+_WHICH = re.compile(
+    r"""
+    \bcc\ ?by\b
+    | \blicenses\ by\b                   # creativecommons.org/licenses/by-sa/4.0/
+    | \bby(\ (nc|sa))*\ [1-4]\ [05]\b
+    | \battribution\b                    # YouTube: "Creative Commons Attribution license"
+    | \bmit\ quellenangabe\b            # YouTube in German
+    | \bcc\ ?(0|zero|pdm)\b
+    | \bpublic\ ?domain
+    | \bno\ rights\ reserved\b
+    """,
+    re.VERBOSE,
+)
+_WHICH_WHOLE = re.compile(r"creativecommon|(cc\ ?)?by(\ (nc|sa))*", re.VERBOSE)
+
+# How the licences say that what was adapted may not be handed on.
+_NO_ADAPTATIONS = re.compile(r"\bnd\b|\b(no|non)\ ?deriv")
+
 # Whatever else a text names, it does not grant it.
 _DENIED = re.compile(r"\bnot\b|\ball rights reserved\b")
 
@@ -45,8 +65,41 @@ def is_creative_commons(licence: str | None) -> bool:
     kept, so a reader who needs less can select further. What is unclear does not count, nor "No
     known copyright restrictions" and "United States government work", which hold in some countries.
     """
-    text = unicodedata.normalize("NFKC", licence or "").casefold()
-    words = " ".join(re.findall(r"[^\W_]+", text))
+    words = _words(licence)
     if _DENIED.search(words):
         return False
     return bool(_SAID.search(words) or _WHOLE.fullmatch(words))
+
+
+def forbids_adaptations(licence: str | None) -> bool:
+    """Whether `licence` is one of Creative Commons that forbids to share adaptations (ND)."""
+    return is_creative_commons(licence) and bool(_NO_ADAPTATIONS.search(_words(licence)))
+
+
+def allows_redistribution(licence: str | None) -> bool:
+    """Whether `licence` says that anybody may hand on clips of a video.
+
+    These do: the Creative Commons licences BY, BY-SA, BY-NC and BY-NC-SA, CC0, and the public
+    domain. Section 2(a)(1) of the licences of version 4.0 gives leave to "reproduce and Share the
+    Licensed Material, in whole or in part", and to "produce, reproduce, and Share Adapted
+    Material". The conditions stay with whoever hands the clips on: to name the maker (BY), to use
+    the same licence (SA), and to have no commercial advantage in mind (NC).
+
+    Those with ND do not: they give leave to produce adapted material, "but not Share" it. A clip
+    is cut out, scaled, thinned out in time and given a label. Whether that is an adaptation is not
+    settled, and what is unclear does not count. Nor does a text that does not say which of the
+    licences is meant, such as "Creative Commons" alone. "creativeCommon", YouTube's name in its
+    programming interface, is CC BY there, and counts.
+    """
+    words = _words(licence)
+    return (
+        is_creative_commons(licence)
+        and not _NO_ADAPTATIONS.search(words)
+        and bool(_WHICH.search(words) or _WHICH_WHOLE.fullmatch(words))
+    )
+
+
+def _words(licence: str | None) -> str:
+    """A text as lower-case words with one space between them."""
+    text = unicodedata.normalize("NFKC", licence or "").casefold()
+    return " ".join(re.findall(r"[^\W_]+", text))

@@ -115,18 +115,25 @@ def frames_in(file: BinaryIO) -> int:
 def open_writer(path: Path, form: ShardForm = OLDEST_FORM) -> Iterator[Callable[[Clip], None]]:
     """A function that appends a clip to the new file `path`. Holds one clip in memory."""
     schema = schema_of(form)
+    with open_table(path, schema, form.layout) as writer:
+        yield lambda clip: writer.write_table(pa.Table.from_pylist([clip.to_row()], schema=schema))
+
+
+@contextmanager
+def open_table(path: Path, schema: pa.Schema, layout: int) -> Iterator[pq.ParquetWriter]:
+    """A new file with the columns of a clip, and perhaps others; each table becomes a row group."""
     with pq.ParquetWriter(
         path,
         schema,
         # JPEGs are compressed already; the rest is too small to matter.
         compression="none",
         use_dictionary=False,
-        column_encoding={_FRAMES_IN_FILE: "DELTA_LENGTH_BYTE_ARRAY"} if form.layout > 1 else None,
+        column_encoding={_FRAMES_IN_FILE: "DELTA_LENGTH_BYTE_ARRAY"} if layout > 1 else None,
         # So that a query for one clip skips the others' row groups.
         write_statistics=["example_id"],
         write_page_checksum=True,
     ) as writer:
-        yield lambda clip: writer.write_table(pa.Table.from_pylist([clip.to_row()], schema=schema))
+        yield writer
 
 
 def read(path: Path) -> Iterator[Clip]:

@@ -27,6 +27,14 @@ def store_lock(place: str) -> AbstractContextManager[None]:
     return nullcontext() if "://" in place else _shared_lock(Path(place))
 
 
+def reading_lock(place: Path | str) -> AbstractContextManager[None]:
+    """Keep runs that write out of a folder; any number may read it. Raises UsageError if one is.
+
+    In a bucket nothing is kept out: whoever reads finds by the digests what has changed.
+    """
+    return nullcontext() if "://" in str(place) else _shared_lock(Path(place))
+
+
 @contextmanager
 def exclusive_lock(*folders: Path) -> Iterator[None]:
     """Keep other runs out of these folders. Raises UsageError if one is at work there."""

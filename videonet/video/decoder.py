@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from videonet.cage.cage import NONSENSE, Cage, LimitError
 from videonet.schemas.clip import Clip
@@ -39,15 +40,18 @@ from videonet.video.messages import (
     Filled,
     FirstFramesRead,
     FirstFramesTask,
+    Heard,
     Measured,
     Probed,
     Question,
     ReadFirstFramesTask,
+    SoundTask,
     decoded,
     encoded,
 )
 from videonet.video.part_reader import Span
 from videonet.video.recordings import Recording, are_possible
+from videonet.video.sound import CHANNELS, LONGEST, RATE, samples_of
 
 T = TypeVar("T")
 
@@ -178,6 +182,23 @@ class Decoder:
                 number += 1
             if not is_done:
                 raise LimitError(NONSENSE)
+
+    def sound_between(self, source: Path, begin: int, end: int) -> NDArray[np.int16] | None:
+        """See `videonet.video.sound.sound_between`; of at most LONGEST seconds."""
+        samples = samples_of(begin, end)
+        assert 0 <= samples <= LONGEST * RATE, "no clip is so long"
+
+        def attempt() -> NDArray[np.int16] | None:
+            with _opened(source) as (file, descriptor):
+                task = SoundTask(file, begin, end)
+                heard = self._answer("sound_between", task, [descriptor], source, Heard).samples
+            if heard is None:
+                return None
+            if len(heard) != samples * CHANNELS * 2:
+                raise LimitError(NONSENSE)
+            return np.frombuffer(heard, np.int16).reshape(samples, CHANNELS)
+
+        return self.twice(attempt)
 
     def twice(self, attempt: Callable[[], T]) -> T:
         """What `attempt` returns; where it raises LimitError, it is called once again.

@@ -52,6 +52,15 @@ class CutTask(msgspec.Struct, frozen=True, array_like=True):
     recordings: tuple[Recording, ...] | None
 
 
+class SoundTask(msgspec.Struct, frozen=True, array_like=True):
+    """See `videonet.video.sound.sound_between`."""
+
+    file: File
+    # microseconds
+    begin: int
+    end: int
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """What is wrong with a video."""
 
@@ -91,7 +100,13 @@ class CutDone(msgspec.Struct, frozen=True, tag=True):
     report: CutReport
 
 
-Answer = Failed | Probed | FirstFramesRead | Measured | CutClip | CutDone
+class Heard(msgspec.Struct, frozen=True, tag=True):
+    """The samples of a stretch, one after the other; None: there are none."""
+
+    samples: bytes | None
+
+
+Answer = Failed | Probed | FirstFramesRead | Measured | CutClip | CutDone | Heard
 
 
 class Fill(msgspec.Struct, frozen=True, tag=True):

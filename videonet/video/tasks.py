@@ -14,7 +14,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from videonet.cage.server import Ask
-from videonet.video import clips, decode
+from videonet.video import clips, decode, sound
 from videonet.video.container import OpenFile, Source, VideoError
 from videonet.video.messages import (
     CutClip,
@@ -27,9 +27,11 @@ from videonet.video.messages import (
     FirstFramesRead,
     FirstFramesTask,
     Foreseen,
+    Heard,
     Measured,
     Probed,
     ReadFirstFramesTask,
+    SoundTask,
     decoded,
     encoded,
 )
@@ -96,6 +98,16 @@ def cut_clips(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[byte
     yield encoded(CutDone(report))
     if failure is not None:
         yield _failed(failure)
+
+
+def sound_between(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:
+    """`videonet.video.sound.sound_between`."""
+    task = decoded(arguments, SoundTask)
+    try:
+        found = sound.sound_between(_source(task.file, files[0], ask), task.begin, task.end)
+        yield encoded(Heard(None if found is None else found.tobytes()))
+    except VideoError as error:
+        yield _failed(error)
 
 
 def is_shut_in(arguments: bytes, files: Sequence[int], ask: Ask) -> Iterator[bytes]:  # noqa: ARG001

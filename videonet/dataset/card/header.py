@@ -9,6 +9,16 @@ from videonet.text import number, number_of
 _SIZES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 
 
+# Each video has its own licence.
+LICENCE = {"license": "other", "license_name": "as-stated-by-each-source"}
+KIND = {
+    "annotations_creators": ["machine-generated"],
+    "source_datasets": ["original"],
+    "task_categories": ["video-classification", "other"],
+    "tags": ["video", "self-supervised-learning", "pretraining", "videonet"],
+}
+
+
 def header(facts: CardFacts) -> str:
     """The lines between the two `---`, without a line end after the last."""
     # Slow, and needed only when a data set is finished. It asks nothing of the network.
@@ -23,16 +33,12 @@ def header(facts: CardFacts) -> str:
     classes = number_of(facts.classes_with_clip, facts.classes, "class", "classes")
     metadata: dict[str, Any] = {
         "pretty_name": f"VideoNet, {videos} of {classes}",
-        "license": "other",
-        "license_name": "as-stated-by-each-source",
+        **LICENCE,
         "license_details": (
             "The videos belong to their makers; what their sources state of a licence is in the "
             "column `licence` of the verdicts."
         ),
-        "annotations_creators": ["machine-generated"],
-        "source_datasets": ["original"],
-        "task_categories": ["video-classification", "other"],
-        "tags": ["video", "self-supervised-learning", "pretraining", "videonet"],
+        **KIND,
         "size_categories": [size_category(facts.manifest.totals.clips)],
         "configs": configs,
     }
