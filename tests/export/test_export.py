@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tests.curated import sentence, videonet
@@ -15,8 +17,12 @@ from videonet.export.folder import files_at, is_export, read_export
 from videonet.export.verify import verify_export
 from videonet.export.write import export
 from videonet.schemas.export import ExportForm
+from videonet.schemas.split import Side, SplitHeader, SplitVideo, Unit, Why
+from videonet.schemas.table import arrow_schema
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.dataset_files import FolderFiles
+from videonet.storage.split_file import VERSION, read_split, write_split
 from videonet.storage.store import Store
 
 FORMS = [ExportForm.WEBDATASET, ExportForm.HUGGINGFACE, ExportForm.LIST]
@@ -188,3 +194,62 @@ def test_without_the_store_clips_as_mp4_are_silent(made: Path, tmp_path: Path):
     done = export(copy, tmp_path / "to", ExportForm.MP4)
     assert done.counts.sound == {"no_store": 2}
     assert verify_export(tmp_path / "to").problems == []
+
+
+@pytest.fixture(scope="module")
+def divided(out: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data set with a split: one free video on each side, and one that is dropped."""
+    copy = Path(shutil.copytree(out, tmp_path_factory.mktemp("divided") / "out"))
+    sides = {"free": Side.TRAIN, "silent": Side.VAL, "whole": Side.DROPPED}
+    rows = sorted(
+        (
+            SplitVideo(
+                video_key=row["video_key"],
+                side=sides.get(row["video_id"], Side.TRAIN),
+                cluster=row["video_key"],
+                why=Why.VIDEO,
+            ).to_row()
+            for row in lines(out)
+        ),
+        key=lambda row: row["video_key"],
+    )
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(SplitVideo))
+    header = SplitHeader(version=VERSION, by=Unit.VIDEO, train=0.5)
+    write_split(FolderFiles(copy), header, table)
+    return copy
+
+
+@pytest.mark.parametrize("form", [*FORMS])
+def test_each_side_of_a_split_has_its_own_files_and_what_it_drops_is_left_out(
+    form: ExportForm, divided: Path, tmp_path: Path
+):
+    done = export(divided, tmp_path / "to", form, i_have_the_rights=True)
+    assert done.counts.refused["dropped"] == 1
+    assert done.counts.sides == {"train": 4 if form is ExportForm.LIST else 3, "val": 1}
+    rows = {row.video_id: row for row in read_attribution(files_at(tmp_path / "to"))}
+    assert (rows["free"].side, rows["silent"].side) == ("train", "val")
+    assert "whole" not in rows
+    if form is not ExportForm.LIST:
+        # So that a pattern for the files of a side misses none.
+        assert Counter(each.side for each in done.shards) == {"train": 2, "val": 2}
+        assert "train" in rows["free"].shard
+        assert "val" in rows["silent"].shard
+    assert verify_export(tmp_path / "to").problems == []
+
+
+def test_datasets_loads_each_side_of_a_split(divided: Path, tmp_path: Path):
+    import datasets
+
+    export(divided, tmp_path / "to", ExportForm.HUGGINGFACE)
+    loaded = datasets.load_dataset(str(tmp_path / "to"), cache_dir=str(tmp_path / "cache"))
+    assert {side: len(rows) for side, rows in loaded.items()} == {"train": 2, "val": 1}
+
+
+def test_a_video_that_the_split_does_not_know_is_one_sentence(divided: Path, tmp_path: Path):
+    copy = Path(shutil.copytree(divided, tmp_path / "out"))
+    files = FolderFiles(copy)
+    split = read_split(files)
+    assert split is not None
+    write_split(files, split.header, split.table.slice(1))
+    said = sentence(videonet("export", copy, "--to", "list", "--out", tmp_path / "to"))
+    assert "run `videonet split` over the data set again" in said

@@ -47,7 +47,7 @@ Each sample has `json` (labels, times) and its frames, `000.jpg`, `001.jpg` and 
 ```python
 import webdataset
 
-shards = "{side}/clips-{{00000..{last:05d}}}.tar"
+shards = "{side}/clips-{{00000..{last:05d}}}-of-{shards:05d}.tar"
 for sample in webdataset.WebDataset(shards, shardshuffle=False).decode("pil"):
     frames = [sample[name] for name in sorted(sample) if name.endswith(".jpg")]
     print(sample["__key__"], sample["json"]["clip_label_text"], len(frames))
@@ -72,9 +72,11 @@ for file in sorted(Path("{side}").glob("*/*.mp4")):
 """,
     ExportForm.HUGGINGFACE: """\
 ```python
+import os
+
 import datasets
 
-clips = datasets.load_dataset(".", "clips", split="{side}", streaming=True)
+clips = datasets.load_dataset(os.getcwd(), "clips", split="{side}", streaming=True)
 for clip in clips:
     print(clip["example_id"], clip["clip_label_text"], len(clip["image_encoded"]), "frames")
 ```
@@ -127,8 +129,8 @@ def _card(files: DatasetFiles, export: Export) -> Iterator[str]:
             yield f"| {_SOUND[Sound(what)]} | {videos:,} |"
         yield ""
     yield "## How to load it\n"
-    last = max(0, sum(each.side == _side(export) for each in export.shards) - 1)
-    yield _LOADING[request.form].format(side=_side(export), last=last)
+    shards = sum(each.side == _side(export) for each in export.shards)
+    yield _LOADING[request.form].format(side=_side(export), last=shards - 1, shards=shards)
     if any(each.path.startswith(f"{CAPTIONS}/") for each in export.tables):
         yield (
             f"`{CAPTIONS}/` has what is said in the videos, a row a video, by `video_key`: what "

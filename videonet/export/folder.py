@@ -11,6 +11,7 @@ Where the clips lie, the forms say: see `videonet.export.forms`.
 """
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -32,6 +33,9 @@ ATTRIBUTION = "attribution.csv"
 WITHDRAWN = "withdrawn.json"
 CAPTIONS = "captions"
 _REQUEST = "_state/export.json"
+
+# What a command leaves in a folder, or in a bucket.
+_OF_COMMANDS = frozenset({".lock", "_state/probe.json"})
 
 # That of 20,000 shards on two sides has 10 MB.
 _MOST_BYTES = 256_000_000
@@ -99,12 +103,18 @@ def take_up(files: DatasetFiles, request: ExportRequest) -> Export | None:
             raise _taken(files, "an interrupted export of something else, or with other options")
         files.delete_drafts()
         return None
-    there = (path for path in files.list("") if path.rpartition("/")[2] != ".lock")
-    first = next(there, None)
+    first = next(paths_in(files), None)
     if first is not None:
         raise _taken(files, f"something else, such as {first}")
     files.write(_REQUEST, _readable(request))
     return None
+
+
+def paths_in(files: DatasetFiles) -> Iterator[str]:
+    """The paths of all files there, but for those by which commands keep each other out."""
+    for path in files.list(""):
+        if path not in _OF_COMMANDS and not path.startswith(("lease/", "tmp/")):
+            yield path
 
 
 def shard_done(files: DatasetFiles, index: int) -> ExportedShard | None:

@@ -2,13 +2,14 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from videonet.errors import UsageError
 from videonet.export.attribution import Row, read_attribution
 from videonet.export.folder import (
+    CAPTIONS,
     EXPORT,
     files_at,
     read_export,
@@ -83,13 +84,22 @@ def _strangers(files: DatasetFiles, export: Export, bad: set[str]) -> Iterator[s
     """What lies where a tool opens all files of a folder, and is none of the export's."""
     due = {each.path for each in (*export.shards, *export.tables)}
     if export.request.form is ExportForm.MP4:
+        # Folder by folder: there are millions of files.
         for shard in export.shards:
             if shard.path not in bad:
                 folder = shard.path.rpartition("/")[0]
-                due |= {f"{folder}/{each.file}" for each in files_in(files, shard.path)}
-    for path in files.list(""):
-        folder, _, name = path.rpartition("/")
-        if folder and path not in due and not name.startswith("."):
+                own = {f"{folder}/{each.file}" for each in files_in(files, shard.path)}
+                yield from _others(files, folder, {*own, shard.path})
+        folders = {CAPTIONS}
+    else:
+        folders = {path.partition("/")[0] for path in due if "/" in path}
+    for folder in sorted(folders):
+        yield from _others(files, folder, due)
+
+
+def _others(files: DatasetFiles, folder: str, due: Collection[str]) -> Iterator[str]:
+    for path in files.list(folder):
+        if path not in due and not path.rpartition("/")[2].startswith("."):
             yield f"{path} is no file of this export."
 
 

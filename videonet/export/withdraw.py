@@ -54,6 +54,8 @@ def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOut
     where another command is at work in it, and for files that are damaged.
     """
     files = files_at(place)
+    # Before anything is written there, if only a lock.
+    read_export(files)
     with files.exclusive():
         export = read_export(files)
         files.delete_drafts()

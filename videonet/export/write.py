@@ -180,7 +180,8 @@ def _rows(work: _Work) -> Iterator[Row]:
     for index, own in by_shard:
         done = shard_done(work.files, index)
         sound = {} if done is None else done.sound
-        for each in own:
+        # A file of clips after the other.
+        for each in sorted(own, key=lambda each: each.side):
             path = form.path_of(each.side, index, work.shards)
             yield row_of(each.video, path, each.side, sound.get(each.video.video_key))
 

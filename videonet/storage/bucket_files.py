@@ -111,7 +111,7 @@ class BucketFiles:
 
     def list(self, folder: str) -> Iterator[str]:
         """See `DatasetFiles`."""
-        yield from (each.name for each in self._objects.list(f"{folder}/"))
+        yield from (each.name for each in self._objects.list(f"{folder}/" if folder else ""))
 
     def has_below(self, folder: str) -> bool:
         """See `DatasetFiles`."""

@@ -1,6 +1,7 @@
 """The sound of a stretch of a video, sample by sample, in the time of its frames."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,12 +13,15 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from videonet.schemas.reason import Reason
 from videonet.video.container import (
     MATROSKA,
     MP4,
     Source,
+    VideoError,
     opened,
     packets,
+    text_of,
     undecodable,
 )
 
@@ -47,11 +51,12 @@ def sound_between(source: Source, begin: int, end: int) -> NDArray[np.int16] | N
     """The best audio stream from `begin` to `end`, microseconds on the container's clock.
 
     int16 [samples, CHANNELS], RATE samples a second; silence where nothing is said of a moment.
-    None: there is no sound at all. Raises VideoError for a stream that cannot be decoded.
+    None: there is no sound at all. What damage has taken is silent. Raises VideoError where it has
+    taken all.
     """
     start = Fraction(begin, 1_000_000)
     found = np.zeros((samples_of(begin, end), CHANNELS), np.int16)
-    heard = False
+    heard, lost = False, _Lost()
     with opened(source) as (container, _):
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None:
@@ -61,7 +66,7 @@ def sound_between(source: Source, begin: int, end: int) -> NDArray[np.int16] | N
             with undecodable():
                 container.seek(int((start - _BEFORE) / stream.time_base), stream=stream)
         due: int | None = None
-        for frame in _resampled(container, stream, Fraction(end, 1_000_000)):
+        for frame in _resampled(container, stream, Fraction(end, 1_000_000), lost):
             if frame.pts is None or frame.time_base is None:
                 continue
             stamped = round((frame.pts * frame.time_base - start) * RATE)
@@ -73,28 +78,47 @@ def sound_between(source: Source, begin: int, end: int) -> NDArray[np.int16] | N
             if first < last:
                 found[first:last] = block[first - at : last - at]
                 heard = True
+    if lost.error is not None and not heard:
+        raise VideoError(Reason.UNDECODABLE, text_of(lost.error)) from lost.error
     return found if heard else None
 
 
+@dataclass
+class _Lost:
+    """What damage has taken."""
+
+    # said of the last packet that could not be decoded
+    error: Exception | None = None
+
+
 def _resampled(
-    container: InputContainer, stream: AudioStream, end: Fraction
+    container: InputContainer, stream: AudioStream, end: Fraction, lost: _Lost
 ) -> Iterator[AudioFrame]:
     """The frames of a stream until the first that begins at `end` or later, seconds."""
-    resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
+    resampler, form = None, None
     with undecodable():
         for packet in packets(container, stream):  # type: ignore[arg-type]
-            for frame in _decoded(packet):
+            for frame in _decoded(packet, lost):
                 if frame.pts is None or frame.time_base is None:
                     continue
+                # A stream may change its form on the way.
+                now = (frame.format.name, frame.layout.name, frame.sample_rate)
+                if resampler is None or now != form:
+                    if resampler is not None:
+                        yield from resampler.resample(None)
+                    resampler = AudioResampler(format="s16", layout="stereo", rate=RATE)
+                    form = now
                 yield from resampler.resample(frame)
                 if frame.pts * frame.time_base >= end:
                     return
-        yield from resampler.resample(None)
+        if resampler is not None:
+            yield from resampler.resample(None)
 
 
-def _decoded(packet: Any) -> "list[AudioFrame]":
-    """The frames in a packet; none where damage has taken it, which is heard as silence."""
+def _decoded(packet: Any, lost: _Lost) -> "list[AudioFrame]":
+    """The frames in a packet; none where damage has taken them."""
     try:
         return packet.decode()  # type: ignore[no-any-return]
-    except av.InvalidDataError:
+    except av.FFmpegError as error:
+        lost.error = error
         return []
