@@ -41,8 +41,8 @@ def sessions_of(run: Path) -> tuple[Session, ...]:
 
 
 def test_a_training_notes_what_it_is_trained_on_and_each_of_its_sessions(tmp_path):
-    data, run = small_data(tmp_path / "data"), tmp_path / "run"
-    config = quick("data.held_out=0.3")
+    data, run = small_data(tmp_path / "data", videos=9), tmp_path / "run"
+    config = quick("data.held_out=0.3", "train.epochs=1", "optimizer.warmup_epochs=0")
     asked = Asked()
     asked.number = 15
     with pytest.raises(AskedToEndError):
@@ -52,8 +52,8 @@ def test_a_training_notes_what_it_is_trained_on_and_each_of_its_sessions(tmp_pat
     assert note is not None
     dataset = open_clip_index(data, 0.3)
     assert note.trained_on == dataset.trained_on()
-    assert (note.trained_on.dataset, note.trained_on.videos) == ("moving_objects", 20)
-    assert 0 < note.trained_on.held_out < 20
+    assert (note.trained_on.dataset, note.trained_on.videos) == ("moving_objects", 9)
+    assert 0 < note.trained_on.held_out < 9
     assert note.trained_on.trained_clips == len(dataset.training_rows())
     first, second = note.sessions
     assert (first.after, first.end, first.until) == (0, "interrupted", 0)
