@@ -67,7 +67,7 @@ def withdraw(
         ),
     ] = None,
 ) -> None:
-    """Take videos out of a data set, such as when their makers want it, for good.
+    """Take videos out of a data set or an export, such as when their makers want it, for good.
 
     Their clips leave the shards, verdicts say so, the store deletes their bytes, clips and
     thumbnails. No run over OUT or the store takes them again. In a bucket, earlier versions of all
@@ -80,6 +80,7 @@ def withdraw(
     """
     from videonet.dataset.withdraw import withdraw as take_out
     from videonet.dataset.withdrawal_list import read_list
+    from videonet.export.folder import is_export
     from videonet.fetch.allowed_hosts import allowed_hosts
 
     if not ids and listed is None:
@@ -87,11 +88,37 @@ def withdraw(
     console = Console(soft_wrap=True, highlight=False)
     hosts = [each.strip() for each in (allow_private_hosts or "").split(",")]
     named = None if listed is None else read_list(listed, allowed_hosts(list(filter(None, hosts))))
+    if is_export(out):
+        if store is not None:
+            raise UsageError(
+                f"{out} is an export, which was made from no store; leave --store out."
+            )
+        for line in _of_export(out, frozenset(ids or ()), named):
+            console.print(line, markup=False)
+        return
     done = take_out(out, ids or [], store, listed=named, say=partial(console.print, markup=False))
     if named is not None:
         console.print(_of_list(out, named, done), markup=False)
     for line in _account(out, done) if done.videos else ():
         console.print(line, markup=False)
+
+
+def _of_export(out: Path | str, ids: frozenset[str], listed: WithdrawalList | None) -> list[str]:
+    """Take videos out of an export; what was done."""
+    from videonet.export.withdraw import withdraw_from_export
+
+    names = ids | (listed.names if listed else frozenset())
+    done = withdraw_from_export(out, names)
+    lines = [
+        f"{video.video_key} ({video.video_id!r}) is withdrawn." for video in done.videos[:_SHOWN]
+    ]
+    if len(done.videos) > _SHOWN:
+        lines.append(f"These are the first {_SHOWN} of {len(done.videos):,}.")
+    return [
+        *lines,
+        f"{out}: {len(done.videos):,} of {number(len(names), 'named video')} were in the export; "
+        f"{number(done.clips, 'clip')} taken out, {number(done.rewritten, 'file')} written again.",
+    ]
 
 
 def _of_list(out: Path | str, named: WithdrawalList, done: TakenOut) -> str:

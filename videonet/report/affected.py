@@ -16,10 +16,13 @@ import pyarrow.dataset
 
 from videonet.dataset.lineage import former_manifests
 from videonet.errors import UsageError
+from videonet.export.attribution import videos_among
+from videonet.export.folder import EXPORT, files_at, read_export
 from videonet.files import is_folder
 from videonet.schemas.lineage import Parent
 from videonet.schemas.reason import Outcome
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.text import number
 from videonet.training.session import NOTE, read_note
 
 # Folders that are looked into, and how deep they lie. Above that, the rest is said to be unknown.
@@ -31,7 +34,7 @@ _PARTS = frozenset(
     {"_state", "clips", "candidates", "verdicts", "captions", "report", "checkpoints"}
 )
 # The files by which one is told.
-_MARKS = frozenset({"manifest.json", "lookup.json", "export.json", NOTE, "config.toml"})
+_MARKS = frozenset({"manifest.json", "lookup.json", EXPORT, NOTE, "config.toml"})
 # Of a store: hundreds of folders each.
 _OF_STORES = frozenset({"record", "records", "side", "video", "part", "claim"})
 
@@ -87,12 +90,17 @@ def affected(video: str, root: Path) -> Affected:
     found = Affected()
     datasets: list[_Dataset] = []
     trainings: list[tuple[Path, str]] = []
+    exports = 0
     for folder, names in _folders(root, found):
         if "manifest.json" in names and "targets.json" in names:
             with _told(found):
                 datasets.append(_dataset(video, folder, found))
         elif "lookup.json" in names and "targets.json" in names:
             found.untold.append(f"{folder} is an unfinished data set; finish it, and ask again.")
+        elif EXPORT in names:
+            with _told(found):
+                _look_at_export(video, folder, found)
+                exports += 1
         elif NOTE in names or ("config.toml" in names and (folder / "checkpoints").is_dir()):
             with _told(found):
                 trainings += _training(folder, found)
@@ -108,7 +116,7 @@ def affected(video: str, root: Path) -> Affected:
                 f"{folder} was trained on a data set with the manifest {sha256[:12]}..., which is "
                 f"not below {root}."
             )
-    found.looked_at = len(datasets) + len(trainings)
+    found.looked_at = len(datasets) + exports + len(trainings)
     return found
 
 
@@ -128,8 +136,8 @@ def _folders(root: Path, found: Affected) -> Iterator[tuple[Path, frozenset[str]
         found.untold.append(f"{error.filename} cannot be read ({error.strerror}).")
 
     walk = os.walk(root, onerror=unreadable)
-    for number, (place, folders, files) in enumerate(walk, start=1):
-        if number > MOST_FOLDERS:
+    for seen, (place, folders, files) in enumerate(walk, start=1):
+        if seen > MOST_FOLDERS:
             found.untold.append(
                 f"Below {root} are more than {MOST_FOLDERS:,} folders, and the rest was not looked "
                 "at; give a --root further down."
@@ -189,6 +197,16 @@ def _kept(video: str, output: DatasetDir) -> tuple[list[str], frozenset[str]]:
         )
     kept = sorted({each["target_id"] for each in rows if each["outcome"] == Outcome.KEPT.value})
     return kept, frozenset(each["video_key"] for each in rows)
+
+
+def _look_at_export(video: str, folder: Path, found: Affected) -> None:
+    """Look at an export. Raises UsageError where it is damaged."""
+    files = files_at(folder)
+    export = read_export(files)
+    rows = videos_among(files, {video})
+    if rows:
+        clips = number(sum(row.clips for row in rows), "clip")
+        found.holders.append(Holder("export", folder, f"{export.request.form}, {clips}"))
 
 
 def _training(folder: Path, found: Affected) -> list[tuple[Path, str]]:
