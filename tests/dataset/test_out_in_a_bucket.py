@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.curated import Curated, Ended, arguments, curated_once, sentence, videonet
+from tests.dataset.merge.merging import SHARDS, inputs_once
 from tests.storage.servers import Server, fake_gcs, moto
 from videonet import open_dataset
 from videonet.schemas.reason import Outcome
@@ -143,6 +144,39 @@ def test_a_video_is_shown(copies: Copies):
     assert copies.objects.read(f"report/show/{page.name}") == page.read_bytes()
     other = sentence(videonet("show", copies.address, "no such video"))
     assert f"{copies.address} has no video 'no such video'" in other
+
+
+def test_it_is_split(copies: Copies):
+    # How its clips look, the store knows from here on.
+    assert videonet("split", copies.folder, "--store", copies.store).code == 0
+    (copies.folder / "split.parquet").unlink()
+    here, there = copies.both("split", "--store", copies.store)
+    assert there == here
+    assert there.code == 0
+    data = (copies.folder / "split.parquet").read_bytes()
+    assert copies.objects.read("split.parquet") == data
+    here, there = copies.both("verify")
+    assert there == here
+    assert there.code == 0
+
+
+@pytest.mark.slow
+def test_data_sets_there_are_merged_there(copies: Copies, tmp_path_factory: pytest.TempPathFactory):
+    folder = inputs_once(tmp_path_factory.getbasetemp())
+    addresses = [f"{copies.address}-{name}" for name in SHARDS]
+    for name, address in zip(SHARDS, addresses, strict=True):
+        place = open_place(address)
+        for file in filter(Path.is_file, (folder / name).rglob("*")):
+            place.write_once(file.relative_to(folder / name).as_posix(), file.read_bytes())
+    union = f"{copies.address}-both"
+    ended = videonet("merge", *addresses, "--out", union)
+    assert ended.code == 0, ended
+    written = open_place(union)
+    for file in filter(Path.is_file, (folder / "both").rglob("*")):
+        name = file.relative_to(folder / "both").as_posix()
+        if not name.startswith((".", "_state/")):
+            assert written.read(name) == file.read_bytes(), name
+    assert videonet("verify", union).code == 0
 
 
 def test_a_sample_is_drawn(copies: Copies):

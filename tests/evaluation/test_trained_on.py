@@ -1,17 +1,22 @@
 """What a result says of the videos that the model was trained on: no more than is known."""
 
+import shutil
+
 import msgspec
 import pytest
 
 pytest.importorskip("torch")
 
+from tests.curated import curated_once
 from tests.evaluation.written import result
 from tests.training.training import small_data
+from videonet.dataset.split import sides_of, split
 from videonet.errors import UsageError
 from videonet.evaluation.result import UNKNOWN
 from videonet.evaluation.trained_on import training_data
 from videonet.schemas.exclusion import ExcludedSet
 from videonet.schemas.label import Label
+from videonet.schemas.split import Side
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.targets.imagenet1k import imagenet1k_labels
@@ -83,3 +88,17 @@ def test_a_data_set_that_the_model_was_not_trained_on_is_refused(out):
     other = msgspec.structs.replace(FACTS, manifest_sha256="a" * 64)
     with pytest.raises(UsageError, match="was trained on a data set with another manifest"):
         training_data(other, str(out))
+
+
+def test_of_a_data_set_with_a_split_the_videos_of_its_side_are_counted(tmp_path, tmp_path_factory):
+    curated = curated_once(tmp_path_factory.getbasetemp())
+    out = shutil.copytree(curated.out, tmp_path / "out")
+    (out / "run.json").unlink()
+    done = split(out, 0.5)
+    found = sides_of(DatasetDir(out))
+    facts = msgspec.structs.replace(FACTS, split_sha256=found.sha256)
+    assert training_data(FACTS, str(out)).videos == sum(done.sides.values())
+    assert training_data(facts, str(out)).videos == done.sides[Side.TRAIN]
+    (out / "split.parquet").unlink()
+    with pytest.raises(UsageError, match=r"was trained with the split .*, and there is none;"):
+        training_data(facts, str(out))

@@ -1,9 +1,11 @@
 """What the trainer makes of a split: which videos it trains on, and what it asks about."""
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from safetensors import safe_open
 
 from tests.training.training import quick
 from tests.training.written import NOTHING, clips_of, restate, write_out
@@ -15,6 +17,7 @@ from videonet.storage.split_file import SPLIT_FILE, VERSION, write_split
 from videonet.training import checkpoint
 from videonet.training.data.clip_dataset import ClipDataset
 from videonet.training.data.clip_index import open_clip_index
+from videonet.training.export import export_timm
 from videonet.training.train import train
 
 SIDES = {"a": Side.TRAIN, "b": Side.DROPPED, "c": Side.VAL, "d": Side.TRAIN, "e": Side.VAL}
@@ -93,6 +96,9 @@ def test_a_training_keeps_the_split_that_it_was_begun_with(out: Path, tmp_path: 
     held = checkpoint.split_of(checkpoint.load(last))
     assert held == open_clip_index(out).split_sha256
     assert train(config, out, tmp_path / "run") == last
+    export_timm(last, tmp_path / "backbone.safetensors")
+    with safe_open(tmp_path / "backbone.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["videonet"])["split_sha256"] == held
     divide(out, SIDES | {"a": Side.VAL, "c": Side.TRAIN})
     with pytest.raises(UsageError, match=f"begun with the split {held[:12]}.*restore that split"):
         train(config, out, tmp_path / "run")
