@@ -70,8 +70,9 @@ def pilot_of(
 ) -> Pilot:
     """What `sample` candidates have shown; they are looked at unless that was done before.
 
-    `listing` is the graph that writes a candidate list. With `again`, the candidates are listed and
-    sampled anew. `shown` shows the progress of what goes on. OUT is read, and not written.
+    `listing` is the graph that writes a candidate list. With `again`, and where a run asks searches
+    again, the candidates are listed and sampled anew. `shown` shows the progress of what goes on.
+    OUT is read, and not written.
 
     Raises UsageError for what `videonet curate` would refuse, and where the sample shows nothing.
     """
@@ -84,7 +85,7 @@ def pilot_of(
     refuse_other_settings(output, data_settings(options, credentials.options, output))
     store = Store(run.store, scratch=scratch_at(run.scratch, run.scratch_budget))
     key = _key(options, run, credentials, sample)
-    done = None if again else _done(store, key)
+    done = None if again or run.refresh_search else _done(store, key)
     if done is not None:
         say("The pilot was made before: nothing is asked, and --again makes another one.")
         return done

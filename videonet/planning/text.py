@@ -85,7 +85,7 @@ def remarks(plan: PlanForecast) -> Iterator[str]:
 def classes(plan: PlanForecast) -> Table:
     """What is expected of classes; those with few sampled candidates are one row."""
     table = Table(title="By class", show_lines=True)
-    for name in ("class", "candidates", "sampled", "kept", "hours", "moved", "stored", "time", "$"):
+    for name in ("class", "found", "seen", "kept", "hours", "moved", "stored", "time", "$"):
         table.add_column(name, justify="left" if name == "class" else "right")
     own = [each for each in plan.classes if each.target_id]
     pools = [each for each in plan.classes if not each.target_id]
