@@ -90,9 +90,7 @@ def withdraw(
     named = None if listed is None else read_list(listed, allowed_hosts(list(filter(None, hosts))))
     if is_export(out):
         if store is not None:
-            raise UsageError(
-                f"{out} is an export, which was made from no store; leave --store out."
-            )
+            raise UsageError(f"{out} is an export, which has no store; leave --store out.")
         for line in _of_export(out, frozenset(ids or ()), named):
             console.print(line, markup=False)
         return
