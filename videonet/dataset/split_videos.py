@@ -21,6 +21,7 @@ from videonet.schemas.reason import Outcome
 from videonet.selection.duplicates import pairs_alike
 from videonet.selection.frame_table import frame_table
 from videonet.selection.stored_hashes import hashes_among, hashes_in, stored_hashes, write_hashes
+from videonet.shards.layout import shard_path
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_tables import table_path, unreadable_table
 from videonet.storage.store import Store
@@ -163,9 +164,9 @@ class _Hashing:
 
     def _made(self, index: int, cut_key: str) -> list[ClipHashes]:
         """The hashes of all videos in a shard, which the store has from here on."""
-        files = self._manifest.shards
-        paths = [each.path for each in files if f"-{index:05d}-of-" in each.path]
-        path = min(paths)  # Parquet before TFRecord
+        settings = self._manifest.settings
+        # All formats hold the same frames.
+        path = shard_path(min(settings.formats), index, settings.shards)
         try:
             made = [*hashes_in(self._output, path, self._contents, cut_key)]
         except (OSError, ValueError) as error:
