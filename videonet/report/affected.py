@@ -145,6 +145,9 @@ def _folders(root: Path, found: Affected) -> Iterator[tuple[Path, frozenset[str]
             return
         depth = len(Path(place).relative_to(root).parts)
         left_out: frozenset[str] = frozenset()
+        if EXPORT in files:
+            # One of mp4 clips has a folder for each shard.
+            folders.clear()
         if not _MARKS.isdisjoint(files):
             left_out = _PARTS
         elif len(_OF_STORES.intersection(folders)) > 1:
