@@ -90,6 +90,7 @@ def test_a_loop_of_ones_own_reads_one_side(out: Path):
         ClipDataset(out, side="train")
 
 
+@pytest.mark.slow
 def test_a_training_keeps_the_split_that_it_was_begun_with(out: Path, tmp_path: Path):
     config = quick("train.epochs=2", "log.retrieval_every=4")
     last = train(config, out, tmp_path / "run")
