@@ -61,6 +61,23 @@ def test_the_copy_names_what_it_was_made_from(curated: Curated, older: Path):
     assert parent.lock_sha256 == sha256_of(curated.out / "videos.lock.parquet")
 
 
+def test_a_parent_that_is_named_by_no_digest_makes_a_manifest_a_damaged_one(
+    older: Path, tmp_path: Path
+):
+    out = Path(shutil.copytree(older, tmp_path / "out"))
+    manifest, named = (older / "manifest.json").read_bytes(), sha256_of_parent(older).encode()
+    for wrong in (b"elsewhere", named.upper(), named[:-1]):
+        (out / "manifest.json").write_bytes(manifest.replace(named, wrong))
+        with pytest.raises(UsageError, match="missing or damaged"):
+            verify(out)
+
+
+def sha256_of_parent(out: Path) -> str:
+    manifest = DatasetDir(out).manifest()
+    assert manifest is not None
+    return manifest.parents[0].manifest_sha256 or ""
+
+
 def test_only_the_parquet_shards_and_what_speaks_of_them_differ(curated: Curated, older: Path):
     before, after = published(curated.out), published(older)
     assert before.keys() == after.keys()

@@ -34,7 +34,7 @@ _PARTS = frozenset(
     {"_state", "clips", "candidates", "verdicts", "captions", "report", "checkpoints"}
 )
 # The files by which one is told.
-_MARKS = frozenset({"manifest.json", "lookup.json", EXPORT, NOTE, "config.toml"})
+_MARKS = frozenset({"manifest.json", "lookup.json", EXPORT, NOTE})
 # Of a store: hundreds of folders each.
 _OF_STORES = frozenset({"record", "records", "side", "video", "part", "claim"})
 
@@ -169,7 +169,8 @@ def _dataset(video: str, folder: Path, found: Affected) -> _Dataset:
     former = former_manifests(output)
     kept, keys = _kept(video, output)
     held = set(now) if kept else set()
-    # From the latest withdrawal back: what was taken out later was there before as well.
+    # From the latest withdrawal back: what was taken out later was there before as well, unless the
+    # data set has grown by it in between, which is not known. Rather one training too many.
     was_there = bool(kept)
     for each in reversed(former):
         taken_out = keys.intersection(each.taken_out) or video in each.taken_out
