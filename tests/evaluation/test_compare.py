@@ -214,6 +214,8 @@ def test_the_papers_numbers_are_shares_of_known_evaluations():
     assert len(numbers) > 40
     assert all(0 < value < 1 for each in numbers for value in each.values)
     assert all(each.values or each.note for each in numbers)
+    # As is said beside them.
+    assert all(each.epochs is None for each in numbers)
     assert {each.model for each in numbers} >= set(paper.MARKED)
     assert paper.in_one_line("imagenet_a").startswith("VITO top1 5.4; supervised top1 2.2")
 

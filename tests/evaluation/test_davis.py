@@ -18,11 +18,13 @@ torch.set_num_threads(1)
 import timm  # noqa: E402
 
 from tests.evaluation.stopping import At, StoppedError, started  # noqa: E402
+from tests.training.copies import Copies  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
 from videonet.evaluation import davis2017  # noqa: E402
 from videonet.evaluation.facts import Facts, Preparation  # noqa: E402
 from videonet.evaluation.j_and_f import scores  # noqa: E402
 from videonet.evaluation.model import Model  # noqa: E402
+from videonet.evaluation.propagation import Rule  # noqa: E402
 from videonet.evaluation.stages import is_of_basic_blocks, of_stride_8  # noqa: E402
 
 # All three take a quarter of an hour.
@@ -177,6 +179,82 @@ def test_a_resnet_that_pools_beside_its_blocks_is_as_fine():
 def test_a_resnet_that_blurs_where_others_have_a_stride_is_a_sentence():
     with pytest.raises(UsageError, match="and this one blurs there; give a plain ResNet"):
         of_stride_8(opened("resnetblur50"), "davis2017")
+
+
+def coarse(images: torch.Tensor) -> torch.Tensor:
+    """Colours of squares of 8 x 8 pixels: features without a network."""
+    return torch.nn.functional.avg_pool2d(images, 8)
+
+
+def without_network(device: str) -> Model:
+    facts = Facts(kind="timm", name="none", architecture="none", sha256="", classifies=False)
+    preparation = Preparation(resize=73, crop=64, mean=(0.5,) * 3, std=(0.5,) * 3)
+    return Model(facts, preparation, torch.device(device), None, None, None)
+
+
+def sequence_of(tiny: Path) -> tuple[list[Path], np.ndarray]:
+    """Nine frames and the mask of the first one."""
+    frames, masks = (
+        sorted((tiny / kind / "480p" / "cows").iterdir()) for kind in ("JPEGImages", "Annotations")
+    )
+    with Image.open(masks[0]) as mask:
+        return [*frames, *frames[:4]], np.asarray(mask)
+
+
+def test_frames_are_read_ahead_in_their_order(tiny):
+    frames, first = sequence_of(tiny)
+    seen = []
+
+    def features(images: torch.Tensor) -> torch.Tensor:
+        seen.append((images + 1) / 2 * 255)
+        return coarse(images)
+
+    found = davis2017.masks_of(without_network("cpu"), features, frames, first, 120, Rule())
+    assert found.shape == (9, *first.shape)
+    assert [len(each) for each in seen] == [4, 4, 1]
+    for shown, path in zip(torch.cat(seen), frames, strict=True):
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(shown.round().permute(1, 2, 0), np.asarray(image))
+
+
+def test_a_frame_that_ends_early_is_a_sentence(tiny, tmp_path):
+    frames, first = sequence_of(tiny)
+    broken = tmp_path / "00008.jpg"
+    broken.write_bytes(frames[0].read_bytes()[:2000])
+    model = without_network("cpu")
+    with pytest.raises(UsageError, match=r"00008\.jpg cannot be read"):
+        davis2017.masks_of(model, coarse, [*frames[:8], broken], first, 120, Rule())
+
+
+def test_no_frame_is_waited_for(tiny):
+    # The meta device computes nothing: what asked it for a value would raise an error.
+    frames, first = sequence_of(tiny)
+    model = without_network("meta")
+    with Copies() as copies, torch.no_grad():
+        found = list(davis2017.carried(model, coarse, frames, first, 120, Rule(radius=5.0)))
+    assert {(each.device.type, each.shape) for each in found} == {("meta", first.shape)}
+    # Three times frames, and the first mask.
+    assert copies.all == 4
+    assert copies.waited_for == 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_no_frame_is_waited_for_on_a_gpu(tiny):
+    frames, first = sequence_of(tiny)
+    with torch.inference_mode():
+        stream = davis2017.carried(
+            without_network("cuda"), coarse, frames, first, 120, Rule(radius=5.0)
+        )
+        # Libraries are loaded, and mean and deviation copied.
+        found = [next(stream)]
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            found += stream
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    cpu = davis2017.masks_of(without_network("cpu"), coarse, frames, first, 120, Rule(radius=5.0))
+    assert (torch.stack(found).cpu().numpy() == cpu[1:]).mean() > 0.99
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ def masks(sequence: str, which: str) -> np.ndarray:
     return np.stack([np.asarray(Image.open(path)) > 0 for path in paths]).astype(np.uint8)
 
 
-# What davis2017-evaluation computes of them: J, its recall and decay, and F with its decay.
+# What davis2017-evaluation computes of them, to four decimals or five: J, its recall and decay, and
+# F with its decay.
 PUBLISHED = {
     "car-shadow": (0.92840, 1.0, 0.11028, 0.91741, 0.16975),
     "blackswan": (0.9430, 1.0, None, 0.9741, None),
@@ -36,7 +37,7 @@ def test_osvos_has_the_scores_that_its_masks_are_known_for(sequence):
     )
     for value, expected in zip(measured, PUBLISHED[sequence], strict=True):
         if expected is not None:
-            assert value == pytest.approx(expected, abs=1e-4)
+            assert value == pytest.approx(expected, abs=5.1e-5)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """MODEL: each form of it, and what is said where it cannot be opened or cannot do what is asked."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import timm  # noqa: E402
 
 from tests.training.test_export import save, trained  # noqa: E402
 from videonet.errors import UsageError  # noqa: E402
+from videonet.evaluation import catalogue  # noqa: E402
 from videonet.evaluation.class_lists import output_of_wnid  # noqa: E402
 from videonet.evaluation.images import batches  # noqa: E402
 from videonet.evaluation.model import (  # noqa: E402
@@ -29,6 +31,8 @@ from videonet.training import checkpoint  # noqa: E402
 from videonet.training.export import export_onnx, export_timm  # noqa: E402
 
 CPU = How(device="cpu")
+
+DOCS = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +201,13 @@ def test_the_command_lists_evaluations_and_says_what_they_need():
         assert f"\n{name}   " in said
     assert "VITO J 65.5, F 70.8" in said
     assert "was filtered against a ResNet-50" in said
+    assert "confirmed   DINO's own ResNet-50: 67.5" in said
+
+
+@pytest.mark.parametrize("name", catalogue.NAMES)
+def test_each_evaluation_names_the_row_that_would_confirm_it_or_why_none_does(name):
+    confirmed = catalogue.evaluation(name).PROTOCOL.confirmed_by
+    assert re.search(r"\d\.\d|^nothing published: .{20}|once its columns are known$", confirmed)
+    (section,) = re.findall(rf"^### {name.replace('_', '-')}\n(.*?)(?=^### |\Z)", DOCS, re.M | re.S)
+    assert ("- Confirmed by: nothing published." in section) is confirmed.startswith("nothing")
+    assert "- Confirmed by: " in section

@@ -57,6 +57,18 @@ def test_a_position_as_far_as_the_radius_is_not_looked_at(at):
     assert last[1, 0, at] == (1 if at < 18 else 0)
 
 
+def test_a_position_looks_at_a_disc_of_1005_as_in_vfs():
+    # All are alike and count alike, so what one of them holds is that part of what is found. Four
+    # more are exactly as far as the radius: VFS's mask has `distance < radius`.
+    features = torch.ones(2, 1, 37, 39)
+    first = torch.zeros(2, 37, 39)
+    first[0], first[:, 18, 19] = 1, torch.tensor([0.0, 1.0])
+    _, last = propagated(features, first, Rule(top=10_000, radius=18.0))
+    assert 1 / last[1, 18, 19].item() == pytest.approx(1005, abs=1e-2)
+    assert last[1, 0, 19] == 0
+    assert last[1, 1, 19] > 0
+
+
 def test_a_square_that_moves_is_followed():
     frames = torch.zeros(12, 2, 24, 40)
     frames[:, 0] = 1

@@ -207,7 +207,7 @@ def _list(console: Console) -> None:
             "model": needs.model,
             "costs": f"on one large GPU, by arithmetic: {needs.cost}",
             "paper": paper.in_one_line(name) or "no number",
-            "confirmed": about.confirmed_by or "nothing can confirm it",
+            "confirmed": about.confirmed_by,
             "note": " ".join(about.notes),
         }
         for what, said in lines.items():

@@ -25,7 +25,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     # what the sources leave open, a sentence each
     assumptions: tuple[str, ...] = ()
-    # whose published numbers would confirm it, on the full data
+    # whose published numbers would confirm it, on the full data; or "nothing published", and why
     confirmed_by: str = ""
     # of the data or the task, worth knowing beside the numbers
     notes: tuple[str, ...] = ()

@@ -161,7 +161,7 @@ def _of_file(given: Given, file: Path, maps: Maps) -> pa.Table:
         seen = maps(given.model.normalised(shown), truth)
         found += rank_correlations(seen, heat_maps(clicks.float()))
         places += range(len(places), len(places) + len(samples))
-        labels += truth.tolist()
+        labels += [each.label for each in samples]
     return pa.table(
         {
             "file": [file.name] * len(places),

@@ -18,6 +18,10 @@ PROTOCOL = About(
     mark="ours",
     source="the paper's rules for images and its schedule; torchvision's FCOS; faster-coco-eval",
     assumptions=detection.ASSUMPTIONS,
+    confirmed_by=(
+        "nothing published: the paper's rows are of FCOS*, and torchvision's row of its FCOS is of "
+        "another schedule"
+    ),
     notes=("This is not FCOS*, which the paper's numbers are of.",),
     main=COCO_NAMES[:3],
 )

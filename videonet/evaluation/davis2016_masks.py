@@ -18,7 +18,9 @@ PROTOCOL = msgspec.structs.replace(
     davis2017.PROTOCOL,
     name="davis2016-masks",
     mark="ours",
-    confirmed_by="",
+    confirmed_by=(
+        "nothing published: VFS and the paper have rows of DAVIS-2017 alone, whose masks are others"
+    ),
     notes=("On the masks of the 2016 release: no number of this is one of DAVIS-2017.",),
 )
 

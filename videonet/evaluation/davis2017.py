@@ -3,10 +3,12 @@
 J is the region's intersection over union, F the agreement of the boundary, J&F their mean.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -122,7 +124,7 @@ def evaluated(
         given.told(what, number, len(sequences))
 
         def of_sequence(each: Video = each) -> pa.Table:
-            truth = np.stack([_read_mask(path, reading) for path in each.masks])
+            truth = _read_masks(each.masks, reading)
             size = given.settings.short_side
             found = masks_of(given.model, features, each.frames, truth[0], size, rule)
             return _table(each.name, scores(truth, found, each.name))
@@ -149,21 +151,31 @@ def masks_of(
     rule: Rule,
 ) -> Labels:
     """The masks of all frames, uint8 [frames, H, W], of the first frame's mask [H, W]."""
+    # On the device until all are there: nothing waits for one frame.
+    found = torch.stack(list(carried(model, features, frames, first, short_side, rule)))
+    return np.concatenate([first[None], found.cpu().numpy()])
+
+
+def carried(
+    model: Model,
+    features: Callable[[Tensor], Tensor],
+    frames: Sequence[Path],
+    first: Labels,
+    short_side: int,
+    rule: Rule,
+) -> Iterator[Tensor]:
+    """The masks of the frames after the first, uint8 [H, W], on a device that is not waited for."""
     height, width = first.shape
 
     def of_frames() -> Iterator[Tensor]:
-        for begin in range(0, len(frames), _AT_ONCE):
-            images = [_frame(path, short_side) for path in frames[begin : begin + _AT_ONCE]]
-            yield from features(model.normalised(torch.stack(images)))
+        for images in _read_ahead(frames, short_side):
+            yield from features(model.normalised(images))
 
     stream = of_frames()
     beginning = next(stream)
-    maps = one_hot(first, *beginning.shape[1:]).to(beginning)
-    carried = propagated(_before(beginning, stream), maps, rule)
-    next(carried)
-    # On the device until all are there: nothing waits for one frame.
-    found = torch.stack([labels(each, height, width) for each in carried])
-    return np.concatenate([first[None], found.cpu().numpy()])
+    maps = one_hot(first, *beginning.shape[1:]).to(beginning, non_blocking=True)
+    for each in islice(propagated(chain([beginning], stream), maps, rule), 1, None):
+        yield labels(each, height, width)
 
 
 def one_hot(mask: Labels, height: int, width: int) -> Tensor:
@@ -173,9 +185,23 @@ def one_hot(mask: Labels, height: int, width: int) -> Tensor:
     return functional.one_hot(torch.from_numpy(small).long(), count).permute(2, 0, 1)
 
 
-def _before(first: Tensor, rest: Iterator[Tensor]) -> Iterator[Tensor]:
-    yield first
-    yield from rest
+def _read_ahead(frames: Sequence[Path], short_side: int) -> Iterator[Tensor]:
+    """The frames, uint8 [N, 3, H, W], some at a time: the next ones are read meanwhile."""
+    # Decoding leaves Python's lock alone.
+    with ThreadPoolExecutor(1) as pool:
+        coming: deque[Future[Tensor]] = deque()
+        for begin in range(0, len(frames), _AT_ONCE):
+            coming.append(pool.submit(_stacked, frames[begin : begin + _AT_ONCE], short_side))
+            if len(coming) > 1:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+def _stacked(frames: Sequence[Path], short_side: int) -> Tensor:
+    images = torch.stack([_frame(path, short_side) for path in frames])
+    # A GPU then fetches them by itself, and is not waited for.
+    return images.pin_memory() if torch.cuda.is_available() else images
 
 
 def _frame(path: Path, short_side: int) -> Tensor:
@@ -187,6 +213,12 @@ def _frame(path: Path, short_side: int) -> Tensor:
     if min(image.size) != short_side:
         image = resize(image, short_side, InterpolationMode.BILINEAR)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def _read_masks(paths: Sequence[Path], reading: Reading) -> Labels:
+    """The masks of a sequence, uint8 [frames, H, W]."""
+    with ThreadPoolExecutor(4) as pool:
+        return np.stack(list(pool.map(partial(_read_mask, reading=reading), paths)))
 
 
 def _read_mask(path: Path, reading: Reading) -> Labels:

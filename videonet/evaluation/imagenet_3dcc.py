@@ -40,7 +40,7 @@ PROTOCOL = About(
         f"The seven corruptions lie in folders named {', '.join(CORRUPTIONS)}.",
         "Corruptions count alike, without the normalisation of a mean corruption error.",
     ),
-    notes=("The paper prints a figure and no numbers.",),
+    confirmed_by="nothing published: the paper draws a figure of these numbers, and prints none",
     main=tuple(f"drop at severity {each}" for each in SEVERITIES),
 )
 

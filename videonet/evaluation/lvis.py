@@ -15,6 +15,9 @@ __all__ = ["NEEDS", "PROTOCOL", "Settings", "evaluate"]
 PROTOCOL = msgspec.structs.replace(
     coco.PROTOCOL,
     name="lvis-fcos-torchvision",
+    confirmed_by=(
+        "nothing published: the paper's rows are of FCOS*, and torchvision has no row of LVIS"
+    ),
     notes=(
         *coco.PROTOCOL.notes,
         "What an image has no boxes of counts there only if it is known not to be in it.",

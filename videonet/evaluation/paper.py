@@ -12,8 +12,8 @@ MARKED = ("VITO", "supervised", "MoCLR")
 
 # What is said beside them.
 KNOWN_IN_PART = (
-    "The paper's numbers: a table and a number of epochs is named where it is known, and for most "
-    "it is not."
+    "The paper's numbers: the table is named where it is known, and for most it is not. For how "
+    "many epochs a model was trained was at hand for none."
 )
 
 
