@@ -27,7 +27,7 @@ from videonet.training.attention_picture import middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config, from_dict, load
 from videonet.training.data.clip_index import open_clip_index
-from videonet.training.data.loader import two_moments
+from videonet.training.data.moments import two_moments
 from videonet.training.evaluation import NEIGHBOURS
 from videonet.training.log_lines import StepLine, lines_of
 from videonet.training.models.network import Network

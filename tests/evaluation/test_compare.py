@@ -17,6 +17,7 @@ from videonet.evaluation.comparison import compare, is_better, marks_of
 from videonet.evaluation.comparison_text import markdown, paper_lines
 from videonet.evaluation.page.render import render
 from videonet.evaluation.result import Value, read
+from videonet.training.config import AFTER_VIVI
 
 
 def value(low: float, middle: float, high: float) -> Value:
@@ -55,6 +56,27 @@ def test_the_papers_numbers_are_marks_and_those_of_other_architectures_are_named
     row, _ = compare([other], with_paper=True).rows
     labels = [(each.label, each.is_alike) for each in row.marks]
     assert labels[0] == ("VITO, paper (resnet50)", False)
+
+
+def test_a_training_after_vivi_says_so_and_stands_beside_no_number_of_vivi(tmp_path):
+    facts = msgspec.structs.replace(result().model, after=AFTER_VIVI)
+    # Of this evaluation the paper prints a number of VIVI.
+    assert "VIVI" in {each.model for each in paper.of("imagenet_a")}
+    protocol = msgspec.structs.replace(DAVIS, name="imagenet-a", main=("top1",))
+    given = result(
+        evaluation="imagenet_a",
+        protocol=protocol,
+        model=facts,
+        numbers={"top1": Value(value=0.01, low=0.0, high=0.02)},
+    )
+    for with_paper in (True, False):
+        found = compare([in_training(tmp_path / "mine", given)], with_paper=with_paper)
+        assert not [mark for row in found.rows for mark in row.marks if "VIVI" in mark.label]
+        said = f"mine is {AFTER_VIVI}: no reproduction"
+        assert AFTER_VIVI == "after VIVI's published introduction; nine assumptions"
+        assert any(line.startswith(said) for line in paper_lines(found))
+        assert said in markdown(found)
+        assert said in html.unescape(render(found))
 
 
 def test_results_on_a_part_and_of_an_older_checkpoint_are_left_out_and_named(tmp_path):

@@ -26,6 +26,7 @@ ABLATIONS = {
     "vito_delta": {"views.sampling": "delta"},
     "vito_uniform": {"views.sampling": "uniform"},
     "moclr_resnet50": {
+        "method.name": "moclr",
         "views.recipes": ("A1", "A2"),
         "views.sampling": "same",
         "augmentation.crop_from": 0.08,
@@ -70,7 +71,8 @@ def test_every_configuration_loads_and_begins_with_what_it_is(name):
 
 
 def test_there_is_a_configuration_for_the_paper_its_baseline_and_each_ablation():
-    assert set(names()) == {"vito_resnet50", "vito_tiny", *ABLATIONS}
+    others = {"vito_tiny", "vivi_resnet50", "vivi_tiny"}
+    assert set(names()) == {"vito_resnet50", *others, *ABLATIONS}
 
 
 @pytest.mark.parametrize(

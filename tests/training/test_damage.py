@@ -25,13 +25,9 @@ from videonet.shards.parquet import SCHEMA  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import (  # noqa: E402
-    Batch,
-    batches,
-    first_moments,
-    two_moments,
-)
+from videonet.training.data.loader import Batch, batches  # noqa: E402
 from videonet.training.data.memory import SharedRingBuffer  # noqa: E402
+from videonet.training.data.moments import first_moments, two_moments  # noqa: E402
 from videonet.training.data.reading import DamagedClipError  # noqa: E402
 from videonet.training.log_lines import EvaluationLine, StepLine, lines_of  # noqa: E402
 from videonet.training.train import train  # noqa: E402
@@ -198,7 +194,7 @@ def test_a_training_counts_damaged_clips_and_goes_on_with_its_count(data, tmp_pa
     assert counts[-1] == 2
     assert "2 damaged clips had another one in place; `videonet verify" in console.file.getvalue()
     last = checkpoint.load(checkpoint.path_of(whole, STEPS))
-    assert checkpoint.damaged_in(last) == [2, 5]
+    assert checkpoint.numbers_in(last, "damaged") == [2, 5]
 
     # As if it had been killed after its checkpoint of step 6.
     shutil.copytree(whole, killed)
@@ -244,7 +240,7 @@ def test_two_ranks_add_up_what_each_of_them_has_met(data, tmp_path, most):
     if most == 2:
         assert ended.returncode == 0, ended.stderr
         last = checkpoint.load(checkpoint.path_of(tmp_path, STEPS))
-        assert checkpoint.damaged_in(last) == [2, 5]
+        assert checkpoint.numbers_in(last, "damaged") == [2, 5]
         assert steps_of(tmp_path)[-1][2] == 2
     else:
         assert ended.returncode != 0
@@ -254,6 +250,6 @@ def test_two_ranks_add_up_what_each_of_them_has_met(data, tmp_path, most):
 
 @pytest.mark.parametrize("rows", [None, "all", [True, -1, "2", 7]])
 def test_a_checkpoint_of_an_earlier_version_or_a_stranger_has_met_none_that_make_no_sense(rows):
-    assert checkpoint.damaged_in({} if rows is None else {"damaged": rows}) == (
+    assert checkpoint.numbers_in({} if rows is None else {"damaged": rows}, "damaged") == (
         [7] if isinstance(rows, list) else []
     )

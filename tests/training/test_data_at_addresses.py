@@ -20,7 +20,8 @@ from videonet.training import checkpoint  # noqa: E402
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data import shard_files as module  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import Batch, batches, two_moments  # noqa: E402
+from videonet.training.data.loader import Batch, batches  # noqa: E402
+from videonet.training.data.moments import two_moments  # noqa: E402
 
 VIDEOS = [[("a", 2), ("c", 1), ("e", 1)], [("b", 3), ("d", 2)]]
 

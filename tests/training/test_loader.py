@@ -21,7 +21,8 @@ torch = pytest.importorskip("torch")
 
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import Batch, batches, two_moments  # noqa: E402
+from videonet.training.data.loader import Batch, batches  # noqa: E402
+from videonet.training.data.moments import two_moments  # noqa: E402
 from videonet.training.data.sampling import EXAMPLES, generator_of  # noqa: E402
 from videonet.training.data.temporal_sampling import frames_at, interval_of, timestamps, window  # noqa: E402
 
@@ -78,7 +79,7 @@ def used(clip: Clip, example: int, views: Views, seed: int = 3) -> tuple[int, ..
 
 def frames_of(batch: Batch) -> Iterator[list[np.ndarray]]:
     """The frames of each example, without what they are padded with."""
-    for place, (height, width) in enumerate(batch.sizes.tolist()):
+    for place, (height, width) in enumerate(batch.sizes[0].tolist()):
         yield [view[place, :height, :width].numpy() for view in batch.frames]
 
 
@@ -131,8 +132,8 @@ def test_an_example_has_the_frames_that_are_shown_at_the_moments_drawn_for_it(ou
 def test_batches_are_of_the_agreed_shapes_and_types(out):
     (batch,) = loaded(out, steps=1)
     for tensor, kind, shape in (
-        (batch.frames, torch.uint8, (3, 4, *batch.sizes.amax(0).tolist(), 3)),
-        (batch.sizes, torch.int64, (4, 2)),
+        (batch.frames, torch.uint8, (3, 4, *batch.sizes.amax((0, 1)).tolist(), 3)),
+        (batch.sizes, torch.int64, (3, 4, 2)),
         (batch.videos, torch.int64, (4,)),
         (batch.examples, torch.int64, (4,)),
     ):
@@ -143,9 +144,9 @@ def test_batches_are_of_the_agreed_shapes_and_types(out):
 
 def test_smaller_frames_are_padded_with_zeros_below_and_on_the_right(out):
     (batch,) = loaded(out, batch=9, steps=1)
-    assert {tuple(size) for size in batch.sizes.tolist()} == {(16, 24), (24, 16)}
+    assert {tuple(size) for size in batch.sizes[0].tolist()} == {(16, 24), (24, 16)}
     assert batch.frames.shape == (3, 9, 24, 24, 3)
-    for place, (height, width) in enumerate(batch.sizes.tolist()):
+    for place, (height, width) in enumerate(batch.sizes[0].tolist()):
         assert batch.frames[:, place, :height, :width].any()
         assert not batch.frames[:, place, height:].any()
         assert not batch.frames[:, place, :, width:].any()

@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 
 from videonet.errors import UsageError  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
-from videonet.training.data.loader import first_moments  # noqa: E402
+from videonet.training.data.moments import first_moments  # noqa: E402
 from videonet.training.log_lines import EvaluationLine, StepLine, lines_of  # noqa: E402
 from videonet.training.probe import RIDGE, linear_classes  # noqa: E402
 from videonet.training.retrieval import nearest_classes  # noqa: E402

@@ -126,7 +126,8 @@ def made(asked: list[int]) -> Iterator[Batch]:
         asked.append(step)
         numbers = torch.full((1,), step)
         frames = torch.zeros(1, 1, 2, 2, 3, dtype=torch.uint8)
-        yield Batch(frames, torch.ones(1, 2), numbers, numbers, torch.zeros(1, dtype=torch.bool))
+        none = torch.zeros(1, dtype=torch.bool)
+        yield Batch(frames, torch.ones(1, 1, 2), numbers, numbers, none, numbers)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

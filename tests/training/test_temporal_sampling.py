@@ -21,6 +21,7 @@ from videonet.training.data.temporal_sampling import (
     uniform,
     window,
     window_within_shot,
+    windows_apart,
 )
 from videonet.video import clips
 
@@ -243,3 +244,63 @@ def test_without_a_cut_a_window_lies_as_it_would_otherwise():
     found, crosses = window_within_shot(CLIP, [], random(5), 2.56)
     assert not crosses
     assert CLIP.begin <= found.begin <= CLIP.end - 2_560_000
+
+
+# Windows of several spans, which ascend.
+
+
+@fewer_examples
+@given(
+    parts=st.lists(
+        st.tuples(st.integers(0, 3_000_000), st.integers(1, 9_000_000)), min_size=1, max_size=4
+    ),
+    count=st.integers(1, 6),
+    seconds=st.sampled_from([0.1, 0.64, 1.28]),
+    apart=st.sampled_from([0.0, 0.5, 1.0]),
+    seed=SEEDS,
+)
+def test_windows_lie_within_their_spans_and_apart_and_are_as_many_as_have_room(
+    parts, count, seconds, apart, seed
+):
+    spans, end = [], 0
+    for before, length in parts:
+        spans.append(Interval(end + before, end + before + length))
+        end = spans[-1].end
+    found = windows_apart(spans, random(seed), count, seconds, apart)
+    for span, own in zip(spans, found, strict=True):
+        for each in own:
+            assert span.begin <= each.begin
+            assert each.end <= span.end
+            assert each.end - each.begin == round(seconds * 1_000_000)
+    flat = [each for own in found for each in own]
+    for one, other in itertools.pairwise(flat):
+        assert other.begin - one.end >= round(apart * 1_000_000)
+    assert len(flat) <= count
+    if len(spans) == 1:
+        length, gap = (round(each * 1_000_000) for each in (seconds, apart))
+        room = (spans[0].end - spans[0].begin + gap) // (length + gap)
+        assert len(flat) == min(count, room)
+    else:
+        # None is missing where a span has room for all.
+        alone = [sum(map(len, windows_apart([s], random(), count, seconds, apart))) for s in spans]
+        assert len(flat) >= min(count, alone[-1])
+        assert windows_apart(spans, random(seed), count, seconds, apart) == found
+
+
+def test_windows_of_a_span_are_anywhere_in_it():
+    begins = [
+        [each.begin for each in windows_apart([CLIP], random(seed), 4, 1.28, 1.0)[0]]
+        for seed in range(400)
+    ]
+    first, last = np.array(begins)[:, 0], np.array(begins)[:, -1]
+    room = CLIP.end - CLIP.begin - 4 * 1_280_000 - 3 * 1_000_000
+    assert first.min() < CLIP.begin + room / 50
+    assert last.max() > CLIP.end - 1_280_000 - room / 50
+
+
+def test_four_windows_are_shared_among_clips_evenly():
+    spans = [Interval(begin, begin + 10_240_000) for begin in (0, 10_240_000, 20_480_000)]
+    shares = {
+        tuple(map(len, windows_apart(spans, random(seed), 4, 1.28, 1.0))) for seed in range(40)
+    }
+    assert shares == {(2, 1, 1), (1, 2, 1), (1, 1, 2)}

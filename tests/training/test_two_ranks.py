@@ -6,10 +6,12 @@ The two processes are started once, and do everything that is asked of them here
 import copy
 import multiprocessing
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from tests.patience import PATIENCE
+from videonet.training.config import load
 
 torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
@@ -19,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel  # noqa: E402
 
 from videonet.training.methods.ema import make_target, update  # noqa: E402
 from videonet.training.methods.vito import vito_loss  # noqa: E402
+from videonet.training.methods.vivi import VIVI  # noqa: E402
 from videonet.training.models.network import Network, PerView  # noqa: E402
 from videonet.training.models.sync_batchnorm import AllReduceBatchNorm, synchronised  # noqa: E402
 
@@ -66,6 +69,17 @@ def test_with_batch_norms_of_their_own_the_gradients_would_be_others(learnt):
     for key, gradient in parts[0]["gradients"].items():
         torch.testing.assert_close(gradient, parts[1]["gradients"][key])
     assert not torch.allclose(parts[0]["gradients"][PROJECTOR[0]], whole["gradients"][PROJECTOR[0]])
+
+
+@pytest.mark.parametrize("negatives", ["shots", "videos"])
+def test_vivi_of_two_ranks_is_that_of_one_with_the_whole_batch(learnt, negatives):
+    whole, parts = learnt[f"vivi, {negatives}"]
+    together = sum(part["loss"] for part in parts) / RANKS
+    torch.testing.assert_close(together, whole["loss"])
+    assert not torch.allclose(parts[0]["loss"], parts[1]["loss"])
+    assert all(gradient.any() for gradient in whole["gradients"].values())
+    for part in parts:
+        torch.testing.assert_close(part["gradients"], whole["gradients"])
 
 
 @pytest.mark.parametrize("kind", ["1d", "2d", "with an activation"])
@@ -147,6 +161,40 @@ def learn(negatives: str, rank: int = 0, ranks: int = 1, synchronise: bool = Tru
     }
 
 
+def learn_vivi(negatives: str, rank: int = 0, ranks: int = 1) -> dict:
+    """The loss of VIVI on a rank's part of the batch, and its gradients."""
+    torch.manual_seed(0)
+    settings = load(
+        "vivi_tiny",
+        [
+            f"vivi.exemplar_negatives={negatives}",
+            *('views.recipes=["A1", "A2"]', "vivi.shots_per_video=3", "projector.out=4"),
+        ],
+    )
+    method = VIVI(settings)
+    network = Network("test_resnet", 1, "average", 4, 8, 4)
+    learning = method.learner(network).double()
+    for parameter in network.parameters():
+        # Gains that are not zero, lest whole blocks have no gradient.
+        if parameter.ndim == 1:
+            nn.init.normal_(parameter, 0.5)
+    synchronised(network, "cpu")
+    learner: nn.Module = learning
+    if ranks > 1:
+        learner = DistributedDataParallel(
+            learning, broadcast_buffers=False, find_unused_parameters=True
+        )
+    part = slice(rank * len(VIDEOS) // ranks, (rank + 1) * len(VIDEOS) // ranks)
+    views = torch.randn(6, len(VIDEOS), 3, 64, 64, dtype=torch.float64)[:, part]
+    # The ranks have unequal numbers of videos with all shots.
+    shots = torch.tensor([3, 3, 3, 3, 3, 1, 3, 2])[part]
+    batch = SimpleNamespace(videos=torch.tensor(VIDEOS[part]), shots=shots)
+    loss = method.loss(learner, None, list(views), batch)
+    loss.backward()
+    gradients = {name: each.grad.clone() for name, each in learning.named_parameters()}
+    return {"loss": loss.detach(), "gradients": gradients}
+
+
 def norm_of(kind: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     """A batch norm, its batch, and how much each output matters."""
     from timm.layers.norm_act import BatchNormAct2d
@@ -210,6 +258,8 @@ def work(rank: int, folder) -> None:
     )
     done = {case: learn(case, rank, RANKS) for case in NEGATIVES}
     done["apart"] = learn("view", rank, RANKS, synchronise=False)
+    for each in ("shots", "videos"):
+        done[f"vivi, {each}"] = learn_vivi(each, rank, RANKS)
     done["norms"] = {kind: normalise(kind, rank) for kind in ("1d", "2d", "with an activation")}
     done["kinds"] = {device: kinds_of(device) for device in ("cpu", "cuda")}
     torch.save(done, folder / f"{rank}.pt")
@@ -226,4 +276,5 @@ def learnt(tmp_path_factory) -> dict:
     parts = [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
     whole = {case: learn(case) for case in NEGATIVES}
     whole["apart"] = whole["view"]
+    whole |= {f"vivi, {each}": learn_vivi(each) for each in ("shots", "videos")}
     return {case: (whole.get(case), [part[case] for part in parts]) for case in parts[0]}

@@ -1,4 +1,4 @@
-"""`videonet train`: VITO on the clips of a data set."""
+"""`videonet train`: a network on the clips of a data set, by VITO or another method."""
 
 import os
 import signal
@@ -137,6 +137,7 @@ def too_little_memory_named(config: "Config") -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         from videonet.training.memory_estimate import less
+        from videonet.training.methods.method import method_of
 
         # PyTorch's own, of a GPU, is a RuntimeError; its CPU has none of its own.
         is_of_gpu = type(error).__name__ == "OutOfMemoryError"
@@ -145,7 +146,7 @@ def too_little_memory_named(config: "Config") -> Iterator[None]:
             raise
         raise UsageError(
             f"The memory of {'the GPU' if is_of_gpu else 'this machine'} is not enough for a step "
-            f"of {config.train.batch:,} clips of {len(config.views.recipes)} views with "
+            f"of {config.train.batch:,} clips of {len(method_of(config).views)} views with "
             f"{config.backbone.name}; set {less(config)}; another train.batch wants another --out "
             "if this one has checkpoints."
         ) from error

@@ -76,6 +76,8 @@ class Comparison:
     of_paper: tuple[str, ...]
     # settings that are not those of the protocols, a sentence for each evaluation
     changes: tuple[str, ...]
+    # models whose method reproduces no publication, a sentence each
+    after: tuple[str, ...] = ()
 
 
 def compare(folders: Sequence[Path], *, with_paper: bool) -> Comparison:
@@ -116,7 +118,13 @@ def compare(folders: Sequence[Path], *, with_paper: bool) -> Comparison:
         _changes(each) for found in results for each in found.values() if each.changed
     )
     return Comparison(
-        tuple(columns), tuple(rows), tuple(left_out), notes, tuple(of_paper), tuple(changes)
+        tuple(columns),
+        tuple(rows),
+        tuple(left_out),
+        notes,
+        tuple(of_paper),
+        tuple(changes),
+        tuple(_after(each) for each in columns if each.facts.after),
     )
 
 
@@ -206,6 +214,11 @@ def _changes(result: Result) -> str:
     }
     said = ", ".join(f"{name} = {value}" for name, value in values.items())
     return f"{result.evaluation.replace('_', '-')}, settings that are not the protocol's: {said}."
+
+
+def _after(column: Column) -> str:
+    """That a model is none of a publication, whatever its method is called."""
+    return f"{column.name} is {column.facts.after}: no reproduction, so no number of it is beside."
 
 
 def _label(number: paper.PaperNumber, alike: set[str]) -> str:

@@ -32,7 +32,7 @@ def paper_lines(comparison: Comparison) -> list[str]:
         for row in comparison.rows
         if row.marks
     ]
-    return [*lines, *comparison.of_paper, *comparison.changes]
+    return [*lines, *comparison.of_paper, *comparison.changes, *comparison.after]
 
 
 def markdown(comparison: Comparison) -> str:
@@ -47,7 +47,8 @@ def markdown(comparison: Comparison) -> str:
         ]
         lines.append(_line([_title(row), *cells, _marks(row)]))
     lines += ["", NO_DIFFERENCE, ""]
-    lines += [f"- {_plain(each)}" for each in (*comparison.of_paper, *comparison.changes)]
+    said = (*comparison.of_paper, *comparison.changes, *comparison.after)
+    lines += [f"- {_plain(each)}" for each in said]
     lines += [f"- Left out: {_plain(each)}" for each in comparison.left_out]
     for name, (mark, *notes) in sorted(comparison.footnotes.items()):
         lines.append(f"- {_plain(name)} ({mark}): {_plain(' '.join(notes))}")

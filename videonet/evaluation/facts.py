@@ -52,3 +52,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     manifest_sha256: str | None = None
     # of the split of that data set; None: none that is known of
     split_sha256: str | None = None
+    # after what its method was written, where that is no publication's own: its results stand
+    # beside no number of that publication
+    after: str | None = None

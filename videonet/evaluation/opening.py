@@ -23,7 +23,7 @@ from videonet.files import sha256_of
 from videonet.text import as_shown
 from videonet.training import checkpoint
 from videonet.training.augment.augmentation import MEAN, STD
-from videonet.training.config import Config
+from videonet.training.config import Config, after, as_dict
 from videonet.training.export import (
     OUTPUT,
     Which,
@@ -123,6 +123,7 @@ def _of_training(run: Path, network: Which, device: torch.device) -> Model:
         config_sha256=hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
         manifest_sha256=as_shown(manifest) if isinstance(manifest, str) else None,
         split_sha256=None if split is None else as_shown(split),
+        after=after(config),
     )
     model = _of_backbone(backbone, facts, _as_trained(image_size(found)), device)
     if whole is None:
@@ -131,13 +132,14 @@ def _of_training(run: Path, network: Which, device: torch.device) -> Model:
 
 
 def _images_seen(found: dict[str, Any]) -> int | None:
-    """Views that the network was shown: clips a step, times views a clip, times steps."""
+    """Views that the network was shown: clips a step, times views of each, times steps."""
     config = found["config"]
     batch = config.get("train", {}).get("batch")
     recipes = config.get("views", {}).get("recipes")
     if not isinstance(batch, int) or not isinstance(recipes, list | tuple):
         return None
-    return int(found["step"]) * batch * len(recipes)
+    shots = config.get("vivi", {}).get("shots_per_video") if after(config) else 1
+    return int(found["step"]) * batch * len(recipes) * shots if isinstance(shots, int) else None
 
 
 def _as_trained(size: int) -> Preparation:
@@ -180,6 +182,7 @@ def _of_weights(
         steps=_steps_said(said),
         manifest_sha256=_digest_said(said, "manifest_sha256"),
         split_sha256=_digest_said(said, "split_sha256"),
+        after=_after_said(said),
     )
     preparation = _as_trained(size) if size else _of_timm(backbone)
     return _of_backbone(backbone, facts, preparation, device)
@@ -214,6 +217,10 @@ def _digest_said(said: dict[str, str], name: str) -> str | None:
     return as_shown(said[name])[:64] if name in said else None
 
 
+def _after_said(said: dict[str, str]) -> str | None:
+    return as_shown(said["after"])[:100] if "after" in said else None
+
+
 def _of_timm(backbone: Any) -> Preparation:
     """What timm says of the images that a model was trained on."""
     settings = resolve_model_data_config(backbone)  # type: ignore[no-untyped-call]
@@ -244,6 +251,7 @@ def of_network(network: Network, name: str, config: Config) -> Model:
         sha256="",
         classifies=False,
         network="online",
+        after=after(as_dict(config)),
     )
     device = next(network.parameters()).device
     model = _as_it_is(network.backbone, facts, _as_trained(config.augmentation.size), device)
@@ -322,6 +330,7 @@ def _of_onnx(path: Path, device: torch.device) -> Model:
         steps=_steps_said(said),
         manifest_sha256=_digest_said(said, "manifest_sha256"),
         split_sha256=_digest_said(said, "split_sha256"),
+        after=_after_said(said),
     )
     features, logits = (run, None) if is_features else (None, run)
     return Model(facts, preparation, device, features, logits, None)

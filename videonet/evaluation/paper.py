@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-# Whose rows are drawn as marks.
+# Whose rows are drawn as marks. VIVI's is not among them: what is trained here under its name is
+# after its introduction alone, and no reproduction.
 MARKED = ("VITO", "supervised", "MoCLR")
 
 # What is said beside them.

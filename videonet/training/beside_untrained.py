@@ -6,7 +6,7 @@ from torch import Tensor
 
 from videonet.training.config import Config
 from videonet.training.data.clip_index import ClipIndex
-from videonet.training.data.loader import two_moments
+from videonet.training.data.moments import two_moments
 from videonet.training.evaluation import embeddings_of
 from videonet.training.learned import FEWEST, MOST, Learned
 from videonet.training.models.network import Network

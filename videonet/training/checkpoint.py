@@ -74,9 +74,9 @@ def clear_drafts(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def damaged_in(found: Mapping[str, Any]) -> list[int]:
-    """The rows of damaged clips that a training had met, which earlier versions did not write."""
-    rows = found.get("damaged", [])
+def numbers_in(found: Mapping[str, Any], name: str) -> list[int]:
+    """What a training had met: rows of clips, or videos. Earlier versions did not write them."""
+    rows = found.get(name, [])
     return [each for each in rows if _is_step(each)] if isinstance(rows, list) else []
 
 
@@ -140,7 +140,7 @@ def _are_weights(found: Mapping[str, Any]) -> bool:
     """Whether the networks are tensors by name, none of which is larger than what it holds."""
     return all(
         isinstance(name, str) and isinstance(each, torch.Tensor) and _is_plain(each)
-        for network in ("online", "target")
+        for network in ("online", "target", "heads")
         for name, each in _items(found.get(network, {}))
     )
 

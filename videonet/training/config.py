@@ -29,6 +29,40 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One [table] of a configuration file."""
 
 
+class Method(_Table, frozen=True):
+    """How features are learned."""
+
+    # VITO: frames of one window are alike. MoCLR: views of one frame are. VIVI: frames of a shot
+    # are, and shots of a video tell of each other
+    name: Literal["vito", "moclr", "vivi"] = "vito"
+
+
+class Vivi(_Table, frozen=True):
+    """What method "vivi" alone does, after its published introduction.
+
+    NOTE: every value here is an assumption of ours, for nothing more of VIVI can be had.
+    """
+
+    # what a shot is: a window of each of several clips of a video, or windows of one clip. A video
+    # of fewer clips has windows of all it has in any case
+    shots: Literal["clips", "windows"] = "clips"
+    # shots of a video, S
+    shots_per_video: Annotated[int, Meta(ge=2, le=64)] = 4
+    # from the end of a window to the begin of the next one, at least, where a clip has several
+    seconds_apart: Annotated[float, Meta(ge=0, le=10)] = 1.0
+    # of the triplet loss between frames
+    margin: Annotated[float, Meta(ge=0)] = 0.5
+    # which frames a frame is held against, besides those of other videos: those of other shots of
+    # its own video, or none
+    exemplar_negatives: Literal["shots", "videos"] = "shots"
+    # how a shot tells of a later one: one map for each distance between them, which is linear or
+    # has a hidden layer
+    prediction: Literal["linear", "mlp"] = "linear"
+    prediction_hidden: _Count = 256
+    # weight of the loss between shots, lambda; 0: frames alone
+    video_weight: Annotated[float, Meta(ge=0)] = 0.04
+
+
 class Data(_Table, frozen=True):
     """Which clips are seen, and how they are read."""
 
@@ -127,8 +161,8 @@ class Target(_Table, frozen=True):
 class Optimizer(_Table, frozen=True):
     """How the weights are changed: BYOL's values for 300 epochs."""
 
-    # lars, or adamw for transformers
-    name: Literal["lars", "adamw"] = "lars"
+    # lars, adamw for transformers, or sgd, which is plain momentum
+    name: Literal["lars", "adamw", "sgd"] = "lars"
     # highest learning rate for a batch of 256 clips; it grows in proportion to the batch
     base_lr: _Positive = 0.3
     # not of biases and norms
@@ -137,8 +171,10 @@ class Optimizer(_Table, frozen=True):
     trust_coefficient: _Positive = 1e-3
     # decay of the mean gradient; of AdamW the first of its two
     momentum: Annotated[float, Meta(ge=0, lt=1)] = 0.9
-    # epochs in which the learning rate rises from 0; then it falls by cosine
+    # epochs in which the learning rate rises from 0; then it falls
     warmup_epochs: Annotated[float, Meta(ge=0)] = 10.0
+    # epochs after which it is a tenth of what it was; none: it falls by cosine
+    decay_epochs: tuple[_Positive, ...] = ()
 
 
 class Train(_Table, frozen=True):
@@ -197,6 +233,7 @@ class Log(_Table, frozen=True):
 class Config(_Table, frozen=True):
     """All settings of a run."""
 
+    method: Method = Method()
     data: Data = Data()
     views: Views = Views()
     augmentation: Augmentation = Augmentation()
@@ -204,6 +241,7 @@ class Config(_Table, frozen=True):
     pooling: Pooling = Pooling()
     projector: Projector = Projector()
     loss: Loss = Loss()
+    vivi: Vivi = Vivi()
     target: Target = Target()
     optimizer: Optimizer = Optimizer()
     train: Train = Train()
@@ -248,6 +286,20 @@ def steps_in(epochs: float, config: Config) -> int:
     return int(exact)
 
 
+# What is said of all that comes of method "vivi": it is no reproduction.
+AFTER_VIVI = "after VIVI's published introduction; nine assumptions"
+
+
+def after(tables: Mapping[str, Any]) -> str | None:
+    """What is to be said of a training with these settings, as `as_dict` gives them.
+
+    None: there is nothing to say. They may be a stranger's, from a file.
+    """
+    method = tables.get("method")
+    is_vivi = isinstance(method, Mapping) and method.get("name") == "vivi"
+    return AFTER_VIVI if is_vivi else None
+
+
 # What may differ between a run and the run that goes on from it: it changes no batch.
 CHANGEABLE = (
     *(
@@ -280,7 +332,7 @@ def check_settings_stay(run: Path, before: Mapping[str, Any], now: Mapping[str, 
     """Raise UsageError if a run that was begun `before` cannot go on with the settings of `now`."""
     # What an earlier version had no setting for, it did as the default does.
     usual = _by_full_name(as_dict(Config()))
-    old, new = usual | _by_full_name(before), usual | _by_full_name(now)
+    old, new = (_with_method(usual | _by_full_name(each)) for each in (before, now))
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name) and not name.startswith(CHANGEABLE):
             raise UsageError(
@@ -288,6 +340,15 @@ def check_settings_stay(run: Path, before: Mapping[str, Any], now: Mapping[str, 
                 f"{new.get(name)}; give the settings that are in {run / 'config.toml'}, or another "
                 f"--out."
             )
+
+
+def _with_method(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same settings where VITO of one frame goes by the name of MoCLR, which it is.
+
+    So earlier versions trained it, which had no names of methods.
+    """
+    is_moclr = settings["method.name"] == "vito" and settings["views.sampling"] == "same"
+    return settings | {"method.name": "moclr"} if is_moclr else settings
 
 
 def _by_full_name(tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,8 +366,9 @@ def from_dict(tables: Mapping[str, Any]) -> Config:
 
 def to_toml(config: Config) -> str:
     """All settings as a file that `load` reads."""
+    said = after(as_dict(config))
     # Strings, numbers, booleans and lists of strings are written in TOML as in JSON.
-    return "\n".join(
+    return (f"# {said}\n\n" if said else "") + "\n".join(
         f"[{table}]\n" + "".join(f"{name} = {shown(value)}\n" for name, value in fields.items())
         for table, fields in as_dict(config).items()
     )
@@ -385,6 +447,18 @@ def _config(given: Mapping[str, Any]) -> Config:
 def _check_together(config: Config) -> None:
     """Raise UsageError for settings that are right by themselves, and not together."""
     views, data, train = config.views, config.data, config.train
+    if config.method.name == "moclr" and views.sampling != "same":
+        raise UsageError(
+            f'method.name = "moclr" shows one frame of a clip, and views.sampling is '
+            f'"{views.sampling}"; set views.sampling to "same", or method.name to "vito".'
+        )
+    rates = (config.optimizer.warmup_epochs, *config.optimizer.decay_epochs, train.epochs)
+    if config.optimizer.decay_epochs and list(rates) != sorted(set(rates)):
+        raise UsageError(
+            f"optimizer.decay_epochs is {shown(config.optimizer.decay_epochs)}; they must ascend, "
+            f"from after optimizer.warmup_epochs = {config.optimizer.warmup_epochs} to before "
+            f"train.epochs = {train.epochs}."
+        )
     span = (len(views.recipes) - 1) * views.delta_seconds
     if views.sampling == "delta" and span >= views.window_seconds:
         raise UsageError(

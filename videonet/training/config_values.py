@@ -76,6 +76,8 @@ def _expected(kind: inspect.Type) -> str:
             return " or ".join(shown(value) for value in values)
         case inspect.VarTupleType(item_type=inspect.StrType()):
             return "a list of names"
+        case inspect.VarTupleType(item_type=inspect.FloatType() as item):
+            return f"a list whose items are each {_expected(item)}"
         case inspect.VarTupleType(item_type=item, min_length=least):
             return f'a list of at least {least} of {_expected(item)}, such as ["A1", "A2"]'
         case inspect.IntType() | inspect.FloatType():

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch.autograd.function import once_differentiable
 
 from videonet.errors import OneRankError, UsageError
 
@@ -133,6 +135,55 @@ def mean_over_ranks(value: Tensor) -> Tensor:
         distributed.all_reduce(mean)
         mean /= distributed.get_world_size()
     return mean
+
+
+def gathered(values: Tensor, dim: int = 0) -> Tensor:
+    """The values of all ranks, one rank after the other along `dim`, alike on all of them.
+
+    No gradient passes through it; all ranks must ask, with values of one shape.
+    """
+    if not distributed.is_initialized():
+        return values
+    parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, values.contiguous())
+    return torch.cat(parts, dim=dim)
+
+
+def gathered_with_gradient(values: Tensor) -> Tensor:
+    """As `gathered`, along the first dimension; what every rank makes of it counts in a gradient.
+
+    DistributedDataParallel takes the mean of the ranks' gradients, which then is the gradient of
+    the mean of their losses.
+    """
+    if not distributed.is_initialized():
+        return values
+    found: Tensor = _Gather.apply(values)
+    return found
+
+
+class _Gather(torch.autograd.Function):
+    """The values of all ranks; a rank's gradient is the sum of what all ranks have for its values.
+
+    PyTorch's own is deprecated, and sends as much where a backend cannot scatter sums.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        ctx.count = len(values)
+        return gathered(values)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        begin = distributed.get_rank() * ctx.count
+        return total[begin : begin + ctx.count]
+
+
+def rank_now() -> int:
+    """Which rank this process is: 0 where it trains alone."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def broadcast(number: int) -> int:

@@ -14,7 +14,8 @@ from videonet.training.attention_picture import at_rest, middle
 from videonet.training.augment.augmentation import normalised
 from videonet.training.config import Config
 from videonet.training.data.clip_index import ClipIndex
-from videonet.training.data.loader import Moments, batches, two_moments
+from videonet.training.data.loader import batches
+from videonet.training.data.moments import Moments, two_moments
 from videonet.training.models.network import Network
 from videonet.training.retrieval import knn_accuracy, same_video_retrieval
 
@@ -144,5 +145,5 @@ def frames_to_show(dataset: ClipIndex, config: Config) -> list[NDArray[np.uint8]
     (shown,) = first
     return [
         frame[:height, :width].numpy()
-        for frame, (height, width) in zip(shown.frames[0], shown.sizes.tolist(), strict=True)
+        for frame, (height, width) in zip(shown.frames[0], shown.sizes[0].tolist(), strict=True)
     ]

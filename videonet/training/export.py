@@ -24,7 +24,7 @@ from videonet.files import drafted, sha256_of
 from videonet.text import as_shown
 from videonet.training import checkpoint
 from videonet.training.augment.augmentation import MEAN, STD
-from videonet.training.config import Config, from_dict
+from videonet.training.config import Config, after, from_dict
 from videonet.training.models.network import Network
 
 # Names within the ONNX file.
@@ -184,6 +184,7 @@ def attending(found: dict[str, Any], trained: Path, network: Which = "online") -
     `found` is what `checkpoint.load` gave of the file `trained`. None: it pools by the average, or
     does not say how. Raises UsageError.
     """
+    _check_holds(found, trained, network)
     said = found["config"].get("pooling")
     hidden = said.get("hidden") if isinstance(said, dict) else None
     if not isinstance(hidden, int) or said["kind"] != "attention":
@@ -221,6 +222,7 @@ def _other_weights(found: dict[str, Any], trained: Path, name: str) -> UsageErro
 
 def _weights(found: dict[str, Any], trained: Path, network: Which) -> dict[str, Tensor]:
     """The weights of the backbone, by timm's names, in the plain order of memory."""
+    _check_holds(found, trained, network)
     weights = {
         key.removeprefix(_PREFIX): value.clone(memory_format=torch.contiguous_format)
         for key, value in found.get(network, {}).items()
@@ -232,6 +234,15 @@ def _weights(found: dict[str, Any], trained: Path, network: Which) -> dict[str, 
             f"wrote."
         )
     return weights
+
+
+def _check_holds(found: dict[str, Any], trained: Path, network: Which) -> None:
+    """Raise UsageError for the network that follows, where the method has none."""
+    if network == "target" and network not in found and after(found["config"]):
+        raise UsageError(
+            f"{trained} has no target network: VIVI trains the one network that learns; give "
+            "--network online, or leave it out."
+        )
 
 
 def _config(found: dict[str, Any], trained: Path) -> Config:
@@ -278,6 +289,7 @@ def _facts(found: dict[str, Any], network: Which) -> dict[str, str]:
         "steps": str(found["step"]),
         "manifest_sha256": str(found.get("manifest_sha256")),
         **({} if split is None else {"split_sha256": split}),
+        **({"after": said} if (said := after(found["config"])) else {}),
     }
 
 

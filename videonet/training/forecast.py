@@ -6,10 +6,10 @@ import time
 import torch
 
 from videonet.text import duration, file_size
-from videonet.training.config import Config, steps_in
+from videonet.training.config import Config, after, as_dict, steps_in
 from videonet.training.data.clip_index import ClipIndex
 from videonet.training.memory_estimate import SHARED, Fit, fit
-from videonet.training.models.network import PerView
+from videonet.training.methods.method import method_of
 from videonet.training.train import network_of
 
 # The most clips of a step that is timed, and how often: the first one is slow, and others may be
@@ -31,19 +31,22 @@ def seconds_of_step(config: Config) -> float:
     device, ranks = _here(config)
     clips = max(1, config.train.batch // ranks)
     few = min(clips, _TIMED)
-    size = config.augmentation.size
+    size, method = config.augmentation.size, method_of(config)
     with torch.random.fork_rng(devices=[]):
-        learner = PerView(network_of(config)).train().to(device)
-        views = [torch.randn(few, 3, size, size).to(device) for _ in config.views.recipes]
+        learner = method.learner(network_of(config)).train().to(device)
+        views = [torch.randn(few, 3, size, size).to(device) for _ in method.views]
     is_bfloat16 = config.train.precision == "bfloat16"
     seconds = []
     for _ in range(_TIMES):
         begun = time.perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=is_bfloat16):
-            with torch.no_grad():
-                learner(views)  # as the network that follows does
-            projections = learner(views)
-        projections.float().square().mean().backward()  # type: ignore[no-untyped-call]
+            if method.has_target:
+                with torch.no_grad():
+                    learner(views)  # as the network that follows does
+            found = learner(views)
+        given = found if isinstance(found, tuple) else (found,)
+        made = [each.float().square().mean() for each in given if each is not None]
+        torch.stack(made).sum().backward()  # type: ignore[no-untyped-call]
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - begun)
@@ -53,14 +56,18 @@ def seconds_of_step(config: Config) -> float:
 def lines(config: Config, dataset: ClipIndex, fits: Fit) -> list[tuple[str, str]]:
     """What a training comes to, as names and what is said of each."""
     steps = steps_in(config.train.epochs, config)
-    images = config.train.batch * len(config.views.recipes)
+    method = method_of(config)
+    images = config.train.batch * len(method.views)
     device, ranks = _here(config)
     rows, videos = len(dataset.training_rows()), int((~dataset.held_out).sum())
+    said = after(as_dict(config))
+    of = "clips" if method.shots is None else "videos"
     found, free, shared = fits.found, _known(fits.free), _known(fits.shared_free)
     how = ", with activation checkpointing" if fits.recompute else ""
     return [
         ("data", f"{rows:,} clips of {videos:,} videos"),
-        ("steps", f"{steps:,}, each of {config.train.batch:,} clips and {images:,} images"),
+        *([("method", f"{config.method.name} {said}")] if said else []),
+        ("steps", f"{steps:,}, each of {config.train.batch:,} {of} and {images:,} images"),
         ("images", f"{steps * images:,}"),
         ("memory", f"about {file_size(found.total)} of each rank's {device.type}{how}, {free}"),
         ("shared", f"{file_size(found.shared)} of {SHARED} for each rank, {shared}"),

@@ -26,7 +26,8 @@ class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step", omit_d
     # of this step alone, the mean over all ranks
     loss: float
     learning_rate: float
-    target_momentum: float
+    # None: there is no target network
+    target_momentum: float | None
     # a step's, in the mean; of which the loop waited for its batch (a GPU may have had work left)
     seconds: float
     seconds_waiting: float
@@ -36,6 +37,8 @@ class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step", omit_d
     windows_crossing: float | None = None
     # clips that turned out to be damaged since training began
     damaged: int = 0
+    # videos since training began that have fewer shots than the method wants
+    left_out: int = 0
 
 
 class EvaluationLine(
@@ -52,7 +55,15 @@ class EvaluationLine(
     failed: str | None = None
 
 
-Line = StepLine | EvaluationLine
+class NoteLine(msgspec.Struct, frozen=True, tag_field="kind", tag="note"):
+    """A line of log.jsonl: what is to be known of the whole run."""
+
+    # steps done
+    step: int
+    said: str
+
+
+Line = StepLine | EvaluationLine | NoteLine
 
 _DECODER = msgspec.json.Decoder(Line)
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from videonet.errors import UsageError
 from videonet.files import drafted
 from videonet.text import duration
-from videonet.training.log_lines import EvaluationLine, Line, StepLine, lines_of
+from videonet.training.log_lines import EvaluationLine, Line, NoteLine, StepLine, lines_of
 from videonet.training.trackers import OpenTracker, Trackers, open_tracker
 
 # Seconds between lines where there is no terminal, as elsewhere in `videonet`.
@@ -112,11 +112,12 @@ class RunLogger:
         *,
         loss: Tensor,
         learning_rate: float,
-        target_momentum: float,
+        target_momentum: float | None,
         images: int,
         waited: float,
         crossing: Tensor | None = None,
         damaged: int = 0,
+        left_out: int = 0,
     ) -> None:
         """Write a line. Raises UsageError if the loss is no number.
 
@@ -124,7 +125,7 @@ class RunLogger:
         `loss` is a scalar; `images` are those of one step of all ranks; `waited` is how long the
         steps since the last call (or the beginning) waited for their batches, seconds in all;
         `crossing`, a scalar, is the sum over these steps of the shares of windows that cross a cut;
-        `damaged` are the damaged clips so far.
+        `damaged` are the damaged clips so far, and `left_out` the videos without enough shots.
         """
         value = finite(step, loss)
         now = self._clock()
@@ -140,11 +141,15 @@ class RunLogger:
             images_per_second=images / seconds,
             windows_crossing=None if crossing is None else crossing.item() / steps,
             damaged=damaged,
+            left_out=left_out,
         )
         self._last, self._begun, self._aside = step, now, 0.0
         # What there is nothing to say of is no curve either.
-        scalars = msgspec.to_builtins(line)
-        del scalars["kind"], scalars["step"]
+        scalars = {
+            name: value
+            for name, value in msgspec.to_builtins(line).items()
+            if name not in ("kind", "step") and value is not None
+        }
         self._write(line, scalars)
         self._terminal.step(line)
 
@@ -157,6 +162,11 @@ class RunLogger:
             return
         found = ", ".join(f"{key} {value:.4g}" for key, value in _flat(values))
         self._terminal.say(f"step {step:,}, {name}: {found}")
+
+    def note(self, said: str) -> None:
+        """Write down what is to be known of the whole run, once: when it begins."""
+        if not self._resumed_at:
+            self._write(NoteLine(0, said), {})
 
     def failed_evaluation(self, step: int, name: str, why: str) -> None:
         """Write down that an evaluation found nothing, and why: training goes on."""

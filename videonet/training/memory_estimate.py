@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from videonet.text import file_size
 from videonet.training.config import Config
 from videonet.training.distributed import broadcast
+from videonet.training.methods.method import method_of
 from videonet.training.models.network import Network
 from videonet.training.models.recompute import blocks_of
 
@@ -49,7 +50,7 @@ _FLOAT32: frozenset[Any] = frozenset(
 class Estimate:
     """What a step of one rank takes, bytes."""
 
-    # weights of both networks, gradients, and what the optimiser remembers
+    # weights of the networks, gradients, and what the optimiser remembers
     weights: int
     # what is kept of the passes of all views
     activations: int
@@ -66,10 +67,11 @@ class Estimate:
 
 def estimate(config: Config, network: Network, ranks: int, *, recompute: bool) -> Estimate:
     """What a step takes on each of so many ranks; `recompute`: with activation checkpointing."""
-    clips, views = config.train.batch // ranks, len(config.views.recipes)
+    method = method_of(config)
+    clips, views = config.train.batch // ranks, len(method.views)
     numbers = sum(each.numel() for each in network.parameters())
     # The one that learns, its gradients, the one that follows; and the optimiser's means.
-    copies = 3 + (1 if config.optimizer.name == "lars" else 2)
+    copies = 2 + method.has_target + (2 if config.optimizer.name == "adamw" else 1)
     side, low = config.augmentation.size, config.train.precision == "bfloat16"
     weights = numbers * (4 * copies + 2 * low)
     # What is kept once, whatever the batch, such as weights in bfloat16, is not of an image.
@@ -80,10 +82,11 @@ def estimate(config: Config, network: Network, ranks: int, *, recompute: bool) -
         again = (four.largest_block - two.largest_block) // 2
     else:
         kept, again = (four.all - two.all) // 2, 0
+    at_once = views if method.in_one_pass else 1
     image = 3 * side * side * 4
     return Estimate(
         weights=weights,
-        activations=clips * (views * kept + again),
+        activations=clips * (views * kept + at_once * again),
         images=clips * views * (2 * _FRAME + image),
         shared=3 * config.data.workers * clips * views * _FRAME,
     )

@@ -1,16 +1,16 @@
-"""How the weights are stepped: LARS or AdamW, and the schedules of their rate and the target's.
+"""How the weights are stepped: LARS, AdamW or SGD, and the schedules of the rate and the target's.
 
 The optimiser and the schedules are those of BYOL (Grill et al. 2020, "Optimization"), which VITO
 trains with. Where the paper leaves a choice, its published code (deepmind-research/byol) decides.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
 from videonet.training import config
 
@@ -125,6 +125,8 @@ def optimizer_of(settings: config.Optimizer, module: nn.Module) -> Optimizer:
     groups = parameter_groups(module, settings.weight_decay)
     if settings.name == "adamw":
         return AdamW(groups, lr=settings.base_lr, betas=(settings.momentum, ADAMW_SECOND))
+    if settings.name == "sgd":
+        return SGD(groups, lr=settings.base_lr, momentum=settings.momentum)
     return LARS(
         groups,
         lr=settings.base_lr,
@@ -147,13 +149,18 @@ def peak_learning_rate(base_lr: float, batch: int) -> float:
     return base_lr * batch / RATE_FOR_BATCH
 
 
-def learning_rate(step: int, steps: int, warmup_steps: int, peak: float) -> float:
+def learning_rate(
+    step: int, steps: int, warmup_steps: int, peak: float, decay_steps: Sequence[int] = ()
+) -> float:
     """From 0 in a line to `peak` at `warmup_steps`, from there by a cosine to 0 at `steps`.
 
-    A run that is no longer than its warm-up rises to its end.
+    With `decay_steps` it stays where it is instead, and falls to a tenth at each of them. A run
+    that is no longer than its warm-up rises to its end.
     """
     if step < warmup_steps:
         return peak * step / warmup_steps
+    if decay_steps:
+        return peak * 0.1 ** sum(step >= each for each in decay_steps)
     return peak * _cosine(step - warmup_steps, max(steps - warmup_steps, 1))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from videonet.errors import UsageError
 from videonet.training.config import Config
 from videonet.training.data.clip_index import ClipIndex
-from videonet.training.data.loader import first_moments
+from videonet.training.data.moments import first_moments
 from videonet.training.evaluation import NEIGHBOURS, embeddings_of, left_out
 from videonet.training.models.network import Network
 from videonet.training.retrieval import nearest_classes

@@ -1,13 +1,14 @@
-"""Trains VITO on the clips of a data set: the experiment from top to bottom.
+"""Trains a network on the clips of a data set: the experiment from top to bottom.
 
     videonet train --data OUT --out RUN --config vito_resnet50
     torchrun --nproc-per-node=8 -m videonet.training.train --data OUT --out RUN \
         --config vito_resnet50
 
-The method is that of Parthasarathy et al. 2023: three frames of a window of 2.56 s, augmented each
-in its own way (`views`, `augmentation`); a backbone whose last two stages are pooled by attention,
-and a projector (`network`); a second such network that follows the first as a moving average
-(`target`); and a contrastive loss between the frames of one video and those of all others (`loss`).
+The paper's method is VITO (Parthasarathy et al. 2023): three frames of a window of 2.56 s,
+augmented each in its own way (`views`, `augmentation`); a backbone whose last two stages are pooled
+by attention, and a projector (`network`); a second such network that follows the first as a moving
+average (`target`); and a contrastive loss between the frames of one video and those of all others.
+Which frames there are, whether a second network follows, and the loss are the method's (`methods`).
 """
 
 import time
@@ -15,13 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from rich.console import Console
-from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from videonet.errors import UsageError
@@ -33,9 +32,10 @@ from videonet.training.asked_to_end import Asked, AskedToEndError
 from videonet.training.attention_picture import at_rest, attention_of
 from videonet.training.augment.augmentation import RECIPES, augmented
 from videonet.training.beside_untrained import learned
-from videonet.training.config import Config, as_dict, steps_in, to_toml
+from videonet.training.config import Config, after, as_dict, steps_in, to_toml
 from videonet.training.data.clip_index import ClipIndex, open_clip_index
 from videonet.training.data.damage import Damage
+from videonet.training.data.left_out import LeftOut
 from videonet.training.data.loader import batches
 from videonet.training.data.prefetch import prefetch_to_device
 from videonet.training.distributed import (
@@ -51,7 +51,7 @@ from videonet.training.learned import too_few
 from videonet.training.logger import RunLogger
 from videonet.training.memory_estimate import fit
 from videonet.training.methods.ema import make_target, update
-from videonet.training.methods.vito import vito_loss
+from videonet.training.methods.method import method_of
 from videonet.training.models.network import Network, PerView
 from videonet.training.models.recompute import recompute_blocks
 from videonet.training.models.sync_batchnorm import synchronised
@@ -64,6 +64,7 @@ from videonet.training.optimizer import (
 )
 from videonet.training.probe import probe
 from videonet.training.session import noted
+from videonet.training.state import State
 
 
 def train(
@@ -111,6 +112,7 @@ def train(
         batch = config.train.batch
         steps = steps_in(config.train.epochs, config)
         warmup = steps_in(config.optimizer.warmup_epochs, config)
+        falls = [steps_in(epochs, config) for epochs in config.optimizer.decay_epochs]
 
         # ------------------------------------------------------------------ the networks
         torch.manual_seed(config.train.seed)
@@ -118,37 +120,31 @@ def train(
         online = network_of(config).to(memory_format=layout).to(ranks.device)
         fits = fit(config, online, ranks.device, ranks.count)
         synchronised(online, ranks.device.type)
-        target = make_target(online)
+        method = method_of(config)
+        learning = method.learner(online)
+        learning.to(ranks.device)
+        target = make_target(online) if method.has_target else None
         if fits.recompute:
             recompute_blocks(online.backbone, config.backbone.name)
 
         # ------------------------------------------------------------------ the optimiser
-        optimizer = optimizer_of(config.optimizer, online)
+        optimizer = optimizer_of(config.optimizer, learning)
         peak = peak_learning_rate(config.optimizer.base_lr, batch)
 
         # ------------------------------------------------------------------ going on
         done = broadcast(checkpoint.newest_step(run) if writes else 0)
         damage = Damage(dataset, config.data.most_damaged)
+        left_out = LeftOut(dataset, method.shots)
+        state = State(config, dataset, ranks.count, learning, target, optimizer, damage, left_out)
         if done:
-            path = checkpoint.path_of(run, done)
-            found = checkpoint.load(path)
-            of = dataset.manifest_sha256, dataset.split_sha256
-            checkpoint.check_goes_on(found, run, as_dict(config), *of)
-            parts: dict[str, nn.Module | torch.optim.Optimizer]
-            parts = {"online": online, "target": target, "optimizer": optimizer}
-            checkpoint.restore(found, path, parts)
+            state.go_on(run, done, console)
             console.print(f"goes on after step {done:,} of {steps:,}")
-            damage.note(checkpoint.damaged_in(found))
-            before = found.get("ranks")
-            if before != ranks.count:
-                console.print(
-                    f"with {ranks.count} ranks, {before} before: the clips and moments are "
-                    "the same, the augmentations are not"
-                )
-            del found
         if done >= steps:
             return checkpoint.path_of(run, done)
 
+        said_of_method = after(as_dict(config))
+        if said_of_method:
+            console.print(f"{config.method.name} {said_of_method}")
         console.print(
             f"{len(dataset.training_rows()):,} clips of {(~dataset.held_out).sum():,} videos, "
             f"{batch:,} a step for {steps:,} steps, with {config.backbone.name} on {ranks}"
@@ -171,11 +167,12 @@ def train(
             )
 
         # ------------------------------------------------------------------ the passes
-        learner: nn.Module = PerView(online)
-        follower = PerView(target)
+        learner = learning
+        follower = None if target is None else PerView(target)
         if config.train.compile:
             learner.compile()
-            follower.compile()
+            if follower is not None:
+                follower.compile()
         if ranks.count > 1:
             learner = DistributedDataParallel(
                 learner,
@@ -206,6 +203,8 @@ def train(
             )
             if config.log.picture_every:
                 pictured = evaluation.frames_to_show(dataset, config)
+            if said_of_method:
+                logger.note(said_of_method)
         precision = torch.autocast(
             ranks.device.type, torch.bfloat16, enabled=config.train.precision == "bfloat16"
         )
@@ -220,6 +219,7 @@ def train(
             first_step=done,
             steps=steps,
             pin_memory=ranks.device.type == "cuda",
+            shots=method.shots,
         )
         clips = prefetch_to_device(examples, ranks.device)
         waited = 0.0
@@ -236,8 +236,9 @@ def train(
             number = agreement.on(asked.number)
             if number:
                 damage.share()
+                left_out.share()
                 if writes and saved < done:
-                    _save(run, config, done, ranks, online, target, optimizer, dataset, damage)
+                    state.save(run, done)
                 wait_for_all(ranks)
                 raise AskedToEndError(number, done, steps)
 
@@ -245,6 +246,7 @@ def train(
             given = next(clips)
             waited += time.perf_counter() - begun
             damage.note(given.damaged)
+            left_out.note(given.short)
             if crossing is not None:
                 crossing += given.crossing.float().mean()
 
@@ -253,51 +255,47 @@ def train(
             views = [
                 augmented(
                     frames,
-                    given.sizes,
+                    sizes,
                     RECIPES[recipe],
                     random,
                     size=config.augmentation.size,
                     crop_from=config.augmentation.crop_from,
                 ).to(memory_format=layout)
-                for frames, recipe in zip(given.frames, config.views.recipes, strict=True)
+                for frames, sizes, recipe in zip(
+                    given.frames, given.sizes, method.views, strict=True
+                )
             ]
 
-            # Projections, and the loss of the one network towards the other.
+            # The loss of the method.
             with precision:
-                with torch.no_grad():
-                    targets = follower(views)
-                projections = learner(views)
-            loss = vito_loss(
-                projections,
-                targets,
-                given.videos,
-                temperature=config.loss.temperature,
-                negatives=config.loss.negatives,
-            )
+                loss = method.loss(learner, follower, views, given)
 
-            # A step of the one, and a smaller one of the other after it.
-            rate = learning_rate(step, steps, warmup, peak)
-            momentum = target_momentum(step, steps, config.target.momentum)
+            # A step, and a smaller one of the network that follows.
+            rate = learning_rate(step, steps, warmup, peak, falls)
+            momentum = None
             set_learning_rate(optimizer, rate)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            update(target, online, momentum)
+            if target is not None:
+                momentum = target_momentum(step, steps, config.target.momentum)
+                update(target, online, momentum)
             done = step + 1
             # So that the next batch finds their memory free.
-            del given, views, targets, projections
+            del given, views
 
             # What is left of it.
             if done == begun_at + 1:
                 first = mean_over_ranks(loss)
                 if logger is not None:
-                    logger.first(done, first, batch * len(config.views.recipes))
+                    logger.first(done, first, batch * len(method.views))
             logs, saves = (
                 _due(done, every, steps)
                 for every in (config.log.every, config.log.checkpoint_every)
             )
             if logs or saves:
                 damage.check()
+                left_out.share()
             if logs:
                 mean = mean_over_ranks(loss)
                 crossed = None if crossing is None else mean_over_ranks(crossing)
@@ -307,10 +305,11 @@ def train(
                         loss=mean,
                         learning_rate=rate,
                         target_momentum=momentum,
-                        images=batch * len(config.views.recipes),
+                        images=batch * len(method.views),
                         waited=waited,
                         crossing=crossed,
                         damaged=len(damage.rows),
+                        left_out=len(left_out.videos),
                     )
                 waited = 0.0
                 if crossing is not None:
@@ -332,39 +331,12 @@ def train(
                         if picture is not None:
                             logger.picture(done, picture)
                 if saves:
-                    _save(run, config, done, ranks, online, target, optimizer, dataset, damage)
+                    state.save(run, done)
                     saved = done
-        if said := damage.sentence():
-            console.print(said, markup=False)
+        for said in (damage.sentence(), left_out.sentence()):
+            if said:
+                console.print(said, markup=False)
         return checkpoint.path_of(run, steps)
-
-
-def _save(
-    run: Path,
-    config: Config,
-    done: int,
-    ranks: Ranks,
-    online: Network,
-    target: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    dataset: ClipIndex,
-    damage: Damage,
-) -> None:
-    """Write a checkpoint of the training as it is after so many steps. Raises UsageError."""
-    checkpoint.check_finite(online, done)
-    state: dict[str, Any] = {
-        "config": as_dict(config),
-        "step": done,
-        "ranks": ranks.count,
-        "online": online.state_dict(),
-        "target": target.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "manifest_sha256": dataset.manifest_sha256,
-        "split_sha256": dataset.split_sha256,
-        "damaged": damage.rows,
-        "versions": checkpoint.versions(),
-    }
-    checkpoint.save(run, state, config.log.keep_last, config.log.keep_every)
 
 
 def _evaluate(

@@ -6,9 +6,10 @@ there is no state to keep: to go on after step s is to begin with step s + 1.
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,23 +22,10 @@ from videonet.training import config
 from videonet.training.asked_to_end import leave_to_trainer
 from videonet.training.data.clip_index import ClipIndex
 from videonet.training.data.damage import too_many
+from videonet.training.data.examples import OneWindow, SeveralShots, Shots
 from videonet.training.data.memory import BufferPool, SharedRingBuffer
-from videonet.training.data.reading import DamagedClipError, Draw, Frame, Reader
-from videonet.training.data.sampling import (
-    EXAMPLES,
-    HELD_OUT,
-    LABELLED,
-    REPLACEMENTS,
-    Stream,
-    generator_of,
-    positions_of,
-)
-from videonet.training.data.temporal_sampling import (
-    Interval,
-    timestamps,
-    window,
-    window_within_shot,
-)
+from videonet.training.data.reading import DamagedClipError, Reader
+from videonet.training.data.sampling import REPLACEMENTS, Stream, generator_of, positions_of
 
 # Batches that a worker makes before the first of them is asked for.
 _AHEAD = 2
@@ -48,11 +36,11 @@ _MORE_SHARDS = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's examples of one rank: V views of each of N clips."""
+    """One step's examples of one rank: V views of each of N clips, or videos."""
 
     # uint8 [V, N, H, W, 3], RGB, padded with zeros below and on the right
     frames: Tensor
-    # int64 [N, 2]: height and width, pixels; all views of a clip have the same
+    # int64 [V, N, 2]: height and width, pixels
     sizes: Tensor
     # int64 [N]: number of the video within the data set
     videos: Tensor
@@ -60,29 +48,19 @@ class Batch:
     examples: Tensor
     # bool [N]: whether a window crosses a cut that was to keep to a shot
     crossing: Tensor
+    # int64 [N]: windows that the frames are of; where these are fewer than are wanted, they are
+    # shown again in the places of those that there are not
+    shots: Tensor
+    # numbers of the videos that have fewer windows than are wanted
+    short: tuple[int, ...] = ()
     # rows of the data set that are damaged; other clips stand in their place
     damaged: tuple[int, ...] = ()
 
     def pin_memory(self) -> "Batch":
         """The same in memory that a GPU can copy from; DataLoader calls this."""
-        held = {each.name: getattr(self, each.name) for each in fields(self)}
-        return replace(
-            self, **{name: each.pin_memory() for name, each in held.items() if name != "damaged"}
-        )
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Frames of M moments of each of N videos, the earlier one first."""
-
-    # uint8 [M, N, H, W, 3], RGB, padded with zeros below and on the right
-    frames: Tensor
-    # int64 [M, N, 2]: height and width, pixels
-    sizes: Tensor
-    # int64 [N]: number of the video within the data set
-    videos: Tensor
-    # of each video, positions in the run's target list, ascending
-    labels: tuple[tuple[int, ...], ...]
+        held: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        tensors = {name: each for name, each in held.items() if isinstance(each, Tensor)}
+        return replace(self, **held | {name: each.pin_memory() for name, each in tensors.items()})
 
 
 def batches(
@@ -97,10 +75,12 @@ def batches(
     first_step: int = 0,
     steps: int,
     pin_memory: bool = False,
+    shots: Shots | None = None,
 ) -> Iterator[Batch]:
     """One batch a step, for steps `first_step` to `steps` - 1, in their order.
 
     `batch` counts the clips of all `ranks` together; each rank is given its equal part of N. With
+    `shots` it counts videos, and the views are those of each shot, one shot after the other. With
     `data.workers` processes, each makes whole batches, two ahead, and hands them over in shared
     memory: /dev/shm must hold three for each worker, 1 MB a clip of three 455 x 256 frames.
 
@@ -118,7 +98,7 @@ def batches(
         # More workers than cores are as good as fewer.
         warnings.filterwarnings("ignore", "This DataLoader will create")
         made: DataLoader[Batch | UsageError] = DataLoader(
-            _Steps(dataset, views, data, batch, rank, ranks, seed),
+            _Steps(dataset, views, data, shots, batch, rank, ranks, seed),
             sampler=range(first_step, steps),
             batch_size=None,
             num_workers=data.workers,
@@ -132,117 +112,6 @@ def batches(
         )
     # Now, so that the workers are at work when the first batch is asked for.
     return _taken_over(iter(made), data.workers)
-
-
-def two_moments(
-    dataset: ClipIndex,
-    videos: NDArray[np.int64],
-    seed: int,
-    at_once: int = 64,
-    *,
-    may_be_damaged: bool = False,
-) -> Iterator[Moments]:
-    """Two frames of each of these videos, `at_once` videos at a time, in their order.
-
-    One is shown at a uniform moment of the first third of the video's clips, the other of the last
-    third. `videos` are numbers of videos, int64 [n]. Where a clip is damaged that is to be shown,
-    its video is left out if clips `may_be_damaged`; if not, raises UsageError.
-    """
-    rows, begins, ends = _rows_of(dataset, videos)
-    reader = Reader(dataset, _MORE_SHARDS, BufferPool())
-
-    def made(places: NDArray[np.intp]) -> Moments:
-        clips, labels = [], []
-        for video, begin, end in zip(videos[places], begins[places], ends[places], strict=True):
-            early, late = generator_of(seed, HELD_OUT, int(video)).random(2)
-            thirds = (early / 3, (2 + late) / 3)
-            clips.append([_shown(reader, rows[begin:end], share) for share in thirds])
-            labels.append(reader.labels(int(rows[begin])))
-        frames, sizes = reader.decoded(clips)
-        return Moments(frames, sizes, torch.from_numpy(videos[places]), tuple(labels))
-
-    return _in_parts(made, len(videos), at_once, may_be_damaged)
-
-
-def first_moments(
-    dataset: ClipIndex,
-    videos: NDArray[np.int64],
-    seed: int,
-    at_once: int = 64,
-    *,
-    may_be_damaged: bool = False,
-) -> Iterator[Moments]:
-    """A frame of each of these videos, near to where its class was seen: in its first 100 frames.
-
-    It is shown at a uniform moment of the first third of the video's first clip. As `two_moments`,
-    with one moment.
-    """
-    rows, begins, _ = _rows_of(dataset, videos)
-    reader = Reader(dataset, _MORE_SHARDS, BufferPool())
-
-    def made(places: NDArray[np.intp]) -> Moments:
-        clips = rows[begins[places]]
-        shares = [generator_of(seed, LABELLED, video).random() / 3 for video in videos[places]]
-        frames, sizes = reader.decoded(
-            [
-                [_shown(reader, clips[place : place + 1], share)]
-                for place, share in enumerate(shares)
-            ]
-        )
-        labels = tuple(reader.labels(int(row)) for row in clips)
-        return Moments(frames, sizes, torch.from_numpy(videos[places]), labels)
-
-    return _in_parts(made, len(videos), at_once, may_be_damaged)
-
-
-def _in_parts(
-    made: Callable[[NDArray[np.intp]], Moments], number: int, at_once: int, may_be_damaged: bool
-) -> Iterator[Moments]:
-    """What is made of so many videos, by their places, without those that are damaged."""
-    for first in range(0, number, at_once):
-        part = np.arange(first, min(first + at_once, number))
-        moments = _made_if_intact(made, part, may_be_damaged)
-        if moments is None:
-            # Seldom: so each is read by itself, and those that are left once more.
-            intact = [place for place in part if _made_if_intact(made, part[part == place], True)]
-            moments = made(np.array(intact)) if intact else None
-        if moments is not None:
-            yield moments
-
-
-def _made_if_intact(
-    made: Callable[[NDArray[np.intp]], Moments], places: NDArray[np.intp], may_be_damaged: bool
-) -> Moments | None:
-    """What is made of these; None: a clip of them is damaged, which may be."""
-    try:
-        return made(places)
-    except DamagedClipError:
-        if not may_be_damaged:
-            raise
-        return None
-
-
-def _rows_of(
-    dataset: ClipIndex, videos: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
-    """All rows by video, and where there those of each of these videos begin and end.
-
-    The clips of a video follow each other, in their own order.
-    """
-    rows = np.argsort(dataset.videos, kind="stable")
-    begins, ends = (
-        np.searchsorted(dataset.videos, videos, side, rows) for side in ("left", "right")
-    )
-    return rows, begins, ends
-
-
-def _shown(reader: Reader, rows: NDArray[np.int64], share: float) -> Frame:
-    """The frame of a video at a share of its clips, 0 to 1, which count as equally long."""
-    clip, within = divmod(share * len(rows), 1)
-    (frame,) = reader.frames(
-        int(rows[int(clip)]), lambda span, _: [span.begin + int(within * (span.end - span.begin))]
-    )
-    return frame
 
 
 def _taken_over(made: Iterator[Batch | UsageError], workers: int) -> Iterator[Batch]:
@@ -277,12 +146,17 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
         dataset: ClipIndex,
         views: config.Views,
         data: config.Data,
+        shots: Shots | None,
         batch: int,
         rank: int,
         ranks: int,
         seed: int,
     ) -> None:
-        self._dataset, self._views, self._seed = dataset, views, seed
+        self._dataset, self._seed, self._cuts = dataset, seed, views.within_shot
+        self._examples = (
+            OneWindow(views, seed) if shots is None else SeveralShots(views, shots, dataset, seed)
+        )
+        self._wanted = 1 if shots is None else shots.number
         self._part = batch, rank, ranks
         self._open_files = data.shuffle_shards + _MORE_SHARDS
         self._rows = rows = dataset.training_rows()
@@ -301,7 +175,7 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
     def _reader(self) -> Reader:
         # Made by each worker when it begins: open files cannot be handed over.
         memory = SharedRingBuffer(_AHEAD + 1) if get_worker_info() else BufferPool()
-        return Reader(self._dataset, self._open_files, memory, cuts=self._views.within_shot)
+        return Reader(self._dataset, self._open_files, memory, cuts=self._cuts)
 
     def __getitem__(self, step: int) -> Batch | UsageError:
         examples = positions_of(step, *self._part)
@@ -322,20 +196,20 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
         self, rows: NDArray[np.int64], examples: range, damaged: tuple[int, ...] = ()
     ) -> Batch:
         """The batch of these examples, which are clips of these rows. Raises UsageError."""
-        crossing = [False] * len(rows)
-        self._reader.fetch(rows.tolist())
-        frames, sizes = self._reader.decoded(
-            [
-                self._reader.frames(row, self._drawing(example, crossing, place))
-                for place, (row, example) in enumerate(zip(rows.tolist(), examples, strict=True))
-            ]
-        )
+        given = list(zip(rows.tolist(), examples, strict=True))
+        self._reader.fetch(row for each in given for row in self._examples.rows(*each))
+        drawn = [self._examples.drawn(self._reader, *each) for each in given]
+        frames, sizes = self._reader.decoded([each.frames for each in drawn])
+        videos = self._dataset.videos[rows]
+        shots = torch.tensor([each.shots for each in drawn])
         return Batch(
             frames=frames,
-            sizes=sizes[0],
-            videos=torch.from_numpy(self._dataset.videos[rows]),
+            sizes=sizes,
+            videos=torch.from_numpy(videos),
             examples=torch.arange(examples.start, examples.stop),
-            crossing=torch.tensor(crossing),
+            crossing=torch.tensor([each.crossing for each in drawn]),
+            shots=shots,
+            short=tuple(videos[shots.numpy() < self._wanted].tolist()),
             damaged=damaged,
         )
 
@@ -349,24 +223,17 @@ class _Steps(torch.utils.data.Dataset[Batch | UsageError]):
         rows, damaged = rows.copy(), set[int]()
         for place, example in enumerate(examples):
             others = generator_of(self._seed, REPLACEMENTS, example)
-            while not self._reader.is_intact(int(rows[place]), self._drawing(example)):
-                damaged.add(int(rows[place]))
+            while (found := self._damaged(int(rows[place]), example)) is not None:
+                damaged.add(found)
                 if said := too_many(self._dataset, damaged, self._most_damaged):
                     raise DamagedClipError(said)
                 rows[place] = self._rows[others.integers(len(self._rows))]
         return rows, tuple(sorted(damaged))
 
-    def _drawing(self, example: int, crossing: list[bool] | None = None, place: int = 0) -> Draw:
-        """How the moments of an example's views are drawn; it notes whether they cross a cut."""
-        notes = [False] if crossing is None else crossing
-        views, generator = self._views, generator_of(self._seed, EXAMPLES, example)
-
-        def draw(span: Interval, cuts: Sequence[int]) -> Sequence[int]:
-            if views.within_shot:
-                seen, notes[place] = window_within_shot(span, cuts, generator, views.window_seconds)
-            else:
-                seen = window(span, generator, views.window_seconds)
-            count = len(views.recipes)
-            return timestamps(views.sampling, seen, generator, count, views.delta_seconds)
-
-        return draw
+    def _damaged(self, row: int, example: int) -> int | None:
+        """The row of a damaged clip among those that an example shows; None: there is none."""
+        try:
+            self._reader.check(self._examples.drawn(self._reader, row, example).frames)
+        except DamagedClipError as error:
+            return error.row
+        return None

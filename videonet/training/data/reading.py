@@ -66,6 +66,9 @@ class Frame(NamedTuple):
 class DamagedClipError(OneRankError):
     """A clip that cannot be used; others can."""
 
+    # of the data set; None: several clips are meant
+    row: int | None = None
+
 
 class Reader:
     """Reads the clips of a data set. Keeps the `open_files` shards open that it read last.
@@ -128,23 +131,28 @@ class Reader:
             raise
         return frames, torch.from_numpy(sizes)
 
-    def is_intact(self, row: int, draw: Draw) -> bool:
-        """Whether the frames of a clip that are drawn can be decoded. Raises UsageError."""
-        try:
-            for frame in self.frames(row, draw):
-                with self._damage_named(row):
-                    decode(frame.read(), (frame.height, frame.width))
-        except DamagedClipError:
-            return False
-        return True
+    def check(self, frames: Iterable[Frame]) -> None:
+        """Raise DamagedClipError where one of these frames cannot be decoded."""
+        for frame in frames:
+            with self._damage_named(frame.row):
+                decode(frame.read(), (frame.height, frame.width))
+
+    def span(self, row: int) -> tuple[Interval, Sequence[int]]:
+        """The time that a clip shows, and its cuts if these are read. Raises UsageError."""
+        with self._damage_named(row):
+            shard, group = self._place(row)
+            end, _, _, times, *cuts = shard.numbers(group, self._columns)
+            return interval_between(times[0], end), cuts[0] if cuts else ()
 
     def damaged(self, row: int, what: object) -> DamagedClipError:
         """What is said of a clip that cannot be used."""
         dataset = self._dataset
-        return DamagedClipError(
+        error = DamagedClipError(
             f"{dataset.file(row)}: clip {dataset.example_ids[row]} is damaged ({what}); "
             f"`videonet verify {dataset.out}` finds all that is."
         )
+        error.row = row
+        return error
 
     def fetch(self, rows: Iterable[int]) -> None:
         """Have clips at hand that are read next, where they are far away. Raises UsageError."""

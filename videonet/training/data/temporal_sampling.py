@@ -88,6 +88,42 @@ def window_within_shot(
     raise AssertionError
 
 
+def windows_apart(
+    spans: Sequence[Interval],
+    generator: np.random.Generator,
+    count: int,
+    seconds: float,
+    apart: float,
+) -> list[list[Interval]]:
+    """So many stretches of `seconds` within spans, as evenly as these have room: those of each.
+
+    `spans` ascend, and do not meet. From the end of a stretch to the begin of the next one, in
+    whichever span, there are `apart` seconds at least. Where there is no room for `count` of them,
+    there are as many as there is room for, where the last `apart` seconds of a span count as none
+    if another one follows at once. All places within a span are equally probable.
+    """
+    length, gap = (round(each * _MICROSECONDS) for each in (seconds, apart))
+    ends = [*(each.begin - gap for each in spans[1:]), spans[-1].end]
+    lengths = [min(span.end, end) - span.begin for span, end in zip(spans, ends, strict=True)]
+    # The last of a span needs no gap behind it.
+    most = [max(0, (each + gap) // (length + gap)) for each in lengths]
+    shares = [0] * len(spans)
+    while sum(shares) < min(count, sum(most)):
+        free = [place for place, share in enumerate(shares) if share < most[place]]
+        left = count - sum(shares)
+        for place in generator.permutation(free)[:left]:
+            shares[place] += 1
+    found = []
+    for span, share, own in zip(spans, shares, lengths, strict=True):
+        room = own - share * length - max(share - 1, 0) * gap
+        before = np.sort(generator.integers(room, size=share, endpoint=True)) if share else ()
+        begins = [
+            span.begin + int(each) + place * (length + gap) for place, each in enumerate(before)
+        ]
+        found.append([Interval(begin, begin + length) for begin in begins])
+    return found
+
+
 def timestamps(
     sampling: str,
     window: Interval,

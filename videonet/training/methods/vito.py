@@ -8,10 +8,48 @@ from itertools import permutations
 from typing import Literal
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, nn
 from torch.nn import functional
 
+from videonet.training.config import Config
+from videonet.training.data.examples import Shots
+from videonet.training.data.loader import Batch
+from videonet.training.distributed import gathered, rank_now
+from videonet.training.models.network import Network, PerView
+
 Negatives = Literal["view", "all_views"]
+
+
+class VITO:
+    """What the trainer asks of this method: see `Method`."""
+
+    has_target = True
+    in_one_pass = False
+    shots: Shots | None = None
+
+    def __init__(self, config: Config) -> None:
+        # frames of one window of a video
+        self.views: tuple[str, ...] = config.views.recipes
+        self._loss = config.loss
+
+    def learner(self, network: Network) -> nn.Module:
+        """What learns: the network, shown one view after the other."""
+        return PerView(network)
+
+    def loss(
+        self, learner: nn.Module, follower: nn.Module | None, views: list[Tensor], batch: Batch
+    ) -> Tensor:
+        """The loss of the network that learns towards the one that follows it."""
+        assert follower is not None
+        with torch.no_grad():
+            targets = follower(views)
+        return vito_loss(
+            learner(views),
+            targets,
+            batch.videos,
+            temperature=self._loss.temperature,
+            negatives=self._loss.negatives,
+        )
 
 
 def vito_loss(
@@ -47,11 +85,10 @@ def vito_loss(
         # does not say so.
         queries = _unit(online)
         # No gradient passes through the target network, so gathering needs none.
-        keys, owners = _gathered(_unit(target.detach()), dim=1), _gathered(videos, dim=0)
+        keys, owners = gathered(_unit(target.detach()), dim=1), gathered(videos, dim=0)
         if len(owners) < 2:
             raise ValueError("The loss needs negatives: a batch of one clip has none.")
-        rank = distributed.get_rank() if distributed.is_initialized() else 0
-        own = rank * count + torch.arange(count, device=videos.device)
+        own = rank_now() * count + torch.arange(count, device=videos.device)
         same = videos[:, None] == owners
         # Of each target view: the keys, which is a clip's own, and which are not to count.
         if negatives == "view":
@@ -88,12 +125,3 @@ def _unit(projections: Tensor) -> Tensor:
     """Projections by their length, at least in float32. One of length 0 stays as it is."""
     precision = torch.promote_types(projections.dtype, torch.float32)
     return functional.normalize(projections.to(precision), dim=-1)
-
-
-def _gathered(values: Tensor, dim: int) -> Tensor:
-    """The values of all ranks, one rank after the other along `dim`, alike on all of them."""
-    if not distributed.is_initialized():
-        return values
-    parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(parts, values.contiguous())
-    return torch.cat(parts, dim=dim)
