@@ -41,7 +41,12 @@ def found_again(queries: Numbers, keys: Numbers) -> Tensor:
 
 
 def knn_accuracy(features: Numbers, labels: Numbers, videos: Numbers, k: int) -> float:
-    """Share of the frames whose class most of their k nearest frames of other videos have.
+    """Share of the frames whose class is found, as `class_found` says."""
+    return class_found(features, labels, videos, k).double().mean().item()
+
+
+def class_found(features: Numbers, labels: Numbers, videos: Numbers, k: int) -> Tensor:
+    """Whether most of a frame's k nearest frames of other videos have its class: bool [n].
 
     `features` are [n, D]; `labels` and `videos`, int [n], say which class and which video each
     frame is of. Where classes have as many of the k, the one with the nearest frame is taken;
@@ -53,7 +58,7 @@ def knn_accuracy(features: Numbers, labels: Numbers, videos: Numbers, k: int) ->
     cosines[videos[:, None] == videos] = -torch.inf
     if not (cosines > -torch.inf).any(dim=1).all():
         raise ValueError("there is nothing to compare with: all frames are of one video")
-    return (_voted(cosines, labels, k) == labels).double().mean().item()
+    return _voted(cosines, labels, k) == labels
 
 
 def nearest_classes(queries: Numbers, keys: Numbers, labels: Numbers, k: int) -> Tensor:

@@ -45,15 +45,35 @@ def two_moments(
     third. `videos` are numbers of videos, int64 [n]. Where a clip is damaged that is to be shown,
     its video is left out if clips `may_be_damaged`; if not, raises UsageError.
     """
+
+    def thirds(generator: np.random.Generator) -> tuple[float, ...]:
+        early, late = generator.random(2)
+        return early / 3, (2 + late) / 3
+
+    return moments_of(dataset, videos, seed, thirds, at_once, may_be_damaged=may_be_damaged)
+
+
+def moments_of(
+    dataset: ClipIndex,
+    videos: NDArray[np.int64],
+    seed: int,
+    draw: Callable[[np.random.Generator], tuple[float, ...]],
+    at_once: int = 64,
+    *,
+    may_be_damaged: bool = False,
+) -> Iterator[Moments]:
+    """As `two_moments`, of the moments that `draw` draws for a video: shares of its clips, 0 to 1.
+
+    A video's clips count as equally long.
+    """
     rows, begins, ends = rows_of(dataset, videos)
     reader = Reader(dataset, _OPEN_SHARDS, BufferPool())
 
     def made(places: NDArray[np.intp]) -> Moments:
         clips, labels = [], []
         for video, begin, end in zip(videos[places], begins[places], ends[places], strict=True):
-            early, late = generator_of(seed, HELD_OUT, int(video)).random(2)
-            thirds = (early / 3, (2 + late) / 3)
-            clips.append([_shown(reader, rows[begin:end], share) for share in thirds])
+            shares = draw(generator_of(seed, HELD_OUT, int(video)))
+            clips.append([_shown(reader, rows[begin:end], share) for share in shares])
             labels.append(reader.labels(int(rows[begin])))
         frames, sizes = reader.decoded(clips)
         return Moments(frames, sizes, torch.from_numpy(videos[places]), tuple(labels))

@@ -7,7 +7,8 @@ NOTE: no code of its authors and no more than the introduction was at hand. What
 assumptions, each a NOTE where it is made and a setting where one makes sense: (1) what a shot is,
 (2) how many shots a video and frames a shot have, (3) how frames become a shot, (4) what the frames
 of a shot are told apart from, (5) the form of predictions and critic, (6) what a shot is told apart
-from, (7) the weight of the losses, (8) optimiser and schedule, (9) how labels are learned from.
+from, (7) the weight of the losses, (8) optimiser and schedule, (9) how labelled images are learned
+from besides. The last is that they are not: co-training is not here.
 """
 
 from itertools import combinations
