@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from videonet.training.config import Config, as_dict, load, names
+from videonet.training.config import AFTER_VIVI, Config, as_dict, load, names
 from videonet.training.config_values import shown
 
 
@@ -38,6 +38,8 @@ def settings_of(config: Config) -> Settings:
 
 def method_of(config: Config) -> str:
     """How people call what was trained."""
+    if config.method.name == "vivi":
+        return f"VIVI ({AFTER_VIVI})"
     return "MoCLR" if config.views.sampling == "same" else "VITO"
 
 
