@@ -132,7 +132,7 @@ def evaluate(
             f"--head is a classifier of ImageNet, for which {on} does not ask; leave it out."
         )
     opened = open_model(model, How(network.value, arch, download, device.value))
-    known = training_data(opened.facts, trained_on)
+    known = training_data(opened.facts, trained_on, data)
     for number, (name, each) in enumerate(chosen.items()):
         used = _classifying(opened, each, head, files[name].parent)
         with _told(Console(stderr=True)) as told, _going_on_named():

@@ -14,7 +14,7 @@ from videonet.evaluation.about import About
 from videonet.evaluation.facts import Facts, Preparation
 from videonet.files import drafted, read_bounded
 
-UNKNOWN = "unknown: name the data set with --trained-on"
+UNKNOWN = "cannot be told: name the data set with --trained-on"
 
 _MOST_BYTES = 10_000_000
 
@@ -52,7 +52,8 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     manifest_sha256: str | None
     # None: not known, as the data set was not named
     videos: int | None = None
-    # whether videos like those of the evaluation data were left out of it, and how
+    # whether videos like those of the evaluation data were left out of it: begins with "excluded"
+    # and how, "not excluded", or "cannot be told" and why
     excluded: str = UNKNOWN
     # how videos were chosen: a classifier knows the labels that it was trained on
     chosen_by: str = UNKNOWN

@@ -1,6 +1,7 @@
 """What a data set says of the videos that a model was trained on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pyarrow.compute as pc
 
@@ -9,9 +10,11 @@ from videonet.dataset.split_videos import split_videos
 from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
 from videonet.evaluation.result import TrainingData
+from videonet.schemas.exclusion import ReferenceSet
 from videonet.schemas.label import Label
 from videonet.schemas.manifest import Manifest
 from videonet.schemas.split import Side
+from videonet.selection.reference import is_of
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.text import as_shown, number
@@ -22,10 +25,11 @@ from videonet.training.data.shard_files import shard_files
 _FIRST = 5
 
 
-def training_data(facts: Facts, out: str | None) -> TrainingData:
+def training_data(facts: Facts, out: str | None, data: Path) -> TrainingData:
     """What is known of them; `out` is its folder or address, if named.
 
-    Raises UsageError where that is not the data set that the model says it was trained on.
+    `data` is the folder of what the model is evaluated on. Raises UsageError where `out` is not the
+    data set that the model says it was trained on.
     """
     if out is None:
         return TrainingData(manifest_sha256=facts.manifest_sha256)
@@ -39,7 +43,7 @@ def training_data(facts: Facts, out: str | None) -> TrainingData:
     return TrainingData(
         manifest_sha256=sha256,
         videos=_videos(facts, manifest, dataset),
-        excluded=_excluded(manifest, dataset),
+        excluded=_excluded(manifest, dataset, data),
         chosen_by=_chosen_by(manifest, dataset),
     )
 
@@ -59,11 +63,14 @@ def _videos(facts: Facts, manifest: Manifest, dataset: DatasetDir) -> int:
     return pc.sum(pc.equal(split.sides(kept), Side.TRAIN.value)).as_py() or 0
 
 
-def _excluded(manifest: Manifest, dataset: DatasetDir) -> str:
-    """Whether videos like those of evaluations were left out, as far as the data set tells.
+def _excluded(manifest: Manifest, dataset: DatasetDir, data: Path) -> str:
+    """Whether videos like those of the evaluation were left out, in words.
 
-    NOTE: lists of --exclude, and folders of --exclude-like, have names of their own, and do not say
-    which evaluation they are of.
+    It begins with "excluded", and says how; or with "not excluded"; or with "cannot be told", and
+    says why.
+
+    NOTE: lists of --exclude have ids of videos, which no data of an evaluation has; so they are
+    never known to be of it.
     """
     withdrawn = len(dataset.withdrawals())
     taken_out = (
@@ -73,26 +80,64 @@ def _excluded(manifest: Manifest, dataset: DatasetDir) -> str:
     listed, like = manifest.settings.excluded, manifest.settings.excluded_like
     if listed is None and like is None:
         return (
-            f"not by videonet: no setting in the manifest leaves out videos for an evaluation, and "
-            f"none were looked for.{taken_out} Whether {before} had been rid of some before is not "
-            f"known."
+            f"not excluded by videonet: no setting in the manifest leaves out videos for an "
+            f"evaluation, and none were looked for.{taken_out} Whether {before} had been rid of "
+            f"some before is not known."
         )
     ways = []
-    if listed is not None:
-        ways.append(
-            f"{number(listed.videos, 'video')} and {number(listed.channels, 'channel')} of the "
-            f"lists {_names(listed.names)} (sha256 {listed.sha256[:12]}...)"
-        )
     if like is not None:
         ways.append(
             f"what shows the same as {number(like.frames, 'frame')} of "
             f"{number(like.files, 'file')} of {_names(like.names)} (sha256 {like.sha256[:12]}...)"
         )
-    how = "by name alone" if like is None else "by its frames" if listed is None else "by both"
+    if listed is not None:
+        ways.append(
+            f"{number(listed.videos, 'video')} and {number(listed.channels, 'channel')} of the "
+            f"lists {_names(listed.names)} (sha256 {listed.sha256[:12]}...)"
+        )
+    how = "; and ".join(ways)
+    after = f"{taken_out} Whether {before} had been rid of others before is not known."
+    if like is None:
+        return (
+            f"cannot be told: by name alone, {how} were left out, and the data of this evaluation "
+            f"has no ids to compare with a list.{after}"
+        )
+    folders = _folders_of(like, data)
+    if folders is None:
+        return (
+            f"cannot be told: {how} were left out, and the data of this evaluation has no "
+            f"{_names(like.names)} in it with the same files.{after}"
+        )
     return (
-        f"{how}: {'; and '.join(ways)}; whether these are of this evaluation the manifest does not "
-        f"say.{taken_out} Whether {before} had been rid of others before is not known."
+        f"excluded by frames: {how} were left out, and {folders} of this evaluation's data has the "
+        f"same files. What lies beside that was not compared.{after}"
     )
+
+
+def _folders_of(like: ReferenceSet, data: Path) -> str | None:
+    """The folders of the evaluation's data that a set of --exclude-like is of; None: it has none.
+
+    All folders of the set must be there: its one digest is of all of them together.
+    """
+    try:
+        found = [_folder_named(name, data) for name in like.names]
+        folders = [each for each in found if each is not None]
+        if len(folders) < len(found) or not is_of(like, folders):
+            return None
+    except OSError:
+        return None
+    return " and ".join(as_shown(each.resolve().name)[:60] for each in folders)
+
+
+def _folder_named(name: str, data: Path) -> Path | None:
+    """The evaluation's data, or a folder in it or in one of its folders, of this name."""
+    # The manifest may be a stranger's.
+    if not name.strip(".") or name != Path(name).name or not data.is_dir():
+        return None
+    if data.resolve().name == name:
+        return data
+    places = [data / name, *(each / name for each in sorted(data.iterdir()) if each.is_dir())]
+    return next((each for each in places if each.is_dir()), None)
 
 
 def _names(names: Sequence[str]) -> str:

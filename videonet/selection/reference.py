@@ -141,18 +141,16 @@ def resolve_reference(
     if not folders:
         return None
     files = [each for folder in folders for each in _files(folder)]
-    readable = [each for each in files if each.path.suffix.lower() in IMAGES | VIDEOS]
+    readable = _readable(files)
     if not readable:
         raise UsageError(
             f"{', '.join(map(str, folders))}, given with --exclude-like, has no image and no video "
             "in it; give the folder of an evaluation set."
         )
     try:
-        contents = [(each.name, sha256_of(each.path)) for each in readable]
+        sha256 = _sha256(readable)
     except OSError as error:
         raise UsageError(f"{error.filename}, below --exclude-like, cannot be read.") from error
-    depends = [HASH_VERSION, REFERENCE_VERSION, LEAST_QUALITY, sorted(contents)]
-    sha256 = hashlib.sha256(msgspec.json.encode(depends)).hexdigest()
     names = tuple(sorted({each.resolve().name for each in folders}))
     reference = read_reference(store, sha256)
     if reference is None:
@@ -186,6 +184,16 @@ def load_reference(store: Store, said: ReferenceSet) -> Reference:
     return reference
 
 
+def is_of(said: ReferenceSet, folders: Sequence[Path]) -> bool:
+    """Whether a set is of these folders: of files of the same names and contents, and of no others.
+
+    It is none of them, too, if another version of videonet has hashed it. Raises OSError.
+    """
+    files = [each for folder in folders for each in _files(folder)]
+    # Most are told apart without being read.
+    return len(files) == said.files + said.unread and _sha256(_readable(files)) == said.sha256
+
+
 class _File(NamedTuple):
     # path below the folder that was given, with that folder's name
     name: str
@@ -198,6 +206,17 @@ def _files(folder: Path) -> list[_File]:
     below = sorted(path for path in folder.rglob("*") if path.is_file())
     above = folder.resolve().name
     return [_File(f"{above}/{path.relative_to(folder).as_posix()}", path) for path in below]
+
+
+def _readable(files: Sequence[_File]) -> list[_File]:
+    return [each for each in files if each.path.suffix.lower() in IMAGES | VIDEOS]
+
+
+def _sha256(files: Sequence[_File]) -> str:
+    """Of their names and contents, and of the way in which they are compared."""
+    contents = sorted((each.name, sha256_of(each.path)) for each in files)
+    depends = [HASH_VERSION, REFERENCE_VERSION, LEAST_QUALITY, contents]
+    return hashlib.sha256(msgspec.json.encode(depends)).hexdigest()
 
 
 # Making it.
