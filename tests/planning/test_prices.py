@@ -30,6 +30,7 @@ def test_an_edited_copy_is_read(tmp_path: Path):
         USUAL.read_text().replace("dollars = 0.35", "dollars = -1"),
         USUAL.read_text().replace("dollars = 0.35", "dollars = nan"),
         USUAL.read_text().replace("dollars = 0.35", "dollars = inf"),
+        USUAL.read_text().replace("dollars = 0.35", "dollars = 1e308"),
         USUAL.read_text().replace("[prices.gpu_hour]", "[prices.gpu_minute]"),
         USUAL.read_text().replace("gpu_frames_per_second = 400.0", "gpu_frames_per_second = 0"),
     ],

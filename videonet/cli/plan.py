@@ -32,7 +32,7 @@ def plan(
     prices: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE.toml", help="Price table; default: the package's, which is printed."
+            metavar="FILE.toml", help="Price table; default: the package's, whose path is printed."
         ),
     ] = None,
     json: Annotated[
@@ -98,7 +98,7 @@ def plan(
         *text.sentences(found),
         text.totals(found),
         *text.remarks(found),
-        f"Prices: {prices or USUAL}",
+        f"Price table: {prices or USUAL}",
         text.classes(found),
         *text.of_classes(found),
     ):

@@ -281,7 +281,10 @@ def _busiest(seen: Sequence[Observed]) -> str:
 
 
 def _larger(*intervals: Interval) -> Interval:
-    """The largest of several things that go on beside each other."""
+    """The largest of several things that go on beside each other.
+
+    Its ends are the largest ends: no interval of 95 %, and too high where two things are close.
+    """
     highs = [each.high for each in intervals if each.high is not None]
     return Interval(
         max(each.value for each in intervals),

@@ -15,8 +15,11 @@ from videonet.storage.inputs import local_input
 # As it comes with the package.
 USUAL = Path(__file__).with_name("prices.toml")
 
-_NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-_Positive = Annotated[float, msgspec.Meta(gt=0)]
+# More than anything costs: a slip of the keys is said, and no sum is beyond what a float holds.
+_MOST = 1e9
+
+_NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
+_Positive = Annotated[float, msgspec.Meta(gt=0, le=_MOST)]
 
 
 class Price(Record, frozen=True, kw_only=True):
@@ -68,5 +71,5 @@ def read_prices(file: str | None) -> PriceTable:
         ) from error
     numbers = [each.dollars for each in msgspec.structs.astuple(found.prices)]
     if not all(map(math.isfinite, [*numbers, *msgspec.structs.astuple(found.assumptions)])):
-        raise UsageError(f"The price table {file} has a number without an end; give finite ones.")
+        raise UsageError(f"The price table {file} has a value that is no number; give numbers.")
     return found

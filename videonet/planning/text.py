@@ -34,7 +34,7 @@ def sentences(plan: PlanForecast) -> Iterator[str]:
 def totals(plan: PlanForecast) -> Table:
     """All totals, each with its interval."""
     table = Table(title="The whole run, with 95 % intervals")
-    table.add_column("what")
+    table.add_column("what", no_wrap=True)
     for name in ("about", "from", "to"):
         table.add_column(name, justify="right", no_wrap=True)
     rows: list[tuple[str, Forecast, Callable[[float], str]]] = [
@@ -76,6 +76,10 @@ def remarks(plan: PlanForecast) -> Iterator[str]:
     yield f"The largest item of the cost: {_largest(plan)}."
     if plan.seconds_per_scan is not None:
         yield f"A scan took {plan.seconds_per_scan:.2g} s here. GPU hours: {plan.gpu_source}."
+    priced = [each for each in plan.total.items if each.price and each.dollars.value]
+    if priced:
+        listed = "; ".join(f"${each.price:g} for {each.unit}" for each in priced)
+        yield f"Prices: {listed}."
     yield (
         "Bytes moved are those of videos, without pages that lead to them. Duplicates that "
         "--duplicates drops are not foreseen."
