@@ -1,13 +1,17 @@
 """A small data set with licences, sound and captions, for the tests of exports."""
 
 import csv
+import importlib
+import sys
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
 
 from demo.drawing import draw_video
+from tests.conftest import WITHOUT
 from tests.curating import curate
 from tests.once import made_once
 from videonet.dataset.finished_dataset import open_dataset
@@ -104,3 +108,13 @@ def add_sound(video: Path, seconds: int) -> None:
             made.mux(heard.encode(frame))
         made.mux(heard.encode())
     silent.unlink()
+
+
+def hugging_face_datasets() -> ModuleType:
+    """The library `datasets`, with the pandas that it wants: `tests/without` hides pandas."""
+    hidden = [place for place in sys.path if place == WITHOUT]
+    sys.path[:] = [place for place in sys.path if place != WITHOUT]
+    try:
+        return importlib.import_module("datasets")
+    finally:
+        sys.path[:0] = hidden

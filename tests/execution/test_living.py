@@ -16,7 +16,7 @@ import webdataset
 from demo.drawing import draw_video
 from demo.train_classifier import MODEL
 from tests.curated import videonet
-from tests.exporting import dataset_once
+from tests.exporting import dataset_once, hugging_face_datasets
 from tests.withdrawing import tree
 from videonet.dataset.finished_dataset import open_dataset
 from videonet.storage.dataset_dir import DatasetDir
@@ -75,9 +75,7 @@ def by_webdataset(folder: Path) -> dict[str, list[bytes]]:
 
 def by_datasets(folder: Path, cache: Path) -> dict[str, list[bytes]]:
     """Digests of pictures: the library decodes them."""
-    import datasets
-
-    sides = datasets.load_dataset(str(folder), cache_dir=str(cache))
+    sides = hugging_face_datasets().load_dataset(str(folder), cache_dir=str(cache))
     return {
         row["example_id"]: [digest(np.asarray(each)) for each in row["image_encoded"]]
         for side in sides.values()

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.exporting import hugging_face_datasets
+
 
 @pytest.mark.parametrize(
     ("form", "printed"),
@@ -25,6 +27,8 @@ def test_the_code_reads_the_export(
     folder: Path = request.getfixturevalue(form)
     (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     monkeypatch.chdir(folder)
+    if "import datasets" in code:
+        hugging_face_datasets()
     exec(code, {})
     shown = capsys.readouterr().out
     assert all(each in shown for each in printed), shown

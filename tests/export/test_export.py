@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tests.curated import sentence, videonet
+from tests.exporting import hugging_face_datasets
 from videonet.dataset.lock_file import read_lock
 from videonet.errors import UsageError
 from videonet.export.attribution import read_attribution
@@ -238,9 +239,8 @@ def test_each_side_of_a_split_has_its_own_files_and_what_it_drops_is_left_out(
 
 
 def test_datasets_loads_each_side_of_a_split(divided: Path, tmp_path: Path):
-    import datasets
-
     export(divided, tmp_path / "to", ExportForm.HUGGINGFACE)
+    datasets = hugging_face_datasets()
     loaded = datasets.load_dataset(str(tmp_path / "to"), cache_dir=str(tmp_path / "cache"))
     assert {side: len(rows) for side, rows in loaded.items()} == {"train": 2, "val": 1}
 

@@ -11,17 +11,15 @@ import pytest
 import yaml
 
 import videonet
-from tests.exporting import exported_clips
+from tests.exporting import exported_clips, hugging_face_datasets
 from videonet.export.sample import LABEL_IDS
 
 
 @pytest.fixture(scope="module")
 def loaded(huggingface: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The whole folder, as `datasets` takes it by its card."""
-    import datasets
-
     cache = str(tmp_path_factory.mktemp("cache"))
-    return datasets.load_dataset(str(huggingface), cache_dir=cache)
+    return hugging_face_datasets().load_dataset(str(huggingface), cache_dir=cache)
 
 
 def pixels(jpeg: bytes) -> np.ndarray:
