@@ -12,7 +12,7 @@ from tests.curating import curate
 from tests.once import made_once
 from tests.selection.copies import CLASSES, copies_once
 from tests.withdrawing import copied
-from videonet.dataset.split import sides_of, split
+from videonet.dataset.split import split, split_problems
 from videonet.dataset.verify import verify
 from videonet.dataset.withdraw import withdraw
 from videonet.errors import UsageError
@@ -21,7 +21,7 @@ from videonet.schemas.split import Side, SplitHeader, SplitVideo, Unit, Why
 from videonet.schemas.table import arrow_schema, to_batch
 from videonet.selection.sides import is_held_out
 from videonet.storage.dataset_dir import DatasetDir
-from videonet.storage.split_file import VERSION, write_split
+from videonet.storage.split_file import VERSION, read_split, write_split
 
 # Files of `copies_once`, and the titles that they are found by: two, and those that come later.
 FIRST = {"large.mp4": "a balloon.mp4", "other.mp4": "another balloon.mp4"}
@@ -68,7 +68,7 @@ def rows(out: Path) -> dict[str, tuple[str, str, str]]:
     }
 
 
-def write(out: Path, *videos: tuple[str, Side, str], train: float = 0.5) -> None:
+def write(out: Path, *videos: tuple[str, Side, str], by: Unit = Unit.VIDEO) -> None:
     """A split as somebody else made it: key, side and cluster of each video."""
     table = pa.Table.from_batches(
         [
@@ -82,8 +82,23 @@ def write(out: Path, *videos: tuple[str, Side, str], train: float = 0.5) -> None
         ],
         arrow_schema(SplitVideo),
     )
-    header = SplitHeader(version=VERSION, by=Unit.VIDEO, train=train)
+    header = SplitHeader(version=VERSION, by=by, train=0.5)
     write_split(DatasetDir(out).files, header, table)
+
+
+def name_channels(out: Path, channels: dict[str, str]) -> None:
+    """Let the verdicts name the channel of each video, by what its file is called."""
+    for file in (out / "verdicts").iterdir():
+        table = pq.read_table(file)
+        names = [channels.get(url) for url in table["url"].to_pylist()]
+        place = table.schema.get_field_index("channel")
+        pq.write_table(table.set_column(place, "channel", pa.array(names, pa.string())), file)
+
+
+def channel(*, held: bool) -> str:
+    """A channel that stands on that side of a split in halves."""
+    names = [f"channel {number}" for number in range(20)]
+    return next(name for name in names if is_held_out([name], 0.5)[0] == held)
 
 
 def keys_of(out: Path) -> dict[str, str]:
@@ -92,13 +107,19 @@ def keys_of(out: Path) -> dict[str, str]:
     return {row["url"]: row["video_key"] for row in table.to_pylist() if row["outcome"] == "kept"}
 
 
+def manifest_of(out: Path) -> Manifest:
+    manifest = DatasetDir(out).manifest()
+    assert manifest is not None
+    return manifest
+
+
 def test_each_kept_video_stands_where_the_hash_of_its_key_says(curated: Curated, tmp_path: Path):
     copy = copied(curated, tmp_path)
     ended = videonet("split", copy.out, "--train", "0.5", "--store", copy.store)
     assert ended.code == 0, ended
     keys = sorted(keys_of(copy.out).values())
     held = is_held_out(keys, 0.5).tolist()
-    found = sides_of(DatasetDir(copy.out))
+    found = read_split(DatasetDir(copy.out).files)
     assert found is not None
     sides = [Side.VAL if each else Side.TRAIN for each in held]
     assert found.sides(pa.array(keys)).to_pylist() == sides
@@ -173,6 +194,58 @@ def test_without_channels_channels_are_split_by_video_and_that_is_counted(
     assert {why for _, _, why in rows(out).values()} <= {"video", "cluster"}
 
 
+def test_near_duplicates_of_channels_on_both_sides_are_dropped_at_first_and_that_is_explained(
+    grown: Path, tmp_path: Path
+):
+    out = Path(shutil.copytree(grown / "out", tmp_path / "out"))
+    (out / "split.parquet").unlink()
+    name_channels(out, {"a balloon.mp4": channel(held=False), "a yacht.mp4": channel(held=True)})
+    ended = videonet("split", out, "--by", "channel", "--train", "0.5")
+    assert rows(out)["a balloon.mp4"][::2] == ("dropped", "met")
+    assert (
+        "1 video new and dropped, as the channel is trained on and near-duplicates are held out: "
+        f"{keys_of(out)['a balloon.mp4']}" in ended.stdout
+    )
+
+
+def test_a_video_whose_channel_becomes_known_is_dropped_if_that_stands_on_the_other_side(
+    grown: Path, tmp_path: Path
+):
+    out = Path(shutil.copytree(grown / "out", tmp_path / "out"))
+    trained, held = "another balloon.mp4", "one more balloon.mp4"
+    one, other = keys_of(out)[trained], keys_of(out)[held]
+    write(out, (one, Side.TRAIN, one), (other, Side.VAL, other), by=Unit.CHANNEL)
+    split(out)
+    assert list(split_problems(DatasetDir(out), manifest_of(out))) == []
+    name_channels(out, {trained: channel(held=True), held: channel(held=True)})
+    (problem,) = split_problems(DatasetDir(out), manifest_of(out))
+    assert "has 1 channel on both sides, such as channel " in problem
+    ended = videonet("split", out)
+    assert rows(out)[trained][::2] == ("dropped", "channel")
+    assert rows(out)[held][0] == "val"
+    assert (
+        "1 video trained on before and dropped from now on, as the channel, unknown or another one "
+        f"before, is held out: {keys_of(out)[trained]}" in ended.stdout
+    )
+    assert list(split_problems(DatasetDir(out), manifest_of(out))) == []
+    name_channels(out, {held: channel(held=False)})
+    ended = videonet("split", out)
+    assert rows(out)[held][::2] == ("dropped", "channel")
+    assert "1 video held out before and dropped from now on, as the channel" in ended.stdout
+    assert "is trained on: " in ended.stdout
+
+
+def test_verdicts_that_are_not_those_of_the_manifest_are_not_split(grown: Path, tmp_path: Path):
+    out = Path(shutil.copytree(grown / "out", tmp_path / "out"))
+    before = (out / "split.parquet").read_bytes()
+    for file in (out / "verdicts").iterdir():
+        pq.write_table(pq.read_table(file).slice(0, 0), file)
+    said = sentence(videonet("split", out))
+    assert "keep 0 videos with 0 clips, and its manifest.json states 4 with" in said
+    assert f"`videonet verify {out}` says more" in said
+    assert (out / "split.parquet").read_bytes() == before
+
+
 def test_a_split_of_other_settings_is_refused(grown: Path, tmp_path: Path):
     out = Path(shutil.copytree(grown / "out", tmp_path / "out"))
     for other in (("--train", "0.9"), ("--by", "channel")):
@@ -193,7 +266,7 @@ def test_what_was_kept_once_keeps_its_side(grown: Path, tmp_path: Path):
     # One of an earlier run, whose near-duplicate is in the data set.
     write(out, ("gone", Side.VAL, balloon), (balloon, Side.VAL, balloon))
     split(out)
-    found = sides_of(DatasetDir(out))
+    found = read_split(DatasetDir(out).files)
     assert found is not None
     assert found.sides(pa.array(["gone", keys["a yacht.mp4"]])).to_pylist() == ["val", "val"]
     assert verify(out).problems == []
@@ -232,7 +305,7 @@ def test_rows_that_no_split_has_are_refused(grown: Path, tmp_path: Path):
             writer.write_table(other)
             writer.add_key_value_metadata(of_itself)
         with pytest.raises(UsageError, match=f"is damaged.*{why}"):
-            sides_of(DatasetDir(out))
+            read_split(DatasetDir(out).files)
 
 
 def test_verify_finds_videos_that_the_split_does_not_know_and_clusters_on_both_sides(

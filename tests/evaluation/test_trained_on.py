@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 from tests.curated import curated_once
 from tests.evaluation.written import result
 from tests.training.training import small_data
-from videonet.dataset.split import sides_of, split
+from videonet.dataset.split import split
 from videonet.errors import UsageError
 from videonet.evaluation.result import UNKNOWN
 from videonet.evaluation.trained_on import training_data
@@ -23,6 +23,7 @@ from videonet.schemas.split import Side
 from videonet.schemas.withdrawal import Withdrawal
 from videonet.selection.reference import resolve_reference
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.split_file import read_split
 from videonet.storage.store import Store
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.video.decoder import shared_decoder
@@ -184,7 +185,7 @@ def test_of_a_data_set_with_a_split_the_videos_of_its_side_are_counted(tmp_path,
     out = shutil.copytree(curated.out, tmp_path / "out")
     (out / "run.json").unlink()
     done = split(out, 0.5)
-    found = sides_of(DatasetDir(out))
+    found = read_split(DatasetDir(out).files)
     facts = msgspec.structs.replace(FACTS, split_sha256=found.sha256)
     assert training_data(FACTS, str(out), NOWHERE).videos == sum(done.sides.values())
     assert training_data(facts, str(out), NOWHERE).videos == done.sides[Side.TRAIN]

@@ -21,8 +21,11 @@ from videonet.selection.sides import (
 KEYS = [f"url:{number:02d}" for number in range(24)]
 CHANNELS = [None, "ours", "theirs", "another", "a fourth", "a fifth"]
 
-# Of each video: when it comes, and its channel.
-VIDEOS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(CHANNELS)), min_size=24, max_size=24)
+# Of each video: when it comes, its channel, and when the channel becomes another one, and which.
+CHANNEL = st.sampled_from(CHANNELS)
+VIDEOS = st.lists(
+    st.tuples(st.integers(0, 3), CHANNEL, st.integers(0, 5), CHANNEL), min_size=24, max_size=24
+)
 ALIKE = st.lists(st.tuples(st.integers(0, 23), st.integers(0, 23)), max_size=16)
 SHARES = st.sampled_from((0.1, 0.5, 0.9))
 
@@ -48,8 +51,7 @@ def divided(
 
 @given(VIDEOS, ALIKE, SHARES, st.booleans())
 def test_a_split_survives_growth(videos, alike, train, by_channel):
-    channels = dict(zip(KEYS, [each if by_channel else None for _, each in videos], strict=True))
-    arrived = dict(zip(KEYS, [when for when, _ in videos], strict=True))
+    arrived = dict(zip(KEYS, [when for when, *_ in videos], strict=True))
     before: dict[str, Side] = {}
     for now in range(4):
         keys = [key for key in KEYS if arrived[key] <= now]
@@ -58,15 +60,26 @@ def test_a_split_survives_growth(videos, alike, train, by_channel):
             for one, other in alike
             if max(arrived[KEYS[one]], arrived[KEYS[other]]) <= now
         ]
+        channels = {
+            key: (new if changed <= now else first) if by_channel else None
+            for key, (_, first, changed, new) in zip(KEYS, videos, strict=True)
+        }
         named = [channels[key] for key in keys]
         found = divided(keys, named, before, pairs, train)
         after = {key: side for key, (side, _) in found.items()}
         # In whatever order pairs are found.
         assert divided(keys, named, before, [pair[::-1] for pair in pairs[::-1]], train) == found
-        # Nothing moves, but what is dropped; and what is dropped is like what is held out.
-        moved = {key for key in before if after[key] is not before[key]}
-        assert {before[key] for key in moved} <= {Side.TRAIN}
-        assert {found[key] for key in moved} <= {(Side.DROPPED, Why.MET)}
+        # Nothing moves, but what is dropped: it is like what is held out, or its channel is on the
+        # other side.
+        for key in before:
+            if after[key] is before[key]:
+                continue
+            assert found[key] in {(Side.DROPPED, Why.MET), (Side.DROPPED, Why.CHANNEL)}
+            if found[key][1] is Why.MET:
+                assert before[key] is Side.TRAIN
+            else:
+                (held,) = is_held_out([channels[key]], held_out_share(train)).tolist()
+                assert before[key] is (Side.TRAIN if held else Side.VAL)
         for one, other in pairs:
             assert {after[one], after[other]} != {Side.TRAIN, Side.VAL}
             assert {after[one], after[other]} != {Side.TRAIN, Side.DROPPED}
@@ -128,6 +141,21 @@ def test_a_video_stays_with_its_channel_and_is_dropped_if_a_near_duplicate_is_he
         "1": (Side.DROPPED, Why.MET),
         "2": (Side.VAL, Why.CHANNEL),
         "3": (Side.TRAIN, Why.CHANNEL),
+    }
+
+
+def test_a_video_whose_channel_turns_out_to_stand_on_the_other_side_is_dropped():
+    held = dict(zip("abcdefgh", is_held_out("abcdefgh", 0.5).tolist(), strict=True))
+    ours = next(name for name in held if not held[name])
+    theirs = next(name for name in held if held[name])
+    stood = {"1": Side.TRAIN, "2": Side.TRAIN, "3": Side.VAL, "4": Side.VAL, "5": Side.TRAIN}
+    found = divided([*"12345"], [theirs, ours, ours, theirs, None], stood, [("1", "5")], 0.5)
+    assert found == {
+        "1": (Side.DROPPED, Why.CHANNEL),
+        "2": (Side.TRAIN, None),
+        "3": (Side.DROPPED, Why.CHANNEL),
+        "4": (Side.VAL, None),
+        "5": (Side.DROPPED, Why.MET),
     }
 
 

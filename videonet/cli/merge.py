@@ -55,13 +55,15 @@ def merge(
         f"{new}: {number(totals.kept_videos, 'video')}, {number(totals.clips, 'clip')} in "
         f"{number(done.manifest.settings.shards, 'shard')}, of {len(outs)} data sets and "
         f"{number(len(done.manifest.targets), 'class', 'classes')}.",
-        f"{number(done.in_several, 'video')} kept by several: {done.other_contents:,} with other "
-        f"contents, {done.other_clips:,} with other clips of the same content; of these, the best "
-        "was taken.",
     ]
     if done.gone_on_from:
+        lines.append(f"{number(done.gone_on_from, 'shard')} written by an earlier call.")
+    else:
+        # Of shards that are there already, it is not known.
         lines.append(
-            f"{number(done.gone_on_from, 'shard')} written by an earlier call, not counted."
+            f"{number(done.in_several, 'video')} kept by several: {done.other_contents:,} with "
+            f"other contents, {done.other_clips:,} with other clips of the same content; of these, "
+            "the best was taken."
         )
     if done.with_split:
         lines.append(

@@ -9,11 +9,11 @@ import typer
 
 from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
-from videonet.schemas.split import Side, Unit
+from videonet.schemas.split import Side, Unit, Why
 from videonet.text import number
 
 if TYPE_CHECKING:
-    from videonet.dataset.split import SplitDone  # slow, and not needed for --help
+    from videonet.dataset.split import Dropped, SplitDone  # slow, and not needed for --help
 
 
 def split(
@@ -46,8 +46,9 @@ def split(
     """Say which videos of a data set are trained on, and which are held out: OUT/split.parquet.
 
     Near-duplicates never stand on both sides. Run it again when the data set has grown: a video
-    stays on its side, unless it was to be trained on and a near-duplicate of it is held out; then
-    it is dropped. The trainer reads the file.
+    stays on its side, unless it was to be trained on and a near-duplicate of it is held out, or
+    its channel turns out to stand on the other side; then it is dropped. The trainer reads the
+    file.
 
     Example: videonet split out --train 0.95 --by channel
     """
@@ -61,7 +62,6 @@ def split(
 
 def _account(out: str, done: SplitDone) -> list[str]:
     """What came of it."""
-    from videonet.dataset.split import SHOWN
     from videonet.storage.split_file import SPLIT_FILE
 
     sides = done.sides
@@ -75,11 +75,27 @@ def _account(out: str, done: SplitDone) -> list[str]:
     ]
     if done.without_channel is not None:
         lines.append(f"{number(done.without_channel, 'video')} without a channel, split by video.")
-    if done.dropped:
-        more = len(done.dropped) - SHOWN
-        lines.append(
-            f"{number(len(done.dropped), 'video')} trained on before and dropped from now on, as "
-            f"near-duplicates are held out: {', '.join(done.dropped[:SHOWN])}"
-            f"{f' and {more:,} more' if more > 0 else ''}"
-        )
-    return lines
+    return lines + [_dropped(each) for each in done.dropped]
+
+
+def _dropped(some: Dropped) -> str:
+    """Which videos are dropped from now on, and why."""
+    from videonet.dataset.split import SHOWN
+
+    before = {
+        None: "new and dropped",
+        Side.TRAIN: "trained on before and dropped from now on",
+        Side.VAL: "held out before and dropped from now on",
+    }[some.stood]
+    if some.why is Why.CHANNEL:
+        elsewhere = "trained on" if some.stood is Side.VAL else "held out"
+        why = f"the channel, unknown or another one before, is {elsewhere}"
+    elif some.stood is None:
+        why = "the channel is trained on and near-duplicates are held out"
+    else:
+        why = "near-duplicates are held out"
+    more = len(some.videos) - SHOWN
+    return (
+        f"{number(len(some.videos), 'video')} {before}, as {why}: "
+        f"{', '.join(some.videos[:SHOWN])}{f' and {more:,} more' if more > 0 else ''}"
+    )

@@ -168,7 +168,8 @@ def _account(out: Path | str, done: TakenOut) -> list[str]:
     else:
         lines.append(
             f"The store was not found: only runs over {out} refuse them, and it may still have "
-            "their bytes. Run the same command again with --store DIR."
+            "their bytes. Run the same command again with --store DIR; for a merged data set, with "
+            "the store of each of its data sets."
         )
     lines += [f"{file} is not the store's and was left alone." for file in done.in_place]
     return lines + _restorable(done.restorable)

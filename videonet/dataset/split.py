@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +32,7 @@ from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.places import absolute
 from videonet.storage.split_file import SPLIT_FILE, VERSION, Split, read_split, write_split
 from videonet.storage.store import Store
+from videonet.text import as_shown, number
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,6 +41,17 @@ TRAIN, BY = 0.95, Unit.VIDEO
 
 # Videos that are named one by one.
 SHOWN = 10
+
+
+class Dropped(NamedTuple):
+    """Videos that are dropped from now on, for one reason."""
+
+    # keys, in order
+    videos: tuple[str, ...]
+    # where they stood before; None: they are new
+    stood: Side | None
+    # MET: a near-duplicate is held out; CHANNEL: their channel stands on the other side
+    why: Why
 
 
 @dataclass(frozen=True)
@@ -55,8 +68,8 @@ class SplitDone:
     in_clusters: int
     # kept videos without a channel, where channels are split; None: they are not
     without_channel: int | None
-    # keys of videos that were to be trained on before and are dropped from now on
-    dropped: tuple[str, ...]
+    # videos that are dropped from now on
+    dropped: tuple[Dropped, ...]
     # whether the file has changed
     changed: bool
 
@@ -82,19 +95,11 @@ def split(
         manifest = _manifest(output)
         before = read_split(output.files)
         header = _header(output, before, train, by)
-        videos = split_videos(output, manifest.settings.shards)
+        videos = split_videos(output, manifest)
         alike = likenesses(output, manifest, videos, _writable(known, given=store), say)
-        table, moved = _table(videos, alike, before, header)
+        table, dropped = _table(videos, alike, before, header)
         changed = write_split(output.files, header, table)
-        return _done(header, videos, table, before, moved, changed=changed)
-
-
-def sides_of(output: DatasetDir) -> Split | None:
-    """The split of a data set, of which `Split.sides` says where videos stand; None: it has none.
-
-    Raises UsageError for one that is damaged.
-    """
-    return read_split(output.files)
+        return _done(header, videos, table, before, dropped, changed=changed)
 
 
 def strip_split(
@@ -122,7 +127,7 @@ def strip_split(
     write_split(output.files, before.header, left.set_column(place, "cluster", names))
 
 
-def split_problems(output: DatasetDir, shards: int) -> Iterator[str]:
+def split_problems(output: DatasetDir, manifest: Manifest) -> Iterator[str]:
     """What is wrong with the split of a data set whose verdicts are sound: a sentence each."""
     try:
         found = read_split(output.files)
@@ -132,7 +137,8 @@ def split_problems(output: DatasetDir, shards: int) -> Iterator[str]:
     if found is None:
         return
     keys = found.table["video_key"].combine_chunks()
-    kept = split_videos(output, shards).kept["video_key"].combine_chunks()
+    videos = split_videos(output, manifest).kept
+    kept = videos["video_key"].combine_chunks()
     unknown = kept.filter(pc.is_null(found.sides(kept)))
     if len(unknown):
         yield (
@@ -153,6 +159,24 @@ def split_problems(output: DatasetDir, shards: int) -> Iterator[str]:
         yield (
             f"{SPLIT_FILE} has near-duplicates on both sides, such as those of {both[0]}; restore "
             "it, or delete it and run `videonet split` again, which may then choose other sides."
+        )
+    if found.header.by is Unit.CHANNEL:
+        yield from _channels_on_both_sides(found, videos)
+
+
+def _channels_on_both_sides(found: Split, videos: pa.Table) -> Iterator[str]:
+    """Whether kept videos of one channel stand on both sides: a sentence, if so."""
+    sides, channels = found.sides(videos["video_key"].combine_chunks()), videos["channel"]
+    train, val = (
+        pc.unique(channels.filter(pc.equal(sides, side.value))).drop_null()
+        for side in (Side.TRAIN, Side.VAL)
+    )
+    both = train.filter(pc.and_(pc.is_in(train, value_set=val), pc.not_equal(train, "")))
+    if len(both):
+        yield (
+            f"{SPLIT_FILE} has {number(len(both), 'channel')} on both sides, such as "
+            f"{as_shown(both[0].as_py())}: a channel became known, or is another one now; run "
+            "`videonet split` again, which drops the videos that stand on the wrong side."
         )
 
 
@@ -204,8 +228,8 @@ def _writable(store: Store | None, *, given: Path | str | None) -> Store | None:
 
 def _table(
     videos: SplitVideos, alike: NDArray[np.int64], before: Split | None, header: SplitHeader
-) -> tuple[pa.Table, pa.Array]:
-    """The rows of the split, and the keys of videos that are dropped and were not before."""
+) -> tuple[pa.Table, tuple[Dropped, ...]]:
+    """The rows of the split, and the videos that are dropped and were not before."""
     kept = videos.kept["video_key"].combine_chunks()
     earlier = before.table if before else arrow_schema(SplitVideo).empty_table()
     keys = pc.unique(pa.chunked_array([kept, *earlier["video_key"].chunks], pa.string()))
@@ -241,8 +265,24 @@ def _table(
             "why": pa.array([each.value for each in WHYS]).take(pa.array(why)),
         }
     )
-    moved = (stood != NEW) & (stood != side)
-    return table, keys.filter(pa.array(moved))
+    return table, tuple(_dropped(keys, stood, side, new_why))
+
+
+def _dropped(
+    keys: pa.Array, stood: NDArray[np.int8], side: NDArray[np.int8], why: NDArray[np.int8]
+) -> Iterator[Dropped]:
+    """The videos that are dropped and were not before, by where they stood and why they are."""
+    dropped = SIDES.index(Side.DROPPED)
+    moved = np.flatnonzero((side == dropped) & (stood != dropped))
+    kinds = np.stack([stood[moved], why[moved]], axis=1)
+    for kind in np.unique(kinds, axis=0):
+        own = moved[(kinds == kind).all(axis=1)]
+        before, reason = kind.tolist()
+        yield Dropped(
+            tuple(keys.take(pa.array(own)).to_pylist()),
+            None if before == NEW else SIDES[before],
+            WHYS[reason],
+        )
 
 
 def _done(
@@ -250,7 +290,7 @@ def _done(
     videos: SplitVideos,
     table: pa.Table,
     before: Split | None,
-    moved: pa.Array,
+    dropped: tuple[Dropped, ...],
     *,
     changed: bool,
 ) -> SplitDone:
@@ -268,7 +308,7 @@ def _done(
         clusters=len(together),
         in_clusters=pc.sum(together).as_py() or 0,
         without_channel=without if header.by is Unit.CHANNEL else None,
-        dropped=tuple(moved.to_pylist()),
+        dropped=dropped,
         changed=changed,
     )
 

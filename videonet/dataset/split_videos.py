@@ -1,6 +1,6 @@
 """What a split of a data set is made from: its kept videos, and which of them show the same.
 
-A million videos take 0.5 GB, and their frames another 3 GB: see `frame_table`.
+All of them are in memory at once, and what all their frames look like: see `frame_table`.
 """
 
 import os
@@ -30,7 +30,7 @@ from videonet.text import as_shown, number
 _COLUMNS = ["video_key", "channel", "sha256", "clips", "outcome"]
 _DUPLICATE_OF = "duplicate_of"  # which tables of earlier versions lack
 
-_ADVICE = "the command that made the data set writes it again"
+_ADVICE = "the command that made the data set writes them again"
 
 # Shards whose clips are hashed at the same time, at most.
 _AT_ONCE = 8
@@ -46,9 +46,12 @@ class SplitVideos(NamedTuple):
     duplicates: pa.Table
 
 
-def split_videos(output: DatasetDir, shards: int) -> SplitVideos:
-    """The kept videos of a finished data set. Raises UsageError for tables that are damaged."""
-    kept, duplicates = [], []
+def split_videos(output: DatasetDir, manifest: Manifest) -> SplitVideos:
+    """The kept videos of a finished data set.
+
+    Raises UsageError for tables that are damaged, or have not the videos that the manifest counts.
+    """
+    kept, duplicates, shards = [], [], manifest.settings.shards
     for index in range(shards):
         path = table_path("verdicts", index, shards)
         try:
@@ -70,6 +73,14 @@ def split_videos(output: DatasetDir, shards: int) -> SplitVideos:
         .rename_columns({f"{name}_first": name for name in ("channel", "sha256", "clips", "shard")})
         .sort_by("video_key")
     )
+    found = len(firsts), pc.sum(firsts["clips"]).as_py() or 0
+    stated = manifest.totals.kept_videos, manifest.totals.clips
+    if found != stated:
+        raise UsageError(
+            f"The verdicts of {output.address} keep {number(found[0], 'video')} with "
+            f"{number(found[1], 'clip')}, and its manifest.json states {stated[0]:,} with "
+            f"{stated[1]:,}; `videonet verify {output.address}` says more, and {_ADVICE}."
+        )
     pairs = pa.table(
         {"video_key": pa.array([], pa.string()), _DUPLICATE_OF: pa.array([], pa.string())}
     )

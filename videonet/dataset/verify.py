@@ -108,7 +108,7 @@ def verify(out: Path | str) -> VerifyReport:
     if not findings.problems:
         # They repeat the rest: whatever is wrong there would be said twice.
         findings.problems.extend(lock_problems(output, manifest))
-        findings.problems.extend(split_problems(output, lookup.shards))
+        findings.problems.extend(split_problems(output, manifest))
     return findings
 
 

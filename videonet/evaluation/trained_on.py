@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from videonet.dataset.split import sides_of
 from videonet.dataset.split_videos import split_videos
 from videonet.errors import UsageError
 from videonet.evaluation.facts import Facts
@@ -16,6 +15,7 @@ from videonet.schemas.manifest import Manifest
 from videonet.schemas.split import Side
 from videonet.selection.reference import is_of
 from videonet.storage.dataset_dir import DatasetDir
+from videonet.storage.split_file import read_split
 from videonet.targets.imagenet1k import imagenet1k_labels
 from videonet.text import as_shown, number
 from videonet.training.data.clip_index import parquet_shards
@@ -52,14 +52,14 @@ def _videos(facts: Facts, manifest: Manifest, dataset: DatasetDir) -> int:
     """How many kept videos may have been trained on. Raises UsageError for another split."""
     if facts.split_sha256 is None:
         return manifest.totals.kept_videos
-    split = sides_of(dataset)
+    split = read_split(dataset.files)
     if split is None or split.sha256 != facts.split_sha256:
         now = "there is none" if split is None else f"{split.sha256[:12]}... is there"
         raise UsageError(
             f"{facts.name} was trained with the split {facts.split_sha256[:12]}... of "
             f"{dataset.address}, and {now}; restore that split.parquet."
         )
-    kept = split_videos(dataset, manifest.settings.shards).kept["video_key"].combine_chunks()
+    kept = split_videos(dataset, manifest).kept["video_key"].combine_chunks()
     return pc.sum(pc.equal(split.sides(kept), Side.TRAIN.value)).as_py() or 0
 
 

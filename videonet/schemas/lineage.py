@@ -9,7 +9,7 @@ from videonet.schemas.record import Record
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 # What makes one data set of others.
-How = Literal["merge", "split", "export", "rebuild", "repack"]
+How = Literal["merge", "export", "rebuild", "repack"]
 
 
 class Parent(Record, frozen=True, kw_only=True):

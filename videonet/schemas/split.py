@@ -13,16 +13,16 @@ class Side(StrEnum):
 
     TRAIN = "train"  # it may be trained on
     VAL = "val"  # it is held out: a model may be asked about it
-    DROPPED = "dropped"  # neither: it is a near-duplicate of a video that is held out
+    DROPPED = "dropped"  # neither: a near-duplicate is held out, or its channel stands elsewhere
 
 
 class Why(StrEnum):
     """Why a video stands on its side."""
 
     VIDEO = "video"  # the hash of its key
-    CHANNEL = "channel"  # the hash of its channel
+    CHANNEL = "channel"  # the hash of its channel; dropped: it stood on the other side before
     CLUSTER = "cluster"  # its near-duplicates stand there
-    MET = "met"  # it was one to train on, and a near-duplicate of it is held out
+    MET = "met"  # it would be one to train on, and a near-duplicate of it is held out
 
 
 class Unit(StrEnum):

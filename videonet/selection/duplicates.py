@@ -23,6 +23,9 @@ from videonet.selection.frame_table import FrameTable
 # Frames that two videos must have in common at least: two seconds.
 LEAST_FRAMES = 4
 
+# Pairs of videos that are gone over at once, as Python's numbers take ten times an array's memory.
+_AT_ONCE = 65_536
+
 
 class KeptVideo(NamedTuple):
     """What of a kept video says how good it is."""
@@ -121,12 +124,16 @@ def pairs_alike(table: FrameTable) -> NDArray[np.int64]:
 
     Of a video that is like very many, some are named; they are like each other.
     """
-    found = [
-        pair
-        for pair in pairs_to_compare(table).tolist()
-        if _like(_frames(table, pair[0]), _frames(table, pair[1]), pair[1]) is not None
-    ]
-    return np.array(found, np.int64).reshape(-1, 2)
+    pairs = pairs_to_compare(table)
+    found = [np.empty((0, 2), np.int64)]
+    for begin in range(0, len(pairs), _AT_ONCE):
+        some = pairs[begin : begin + _AT_ONCE]
+        like = [
+            _like(_frames(table, one), _frames(table, other), other) is not None
+            for one, other in some.tolist()
+        ]
+        found.append(some[np.array(like, bool)])
+    return np.concatenate(found)
 
 
 def _like(own: Frames, theirs: Frames, other: int) -> _Like | None:

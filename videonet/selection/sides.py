@@ -2,8 +2,9 @@
 
 A pure function of what is known of the videos and of where they stood before:
 
-- What stood on a side stays there. There is one exception: where a near-duplicate is held out, a
-  video that was to be trained on is dropped.
+- What stood on a side stays there, with two exceptions. Where a near-duplicate is held out, a video
+  that was to be trained on is dropped. And a video is dropped whose channel stands on the other
+  side: the channel was not known before, or was another one.
 - A new video whose channel counts stands where the hash of its channel says, or is dropped in the
   same way.
 - Any other new video joins its near-duplicates. Where none has a side yet, the hash of the smallest
@@ -71,14 +72,19 @@ def sides_of_videos(
 
     `keys` are in order. `channels` has the channel of each video that stands with its channel, and
     None for others. `before` is where each stood before, or NEW. `clusters` is that of
-    `clusters_of`. Why a video stands where it stood before is not said again: it is NEW.
+    `clusters_of`. What is dropped counts as held out for its near-duplicates. Why a video stands
+    where it stood before is not said again: it is NEW.
     """
     own = before.copy()
-    by_channel = np.array([each is not None for each in channels], bool) & (before == NEW)
+    has_channel = np.array([each is not None for each in channels], bool)
+    # of each video with a channel, the side of the channel
+    due = np.full(len(keys), NEW, np.int8)
     held = is_held_out([each for each in channels if each is not None], held_out)
-    named = np.zeros(len(keys), bool)
-    named[[place for place, each in enumerate(channels) if each is not None]] = held
-    own[by_channel] = np.where(named[by_channel], _VAL, _TRAIN)
+    due[has_channel] = np.where(held, _VAL, _TRAIN)
+    by_channel = has_channel & (before == NEW)
+    own[by_channel] = due[by_channel]
+    left_behind = has_channel & np.isin(before, (_TRAIN, _VAL)) & (before != due)
+    own[left_behind] = _DROPPED
 
     # Of each cluster, at the place of its first video. What is dropped is like what is held out.
     has_val, has_train = (np.zeros(len(keys), bool) for _ in range(2))
@@ -96,6 +102,6 @@ def sides_of_videos(
     why = np.full(len(keys), NEW, np.int8)
     why[own == NEW] = WHYS.index(Why.CLUSTER)
     why[np.intersect1d(undecided, np.flatnonzero(own == NEW))] = WHYS.index(Why.VIDEO)
-    why[by_channel] = WHYS.index(Why.CHANNEL)
+    why[by_channel | left_behind] = WHYS.index(Why.CHANNEL)
     why[met] = WHYS.index(Why.MET)
     return side, why

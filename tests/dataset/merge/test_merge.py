@@ -2,10 +2,14 @@
 
 import hashlib
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,10 +25,12 @@ from videonet.dataset.withdraw import withdraw
 from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.exclusion import ExcludedSet, Exclusion
-from videonet.schemas.manifest import Manifest
+from videonet.schemas.manifest import Counts, Manifest
 from videonet.schemas.reason import Outcome, Reason
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.store import Store
+
+NOTHING = Counts(pairs=0, kept=0, rejected={}, failed={})
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +157,57 @@ def test_interrupted_the_same_command_goes_on(folder: Path, tmp_path: Path):
     assert merge(outs, new).gone_on_from == 2
     assert published(new) == published(folder / "both")
     assert first.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("kind", ["candidates", "verdicts", "captions"])
+def test_a_table_that_lacks_what_the_manifest_counts_is_refused(
+    folder: Path, tmp_path: Path, kind: str
+):
+    one, other = copies(folder, tmp_path)
+    # One row that was kept is lost, or all are.
+    kept = next(each for each in verdicts_of(one) if each.outcome is Outcome.KEPT)
+    name = "video_id" if kind == "captions" else "video_key"
+    lost = getattr(kept.video if kind == "captions" else kept, name)
+    for file in sorted((one / kind).iterdir()):
+        table = pq.read_table(file)
+        own = table.filter(pc.not_equal(table[name], lost))
+        if len(own) == len(table):
+            continue
+        for left in (own, table.slice(0, 0)):
+            pq.write_table(left, file)
+            said = refusal(one, other, tmp_path)
+            assert f"{one} is not what its manifest.json says: " in said
+            assert f"`videonet verify {one}` says more" in said
+        return
+    raise AssertionError(kind)
+
+
+def test_verdicts_that_keep_less_than_the_manifest_counts_are_refused(folder: Path, tmp_path: Path):
+    one, other = copies(folder, tmp_path)
+    before = manifest_of(one).totals
+    for changes in ({"clips": before.clips + 1}, {"kept_videos": before.kept_videos - 1}):
+        restate(one, totals=msgspec.structs.replace(before, **changes))
+        assert "its verdicts come to " in refusal(one, other, tmp_path)
+    restate(one, totals=before, targets={**manifest_of(one).targets, "balloon": NOTHING})
+    assert "its verdicts for the class balloon are not those" in refusal(one, other, tmp_path)
+
+
+def test_killed_in_a_shard_it_leaves_nothing_of_that_in_the_union(folder: Path, tmp_path: Path):
+    outs, new = [folder / name for name in SHARDS], tmp_path / "new"
+    call = (
+        "import os, signal, sys\n"
+        "from videonet.dataset.merge.merge import merge\n"
+        "def die(event, arguments):\n"
+        "    if event == 'os.rename' and 'clips-00000' in str(arguments[0]):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sys.addaudithook(die)\n"
+        "merge(sys.argv[2:], sys.argv[1])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", call, new, *outs], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert any(file.name.startswith(".clips-") for file in new.rglob("*"))
+    merge(outs, new)
+    assert published(new) == published(folder / "both")
 
 
 def test_one_whole_file_of_a_shard_is_enough(folder: Path, tmp_path: Path):
@@ -285,4 +342,9 @@ def test_the_command_says_what_it_has_made(folder: Path, tmp_path: Path):
     assert "4 clips in 1 shard, of 2 data sets and 3 classes" in ended.stdout
     assert "1 video kept by several: 0 with other contents, 0 with other clips" in ended.stdout
     assert f"The split of {boats} is not taken over; `videonet split " in ended.stdout
+    again = videonet(
+        "merge", folder / "balloons", boats, "--out", tmp_path / "out", "--shards", "1"
+    )
+    assert "1 shard written by an earlier call." in again.stdout
+    assert "kept by several" not in again.stdout
     assert verify(tmp_path / "out").problems == []

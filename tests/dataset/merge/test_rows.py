@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,3 +147,24 @@ def test_the_order_of_the_data_sets_makes_no_difference(
     kept = [each for each in first.verdicts if each.outcome is Outcome.KEPT]
     assert len({(each.sha256, each.clips) for each in kept}) <= 1
     assert bool(kept) == (first.taken_from is not None)
+
+
+def test_a_folder_of_some_machine_decides_nothing():
+    def found(*roots: str) -> Candidate:
+        titled = zip(roots, ("b", "a"), strict=True)
+        known = [
+            each._replace(
+                candidate=msgspec.structs.replace(
+                    each.candidate, video=msgspec.structs.replace(VIDEO, root=root, title=title)
+                )
+            )
+            for each, (root, title) in zip(
+                [said(0, row("balloon", Reason.TIMEOUT)), said(1, row("sailboat", Reason.TIMEOUT))],
+                titled,
+                strict=True,
+            )
+        ]
+        return merged(*known).candidate
+
+    assert found("/a", "/b") == found("/b", "/a") == found("/c", "/c")
+    assert found("/a", "/b").video.root is None

@@ -25,6 +25,7 @@ from videonet.dataset.manifest import (
     tally_table,
 )
 from videonet.dataset.merge.clips import ClipReader, ClipsInOrder
+from videonet.dataset.merge.complete import check_complete
 from videonet.dataset.merge.inputs import Input, joined_targets, opened_inputs
 from videonet.dataset.merge.refusals import Refusals, united_refusals
 from videonet.dataset.merge.rows import MergedVideo, Said, merged_video
@@ -42,6 +43,7 @@ from videonet.shards.layout import shard_of
 from videonet.storage.dataset_dir import DatasetDir
 from videonet.storage.dataset_tables import CAPTIONS, table_path, write_table
 from videonet.storage.places import absolute
+from videonet.storage.split_file import SPLIT_FILE
 from videonet.video.clips import labelled
 
 _LOG = logging.getLogger(__name__)
@@ -99,8 +101,8 @@ def merge(
 
     It depends on what they hold, and not on the order in which they are named. `shards` is how many
     it has; None: see `number_of_shards`. Interrupted, the same call goes on. `say` is told what is
-    left out. Raises UsageError where they cannot be one data set, where one is damaged, and where
-    `new` holds something else.
+    left out. Raises UsageError where they cannot be one data set, where one is damaged or lacks
+    what its manifest counts, and where `new` holds something else.
     """
     places = [absolute(each) for each in outs]
     if absolute(new) in places:
@@ -108,12 +110,16 @@ def merge(
     inputs = opened_inputs([str(each) for each in places])
     after = DatasetDir(absolute(new))
     union = _union(inputs, after, shards)
+    for each in inputs:
+        check_complete(each, captions=union.settings.captions)
     done = Merged(_manifest(union))
     with after.files.exclusive():
         mark = done.manifest.to_json()
         take_place(
             after, MERGED_FROM, hashlib.sha256(mark).hexdigest(), "merge of the same data sets"
         )
+        # What a call was writing when it was killed.
+        after.files.delete_drafts()
         # What was withdrawn from the union since an earlier call stays so.
         union.refusals.withdrawn.update((each.video_key, each) for each in after.withdrawals())
         if not union.settings.captions and any(each.settings.captions for each in inputs):
@@ -130,7 +136,7 @@ def merge(
                 _write_shard(union, index, done)
         done.manifest = _finish(union, done.manifest)
     done.with_split = [
-        each.address for each in inputs if each.output.files.size("split.parquet") is not None
+        each.address for each in inputs if each.output.files.size(SPLIT_FILE) is not None
     ]
     return done
 

@@ -59,7 +59,7 @@ def merged_video(
     excluded or found to be like evaluation data is not kept. Of one that several keep, the best is
     taken: that of most pixels, then of most bytes a second. Its labels are those of all.
     """
-    said = sorted(said, key=_in_order)
+    said = sorted(map(_without_root, said), key=_in_order)
     keeping = sorted((each for each in said if _kept(each)), key=_how_good)
     first = keeping[0] if keeping else said[0]
     verdicts = _one_a_target(first, said)
@@ -81,6 +81,12 @@ def merged_video(
         tuple(each.input for each in others if _kept(each)[0].sha256 == content),
         tuple(each.input for each in others if _kept(each)[0].sha256 != content),
     )
+
+
+def _without_root(said: Said) -> Said:
+    """Without the local folder of the video, a path of one machine: nothing may depend on it."""
+    video = msgspec.structs.replace(said.candidate.video, root=None)
+    return said._replace(candidate=msgspec.structs.replace(said.candidate, video=video))
 
 
 def _kept(said: Said) -> list[Verdict]:
@@ -109,7 +115,7 @@ def _one_a_target(first: Said, said: Sequence[Said]) -> list[Verdict]:
 
 
 def _candidate(first: Said, said: Sequence[Said], positions: Mapping[str, int]) -> Candidate:
-    """The candidate as the first describes it, for the classes of all; without a local folder."""
+    """The candidate as the first describes it, for the classes of all."""
     matches: dict[str, Match] = {}
     for each in said:
         for match in each.candidate.matches:
@@ -121,7 +127,6 @@ def _candidate(first: Said, said: Sequence[Said], positions: Mapping[str, int]) 
     title = first.candidate.video.title
     return msgspec.structs.replace(
         first.candidate,
-        video=msgspec.structs.replace(first.candidate.video, root=None),
         matches=tuple(
             msgspec.structs.replace(each, title=None) if each.title == title else each
             for each in (matches[name] for name in sorted(matches, key=positions.__getitem__))
