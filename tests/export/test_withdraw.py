@@ -83,3 +83,19 @@ def test_there_must_be_an_export(out: Path, tmp_path: Path):
         withdraw_from_export(tmp_path, ["free"])
     with pytest.raises(UsageError, match="no finished export"):
         withdraw_from_export(out, ["free"])
+
+
+@pytest.mark.parametrize("what", ["missing", "changed"])
+def test_where_a_file_is_not_what_it_was_nothing_is_written_again(exported: Path, what: str):
+    row = next(row for row in read_attribution(files_at(exported)) if row.video_id == "free")
+    shards = {each.path for each in read_export(files_at(exported)).shards}
+    file = exported / (row.shard if row.shard in shards else "videos.jsonl")
+    if what == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes() + b" ")
+    before = tree(exported)
+    with pytest.raises(UsageError, match=f"{file.name} .*{what}.* delete this export"):
+        withdraw_from_export(exported, ["free"])
+    assert tree(exported) == before
+    assert any(what in each for each in verify_export(exported).problems)

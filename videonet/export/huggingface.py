@@ -20,7 +20,7 @@ from videonet.export.sample import LABEL_IDS, Sample
 from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
 from videonet.shards.page_headers import rows_at_once
 from videonet.shards.parquet import check_claims, open_table, schema_of
-from videonet.storage.dataset_files import DatasetFiles
+from videonet.storage.dataset_files import MISSING, DatasetFiles
 
 _IDS = [pa.field(name, pa.list_(pa.field("item", pa.string(), False)), False) for name in LABEL_IDS]
 
@@ -84,7 +84,7 @@ def _opened(files: DatasetFiles, path: str) -> Iterator[pq.ParquetFile]:
             for group in range(table.num_row_groups):
                 check_claims(read, table.metadata.row_group(group))
             yield table
-    except (pa.ArrowException, ValueError) as error:
+    except (*MISSING, pa.ArrowException, ValueError) as error:
         raise UsageError(
             f"{files.address}/{path} is damaged ({error}); export the data set again."
         ) from error

@@ -5,6 +5,8 @@ videos.jsonl           the same for other tools, a line a video: `videonet.schem
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -17,7 +19,7 @@ from videonet.schemas.export import ExportFile, ListLabel, ListVideo
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.target import Target
 from videonet.storage.dataset_dir import LOCK_FILE
-from videonet.storage.dataset_files import DatasetFiles
+from videonet.storage.dataset_files import MISSING, DatasetFiles
 
 LIST = LOCK_FILE
 LINES = "videos.jsonl"
@@ -54,14 +56,14 @@ def strip_list(files: DatasetFiles, gone: Collection[str]) -> None:
 
 
 def locked_in(files: DatasetFiles) -> Iterator[LockedVideo]:
-    """The rows of the list. Raises UsageError for a file that is damaged."""
-    with files.local(LIST) as path:
+    """The rows of the list. Raises UsageError for a file that is missing or damaged."""
+    with _there(files, LIST) as path:
         yield from read_lock(path).rows()
 
 
 def lines_in(files: DatasetFiles) -> Iterator[ListVideo]:
-    """The lines of the list. Raises UsageError for one that is damaged."""
-    with files.local(LINES) as path, path.open("rb") as file:
+    """The lines of the list. Raises UsageError for a file that is missing, and a damaged line."""
+    with _there(files, LINES) as path, path.open("rb") as file:
         while line := file.readline(_MOST_LINE):
             try:
                 yield ListVideo.from_json(line)
@@ -69,6 +71,19 @@ def lines_in(files: DatasetFiles) -> Iterator[ListVideo]:
                 raise UsageError(
                     f"{files.address}/{LINES} is damaged ({error}); export the data set again."
                 ) from error
+
+
+@contextmanager
+def _there(files: DatasetFiles, name: str) -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(files.local(name))
+            path.stat()
+        except MISSING as error:
+            raise UsageError(
+                f"{files.address}/{name} is missing; export the data set again into another folder."
+            ) from error
+        yield path
 
 
 def _write_lines(file: IO[bytes], lines: Iterable[ListVideo]) -> tuple[int, int]:

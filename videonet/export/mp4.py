@@ -36,7 +36,7 @@ from videonet.schemas.clip import Clip
 from videonet.schemas.lineage import Sha256
 from videonet.schemas.record import Record
 from videonet.shards.jpeg import decode
-from videonet.storage.dataset_files import DatasetFiles
+from videonet.storage.dataset_files import MISSING, DatasetFiles
 from videonet.video.clips import MICROSECONDS
 from videonet.video.sound import RATE
 
@@ -131,7 +131,7 @@ def files_in(files: DatasetFiles, path: str) -> Sequence[Listed]:
         listed = [Listed.from_json(line) for line in lines]
         if any("/" in each.file or each.file.startswith(".") for each in listed):
             raise ValueError("it names a file of another folder")
-    except (msgspec.DecodeError, ValueError) as error:
+    except (*MISSING, msgspec.DecodeError, ValueError) as error:
         raise UsageError(
             f"{files.address}/{path} is damaged ({error}); export the data set again."
         ) from error

@@ -18,7 +18,7 @@ from pathlib import Path
 from videonet.errors import UsageError
 from videonet.export.names import stem_in
 from videonet.export.sample import Sample, as_json
-from videonet.storage.dataset_files import DatasetFiles
+from videonet.storage.dataset_files import MISSING, DatasetFiles
 
 
 def path_of(side: str, index: int, shards: int) -> str:
@@ -83,7 +83,7 @@ def _read(files: DatasetFiles, path: str) -> Iterator[tarfile.TarFile]:
     try:
         with files.local(path) as file, tarfile.open(file, "r:") as tar:
             yield tar
-    except (tarfile.TarError, ValueError, EOFError) as error:
+    except (*MISSING, tarfile.TarError, ValueError, EOFError) as error:
         raise UsageError(
             f"{files.address}/{path} is damaged ({error}); export the data set again."
         ) from error

@@ -51,7 +51,8 @@ def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOut
 
     Videos that are not in it are passed over. The command that made the export does not bring them
     back. Interrupted, the same call goes on. Raises UsageError where there is no finished export,
-    where another command is at work in it, and for files that are damaged.
+    where another command is at work in it, and for files that are missing or were changed: to write
+    them again would make what is left of them look sound.
     """
     files = files_at(place)
     # Before anything is written there, if only a lock.
@@ -65,6 +66,9 @@ def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOut
         is_settled = _is_as_stated(files, export)
         if not rows and is_settled:
             return TakenOutOfExport((), 0, 0)
+        # Where a killed call has written the attribution, nothing says which files it has changed.
+        if is_settled:
+            _check_whole(files, export, rows, frozenset(each.video_key for each in before))
         new = tuple(
             Withdrawal(video_key=row.video_key, video_id=row.video_id)
             for row in sorted(rows, key=lambda each: each.video_key)
@@ -75,7 +79,6 @@ def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOut
         _strip_captions(files, export, gone)
         left = (row for row in read_attribution(files) if row.video_key not in gone)
         write_attribution(files, left)
-        # Where a killed call has written the attribution, nothing says which files it has changed.
         made = _counted_anew(files, export, changed if is_settled else None)
         write_card(files, made)
         finish(files, made)
@@ -90,6 +93,28 @@ def _is_as_stated(files: DatasetFiles, export: Export) -> bool:
         and files.size(ATTRIBUTION) == stated.bytes
         and files.sha256(ATTRIBUTION) == stated.sha256
     )
+
+
+def _check_whole(
+    files: DatasetFiles, export: Export, rows: Collection[Row], begun: frozenset[str]
+) -> None:
+    """Raise UsageError unless the files that are to be written again are what they were.
+
+    Nothing can be said of those that a killed call has `begun` with, by the videos in them.
+    """
+    is_list = export.request.form is ExportForm.LIST
+    own = {row.shard for row in rows}
+    unsure = {row.shard for row in rows if row.video_key in begun}
+    for each in export.shards:
+        if unsure if is_list else (each.path not in own or each.path in unsure):
+            continue
+        found = files.size(each.path)
+        if found is None or (found, files.sha256(each.path)) != (each.bytes, each.sha256):
+            what = "is missing" if found is None else "was changed since it was exported"
+            raise UsageError(
+                f"{files.address}/{each.path} {what}, so that nobody can say what is left of it; "
+                "delete this export, and export the data set again without those videos."
+            )
 
 
 def _strip_shards(files: DatasetFiles, export: Export, gone: Collection[Row]) -> frozenset[str]:

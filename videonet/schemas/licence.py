@@ -54,6 +54,78 @@ _WHICH_WHOLE = re.compile(r"creativecommon|(cc\ ?)?by(\ (nc|sa))*", re.VERBOSE)
 # How the licences say that what was adapted may not be handed on.
 _NO_ADAPTATIONS = re.compile(r"\bnd\b|\b(no|non)\ ?deriv")
 
+# All that may stand beside that. Any other word may take back what a name gives: "personal use
+# only", "no redistribution", or what forbids adaptations in another language.
+_BESIDE = frozenset(
+    [
+        "cc",
+        "by",
+        "sa",
+        "nc",
+        "ccby",
+        "cc0",
+        "cczero",
+        "zero",
+        "0",
+        "pdm",
+        "publicdomaincco",
+        "creative",
+        "commons",
+        "creativecommon",
+        "creativecommons",
+        "attribution",
+        "share",
+        "sharealike",
+        "alike",
+        "noncommercial",
+        "licence",
+        "license",
+        "licences",
+        "licenses",
+        "licensed",
+        "under",
+        "the",
+        "a",
+        "public",
+        "domain",
+        "publicdomain",
+        "dedication",
+        "mark",
+        "work",
+        "universal",
+        "international",
+        "unported",
+        "generic",
+        "reuse",
+        "allowed",
+        "lizenz",
+        "mit",
+        "quellenangabe",
+        "wiederverwendung",
+        "erlaubt",
+        "http",
+        "https",
+        "www",
+        "org",
+        "legalcode",
+        "deed",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]
+)
+_TOGETHER = re.compile(
+    r"""
+    \bno\ rights\ reserved\b
+    | \bnon\ commercial\b
+    | (?<=[1-4]\ [05]\ )(igo|[a-z]{2})\b            # the country that a version was written for
+    | (?<=\bdeed\ )[a-z]{2}\b                      # the language of a page
+    """,
+    re.VERBOSE,
+)
+
 # Whatever else a text names, it does not grant it.
 _DENIED = re.compile(r"\bnot\b|\ball rights reserved\b")
 
@@ -88,14 +160,16 @@ def allows_redistribution(licence: str | None) -> bool:
     Those with ND do not: they give leave to produce adapted material, "but not Share" it. A clip
     is cut out, scaled, thinned out in time and given a label. Whether that is an adaptation is not
     settled, and what is unclear does not count. Nor does a text that does not say which of the
-    licences is meant, such as "Creative Commons" alone. "creativeCommon", YouTube's name in its
-    programming interface, is CC BY there, and counts.
+    licences is meant, such as "Creative Commons" alone, nor one with any word besides the name of a
+    licence, since that may be a condition. "creativeCommon", YouTube's name in its programming
+    interface, is CC BY there, and counts.
     """
     words = _words(licence)
     return (
         is_creative_commons(licence)
         and not _NO_ADAPTATIONS.search(words)
         and bool(_WHICH.search(words) or _WHICH_WHOLE.fullmatch(words))
+        and _BESIDE.issuperset(_TOGETHER.sub(" ", words).split())
     )
 
 
