@@ -4,7 +4,6 @@ A file that is being written has a name of its own, which says which process wri
 writers never share one, and it can be told whose was left behind.
 """
 
-import errno
 import functools
 import hashlib
 import os
@@ -53,15 +52,28 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+class TooLongError(OSError):
+    """A file that is longer than what is read of one. It has no number: no disk is full."""
+
+    def __init__(self, file: Path | str, most: int) -> None:
+        super().__init__(None, f"it has more than {most:,} bytes", str(file))
+
+    def __str__(self) -> str:
+        """What is wrong with which file."""
+        return f"{self.strerror}: {self.filename}"
+
+
 def read_bounded(file: Path, most: int) -> bytes:
-    """The content of a stranger's file of at most `most` bytes. Raises OSError, also for a longer.
+    """The content of a stranger's file of at most `most` bytes. Raises OSError.
+
+    For a longer one that is TooLongError.
 
     It is not asked how long the file is: a device or a pipe has no length, and no end.
     """
     with file.open("rb") as stream:
         content = stream.read(most + 1)
     if len(content) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(file))
+        raise TooLongError(file, most)
     return content
 
 

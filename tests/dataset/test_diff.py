@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,10 @@ from videonet.dataset.diff import KINDS, open_difference
 from videonet.dataset.lock_file import write_lock
 from videonet.dataset.repack import repack
 from videonet.dataset.withdraw import withdraw
+from videonet.schemas.split import SplitHeader, SplitVideo, Unit
+from videonet.schemas.table import arrow_schema
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
+from videonet.storage.split_file import write_split
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,29 @@ def test_a_data_set_and_its_copy_are_equal(curated: Curated):
     ended = videonet("diff", curated.out, curated.out / LOCK_FILE)
     assert (ended.code, ended.stderr) == (0, "")
     assert "Nothing is different: 3 kept videos in both." in ended.stdout
+
+
+def test_another_split_is_different_for_it_is_what_training_reads(tmp_path: Path):
+    a = made(tmp_path / "a", {"one": {0}, "two": {0}})
+    b = made(tmp_path / "b.parquet", {"one": {0}, "two": {0}})
+    assert videonet("diff", a, b).code == 0
+    header = SplitHeader(version=1, by=Unit.VIDEO, train=0.5)
+
+    def split(out: Path, side: str) -> None:
+        rows = [{"video_key": "v1", "side": "train"}, {"video_key": "v2", "side": side}]
+        rows = [each | {"cluster": each["video_key"], "why": "video"} for each in rows]
+        table = pa.Table.from_pylist(rows, arrow_schema(SplitVideo))
+        write_split(DatasetDir(out).files, header, table)
+
+    split(a, "val")
+    ended = videonet("diff", a, b, "--json", tmp_path / "said.json")
+    assert ended.code == 1
+    assert "split: 2 videos on another side, or in one split alone" in ended.stdout
+    assert json.loads((tmp_path / "said.json").read_bytes())["other_side"] == 2
+    split(b, "train")
+    assert "split: 1 video on another side" in videonet("diff", a, b).stdout
+    split(b, "val")
+    assert videonet("diff", a, b).code == 0
 
 
 def test_what_was_withdrawn_is_gone_and_the_reason_is_said(curated: Curated, tmp_path: Path):

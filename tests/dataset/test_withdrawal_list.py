@@ -1,6 +1,7 @@
 """videonet withdraw --from: a published list is applied to the data set that knows its videos."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from tests.withdrawing import (
 from videonet.dataset import withdrawal_list
 from videonet.dataset.withdraw import withdraw
 from videonet.dataset.withdrawal_list import WithdrawalList, read_list
-from videonet.errors import UsageError
+from videonet.errors import UsageError, machine_error
 from videonet.fetch.allowed_hosts import allowed_hosts
 from videonet.fetch.small_file import read_small
 from videonet.schemas.verdict import Verdict
@@ -108,7 +109,8 @@ def test_of_marks_those_to_be_dropped_go_and_the_others_stay(copy: Curated, tmp_
     marks = [entry(first, mark="keep"), entry(second, mark="drop", reason="no balloon")]
     listed.write_text(json.dumps(marks))
     ended = videonet("withdraw", copy.out, "--from", listed, "--store", copy.store)
-    assert "names 1 video to be taken out, and 1 that are to stay." in ended.stdout
+    assert "names 1 video to be taken out, and 1 that is to stay." in ended.stdout
+    assert "does not know" not in ended.stdout
     assert clips_of(copy.out, first.video_key)
     assert clips_of(copy.out, second.video_key) == {}
     assert_sound(copy.out)
@@ -196,6 +198,34 @@ def test_a_list_on_the_web_is_bounded_in_bytes_and_time(server: VideoServer):
             read_small(f"{server.address}/{path}", 500, LOCAL)
 
 
+@pytest.mark.parametrize(("page", "why"), [("page.html", "a web page"), ("no", "cannot be read")])
+def test_no_secret_of_an_address_is_said(page: str, why: str, server: VideoServer):
+    (server.folder / "page.html").write_text("<html>")
+    host = server.address.removeprefix("http://")
+    address = f"http://anna:pa55word@{host}/{page}?token=t0ps3cret&X-Amz-Signature=5e1f5e1f"
+    with pytest.raises(UsageError, match=why) as caught:
+        read_list(address, LOCAL)
+    for secret in ("anna", "pa55word", "t0ps3cret", "5e1f5e1f"):
+        assert secret not in str(caught.value)
+
+
+def test_no_step_of_a_redirection_leaves_what_may_be_asked(server: VideoServer):
+    (server.folder / "list.txt").write_text("an id\n")
+    # It would lead back to a host that may be asked.
+    port = server.address.rpartition(":")[2]
+    server.behaviours |= {"away": Redirect(f"http://localhost:{port}/back"), "here": Redirect("/b")}
+    server.behaviours |= {"back": Redirect(f"{server.address}/list.txt")}
+    server.behaviours |= {"b": Redirect(f"{server.address}/list.txt")}
+    assert read_small(f"{server.address}/here", 500, LOCAL) == b"an id\n"
+    with pytest.raises(UsageError) as caught:
+        read_small(f"{server.address}/away", 500, LOCAL)
+    said = str(caught.value)
+    assert (
+        f"{server.address}/away leads elsewhere: http://localhost:{port}/back is no https" in said
+    )
+    assert "UsageError" not in said
+
+
 # What is no list.
 
 
@@ -208,6 +238,7 @@ def test_a_list_on_the_web_is_bounded_in_bytes_and_time(server: VideoServer):
         (b"<!doctype html><title>404</title>", "it looks like a web page"),
         (b"PAR1\x00\xff\xfe", "neither JSON nor UTF-8"),
         (b"an id\x1b[2J", "is no id of a video"),
+        (b"\n\nan id\n# no\n" + b'"abc"\n"def"\n', '"abc" in line 5 is no id'),
         (b"x" * 5_000, "is no id of a video"),
         (b'{"video_key": "a"}', "Expected `array`"),
         (b'["a"]', "Expected `object`"),
@@ -234,9 +265,34 @@ def test_a_list_that_is_too_long_or_not_there_is_a_sentence(
 ):
     monkeypatch.setattr(withdrawal_list, "MOST_BYTES", 10)
     (tmp_path / "list").write_text("a" * 11)
-    for name in ("list", "nothing", "."):
-        with pytest.raises(UsageError, match="cannot be read"):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("list", "nothing", ".", "pipe", "/dev/zero"):
+        with pytest.raises(UsageError, match="cannot be read") as caught:
             read_list(str(tmp_path / name))
+        # The edge of the command takes nothing of that for a full disk.
+        assert machine_error(caught.value) is None
+
+
+@pytest.mark.parametrize("content", [b"a\nb\nc\n", json.dumps([{}, {}, {}]).encode()])
+def test_a_list_of_too_many_videos_is_a_sentence(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(withdrawal_list, "MOST_VIDEOS", 2)
+    (tmp_path / "list").write_bytes(content)
+    with pytest.raises(UsageError, match="more than 2 entries; divide it"):
+        read_list(str(tmp_path / "list"))
+
+
+def test_a_text_of_which_no_line_is_known_has_an_exit_code_of_its_own(
+    copy: Curated, tmp_path: Path
+):
+    (tmp_path / "ids.csv").write_text("abc,2024-01-01\ndef,2024-01-02\n")
+    before = tree(copy.folder)
+    ended = videonet("withdraw", copy.out, "--from", tmp_path / "ids.csv", "--store", copy.store)
+    assert (ended.code, ended.stderr) == (3, "")
+    assert "knows no line of the list" in ended.stdout
+    assert "and not such as abc,2024-01-01" in ended.stdout
+    assert tree(copy.folder) == before
 
 
 def test_a_video_that_is_to_stay_and_to_go_is_for_a_person_to_decide(tmp_path: Path):

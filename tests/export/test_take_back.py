@@ -34,13 +34,16 @@ def test_a_published_list_is_taken_out_of_an_export_and_twice_does_nothing(
     ended = videonet("withdraw", exported, "--from", listed)
     assert (ended.code, ended.stderr) == (0, "")
     assert f"{key} ('free') is withdrawn." in ended.stdout
-    assert "1 of 2 named videos were in the export; " in ended.stdout
+    said = "names 2 videos to be taken out, and 1 that is to stay."
+    assert f"{said} {exported} does not know 1 of them." in ended.stdout
+    assert f"{exported}: 1 video with " in ended.stdout
     assert keys(exported).keys() == {"silent"}
     assert [each.video_key for each in withdrawn_from(files_at(exported))] == [key]
     assert videonet("verify", exported).code == 0
     before = tree(exported)
     ended = videonet("withdraw", exported, "--from", listed)
-    assert "0 of 2 named videos were in the export; 0 clips" in ended.stdout
+    assert f"{exported} does not know 1 of them." in ended.stdout
+    assert "0 videos with 0 clips taken out, 0 files written again" in ended.stdout
     assert tree(exported) == before
 
 
@@ -49,6 +52,15 @@ def test_single_videos_are_taken_out_by_id_and_no_store_is_taken(exported: Path,
     assert "is an export, which has no store" in said
     assert videonet("withdraw", exported, "free").code == 0
     assert keys(exported).keys() == {"silent"}
+
+
+def test_a_mistyped_id_is_a_sentence_and_changes_nothing(exported: Path):
+    before = tree(exported)
+    said = sentence(videonet("withdraw", exported, "free", "frree"))
+    assert "has no video 'frree'; give what stands under video_id" in said
+    assert tree(exported) == before
+    videonet("withdraw", exported, "free")
+    assert videonet("withdraw", exported, "free").code == 0
 
 
 def test_an_export_that_holds_a_video_is_named(exported: Path, tmp_path: Path):

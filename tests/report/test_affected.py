@@ -111,7 +111,7 @@ def test_what_cannot_be_told_is_said_and_has_an_exit_code_of_its_own(copy: Curat
     for words in (
         "manifest.json is damaged",
         "is no note of a training",
-        "which is not below",
+        "it is elsewhere, or was changed since by a run",
         "of an earlier version",
         "is an unfinished data set",
     ):
@@ -134,6 +134,49 @@ def test_links_are_not_followed_and_the_walk_is_bounded(
     assert "more than 2 folders" in affected("v", root).untold[0]
     monkeypatch.setattr(module, "MOST_DEPTH", 0)
     assert "lies deep" in affected("v", root).untold[0]
+
+
+@pytest.mark.parametrize(
+    ("beside", "place"),
+    [
+        *(("records/note.txt", "video/out"), ("side/note.txt", "records/out")),
+        *(("config.toml", "clips/out"), ("config.toml", "checkpoints/out")),
+        *(("export.json", "sets/out"), ("training.json", "checkpoints/out")),
+    ],
+)
+def test_what_only_looks_like_a_store_a_training_or_an_export_hides_nothing(
+    copy: Curated, beside: str, place: str
+):
+    root = copy.folder / "root"
+    (root / beside).parent.mkdir(parents=True)
+    (root / beside).write_text("{}" if beside.endswith("json") else "")
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    copy.out.rename(root / place)
+    verdict, _ = kept_beside_others(root / place)
+    assert told(root, verdict.video_key) == {("data set", place, True)}
+    said = affected(verdict.video_key, root).untold
+    assert bool(said) is (beside.endswith("json") or place.startswith("checkpoints"))
+
+
+def test_the_folders_of_a_store_are_not_looked_into(copy: Curated, monkeypatch: pytest.MonkeyPatch):
+    root = copy.folder / "store-alone"
+    (root / "tmp").mkdir(parents=True)
+    for number in range(200):
+        (root / f"record/{number:02x}").mkdir(parents=True)
+        (root / f"side/thumbnail/{number:02x}").mkdir(parents=True)
+    monkeypatch.setattr(module, "MOST_FOLDERS", 10)
+    assert affected("v", root).untold == []
+
+
+def test_the_name_of_a_folder_does_not_end_a_line(copy: Curated):
+    root = copy.folder / "a\nnot told: \x1b[2Jnothing"
+    root.mkdir()
+    copy.out.rename(root / "out")
+    verdict, _ = kept_beside_others(root / "out")
+    ended = videonet("affected", verdict.video_key, "--root", root)
+    assert ended.code == 1
+    assert len(ended.stdout.splitlines()) == 2
+    assert "\x1b" not in ended.stdout
 
 
 def test_a_root_that_is_not_there_is_a_sentence(tmp_path: Path):

@@ -7,7 +7,7 @@ import typer
 
 from videonet.cli.options import of_this_machine
 from videonet.cli.terminal import Console
-from videonet.text import number
+from videonet.text import as_shown, number
 
 # Something holds the video; nothing does, as far as could be told, but not all could.
 HELD, UNTOLD = 1, 3
@@ -36,13 +36,14 @@ def affected(
     console = Console(soft_wrap=True, highlight=False)
     found = look(video, root)
     for each in found.holders:
-        console.print(f"{each.kind}  {each.folder}  {each.said}", markup=False)
+        line = f"{each.kind}  {as_shown(str(each.folder))}  {as_shown(each.said)}"
+        console.print(line, markup=False)
     for sentence in found.untold:
-        console.print(f"not told: {sentence}", markup=False)
+        console.print(f"not told: {as_shown(sentence)}", markup=False)
     holding = sum(each.holds for each in found.holders)
     console.print(
         f"{number(found.looked_at, 'folder')} looked at: {holding:,} of them "
-        f"{'holds' if holding == 1 else 'hold'} {video}.",
+        f"{'holds' if holding == 1 else 'hold'} {as_shown(video)}.",
         markup=False,
     )
     raise typer.Exit(HELD if found.holds else UNTOLD if found.untold else 0)

@@ -46,9 +46,9 @@ def diff(
     """Say what is different in data set B from data set A.
 
     Videos that were added, are gone, or have other labels, bytes, clips or licences; settings,
-    versions, targets, withdrawals and shard files. Lock files are compared, so one of them may
-    stand in the place of its data set. Exit codes: 0 nothing is different, 1 something is, 2 wrong
-    input.
+    versions, targets, withdrawals, sides of a split, and shard files. Captions, and verdicts on
+    videos that are not kept, are not compared. Lock files are, so one of them may stand in the
+    place of its data set. Exit codes: 0 nothing is different, 1 something is, 2 wrong input.
 
     Example: videonet diff out newer --json difference.json
     """
@@ -72,7 +72,10 @@ def diff(
 
 def _lines(found: Difference) -> Iterator[str]:
     if found.is_equal:
-        yield f"Nothing is different: {number(found.sizes[0], 'kept video')} in both."
+        yield (
+            f"Nothing is different: {number(found.sizes[0], 'kept video')} in both. (Captions, and "
+            "verdicts on other videos, are not compared.)"
+        )
         return
     yield f"A has {number(found.sizes[0], 'kept video')}, B has {found.sizes[1]:,}."
     yield f"{found.same:,} are the same in both."
@@ -96,6 +99,8 @@ def _lines(found: Difference) -> Iterator[str]:
             yield f"targets {name}: {as_shown(', '.join(targets[:_SHOWN]))}{more}"
     if found.withdrawn is not None and any(found.withdrawn):
         yield f"withdrawn: {found.withdrawn[0]:,} in B alone, {found.withdrawn[1]:,} in A alone"
+    if found.other_side:
+        yield f"split: {number(found.other_side, 'video')} on another side, or in one split alone"
     if found.shards != (found.same_shards, found.same_shards):
         yield (
             f"shard files: {found.shards[0]:,} in A, {found.shards[1]:,} in B, "

@@ -13,15 +13,18 @@ import typer
 from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
-from videonet.text import number
+from videonet.text import as_shown, number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     # slow, and not needed for --help
     from videonet.dataset.withdraw import TakenOut
     from videonet.dataset.withdrawal_list import WithdrawalList
     from videonet.storage.objects import Restorable
+
+# None of the lines of a text is a video of OUT: another data set's, or a text of another form.
+STRANGE = 3
 
 # Videos that are named one by one.
 _SHOWN = 20
@@ -74,7 +77,8 @@ def withdraw(
     that are deleted, too, and the command says until when the bucket can still give back bytes.
     Interrupted, the same command goes on. A list may be the withdrawn.json of another data set, the
     marks of a sample page, the proposals of videonet recheck, or plain text; videos in it that OUT
-    does not know are counted.
+    does not know are counted. Exit codes: 0 done, 2 wrong input, 3 OUT knows no line of a plain
+    text, which may be of another form.
 
     Example: videonet withdraw out abcdefghijk
     """
@@ -91,41 +95,51 @@ def withdraw(
     if is_export(out):
         if store is not None:
             raise UsageError(f"{out} is an export, which has no store; leave --store out.")
-        for line in _of_export(out, frozenset(ids or ()), named):
-            console.print(line, markup=False)
-        return
-    done = take_out(out, ids or [], store, listed=named, say=partial(console.print, markup=False))
+        lines, unknown = _of_export(out, ids or (), named)
+    else:
+        say = partial(console.print, markup=False)
+        done = take_out(out, ids or [], store, listed=named, say=say)
+        lines, unknown = _account(out, done) if done.videos else [], done.unknown
     if named is not None:
-        console.print(_of_list(out, named, done), markup=False)
-    for line in _account(out, done) if done.videos else ():
+        console.print(_of_list(out, named, unknown), markup=False)
+    for line in lines:
         console.print(line, markup=False)
+    if named is not None and named.ids and unknown == len(named):
+        console.print(
+            f"{out} knows no line of the list: see that it is of videos of this data set, and that "
+            f"each line is a video_id or a video_key alone, as in its verdicts, and not such as "
+            f"{as_shown(min(named.ids)[:80])}",
+            markup=False,
+        )
+        raise typer.Exit(STRANGE)
 
 
-def _of_export(out: Path | str, ids: frozenset[str], listed: WithdrawalList | None) -> list[str]:
-    """Take videos out of an export; what was done."""
+def _of_export(
+    out: Path | str, ids: Collection[str], listed: WithdrawalList | None
+) -> tuple[list[str], int]:
+    """Take videos out of an export; what was done, and how many of the list it does not know."""
     from videonet.export.withdraw import withdraw_from_export
 
-    names = ids | (listed.names if listed else frozenset())
-    done = withdraw_from_export(out, names)
+    names = listed.names if listed else frozenset()
+    done = withdraw_from_export(out, names, required=ids)
     lines = [
         f"{video.video_key} ({video.video_id!r}) is withdrawn." for video in done.videos[:_SHOWN]
     ]
     if len(done.videos) > _SHOWN:
         lines.append(f"These are the first {_SHOWN} of {len(done.videos):,}.")
-    return [
-        *lines,
-        f"{out}: {len(done.videos):,} of {number(len(names), 'named video')} were in the export; "
-        f"{number(done.clips, 'clip')} taken out, {number(done.rewritten, 'file')} written again.",
-    ]
-
-
-def _of_list(out: Path | str, named: WithdrawalList, done: TakenOut) -> str:
-    """How much of a list was meant."""
-    kept = f", and {named.to_keep:,} that are to stay" if named.to_keep else ""
-    return (
-        f"The list names {number(len(named), 'video')} to be taken out{kept}. {out} does not know "
-        f"{done.unknown:,} of them."
+    lines.append(
+        f"{out}: {number(len(done.videos), 'video')} with {number(done.clips, 'clip')} taken out, "
+        f"{number(done.rewritten, 'file')} written again."
     )
+    return lines, done.unknown
+
+
+def _of_list(out: Path | str, named: WithdrawalList, unknown: int) -> str:
+    """How much of a list was meant."""
+    stay = "that is to stay" if named.to_keep == 1 else "that are to stay"
+    kept = f", and {named.to_keep:,} {stay}" if named.to_keep else ""
+    strange = f" {out} does not know {unknown:,} of them." if unknown else ""
+    return f"The list names {number(len(named), 'video')} to be taken out{kept}.{strange}"
 
 
 def _account(out: Path | str, done: TakenOut) -> list[str]:

@@ -1,8 +1,9 @@
-"""What is different between two data sets: their videos, settings, versions, targets, withdrawals.
+"""What is different between two data sets: their videos, settings, targets, withdrawals, splits.
 
 Both are compared as their lock files say, which have every kept video with its labels, content and
-spans. So a lock file alone can be compared, too; what was withdrawn, and why a video is not kept,
-only a data set says.
+spans. So a lock file alone can be compared, too; what was withdrawn, on which side of a split a
+video stands, and why a video is not kept, only a data set says. Captions, and verdicts on videos
+that are not kept in either, are not compared.
 """
 
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import msgspec
+import pyarrow as pa
 
 from videonet.dataset.lock_file import Lock, read_lock
 from videonet.errors import UsageError
@@ -23,12 +25,16 @@ from videonet.storage.database import open_database
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.inputs import local_input
 from videonet.storage.places import absolute, is_remote
+from videonet.storage.split_file import read_split
 
 # What can be different of a video, in the order in which it is said.
 KINDS = (
     *("added", "gone", "relabelled", "other bytes", "cut otherwise", "other licence"),
     "described otherwise",
 )
+
+# Of a data set that was not split.
+_NO_SPLIT = pa.table({"video_key": pa.array([], pa.string()), "side": pa.array([], pa.string())})
 
 _MEMORY = "500MB"
 _ROWS_AT_ONCE = 5_000
@@ -88,6 +94,9 @@ class Difference:
     targets: TargetChanges
     # videos that B alone, or A alone, says are withdrawn; None: one is a lock file, which says none
     withdrawn: tuple[int, int] | None
+    # videos that are on another side of the split, or on a side in one data set alone; None: one is
+    # a lock file, which says none
+    other_side: int | None
     # shard files of A and of B, and those that are the same to the byte
     shards: tuple[int, int]
     same_shards: int
@@ -102,6 +111,7 @@ class Difference:
             or self.versions
             or self.targets != TargetChanges((), (), ())
             or any(self.withdrawn or ())
+            or self.other_side
             or self.shards != (self.same_shards, self.same_shards)
         )
 
@@ -157,6 +167,7 @@ def write_difference(difference: Difference, file: Path) -> None:
         "versions": {each.name: (each.a, each.b) for each in difference.versions},
         "targets": asdict(difference.targets),
         "withdrawn": difference.withdrawn,
+        "other_side": difference.other_side,
         "shard_files": {"a": difference.shards[0], "b": difference.shards[1]}
         | {"same": difference.same_shards},
     }
@@ -177,12 +188,15 @@ class _Side(NamedTuple):
     verdicts: Path | None
     # keys of the videos that were taken out; None: it does not say
     withdrawn: frozenset[str] | None
+    # columns video_key and side; None: it does not say
+    split: pa.Table | None
 
 
 def _opened(given: Path | str, opened: ExitStack) -> _Side:
-    if str(given).endswith(".parquet"):
-        return _Side(str(given), read_lock(local_input(given)), None, None)
-    if not is_remote(given) and not is_folder(Path(given)):
+    is_local = not is_remote(given)
+    if str(given).endswith(".parquet") and not (is_local and is_folder(Path(given))):
+        return _Side(str(given), read_lock(local_input(given)), None, None, None)
+    if is_local and not is_folder(Path(given)):
         raise UsageError(
             f"There is no folder {given}; give the OUT of a finished run, or its {LOCK_FILE}."
         )
@@ -202,7 +216,9 @@ def _opened(given: Path | str, opened: ExitStack) -> _Side:
     tables = None
     if output.files.has_below("verdicts"):
         tables = opened.enter_context(output.files.local_folder("verdicts"))
-    return _Side(str(given), lock, tables, withdrawn)
+    split = read_split(output.files)
+    sides = _NO_SPLIT if split is None else split.table.select(_NO_SPLIT.column_names)
+    return _Side(str(given), lock, tables, withdrawn, sides)
 
 
 @contextmanager
@@ -255,6 +271,12 @@ def _difference(db: duckdb.DuckDBPyConnection, a: _Side, b: _Side) -> Difference
     withdrawn = None
     if a.withdrawn is not None and b.withdrawn is not None:
         withdrawn = len(b.withdrawn - a.withdrawn), len(a.withdrawn - b.withdrawn)
+    other_side = None
+    if a.split is not None and b.split is not None:
+        # What is in both is the same video on the same side.
+        both_sides = a.split.join(b.split, _NO_SPLIT.column_names, join_type="left semi").num_rows
+        moved = a.split.join(b.split, ["video_key"], join_type="left semi").num_rows - both_sides
+        other_side = a.split.num_rows + b.split.num_rows - 2 * both_sides - moved
     return Difference(
         sha256=(a.lock.sha256, b.lock.sha256),
         sizes=(a.lock.videos, b.lock.videos),
@@ -264,6 +286,7 @@ def _difference(db: duckdb.DuckDBPyConnection, a: _Side, b: _Side) -> Difference
         versions=changes_of(first.versions, second.versions),
         targets=_target_changes(a.lock, b.lock),
         withdrawn=withdrawn,
+        other_side=other_side,
         shards=(len(first.shards), len(second.shards)),
         same_shards=len(files[0] & files[1]),
         _db=db,

@@ -44,15 +44,21 @@ class TakenOutOfExport:
     clips: int
     # files of clips that were written again
     rewritten: int
+    # names that are of no video that is in the export, or was taken out of it
+    unknown: int
 
 
-def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOutOfExport:
+def withdraw_from_export(
+    place: Path | str, videos: Collection[str], *, required: Collection[str] = ()
+) -> TakenOutOfExport:
     """Take all videos with these keys, or with the source's ids, out of an export.
 
-    Videos that are not in it are passed over. The command that made the export does not bring them
-    back. Interrupted, the same call goes on. Raises UsageError where there is no finished export,
-    where another command is at work in it, and for files that are missing or were changed: to write
-    them again would make what is left of them look sound.
+    Of `videos`, those that are not in it are passed over; of `required`, each must be in it, or
+    have been taken out of it. The command that made the export does not bring them back.
+    Interrupted, the same call goes on. Raises UsageError, before anything is changed, for a
+    required one that is not known, where there is no finished export, where another command is at
+    work in it, and for files that are missing or were changed: to write them again would make what
+    is left of them look sound.
     """
     files = files_at(place)
     # Before anything is written there, if only a lock.
@@ -62,10 +68,18 @@ def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOut
         files.delete_drafts()
         before = withdrawn_from(files)
         # Those of earlier calls as well: one may have been killed.
-        rows = videos_among(files, {*videos, *(each.video_key for each in before)})
+        named = {*videos, *required}
+        rows = videos_among(files, named | {each.video_key for each in before})
+        known = {name for each in (*before, *rows) for name in (each.video_key, each.video_id)}
+        strange = sorted(set(required) - known)
+        if strange:
+            raise UsageError(
+                f"{files.address} has no video {' or '.join(map(repr, strange))}; give what stands "
+                f"under video_id or video_key in its {ATTRIBUTION}. Nothing was changed."
+            )
         is_settled = _is_as_stated(files, export)
         if not rows and is_settled:
-            return TakenOutOfExport((), 0, 0)
+            return TakenOutOfExport((), 0, 0, len(named - known))
         # Where a killed call has written the attribution, nothing says which files it has changed.
         if is_settled:
             _check_whole(files, export, rows, frozenset(each.video_key for each in before))
@@ -82,7 +96,8 @@ def withdraw_from_export(place: Path | str, videos: Collection[str]) -> TakenOut
         made = _counted_anew(files, export, changed if is_settled else None)
         write_card(files, made)
         finish(files, made)
-    return TakenOutOfExport(new, sum(row.clips for row in rows), len(changed))
+    clips = sum(row.clips for row in rows)
+    return TakenOutOfExport(new, clips, len(changed), len(named - known))
 
 
 def _is_as_stated(files: DatasetFiles, export: Export) -> bool:

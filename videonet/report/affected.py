@@ -4,6 +4,7 @@ Nothing is written, no link is followed, and no clip is read. What cannot be tol
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,14 +30,14 @@ from videonet.training.session import NOTE, read_note
 MOST_FOLDERS = 200_000
 MOST_DEPTH = 32
 
-# Of a data set, an export or a training: nothing of another one is in them.
-_PARTS = frozenset(
-    {"_state", "clips", "candidates", "verdicts", "captions", "report", "checkpoints"}
-)
-# The files by which one is told.
-_MARKS = frozenset({"manifest.json", "lookup.json", EXPORT, NOTE})
-# Of a store: hundreds of folders each.
-_OF_STORES = frozenset({"record", "records", "side", "video", "part", "claim"})
+# Of a store: a folder for each two first digits of a digest, and nothing else is in them.
+_OF_STORES = ("record", "records", "side", "video", "part")
+_DIGITS = re.compile(r"[0-9a-f]{2}")
+
+# Of a data set: no other one is in them.
+_OF_DATASETS = frozenset({"_state", "clips", "candidates", "verdicts", "captions", "report"})
+# Likewise of a training.
+_OF_TRAININGS = frozenset({"checkpoints"})
 
 
 @dataclass(frozen=True)
@@ -91,19 +92,26 @@ def affected(video: str, root: Path) -> Affected:
     datasets: list[_Dataset] = []
     trainings: list[tuple[Path, str]] = []
     exports = 0
-    for folder, names in _folders(root, found):
+    for folder, below, names in _folders(root, found):
+        # What has the names alone may be something else: it is looked into as any folder is.
         if "manifest.json" in names and "targets.json" in names:
             with _told(found):
                 datasets.append(_dataset(video, folder, found))
+                below -= _OF_DATASETS
         elif "lookup.json" in names and "targets.json" in names:
             found.untold.append(f"{folder} is an unfinished data set; finish it, and ask again.")
         elif EXPORT in names:
             with _told(found):
                 _look_at_export(video, folder, found)
                 exports += 1
-        elif NOTE in names or ("config.toml" in names and (folder / "checkpoints").is_dir()):
+                # One of mp4 clips has a folder for each shard.
+                below.clear()
+        elif NOTE in names or ("config.toml" in names and "checkpoints" in below):
             with _told(found):
-                trainings += _training(folder, found)
+                told = _training(folder, found)
+                trainings += told
+                if told:
+                    below -= _OF_TRAININGS
     _descended(datasets, found)
     held = {sha256: each.folder for each in datasets for sha256 in each.held_as}
     known = {sha256 for each in datasets for sha256 in each.known_as}
@@ -113,8 +121,8 @@ def affected(video: str, root: Path) -> Affected:
             found.holders.append(Holder("training", folder, said))
         elif sha256 not in known:
             found.untold.append(
-                f"{folder} was trained on a data set with the manifest {sha256[:12]}..., which is "
-                f"not below {root}."
+                f"{folder} was trained on a data set with the manifest {sha256[:12]}..., which no "
+                f"data set below {root} has; it is elsewhere, or was changed since by a run."
             )
     found.looked_at = len(datasets) + exports + len(trainings)
     return found
@@ -129,8 +137,11 @@ def _told(found: Affected) -> Iterator[None]:
         found.untold.append(" ".join(str(error).split()))
 
 
-def _folders(root: Path, found: Affected) -> Iterator[tuple[Path, frozenset[str]]]:
-    """All folders that may be one of these, with the names of their files."""
+def _folders(root: Path, found: Affected) -> Iterator[tuple[Path, set[str], frozenset[str]]]:
+    """All folders, each with the names of the folders and of the files in it.
+
+    A folder that is taken out of the former is not looked into.
+    """
 
     def unreadable(error: OSError) -> None:
         found.untold.append(f"{error.filename} cannot be read ({error.strerror}).")
@@ -144,19 +155,22 @@ def _folders(root: Path, found: Affected) -> Iterator[tuple[Path, frozenset[str]
             )
             return
         depth = len(Path(place).relative_to(root).parts)
-        left_out: frozenset[str] = frozenset()
-        if EXPORT in files:
-            # One of mp4 clips has a folder for each shard.
-            folders.clear()
-        if not _MARKS.isdisjoint(files):
-            left_out = _PARTS
-        elif len(_OF_STORES.intersection(folders)) > 1:
-            left_out = _OF_STORES
-        folders[:] = sorted(each for each in folders if each not in left_out)
+        below = set(folders)
+        if folders and all(map(_DIGITS.fullmatch, folders)) and _is_of_store(Path(place)):
+            below.clear()
+        yield Path(place), below, frozenset(files)
+        folders[:] = sorted(below)
         if depth >= MOST_DEPTH and folders:
             found.untold.append(f"{place} lies deep, and what is below it was not looked at.")
             folders.clear()
-        yield Path(place), frozenset(files)
+
+
+def _is_of_store(place: Path) -> bool:
+    """Whether a folder is STORE/record, STORE/side/thumbnail, or another one of a store's."""
+    return any(
+        (store / "tmp").is_dir() and sum((store / name).is_dir() for name in _OF_STORES) > 1
+        for store in (place.parent, place.parent.parent)
+    )
 
 
 def _dataset(video: str, folder: Path, found: Affected) -> _Dataset:

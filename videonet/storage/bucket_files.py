@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from videonet.errors import UsageError
-from videonet.files import cache_folder, sha256_of, unchecked
+from videonet.files import TooLongError, cache_folder, sha256_of, unchecked
 from videonet.shards.layout import SHARD_BYTES
 from videonet.storage.dataset_files import State
 from videonet.storage.lease import held_lease
@@ -59,7 +59,7 @@ class BucketFiles:
         if data is None:
             raise self._missing(path)
         if len(data) > most:
-            raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", self._place(path))
+            raise TooLongError(self._place(path), most)
         return data
 
     def write(self, path: str, data: bytes) -> None:

@@ -17,7 +17,6 @@ OUT/withdrawn.json                  videos that were taken out, if any were
 OUT/_state/                         what a run needs to go on after an interruption
 """
 
-import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
+from videonet.files import TooLongError
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.clip import Clip
 from videonet.schemas.label import Label
@@ -464,9 +464,7 @@ class DatasetDir:
         """What a file holds. Raises OSError, and `msgspec.DecodeError` for one that is too long."""
         try:
             return self.files.read(name, _MOST_BYTES)
-        except OSError as error:
-            if error.errno != errno.EFBIG:
-                raise
+        except TooLongError as error:
             raise msgspec.DecodeError(str(error.strerror)) from error
 
     def _required(self, name: str, kind: type[T]) -> T:

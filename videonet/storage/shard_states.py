@@ -8,7 +8,6 @@ packed. A reader looks at single states first, and at packed ones second. Packin
 way: so no reader misses a state. Where one is there in both forms, the single one is the later.
 """
 
-import errno
 import re
 import threading
 from collections import defaultdict
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from videonet.files import TooLongError
 from videonet.schemas.manifest import Shard
 from videonet.schemas.record import from_json
 from videonet.schemas.run import ShardState
@@ -146,11 +146,7 @@ class ShardStates:
         """What a file holds; None: it is not there, or too long."""
         try:
             return self._files.read(path, _MOST_BYTES)
-        except MISSING:
-            return None
-        except OSError as error:
-            if error.errno != errno.EFBIG:
-                raise
+        except (*MISSING, TooLongError):
             return None
 
 
