@@ -194,7 +194,7 @@ def test_a_list_on_the_web_is_bounded_in_bytes_and_time(server: VideoServer):
     with pytest.raises(UsageError, match="not done within"):
         read_small(f"{server.address}/slow.txt", 100_000, LOCAL, deadline=0.5)
     for path in ("gone.txt", "away"):
-        with pytest.raises(UsageError, match="cannot be read"):
+        with pytest.raises(UsageError, match="cannot be read|leads elsewhere: ftp"):
             read_small(f"{server.address}/{path}", 500, LOCAL)
 
 
@@ -213,7 +213,7 @@ def test_no_step_of_a_redirection_leaves_what_may_be_asked(server: VideoServer):
     (server.folder / "list.txt").write_text("an id\n")
     # It would lead back to a host that may be asked.
     port = server.address.rpartition(":")[2]
-    server.behaviours |= {"away": Redirect(f"http://localhost:{port}/back"), "here": Redirect("/b")}
+    server.behaviours |= {"away": Redirect(f"http://localhost:{port}/back"), "here": Redirect("b")}
     server.behaviours |= {"back": Redirect(f"{server.address}/list.txt")}
     server.behaviours |= {"b": Redirect(f"{server.address}/list.txt")}
     assert read_small(f"{server.address}/here", 500, LOCAL) == b"an id\n"

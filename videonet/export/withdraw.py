@@ -70,7 +70,8 @@ def withdraw_from_export(
         # Those of earlier calls as well: one may have been killed.
         named = {*videos, *required}
         rows = videos_among(files, named | {each.video_key for each in before})
-        known = {name for each in (*before, *rows) for name in (each.video_key, each.video_id)}
+        known = {name for each in before for name in (each.video_key, each.video_id)}
+        known |= {name for row in rows for name in (row.video_key, row.video_id)}
         strange = sorted(set(required) - known)
         if strange:
             raise UsageError(
