@@ -194,7 +194,7 @@ def test_a_list_on_the_web_is_bounded_in_bytes_and_time(server: VideoServer):
     with pytest.raises(UsageError, match="not done within"):
         read_small(f"{server.address}/slow.txt", 100_000, LOCAL, deadline=0.5)
     for path in ("gone.txt", "away"):
-        with pytest.raises(UsageError, match="cannot be read|leads elsewhere: ftp"):
+        with pytest.raises(UsageError, match=r"cannot be read|leads elsewhere: ftp"):
             read_small(f"{server.address}/{path}", 500, LOCAL)
 
 
