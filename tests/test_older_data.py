@@ -20,7 +20,7 @@ from tests.curated import Ended, sentence, videonet
 from tests.local import TYPED
 from tests.site import VideoSite, installed
 from tests.stored import sections_in
-from videonet.schemas.clip import MOTION_COLUMNS
+from videonet.schemas.clip import LABEL_ID_COLUMNS, MOTION_COLUMNS
 from videonet.schemas.shard_form import OLDEST_FORM
 from videonet.shards.writer import FORMATS
 from videonet.storage.dataset_dir import DatasetDir
@@ -129,14 +129,15 @@ def columns(folder: Path) -> list[str]:
     return names
 
 
-def has_no_motion(folder: Path) -> None:
-    """Fail if a data set of before has got the columns of motion, or its files speak of them."""
-    assert set(MOTION_COLUMNS).isdisjoint(columns(folder))
-    assert "motion" not in manifest(folder)["settings"]
+def has_no_later_columns(folder: Path) -> None:
+    """Fail if a data set of before has got columns of motion or of ids, or its files say so."""
+    assert {*MOTION_COLUMNS, *LABEL_ID_COLUMNS}.isdisjoint(columns(folder))
     assert "motion" not in manifest(folder)["totals"]
-    settings = pq.read_metadata(folder / "videos.lock.parquet").metadata[b"videonet.settings"]
-    assert "motion" not in json.loads(settings)
-    assert "clip_motion" not in (folder / "README.md").read_text()
+    lock = pq.read_metadata(folder / "videos.lock.parquet").metadata[b"videonet.settings"]
+    for settings in (manifest(folder)["settings"], json.loads(lock)):
+        assert {"motion", "label_ids"}.isdisjoint(settings)
+    card = (folder / "README.md").read_text()
+    assert not any(name in card for name in (*MOTION_COLUMNS, *LABEL_ID_COLUMNS))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -219,7 +220,7 @@ def test_a_lock_file_is_rebuilt_from_the_store(finished: Path):
     assert ended.code == 0, ended
     assert "3 of 3 videos are here again." in ended.stdout
     assert clips(finished / "again") == clips(finished / "out")
-    has_no_motion(finished / "again")
+    has_no_later_columns(finished / "again")
     assert columns(finished / "again") == columns(finished / "out")
     assert "layout" not in manifest(finished / "again")["settings"]
 
@@ -259,7 +260,7 @@ def test_a_video_is_withdrawn(finished: Path):
     now = FINISHED | {("balloon", "balloon"): ("rejected", "withdrawn")}
     assert verdicts(finished / "out") == now
     assert manifest(finished / "out")["totals"]["clips"] == 0
-    has_no_motion(finished / "out")
+    has_no_later_columns(finished / "out")
     assert videonet("verify", finished / "out").code == 0
 
 
@@ -332,7 +333,7 @@ def test_an_interrupted_run_goes_on_and_sees_again_what_was_seen_by_older_rules(
     # Two of them had been seen by the older rules.
     assert len(after) == 2 + 6
     assert json.loads((interrupted / "out" / "run.json").read_bytes())["run_id"] == run_id
-    has_no_motion(interrupted / "out")
+    has_no_later_columns(interrupted / "out")
     assert videonet("verify", interrupted / "out").code == 0
 
 

@@ -13,7 +13,7 @@ from tests.curated import Curated, curated_once, sentence, videonet
 from videonet.dataset.verify import verify
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
+from videonet.schemas.shard_form import NEWEST_FORM
 from videonet.schemas.verdict import Verdict
 from videonet.shards.layout import shard_path
 from videonet.shards.writer import FORMATS
@@ -86,7 +86,7 @@ def rewrite_clips(
     for name in formats:
         path = shard_path(name, index, SHARDS)
         clips = list(change(list(FORMATS[name].read(out / path))))
-        with FORMATS[name].open_writer(out / path, ShardForm(NEWEST_LAYOUT, motion=True)) as write:
+        with FORMATS[name].open_writer(out / path, NEWEST_FORM) as write:
             for clip in clips:
                 write(clip)
         restate(out, path, rows=len(clips))

@@ -44,7 +44,7 @@ def test_webdataset_decodes_frames_and_what_is_said_of_a_clip(out: Path, webdata
         assert said["image_timestamp"] == list(clip.image_timestamp)
         assert said["clip_label_index"] == list(clip.clip_label_index)
         assert said["clip_label_text"] == list(clip.clip_label_text)
-        assert said["clip_label_id"] == list(clip.clip_label_text)
+        assert said["clip_label_target_id"] == list(clip.clip_label_text)
         assert said["clip_label_wnid"] == [""]
         assert said["clip_motion_repeated"] == clip.clip_motion_repeated
         assert "image_encoded" not in said

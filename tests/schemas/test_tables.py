@@ -155,6 +155,8 @@ COLUMNS = {
         clip_label_index: list<item: int64 not null> not null
         clip_label_string: list<item: string not null> not null
         clip_label_text: list<item: string not null> not null
+        clip_label_target_id: list<item: string not null>
+        clip_label_wnid: list<item: string not null>
         image_format: string not null
         image_height: int64 not null
         image_width: int64 not null

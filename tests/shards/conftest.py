@@ -40,6 +40,9 @@ MOTION = {
     "clip_cut_timestamp": (40_000 + FRAME,),
 }
 
+# Columns of the labels' ids, of one label.
+LABEL_IDS = {"clip_label_target_id": ("n01491361",), "clip_label_wnid": ("n01491361",)}
+
 
 @pytest.fixture
 def clips() -> list[Clip]:

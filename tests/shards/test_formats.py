@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.shards.conftest import MOTION, make_clip
+from tests.shards.conftest import LABEL_IDS, MOTION, make_clip
 from videonet.errors import UsageError
-from videonet.schemas.clip import Clip
+from videonet.schemas.clip import LABEL_ID_COLUMNS, MOTION_COLUMNS, Clip
 from videonet.schemas.shard_form import LAYOUTS, OLDEST_FORM, ShardForm
 from videonet.shards.writer import FORMATS
 
@@ -29,12 +29,17 @@ ANY_CLIP = st.builds(
     image_frame_rate=st.floats(width=32, allow_nan=False),
     image_encoded=st.lists(st.binary(max_size=200), max_size=5).map(tuple),
     image_timestamp=st.lists(INT64, max_size=5).map(tuple),
+    clip_label_target_id=st.none(),
+    clip_label_wnid=st.none(),
     clip_motion_repeated=st.none(),
     clip_motion_difference=st.none(),
     clip_cut_timestamp=st.none(),
 )
-MEASURES = st.fixed_dictionaries(
+NAMES = st.lists(st.text(max_size=9), max_size=3).map(tuple)
+LATER_COLUMNS = st.fixed_dictionaries(
     {
+        "clip_label_target_id": NAMES,
+        "clip_label_wnid": NAMES,
         # as they are measured: in steps of which both formats hold each
         "clip_motion_repeated": st.integers(0, 1024).map(lambda parts: parts / 1024),
         "clip_motion_difference": st.integers(0, 255 * 1024).map(lambda parts: parts / 1024),
@@ -63,24 +68,32 @@ def test_every_format_gives_back_the_clips_that_were_written(clips, layout):
             assert read(name, path) == clips
 
 
-@settings(max_examples=25)
-@given(clips=st.lists(st.tuples(ANY_CLIP, MEASURES), max_size=4), layout=st.sampled_from(LAYOUTS))
-def test_so_does_every_format_with_the_columns_of_motion(clips, layout):
-    measured = [msgspec.structs.replace(clip, **measures) for clip, measures in clips]
+@settings(max_examples=40)
+@given(
+    clips=st.lists(st.tuples(ANY_CLIP, LATER_COLUMNS), max_size=4),
+    form=st.builds(ShardForm, st.sampled_from(LAYOUTS), st.booleans(), st.booleans()),
+)
+def test_so_does_every_format_with_the_columns_that_earlier_versions_lack(clips, form):
+    has = (*(MOTION_COLUMNS if form.motion else ()), *(LABEL_ID_COLUMNS if form.label_ids else ()))
+    whole = [msgspec.structs.replace(clip, **later) for clip, later in clips]
+    stored = [
+        msgspec.structs.replace(clip, **{name: later[name] for name in has})
+        for clip, later in clips
+    ]
     with TemporaryDirectory() as folder:
         for name in FORMATS:
             path = Path(folder, f"clips.{name}")
-            write(name, path, measured, ShardForm(layout, motion=True))
-            assert read(name, path) == measured
+            write(name, path, whole, form)
+            assert read(name, path) == stored
 
 
 @each_format
 def test_without_them_a_file_is_that_of_versions_that_had_none(name, clips, tmp_path):
-    measured = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
-    assert write(name, tmp_path / "one", clips) == write(name, tmp_path / "other", measured)
-    assert write(name, tmp_path / "one", measured, ShardForm(motion=True)) != write(
-        name, tmp_path / "other", clips
-    )
+    newest = [msgspec.structs.replace(clip, **MOTION, **LABEL_IDS) for clip in clips]
+    before = write(name, tmp_path / "one", clips)
+    assert before == write(name, tmp_path / "other", newest)
+    for form in (ShardForm(motion=True), ShardForm(label_ids=True)):
+        assert write(name, tmp_path / "one", newest, form) != before
 
 
 @each_format

@@ -12,9 +12,9 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from tests.shards.conftest import MOTION, make_clip
+from tests.shards.conftest import LABEL_IDS, MOTION, make_clip
 from videonet.schemas.clip import Clip
-from videonet.schemas.shard_form import LAYOUTS, OLDEST_FORM, ShardForm
+from videonet.schemas.shard_form import LAYOUTS, NEWEST_FORM, OLDEST_FORM, ShardForm
 from videonet.schemas.table import arrow_schema
 from videonet.shards import parquet
 
@@ -52,8 +52,8 @@ def forty(tmp_path_factory):
 
 
 def test_the_columns_are_those_of_a_clip(clips, tmp_path):
-    moving = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
-    write(tmp_path / "clips.parquet", moving, ShardForm(motion=True))
+    newest = [msgspec.structs.replace(clip, **MOTION, **LABEL_IDS) for clip in clips]
+    write(tmp_path / "clips.parquet", newest, ShardForm(motion=True, label_ids=True))
     schema = pq.read_schema(tmp_path / "clips.parquet")
     assert schema.names == arrow_schema(Clip).names
     assert not any(field.nullable for field in schema)
@@ -77,8 +77,9 @@ READERS = """
 import datasets, pandas
 frame = pandas.read_parquet(FILE)
 rows = datasets.load_dataset("parquet", data_files=FILE, split="train", streaming=True)
-for pictures in (frame["image_encoded"], (row["image_encoded"] for row in rows)):
-    assert [list(each) for each in pictures] == PICTURES
+for column, expected in EXPECTED.items():
+    for values in (frame[column], [row[column] for row in rows]):
+        assert [list(each) for each in values] == expected
 """
 
 
@@ -86,9 +87,13 @@ for pictures in (frame["image_encoded"], (row["image_encoded"] for row in rows))
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_so_do_pandas_and_hugging_face(clips, tmp_path, layout):
     file = tmp_path / "clips.parquet"
-    write(file, clips, ShardForm(layout))
-    pictures = [list(clip.image_encoded) for clip in clips]
-    code = READERS.replace("FILE", repr(str(file))).replace("PICTURES", repr(pictures))
+    identified = [msgspec.structs.replace(clip, **LABEL_IDS) for clip in clips]
+    write(file, identified, ShardForm(layout, label_ids=True))
+    expected = {
+        name: [list(getattr(clip, name)) for clip in identified]
+        for name in ("image_encoded", *LABEL_IDS)
+    }
+    code = READERS.replace("FILE", repr(str(file))).replace("EXPECTED", repr(expected))
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
@@ -100,25 +105,29 @@ def test_so_do_pandas_and_hugging_face(clips, tmp_path, layout):
 def test_in_layout_2_the_frames_are_the_last_column_and_their_lengths_stand_together(
     clips, tmp_path
 ):
-    write(tmp_path / "clips.parquet", clips, ShardForm(2))
-    last = pq.read_metadata(tmp_path / "clips.parquet").row_group(1).column(16)
+    newest = [msgspec.structs.replace(clip, **MOTION, **LABEL_IDS) for clip in clips]
+    write(tmp_path / "clips.parquet", newest, NEWEST_FORM)
+    group = pq.read_metadata(tmp_path / "clips.parquet").row_group(1)
+    last = group.column(group.num_columns - 1)
     assert last.path_in_schema == "image_encoded.list.element"
     assert "DELTA_LENGTH_BYTE_ARRAY" in last.encodings
     data = (tmp_path / "clips.parquet").read_bytes()
     assert all(b"".join(clip.image_encoded) in data for clip in clips)
 
 
-def test_duckdb_reads_the_columns_of_motion(clips, tmp_path):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_duckdb_reads_the_columns_of_motion_and_of_ids(clips, tmp_path, layout):
     file = tmp_path / "clips.parquet"
-    moving = [msgspec.structs.replace(clip, **MOTION) for clip in clips]
-    write(file, moving, ShardForm(motion=True))
-    rows = duckdb.sql(f"SELECT {', '.join(MOTION)} FROM '{file}'").fetchall()
-    assert rows == [(0.25, 1.5, [120_000])] * 3
+    newest = [msgspec.structs.replace(clip, **MOTION, **LABEL_IDS) for clip in clips]
+    write(file, newest, ShardForm(layout, motion=True, label_ids=True))
+    rows = duckdb.sql(f"SELECT {', '.join((*MOTION, *LABEL_IDS))} FROM '{file}'").fetchall()
+    assert rows == [(0.25, 1.5, [120_000], ["n01491361"], ["n01491361"])] * 3
 
 
-def test_without_motion_the_columns_are_those_of_earlier_versions(clips, tmp_path):
+def test_without_these_the_columns_are_those_of_earlier_versions(clips, tmp_path):
     write(tmp_path / "clips.parquet", clips)
-    before = [each for each in arrow_schema(Clip) if each.name not in MOTION]
+    later = MOTION.keys() | LABEL_IDS.keys()
+    before = [each for each in arrow_schema(Clip) if each.name not in later]
     assert pq.read_schema(tmp_path / "clips.parquet").equals(pa.schema(before))
 
 

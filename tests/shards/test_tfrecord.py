@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.shards.conftest import MOTION, make_clip
+from tests.shards.conftest import LABEL_IDS, MOTION, make_clip
 from videonet.errors import UsageError
 from videonet.schemas.shard_form import ShardForm
 from videonet.shards import tfrecord
@@ -104,6 +104,17 @@ def test_the_columns_of_motion_are_keys_beside_those_of_media_sequence(tmp_path)
     assert context["clip/motion/repeated"] == [0.25]
     assert context["clip/motion/difference"] == [1.5]
     assert context["clip/cut/timestamp"] == [120_000]
+
+
+def test_the_ids_of_labels_are_keys_beside_the_labels(tmp_path):
+    path = tmp_path / "clips.tfrecord"
+    with tfrecord.open_writer(path, ShardForm(label_ids=True)) as write_clip:
+        write_clip(make_clip(0, **LABEL_IDS))
+        write_clip(make_clip(1, clip_label_target_id=("balloon",), clip_label_wnid=("",)))
+    first, second = (sequence_example(each)[0] for each in records(path.read_bytes()))
+    assert first["clip/label/target_id"] == first["clip/label/wnid"] == [b"n01491361"]
+    assert (second["clip/label/target_id"], second["clip/label/wnid"]) == ([b"balloon"], [b""])
+    assert "clip/motion/repeated" not in first
 
 
 def test_a_clip_is_a_sequence_example_with_the_keys_of_media_sequence(clips, tmp_path):

@@ -20,7 +20,7 @@ from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.record import Record
 from videonet.schemas.run import Finished, Given, Lookup, RunState, ShardState, TakenUp
 from videonet.schemas.settings import Keep
-from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
+from videonet.schemas.shard_form import NEWEST_FORM
 from videonet.schemas.table import arrow_schema
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
@@ -324,7 +324,7 @@ def test_every_table_of_a_run_has_the_schema_of_its_record(curated: Curated, kin
     files = sorted((curated.out / kind).iterdir())
     assert len(files) == 2
     # Those that lack columns are of earlier versions: in a fresh shard no column is empty.
-    newest = schema_of(ShardForm(NEWEST_LAYOUT, motion=True))
+    newest = schema_of(NEWEST_FORM)
     expected = newest if kind == "clips/parquet" else arrow_schema(TABLES[kind])
     for file in files:
         assert pq.read_schema(file).equals(expected)

@@ -17,7 +17,7 @@ from videonet.dataset.motion_counts import MotionTally
 from videonet.dataset.split import split_problems
 from videonet.errors import UsageError
 from videonet.files import sha256_of
-from videonet.schemas.clip import MOTION_COLUMNS, Clip
+from videonet.schemas.clip import LABEL_ID_COLUMNS, MOTION_COLUMNS, Clip
 from videonet.schemas.manifest import Manifest, MotionCounts, Shard
 from videonet.schemas.reason import Outcome
 from videonet.schemas.run import Lookup
@@ -88,7 +88,8 @@ def verify(out: Path | str) -> VerifyReport:
             files = [each for each in copies if each is not None]
             is_open = manifest.settings.selects_neighbours
             verdicts = _checked_verdicts(output, lookup.shards, index, findings, is_open=is_open)
-            expected = None if verdicts is None else _expected(verdicts, targets)
+            has_ids = manifest.settings.label_ids
+            expected = None if verdicts is None else _expected(verdicts, targets, ids=has_ids)
             _check_clips(output, index, files, expected, moves, findings)
             if has_captions and expected is not None:
                 findings.problems.extend(
@@ -180,10 +181,14 @@ class _Due(NamedTuple):
     # positions in the target list, ascending, and the names there
     labels: tuple[int, ...]
     names: tuple[str, ...]
+    # the columns of the labels' ids, as in a clip
+    ids: tuple[tuple[str, ...] | None, ...]
 
 
-def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[str, _Due]:
-    """The clips that must be in a shard, by video_key."""
+def _expected(
+    verdicts: Iterable[Verdict], targets: Sequence[Target], *, ids: bool
+) -> dict[str, _Due]:
+    """The clips that must be in a shard, by video_key; `ids`: whether they have those of labels."""
     positions = {target.target_id: position for position, target in enumerate(targets)}
     kept: defaultdict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
@@ -194,8 +199,15 @@ def _expected(verdicts: Iterable[Verdict], targets: Sequence[Target]) -> dict[st
         own = [row.target_id for row in rows]
         inherited = [each.target_id for each in rows[0].inherited or ()]
         labels = tuple(sorted(positions[each] for each in own + inherited if each in positions))
-        names = tuple(targets[position].name for position in labels)
-        due[key] = _Due(max(row.clips for row in rows), labels, names)
+        classes = [targets[position] for position in labels]
+        due[key] = _Due(
+            max(row.clips for row in rows),
+            labels,
+            tuple(each.name for each in classes),
+            (tuple(each.target_id for each in classes), tuple(each.wnid or "" for each in classes))
+            if ids
+            else (None, None),
+        )
     return due
 
 
@@ -267,6 +279,12 @@ def _check_labels(
         findings.problems.append(
             f"{where} is labelled {clip.clip_label_index} {clip.clip_label_string}, its verdicts "
             f"say {due.labels} {due.names}."
+        )
+    found_ids = tuple(getattr(clip, name) for name in LABEL_ID_COLUMNS)
+    if found_ids != due.ids:
+        findings.problems.append(
+            f"{where} has {found_ids[0]} {found_ids[1]} as the ids of its labels, "
+            f"{due.ids[0]} {due.ids[1]} are due."
         )
 
 

@@ -23,7 +23,7 @@ from videonet.schemas.record import shared_fields
 from videonet.schemas.run import RunState, Settings
 from videonet.schemas.selection import CHANGEABLE, ClipOptions, FrameRules, SelectionOptions
 from videonet.schemas.settings import CurateOptions, DataOptions, RunOptions
-from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
+from videonet.schemas.shard_form import NEWEST_FORM, ShardForm
 from videonet.shards.writer import FORMATS
 from videonet.sources.open_source import check_source
 from videonet.sources.source_spec import searched_site
@@ -97,7 +97,7 @@ def _form(output: DatasetDir) -> ShardForm:
     """In which form clips are stored: in the newest, unless OUT was begun in another."""
     state = output.run_state()
     if state is None or not _is_made(output):
-        return ShardForm(NEWEST_LAYOUT, motion=True)
+        return NEWEST_FORM
     return state.settings.shard_form
 
 

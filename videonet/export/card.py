@@ -12,7 +12,7 @@ from videonet.dataset.card.header import KIND, LICENCE, size_category
 from videonet.dataset.card.markdown import plain
 from videonet.export.attribution import licences_in
 from videonet.export.folder import ATTRIBUTION, CAPTIONS, CARD, EXPORT
-from videonet.export.huggingface import schema_with_ids
+from videonet.export.huggingface import exported_schema
 from videonet.schemas.export import Export, ExportForm, LeftOut, Sound
 from videonet.schemas.shown import printable
 from videonet.shards.parquet import FRAMES
@@ -195,7 +195,7 @@ def _configs(export: Export) -> dict[str, Any]:
     configs = [_config("clips", "data", sides) | {"default": True}]
     if any(each.path.startswith(f"{CAPTIONS}/") for each in export.tables):
         configs.append(_config(CAPTIONS, CAPTIONS, sides))
-    schema = schema_with_ids(motion=export.request.motion)
+    schema = exported_schema(motion=export.request.motion)
     return {
         "configs": configs,
         "dataset_info": [{"config_name": "clips", "features": [*map(_feature, schema)]}],

@@ -1,6 +1,6 @@
 """Parquet shards that `datasets.load_dataset` takes from the folder: a row a clip.
 
-They are written as those of a data set (see `videonet.shards.parquet`), with the ids of the labels.
+They are written as those of a data set that begins now (see `videonet.shards.parquet`).
 The card declares the column of the frames as images, so that `datasets` decodes them when they are
 asked for.
 """
@@ -16,13 +16,11 @@ import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
 from videonet.export.names import stem_of
-from videonet.export.sample import LABEL_IDS, Sample
-from videonet.schemas.shard_form import NEWEST_LAYOUT, ShardForm
+from videonet.export.sample import Sample
+from videonet.schemas.shard_form import NEWEST_FORM, NEWEST_LAYOUT
 from videonet.shards.page_headers import rows_at_once
 from videonet.shards.parquet import check_claims, open_table, schema_of
 from videonet.storage.dataset_files import MISSING, DatasetFiles
-
-_IDS = [pa.field(name, pa.list_(pa.field("item", pa.string(), False)), False) for name in LABEL_IDS]
 
 # Ids that are read at once.
 _ROWS_AT_ONCE = 5_000
@@ -33,10 +31,9 @@ def path_of(side: str, index: int, shards: int) -> str:
     return f"data/{side}-{index:05d}-of-{shards:05d}.parquet"
 
 
-def schema_with_ids(*, motion: bool) -> pa.Schema:
-    """The columns of a shard: those of a clip, with the ids of its labels before the frames."""
-    *small, frames = schema_of(ShardForm(NEWEST_LAYOUT, motion))
-    return pa.schema([*small, *_IDS, frames])
+def exported_schema(*, motion: bool) -> pa.Schema:
+    """The columns of a shard; `motion`: whether those of motion are among them."""
+    return schema_of(NEWEST_FORM._replace(motion=motion))
 
 
 @contextmanager
@@ -44,7 +41,7 @@ def open_writer(
     files: DatasetFiles, path: str, *, motion: bool
 ) -> Iterator[Callable[[Sample], None]]:
     """See `Form`."""
-    schema = schema_with_ids(motion=motion)
+    schema = exported_schema(motion=motion)
     with files.draft(path) as draft, open_table(draft, schema, NEWEST_LAYOUT) as table:
         yield lambda sample: table.write_table(pa.Table.from_pylist([sample.row()], schema=schema))
 

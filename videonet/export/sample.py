@@ -11,19 +11,13 @@ from videonet.export.names import name_of
 from videonet.schemas.clip import MOTION_COLUMNS, Clip
 from videonet.shards.parquet import FRAMES
 
-# Columns that an export has besides those of a clip: of each label what the class list calls its
-# class, and the WordNet noun, "" where it is none. They are in the order of `clip_label_index`.
-LABEL_IDS = ("clip_label_id", "clip_label_wnid")
-
 
 @dataclass(frozen=True)
 class Sample:
     """One clip of an export."""
 
+    # with the ids of its labels, also where the data set lacks them
     clip: Clip
-    # of the labels, in their order
-    label_ids: tuple[str, ...]
-    wnids: tuple[str, ...]
     # int16 [samples, 2] at 48,000 a second, where the form takes it and there is any
     sound: NDArray[np.int16] | None = None
 
@@ -44,7 +38,7 @@ class Sample:
         if self.clip.clip_motion_repeated is None:
             for name in MOTION_COLUMNS:
                 del row[name]
-        return {**row, **dict(zip(LABEL_IDS, (self.label_ids, self.wnids), strict=True))}
+        return row
 
     def said(self) -> dict[str, Any]:
         """All columns but the frames."""

@@ -53,6 +53,7 @@ from videonet.schemas.export import (
 )
 from videonet.schemas.lock_file import LockedVideo
 from videonet.schemas.manifest import Manifest
+from videonet.shards.label_ids import with_label_ids
 from videonet.shards.layout import shard_of, shard_path
 from videonet.storage.dataset_dir import LOCK_FILE, DatasetDir
 from videonet.storage.dataset_files import MISSING, DatasetFiles
@@ -335,21 +336,18 @@ def _add(
 ) -> Sound:
     """Write the clips of one video; what became of its sound."""
     video = choice.video
-    targets = [work.lock.header.targets[place] for place in video.labels]
-    ids = tuple(each.target_id for each in targets)
-    wnids = tuple(each.wnid or "" for each in targets)
     store = work.store if work.form is ExportForm.MP4 else None
     outcomes: set[Sound] = set()
     written = 0
     with sound_of(video, store, shared_decoder()) as heard:
-        for clip in clips:
+        for clip in with_label_ids(clips, work.lock.header.targets):
             due = (f"{video.video_key}#{written}", video.labels)
             if (clip.example_id, clip.clip_label_index) != due or written == len(video.clips):
                 raise _differs(work.source, f"has the clip {clip.example_id} where none is due")
             sound, outcome = heard(clip)
             outcomes.add(outcome)
             try:
-                write(Sample(clip, ids, wnids, sound))
+                write(Sample(clip, sound))
             except ValueError as error:
                 raise _differs(work.source, f"has the clip {clip.example_id} ({error})") from error
             written += 1

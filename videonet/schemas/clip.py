@@ -24,6 +24,12 @@ class Clip(Record, frozen=True, kw_only=True):
     clip_label_index: tuple[int, ...]
     clip_label_string: tuple[str, ...]
     clip_label_text: tuple[str, ...]
+    # The columns of the labels' ids, in the order of clip_label_index. None: the data set was made
+    # without them.
+    # the classes' ids, which are the same in every data set that has these classes
+    clip_label_target_id: tuple[str, ...] | None = None
+    # WordNet 3.0 noun ids; "" of a class that is none
+    clip_label_wnid: tuple[str, ...] | None = None
     # "jpeg"
     image_format: str
     # pixels
@@ -47,5 +53,6 @@ class Clip(Record, frozen=True, kw_only=True):
     clip_cut_timestamp: tuple[int, ...] | None = None
 
 
-# Those that data sets of earlier versions lack: each clip of a data set has all or none of them.
+# Those that data sets of earlier versions lack: each clip of a data set has all or none of a kind.
+LABEL_ID_COLUMNS = ("clip_label_target_id", "clip_label_wnid")
 MOTION_COLUMNS = ("clip_motion_repeated", "clip_motion_difference", "clip_cut_timestamp")

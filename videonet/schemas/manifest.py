@@ -106,13 +106,15 @@ class DataSettings(DataOptions, frozen=True, kw_only=True):
     scan_key: str
     # whether its clips have the columns of motion; those of earlier versions do not
     motion: bool = False
+    # whether its clips have the columns of the labels' ids; those of earlier versions do not
+    label_ids: bool = False
     # how its shards lie, see `ShardForm`; those of earlier versions are of layout 1
     layout: Layout = 1
 
     @property
     def shard_form(self) -> ShardForm:
         """In which form its clips are stored."""
-        return ShardForm(self.layout, self.motion)
+        return ShardForm(self.layout, self.motion, self.label_ids)
 
     @property
     def selects_neighbours(self) -> bool:

@@ -19,6 +19,10 @@ class ShardForm(NamedTuple):
     layout: Layout = 1
     # whether there are the columns of motion
     motion: bool = False
+    # whether there are the columns of the labels' ids
+    label_ids: bool = False
 
 
 OLDEST_FORM = ShardForm()
+# That of a data set that begins now.
+NEWEST_FORM = ShardForm(NEWEST_LAYOUT, motion=True, label_ids=True)

@@ -19,8 +19,9 @@ _UNUSED: Mapping[str, Any] = {
     "select": None,
     "embedding": None,
     "neighbours": None,
-    # columns of motion, and the form of the shards
+    # columns of motion and of the labels' ids, and the form of the shards
     "motion": False,
+    "label_ids": False,
     "layout": 1,
 }
 

@@ -9,6 +9,7 @@ of all of them, then their bytes (parquet-format: Encodings.md, DELTA_LENGTH_BYT
 read of some kilobytes says where each frame lies, and another one fetches it.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from videonet.errors import UsageError
-from videonet.schemas.clip import MOTION_COLUMNS, Clip
+from videonet.schemas.clip import LABEL_ID_COLUMNS, MOTION_COLUMNS, Clip
 from videonet.schemas.shard_form import LAYOUTS, OLDEST_FORM, ShardForm
 from videonet.schemas.table import arrow_schema
 from videonet.shards.page_headers import Read, pages
@@ -35,7 +36,11 @@ SCHEMA = pa.schema([field.with_nullable(False) for field in arrow_schema(Clip)])
 
 def schema_of(form: ShardForm) -> pa.Schema:
     """The columns of a shard, in their order there."""
-    fields = [field for field in SCHEMA if form.motion or field.name not in MOTION_COLUMNS]
+    lacking = {
+        *(() if form.motion else MOTION_COLUMNS),
+        *(() if form.label_ids else LABEL_ID_COLUMNS),
+    }
+    fields = [field for field in SCHEMA if field.name not in lacking]
     if form.layout > 1:
         fields.sort(key=lambda field: field.name == FRAMES)
     return pa.schema(fields)
@@ -43,7 +48,7 @@ def schema_of(form: ShardForm) -> pa.Schema:
 
 # Of all shards that there may be.
 SCHEMAS = tuple(
-    schema_of(ShardForm(layout, motion)) for layout in LAYOUTS for motion in (True, False)
+    schema_of(ShardForm(*form)) for form in itertools.product(LAYOUTS, (True, False), (True, False))
 )
 
 

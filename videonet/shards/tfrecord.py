@@ -40,7 +40,14 @@ CONTEXT = {
     "image/frame_rate": "image_frame_rate",
 }
 
-# Likewise, where the data set has the columns of motion. The keys are ours.
+# Likewise, where the data set has the columns of the labels' ids. These keys, and those of motion,
+# are ours.
+LABEL_IDS = {
+    "clip/label/target_id": "clip_label_target_id",
+    "clip/label/wnid": "clip_label_wnid",
+}
+
+# Likewise, where it has the columns of motion.
 MOTION = {
     "clip/motion/repeated": "clip_motion_repeated",
     "clip/motion/difference": "clip_motion_difference",
@@ -77,7 +84,7 @@ def open_writer(path: Path, form: ShardForm = OLDEST_FORM) -> Iterator[Callable[
 
     Frame rates are stored as float32: 12.5 exactly, 29.97 nearly.
     """
-    keys = CONTEXT | (MOTION if form.motion else {})
+    keys = CONTEXT | (LABEL_IDS if form.label_ids else {}) | (MOTION if form.motion else {})
     with path.open("wb") as file:
         yield lambda clip: _write_record(file, _encode(clip, keys))
 
@@ -123,7 +130,9 @@ def _decode(data: bytes) -> Clip:
     context = {entry.key: entry.value for entry in example.context.feature}
     lists = {entry.key: entry.value.feature for entry in example.feature_lists.feature_list}
     fields: dict[str, Any] = {}
-    keys = CONTEXT | (MOTION if not MOTION.keys().isdisjoint(context) else {})
+    keys = dict(CONTEXT)
+    for kind in (LABEL_IDS, MOTION):
+        keys |= {} if kind.keys().isdisjoint(context) else kind
     for key, field in keys.items():
         values = _values(context[key], field)
         fields[field] = values if _IS_LIST[field] else _only(values)

@@ -50,6 +50,7 @@ from videonet.schemas.shown import shown_json
 from videonet.schemas.target import Target
 from videonet.schemas.verdict import Verdict
 from videonet.schemas.withdrawal import Withdrawal
+from videonet.shards.label_ids import with_label_ids
 from videonet.shards.writer import FORMATS, write_shard
 from videonet.storage.bucket_files import BucketFiles
 from videonet.storage.dataset_files import MISSING, DatasetFiles, FolderFiles
@@ -148,7 +149,7 @@ class DatasetDir:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Finish the run."""
-        self._write("manifest.json", _indented(manifest.to_json()))
+        self._write("manifest.json", _readable(msgspec.Raw(manifest.to_json())))
 
     def targets(self) -> tuple[Target, ...]:
         """The run's targets, in order. Raises UsageError."""
@@ -443,11 +444,12 @@ class DatasetDir:
     ) -> tuple[Shard, ...]:
         """Write a shard in each of these formats, in its place below `folder`.
 
-        See `videonet.shards.writer.write_shard`.
+        See `videonet.shards.writer.write_shard`. Ids of labels are those of the class list in OUT.
         """
+        if form.label_ids:
+            clips = with_label_ids(clips, self.targets())
         with self.files.below(folder) as place:
-            check = self.files.check
-            return tuple(write_shard(place, index, shards, formats, clips, form, check))
+            return tuple(write_shard(place, index, shards, formats, clips, form, self.files.check))
 
     def clips_in(self, path: str) -> Iterator[Clip]:
         """The clips of a file of a shard, in order. Raises UsageError if it is damaged."""
@@ -491,8 +493,5 @@ def _note_of(file: Shard, notes: Mapping[str, FileNote]) -> FileNote:
 
 
 def _readable(value: object) -> bytes:
-    return _indented(msgspec.json.encode(value, order="deterministic"))
-
-
-def _indented(data: bytes) -> bytes:
+    data = msgspec.json.encode(value, order="deterministic")
     return msgspec.json.format(data, indent=2) + b"\n"

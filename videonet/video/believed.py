@@ -62,6 +62,8 @@ def believed_clip(clip: Clip, origin: ClipOrigin, number: int, settings: ClipSet
         clip_label_index=origin.labels,
         clip_label_string=origin.names,
         clip_label_text=origin.names,
+        clip_label_target_id=None,
+        clip_label_wnid=None,
         image_format="jpeg",
         image_channels=3,
         image_colorspace="RGB",

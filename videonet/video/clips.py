@@ -224,7 +224,10 @@ def cut_clips(
 
 
 def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
-    """A clip with what `origin` says of it; its frames stay as they are."""
+    """A clip with what `origin` says of it; its frames stay as they are.
+
+    It has no ids of labels: the shard that it is written to gives it those.
+    """
     number = clip.example_id.rpartition("#")[2]
     return msgspec.structs.replace(
         clip,
@@ -234,6 +237,8 @@ def labelled(clip: Clip, origin: ClipOrigin) -> Clip:
         clip_label_index=origin.labels,
         clip_label_string=origin.names,
         clip_label_text=origin.names,
+        clip_label_target_id=None,
+        clip_label_wnid=None,
     )
 
 

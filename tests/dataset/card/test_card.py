@@ -24,7 +24,7 @@ from videonet.errors import UsageError
 from videonet.schemas.clip import Clip
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.table import arrow_schema
-from videonet.shards.tfrecord import CONTEXT, FEATURE_LISTS, MOTION
+from videonet.shards.tfrecord import CONTEXT, FEATURE_LISTS, LABEL_IDS, MOTION
 from videonet.storage.dataset_dir import DatasetDir
 
 HOSTILE = (
@@ -122,13 +122,13 @@ def test_the_header_names_the_files_that_are_there(curated: Curated):
 def test_the_format_names_every_column_and_key(curated: Curated):
     described = {row[0]: row[1:] for row in cells_of((curated.out / "README.md").read_text())}
     kinds = {"string": "string", "int64": "int64", "double": "float", "binary": "bytes"}
-    for key, column in (CONTEXT | FEATURE_LISTS | MOTION).items():
+    columns = CONTEXT | FEATURE_LISTS | LABEL_IDS | MOTION
+    for key, column in columns.items():
         kind = str(arrow_schema(Clip).field(column).type)
         item = re.fullmatch(r"list<item: (\w+)( not null)?>", kind)
         expected = f"list of {kinds[item[1]]}" if item else kinds[kind]
         assert described[column][:2] == [key, expected]
-    every = {*CONTEXT.values(), *FEATURE_LISTS.values(), *MOTION.values()}
-    assert every == set(Clip.__struct_fields__)
+    assert set(columns.values()) == set(Clip.__struct_fields__)
 
 
 def test_writing_a_card_needs_neither_beam_nor_the_network(curated: Curated, tmp_path: Path):

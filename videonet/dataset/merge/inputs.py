@@ -19,7 +19,7 @@ from videonet.storage.places import absolute
 MAY_DIFFER = frozenset(
     (
         *("source", "targets", "left_out", "per_class", "modifiers", "search_patience"),
-        *("shards", "lock", "captions", "excluded"),
+        *("shards", "lock", "captions", "excluded", "label_ids"),
     )
 )
 

@@ -50,6 +50,8 @@ def merged_settings(
         modifiers=modifiers.pop() if len(modifiers) == 1 else (),
         search_patience=max(each.search_patience for each in every),
         captions=all(each.captions for each in every),
+        # They follow from the class list.
+        label_ids=any(each.label_ids for each in every),
         excluded=excluded,
         # Its videos were not made from one lock file.
         lock=None,
