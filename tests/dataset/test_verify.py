@@ -11,7 +11,7 @@ import pytest
 
 from tests.curated import Curated, curated_once, sentence, videonet
 from videonet.dataset.verify import verify
-from videonet.schemas.clip import Clip
+from videonet.schemas.clip import LABEL_ID_COLUMNS, Clip
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.shard_form import NEWEST_FORM
 from videonet.schemas.verdict import Verdict
@@ -306,6 +306,22 @@ def test_labels_that_the_verdicts_do_not_bear_out_are_found(
 
     rewrite_clips(out, index, relabelled)
     problem(out, rf"^Clip {kept.video_key}#0 in .* is labelled .* its verdicts say \(0, 1\)")
+
+
+@pytest.mark.parametrize("field", LABEL_ID_COLUMNS)
+def test_ids_of_labels_that_the_class_list_does_not_bear_out_are_found(out: Path, field: str):
+    index, kept = kept_video(out, labels=2)
+
+    def renamed(clips: list[Clip]) -> list[Clip]:
+        return [
+            msgspec.structs.replace(clip, **{field: ("n00000001", "")})
+            if clip.example_id == f"{kept.video_key}#0"
+            else clip
+            for clip in clips
+        ]
+
+    rewrite_clips(out, index, renamed)
+    problem(out, rf"^Clip {kept.video_key}#0 in .* as the ids of its labels, .* are due")
 
 
 def test_a_verdict_that_says_another_number_of_clips_is_found(out: Path):
