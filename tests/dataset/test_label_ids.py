@@ -109,9 +109,11 @@ def test_what_is_withdrawn_from_either_leaves_the_columns_as_they_are(
     curated: Curated, before: Path, tmp_path: Path
 ):
     newer = Path(shutil.copytree(curated.out, tmp_path / "newer"))
+    # Not the store that these name: other tests read it.
+    store = shutil.copytree(curated.store, tmp_path / "store")
     for out in (before, newer):
         names = columns(out)
-        withdraw(out, [clips_of(out)[0].clip_media_id])
+        withdraw(out, [clips_of(out)[0].clip_media_id], store)
         assert columns(out) == names
         assert verify(out).problems == []
 
