@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,13 +34,16 @@ from tests.site.videos import Films
 from tests.withdrawing import assert_sound, copied
 from videonet.execution.recheck import Rechecked, _other_licence, _Video, recheck
 from videonet.fetch.host_state import Pace
+from videonet.fetch.rate_limit import host_of
 from videonet.fetch.web import Web
 from videonet.schemas.candidate import Candidate, Match
 from videonet.schemas.reason import Outcome, Reason
 from videonet.schemas.recheck import Now
 from videonet.schemas.video_info import VideoInfo
+from videonet.shards.layout import shard_of
 from videonet.sources.source import Row
 from videonet.sources.video_key import video_key
+from videonet.stop_signal import Stopped
 from videonet.storage.dataset_dir import DatasetDir
 
 MONTH = timedelta(days=30)
@@ -87,8 +92,12 @@ def made(out: Path, videos: list[VideoInfo], shards: int = 1) -> Path:
         )
         for each in sorted(candidates, key=lambda each: each.video_key)
     ]
-    output.write_candidates(0, 1, candidates)
-    output.write_verdicts(0, 1, verdicts)
+    for index in range(shards):
+        own = {each.video_key for each in candidates if shard_of(each.video_key, shards) == index}
+        output.write_candidates(
+            index, shards, [each for each in candidates if each.video_key in own]
+        )
+        output.write_verdicts(index, shards, [each for each in verdicts if each.video_key in own])
     output.write_manifest(manifest)
     return out
 
@@ -251,6 +260,11 @@ def test_the_command_writes_a_list_that_withdraw_takes(curated_copy: Curated, tm
     assert ended.code == 0, ended.stderr
     assert "1 video to be taken out" in ended.stdout
     assert_sound(out)
+    # Of what was answered, nothing names it any more.
+    names = (listed["video_id"].encode(), listed["video_key"].encode())
+    answers = [file.read_bytes() for file in (out / "_state/recheck").iterdir()]
+    assert answers
+    assert not any(name in data for data in answers for name in names)
     ended = videonet(*typed)
     assert (ended.code, "2 kept videos, 0 asked about now: 2 here" in ended.stdout) == (0, True)
     assert json.loads(proposed.read_text()) == []
@@ -274,6 +288,112 @@ def curated_copy(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Cu
         ]
         output.write_candidates(index, 2, rows)
     return copy
+
+
+class Uneven(VideoSite):
+    """A site that takes another time for each answer."""
+
+    delays = random.Random(0)
+
+    @property
+    def delay(self) -> float:  # type: ignore[override]
+        return self.delays.uniform(0, 0.1)
+
+
+def test_the_list_is_the_same_whoever_answers_first(films: Films, tmp_path: Path):
+    film = films[("balloon",), 3]
+    removed = [SiteVideo(f"{n:_<11}", "gone", film, condition=Condition.REMOVED) for n in range(8)]
+    lists = []
+    with Uneven(removed) as site, installed(site):
+        out = made(tmp_path / "out", of_site(site))
+        rounds = [asked(out, timedelta(0)) for _ in range(3)]
+        lists += [[each.video_key for each in done.proposed] for done in rounds]
+    assert lists == [sorted(lists[0])] * 3
+
+
+def test_a_host_of_which_nearly_all_went_is_warned_of(films: Films, tmp_path: Path):
+    (tmp_path / "served").mkdir()
+    with VideoServer(tmp_path / "served") as moved:
+        videos = [
+            VideoInfo(video_id=f"{n}.mp4", url=f"{moved.address}/{n}.mp4", title="t")
+            for n in range(5)
+        ]
+        few = made(tmp_path / "few", videos[:4])
+        assert asked(few).deserted == []
+        out = made(tmp_path / "out", videos)
+        done = asked(out)
+        ended = videonet("recheck", out, *TYPED, "--to", tmp_path / "p.json")
+    (place,) = done.deserted
+    assert (place.place, place.went, place.videos) == (host_of(moved.address), 5, 5)
+    assert all("5 of 5 videos of this place went" in str(each.reason) for each in done.proposed)
+    assert f"{place.place}: 5 of 5 videos of this place went" in ended.stdout
+
+
+def test_a_folder_of_which_all_files_went_is_warned_of(tmp_path: Path):
+    empty = tmp_path / "mounted"
+    empty.mkdir()
+    videos = [VideoInfo(video_id=str(n), url=str(n), root=str(empty), title="t") for n in range(5)]
+    done = asked(made(tmp_path / "out", videos))
+    assert [(each.place, each.is_folder) for each in done.deserted] == [(str(empty), True)]
+    # The list names no path of this machine.
+    assert not any(str(empty) in str(each.reason) for each in done.proposed)
+
+
+def test_a_host_that_forbids_is_asked_once_a_video_and_says_nothing(tmp_path: Path):
+    (tmp_path / "served").mkdir()
+    with VideoServer(tmp_path / "served") as server:
+        names = [f"{n}.mp4" for n in range(17)]
+        server.behaviours |= {name: Status(403) for name in names}
+        out = made(
+            tmp_path / "out",
+            [VideoInfo(video_id=name, url=f"{server.address}/{name}", title="t") for name in names],
+        )
+        done = asked(out)
+        assert (done.untold, done.proposed) == ({Reason.REFUSED: 17}, [])
+        assert len(server.requests()) == 17
+
+
+def test_a_call_that_asks_all_again_goes_on_where_it_was_interrupted(
+    site: VideoSite, tmp_path: Path
+):
+    out = made(tmp_path / "out", of_site(site), shards=16)
+    asked(out)
+    web = Web(Pace(10_000, 8, pause=0.01, patience=2), allowed_hosts=ALLOWED)
+    first: list[str] = []
+
+    def interrupt(said: str) -> None:
+        first.append(said)
+        web.stop.set()
+
+    with pytest.raises(Stopped):
+        recheck(out, web, timedelta(0), say=interrupt)
+    before = len(site.requests("page"))
+    done = asked(out, timedelta(0))
+    assert 0 < done.asked < 4
+    assert len(site.requests("page")) - before == done.asked
+    # That one is over: the next begins anew.
+    assert asked(out, timedelta(0)).asked == 4
+
+
+def test_what_is_not_due_is_not_looked_up_in_the_store(curated_copy: Curated):
+    store = str(curated_copy.store)
+    output = DatasetDir(curated_copy.out)
+    facts = json.loads((curated_copy.out / "run.json").read_text())
+    facts["plan"]["store"] = store
+    output.write_run_facts(facts)
+    opened: list[str] = []
+    # It stays to the end of the process, and sees no more than these two calls.
+    sys.addaudithook(
+        lambda event, given: (
+            opened.append(str(given[0]))
+            if event == "open" and str(given[0]).startswith(store)
+            else None
+        )
+    )
+    asked(curated_copy.out)
+    of_all, _ = len(opened), opened.clear()
+    asked(curated_copy.out)
+    assert len(opened) <= of_all - 3
 
 
 @pytest.mark.slow

@@ -282,7 +282,13 @@ def test_what_cannot_be_is_a_sentence(
 def test_a_page_that_cannot_be_written_is_a_sentence(out: Path, tmp_path: Path):
     (tmp_path / "file").touch()
     page = tmp_path / "file" / "page.html"
-    assert f"{page} cannot be written" in sentence(videonet("sample", out, "--out", page))
+    assert f"{page.parent} is no folder" in sentence(videonet("sample", out, "--out", page))
+
+
+def test_a_page_among_the_files_of_the_data_set_is_refused(copy: Path):
+    page = copy / "clips" / "page.html"
+    assert "which `videonet verify` checks" in sentence(videonet("sample", copy, "--out", page))
+    assert not page.exists()
 
 
 def test_verdicts_that_cannot_be_read_are_a_sentence(copy: Path):

@@ -225,13 +225,24 @@ def test_hostile_texts_stay_texts(tmp_path):
 
 @pytest.mark.parametrize("value", [10**18, 1e99, -1e99, 5e-324, 0.0, 1e-300])
 def test_numbers_of_any_size_are_drawn_within_the_drawing(tmp_path, value):
-    lines = [step_line(10, loss=value, seconds=value or 1.0), step_line(2**62, loss=1.0)]
+    lines = [step_line(10, loss=value, seconds=value or 1.0), step_line(10**12, loss=1.0)]
     facts = facts_of(write_training(tmp_path / "run", lines))
     for chart in (*facts.learning, *facts.speed):
         for curve in chart.curves:
             numbers = [float(each) for each in re.split("[ ,]", curve.points)]
             assert all(0 <= each <= 1000 for each in numbers)
         assert len(chart.y_ticks) <= 12
+    render_training(facts)
+
+
+def test_steps_and_seconds_beyond_all_trainings_are_no_traceback(tmp_path):
+    impossible = step_line(10**17 - 1, seconds=1e300)
+    run = write_training(
+        tmp_path / "run", [step_line(10), impossible, step_line(20, seconds=1e300)]
+    )
+    facts = facts_of(run)
+    assert facts.state.startswith("20 of 600 steps")
+    assert facts.notices[0].startswith("1 line of log.jsonl cannot be read")
     render_training(facts)
 
 
@@ -266,6 +277,10 @@ def test_a_training_is_told_from_a_data_set_by_what_the_folder_holds(tmp_path):
     run = write_training(tmp_path / "run", [])
     assert is_training(run)
     assert not is_training(tmp_path)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.toml").write_text("")
+    assert "no training" in sentence(videonet("report", tmp_path / "other"))
+    assert not (tmp_path / "other" / "report").exists()
     assert "leave --store out" in sentence(videonet("report", run, "--store", tmp_path))
     (run / "manifest.json").write_text("{}")
     said = sentence(videonet("report", run))

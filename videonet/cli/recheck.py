@@ -12,7 +12,7 @@ from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.schemas.option import options_from
 from videonet.schemas.settings import AccessOptions
-from videonet.text import number
+from videonet.text import as_shown, number
 
 # Videos are proposed; none is, but of some nothing could be told.
 PROPOSED, UNTOLD = 1, 3
@@ -56,7 +56,8 @@ def recheck(
 
     Nothing is withdrawn: look at the list, and give it to videonet withdraw --from. Pages are asked
     for and a few bytes of files, at the pace of downloads. A site that is down or refuses says
-    nothing of its videos. Interrupted, the same command goes on. Exit codes: 0 all are as they
+    nothing of its videos. Interrupted, the same command goes on: it asks again only about what was
+    not answered since it began, or could not be told. Exit codes: 0 all are as they
     were, 1 some are proposed, 2 wrong input, 3 none is proposed, and some could not be told.
 
     Example: videonet recheck out --to proposed.json
@@ -102,6 +103,12 @@ def recheck(
         console.print(
             f"{host.host} kept refusing and was no longer asked; run the same command again after "
             f"{host.until:%Y-%m-%d %H:%M} UTC.",
+            markup=False,
+        )
+    for place in done.deserted:
+        console.print(
+            f"  {as_shown(place.place)}: {place.warning}; look at it before its videos are "
+            "withdrawn.",
             markup=False,
         )
     videos = number(len(done.proposed), "video")

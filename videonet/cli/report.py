@@ -12,6 +12,7 @@ from videonet.cli.options import Out, place
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
 from videonet.storage.places import is_remote
+from videonet.text import as_shown
 
 if TYPE_CHECKING:
     from videonet.report.page.content import Advice, PageFacts  # slow, and not needed for --help
@@ -54,9 +55,10 @@ def _training(run: Path, store: Path | str | None) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print(page, markup=False)
     if facts.state != "finished":
-        console.print(f"{facts.state[:1].upper()}{facts.state[1:]}.", markup=False)
+        console.print(as_shown(f"{facts.state[:1].upper()}{facts.state[1:]}."), markup=False)
     for said in (f"{facts.title}: {facts.summary}", facts.learned, *facts.notices):
-        console.print(said, markup=False)
+        # Names and words of a folder that may be a stranger's.
+        console.print(as_shown(said), markup=False)
 
 
 def _dataset(out: Path | str, store: Path | str | None) -> None:

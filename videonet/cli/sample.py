@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from videonet.cli.interrupt import ended_by_signal
 from videonet.cli.options import Out, of_this_machine
 from videonet.cli.terminal import Console
 from videonet.errors import UsageError
+from videonet.storage.places import is_remote
 from videonet.text import file_size, number
 
 # More on a page than a browser holds with ease: some 250 MB.
@@ -59,6 +61,8 @@ def sample(
     """
     if page is not None and page.suffix.lower() != ".html":
         raise UsageError(f"--out {page} is no page; give a file that ends with .html.")
+    if page is not None:
+        _check_place(page, out)
     # slow, and not needed for --help
     from videonet.report.sample.choose import Asked
     from videonet.report.sample.gather import sample_of
@@ -80,6 +84,20 @@ def sample(
         console.print(note, markup=False)
     size = file_size(len(html.encode()))
     console.print(f"{place}: {number(len(found.page.cards), 'clip')}, {size}", markup=False)
+
+
+def _check_place(page: Path, out: Path | str) -> None:
+    """Raises UsageError for a page in a folder that is not there, or among the files of OUT."""
+    if not page.parent.is_dir():
+        raise UsageError(f"--out {page}: {page.parent} is no folder; make it, or name another.")
+    if is_remote(out):
+        return
+    place, dataset = page.resolve(), Path(out).resolve()
+    if place.is_relative_to(dataset) and not place.is_relative_to(dataset / "report"):
+        raise UsageError(
+            f"--out {page} is among the files of {out}, which `videonet verify` checks; give a "
+            "file outside of it, or in its folder report."
+        )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ replaced, or whether the command that did so was killed.
 
 from collections.abc import Collection
 
+from videonet.dataset.recheck_answers import ANSWERS
 from videonet.dataset.shard_rewrite import STAGED
 from videonet.shards.layout import shard_of, shard_of_path
 from videonet.storage.dataset_dir import DatasetDir
@@ -50,8 +51,8 @@ def delete_from_store(store: Store, video_keys: Collection[str]) -> Restorable |
 def delete_from_out(output: DatasetDir, video_keys: Collection[str]) -> Restorable | None:
     """Delete what OUT's bucket still has of these videos; None: it is no bucket.
 
-    These are shards that they belong to, however many shards there were, reports, and all drafts,
-    whose names do not say what they became.
+    These are shards that they belong to, however many shards there were, reports, answers of
+    `videonet recheck`, and all drafts, whose names do not say what they became.
     """
 
     def may_show(path: str) -> bool:
@@ -59,9 +60,10 @@ def delete_from_out(output: DatasetDir, video_keys: Collection[str]) -> Restorab
             return True
         place = shard_of_path(path.removeprefix(f"{STAGED}/")) or shard_of_table(CAPTIONS, path)
         if place is None:
-            return path.startswith("report/")
+            # Answers of a shard go with the others': they can be asked for again.
+            return path.startswith(("report/", f"{ANSWERS}/"))
         index, shards = place
         return any(shard_of(key, shards) == index for key in video_keys)
 
-    folders = ["clips", CAPTIONS, STAGED, "report", DRAFTS.rstrip("/")]
+    folders = ["clips", CAPTIONS, STAGED, "report", ANSWERS, DRAFTS.rstrip("/")]
     return output.files.delete_old_versions(folders, may_show)

@@ -25,6 +25,7 @@ from videonet.dataset.manifest import COUNTED, Key, counted_anew, tally_table
 from videonet.dataset.motion_counts import motion_counts
 from videonet.dataset.old_versions import delete_from_out, delete_from_store
 from videonet.dataset.own_store import own_store
+from videonet.dataset.recheck_answers import strip_answers
 from videonet.dataset.shard_rewrite import STAGED, Change, files_of, promote, rewrite_shard
 from videonet.dataset.split import strip_split
 from videonet.dataset.withdrawal_list import WithdrawalList
@@ -155,6 +156,7 @@ def _withdraw(
     strip_split(output, gone, say)
     for index in shards_of_gone:
         strip_captions(output, index, lookup.shards, gone)
+        strip_answers(output, index, gone)
     if manifest is not None:
         note_taken_out(output, _kept_among(output, left))
         changes = [

@@ -1,33 +1,41 @@
 """Asks what became of the kept videos of a data set, and proposes which to take out.
 
-The answers lie in OUT/_state/recheck, a file a shard. So an interrupted call goes on, and a later
-one asks again what was asked long ago. Nothing is withdrawn.
+The answers lie in OUT/_state/recheck, a file a shard, and beside them when the call began. So an
+interrupted call goes on, and a later one asks again what was asked long ago. Nothing is withdrawn.
 """
 
 import logging
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from videonet.curation.addresses import has_no_address, with_address
+from videonet.dataset.recheck_answers import (
+    end_round,
+    read_answers,
+    read_round,
+    write_answers,
+    write_round,
+)
 from videonet.errors import UsageError
 from videonet.fetch.failure import FetchError
 from videonet.fetch.limits import FetchLimits
 from videonet.fetch.published_address import published_text
+from videonet.fetch.rate_limit import host_of
 from videonet.fetch.still_there import licence_now
 from videonet.fetch.web import Web
 from videonet.files import below, drafted
 from videonet.schemas.candidate import Candidate
 from videonet.schemas.licence import is_creative_commons
 from videonet.schemas.reason import Outcome, Reason
-from videonet.schemas.recheck import Now, RecheckAnswer
-from videonet.schemas.record import from_json
+from videonet.schemas.recheck import Now, RecheckAnswer, Round
 from videonet.schemas.withdrawal import ListedVideo
 from videonet.stop_signal import set_on_interrupt
 from videonet.storage.dataset_dir import DatasetDir
@@ -44,8 +52,33 @@ LIMITS = FetchLimits(deadline=120.0, attempts=2)
 # site's, the network's or ours, and say nothing of the video.
 _SURELY = {Reason.UNAVAILABLE: Now.GONE, Reason.PRIVATE: Now.PRIVATE}
 
-# Bytes of the answers of one shard, which has some 250 videos.
-_MOST_BYTES = 64_000_000
+# Answers wait no longer than this to be written, seconds: a process that is killed loses them.
+_WRITTEN_EVERY = 10.0
+
+# An interrupted call is gone on with for so long: what it found is too old then.
+_ROUND_LASTS = timedelta(days=30)
+
+# A place of which so many videos went, and so many of all that are kept of it, may itself have
+# gone: a host that has moved or is parked answers 404 or 410 to everything.
+_MANY = 5
+_NEARLY_ALL = 0.9
+
+
+@dataclass(frozen=True)
+class Deserted:
+    """A host, or a folder of local files, of which nearly all kept videos are gone or private."""
+
+    place: str
+    is_folder: bool
+    # kept videos of it: those that went, and all that were asked about
+    went: int
+    videos: int
+
+    @property
+    def warning(self) -> str:
+        """What is to be thought of before its videos are taken out; the place is not named."""
+        which = "folder may be another one now" if self.is_folder else "host may have moved"
+        return f"{self.went:,} of {self.videos:,} videos of this place went, so the {which}"
 
 
 @dataclass
@@ -58,8 +91,10 @@ class Rechecked:
     untold: Counter[Reason] = field(default_factory=Counter)
     # videos that were asked about by this call
     asked: int = 0
-    # those to be taken out if a person agrees, in the order of their shards
+    # those to be taken out if a person agrees, in the order of their keys
     proposed: list[ListedVideo] = field(default_factory=list)
+    # places of which nearly all videos went, in the order of their names
+    deserted: list[Deserted] = field(default_factory=list)
 
 
 def recheck(
@@ -74,7 +109,7 @@ def recheck(
 
     What could not be told is always asked again. A host is asked at the pace of `web`. Raises
     UsageError where there is no finished data set, Stopped once `web.stop` is set; the same call
-    goes on then.
+    goes on then: what the interrupted one was told is not asked again.
     """
     output = DatasetDir(absolute(out))
     manifest = output.manifest()
@@ -85,31 +120,55 @@ def recheck(
         )
     plan = output.plan()
     store = store_at_hand(plan.store) if plan else None
-    before = datetime.now(UTC) - older_than
-    done = Rechecked()
+    done, found = Rechecked(), _Found()
     shards = manifest.settings.shards
     with (
         output.files.exclusive(),
         set_on_interrupt(web.stop),
         ThreadPoolExecutor(threads) as pool,
     ):
+        before = _asked_before(output, older_than)
         for index in range(shards):
-            known = _answers(output, index)
-            videos = list(_kept(output, store, index, shards))
-            keys = {each.candidate.video_key for each in videos}
-            answers = {key: each for key, each in known.items() if key in keys}
-            due = [each for each in videos if _is_due(answers, each, before)]
+            known = read_answers(output, index)
+            kept = {each.candidate.video_key: each for each in _kept(output, index, shards)}
+            answers = {key: each for key, each in known.items() if key in kept}
+            # The store is read for those alone that are asked about: it may be far away.
+            due = [
+                _with_store(each, store)
+                for key, each in kept.items()
+                if _is_due(answers.get(key), before)
+            ]
+            written, unwritten = time.monotonic(), answers != known
             try:
                 for answer in _asked(pool, web, due):
                     answers[answer.video_key] = answer
-                    done.asked += 1
+                    done.asked, unwritten = done.asked + 1, True
+                    if time.monotonic() - written > _WRITTEN_EVERY:
+                        write_answers(output, index, answers.values())
+                        written, unwritten = time.monotonic(), False
             finally:
-                if answers != known:
-                    _write(output, index, answers.values())
-            _count(done, answers.values())
+                if unwritten:
+                    write_answers(output, index, answers.values())
+            _count(done, found, answers, kept)
             if due:
                 say(f"{index + 1:,} of {shards:,} shards: {done.asked:,} videos asked about")
+        end_round(output)
+    done.deserted = found.deserted()
+    done.proposed = found.proposed(done.deserted)
     return done
+
+
+def _asked_before(output: DatasetDir, older_than: timedelta) -> datetime:
+    """What was asked earlier than this is asked again; notes that a round of asking begins."""
+    now, days = datetime.now(UTC), older_than / timedelta(days=1)
+    begun = read_round(output)
+    if begun is None or begun.older_than != days or not now - _ROUND_LASTS <= begun.begun <= now:
+        begun = Round(begun=now, older_than=days)
+        write_round(output, begun)
+    try:
+        return begun.begun - older_than
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def write_proposed(file: Path, proposed: Iterable[ListedVideo]) -> None:
@@ -132,24 +191,32 @@ class _Video:
     page_licence: str | None
 
 
-def _kept(output: DatasetDir, store: Store | None, index: int, shards: int) -> Iterator[_Video]:
+def _kept(output: DatasetDir, index: int, shards: int) -> Iterator[_Video]:
+    """The kept videos of a shard, as far as OUT knows them."""
     licences = {
         each.video_key: each.video.licence
         for each in output.verdicts(index, shards)
         if each.outcome is Outcome.KEPT
     }
     for candidate in output.candidates(index, shards):
-        key = candidate.video_key
-        if key not in licences:
-            continue
-        fetched = store.fetch(key) if store else None
-        whole = with_address(candidate, store) if store else candidate
-        yield _Video(whole, licences[key], fetched.licence if fetched else None)
+        if candidate.video_key in licences:
+            yield _Video(candidate, licences[candidate.video_key], None)
 
 
-def _is_due(answers: dict[str, RecheckAnswer], video: _Video, before: datetime) -> bool:
-    known = answers.get(video.candidate.video_key)
-    return known is None or known.now is Now.UNTOLD or known.asked <= before
+def _with_store(video: _Video, store: Store | None) -> _Video:
+    """The same with what the store knows: its whole address, and what its page stated."""
+    if store is None:
+        return video
+    fetched = store.fetch(video.candidate.video_key)
+    return replace(
+        video,
+        candidate=with_address(video.candidate, store),
+        page_licence=fetched.licence if fetched else None,
+    )
+
+
+def _is_due(known: RecheckAnswer | None, before: datetime) -> bool:
+    return known is None or known.now is Now.UNTOLD or known.asked < before
 
 
 def _asked(pool: ThreadPoolExecutor, web: Web, videos: Iterable[_Video]) -> Iterator[RecheckAnswer]:
@@ -184,7 +251,7 @@ def _ask(web: Web, video: _Video) -> RecheckAnswer:
     return RecheckAnswer(
         video_key=candidate.video_key,
         video_id=candidate.video.video_id,
-        asked=datetime.now(UTC).replace(microsecond=0),
+        asked=datetime.now(UTC),
         now=now,
         reason=reason,
         said=shortened(published_text(said)),
@@ -231,36 +298,52 @@ def _terms(licence: str) -> tuple[bool, frozenset[str]]:
     return is_creative_commons(licence), terms
 
 
-def _count(done: Rechecked, answers: Iterable[RecheckAnswer]) -> None:
-    for each in answers:
+# What is said of all of them.
+
+
+class _Found:
+    """What all shards brought, as far as it is proposed, and of how many videos of each place."""
+
+    def __init__(self) -> None:
+        # names of hosts, and folders of local files
+        self._videos: Counter[tuple[str, bool]] = Counter()
+        self._went: Counter[tuple[str, bool]] = Counter()
+        self._proposed: defaultdict[tuple[str, bool], list[RecheckAnswer]] = defaultdict(list)
+
+    def add(self, answer: RecheckAnswer, candidate: Candidate) -> None:
+        root = candidate.video.root
+        place = (host_of(candidate.video.url), False) if root is None else (root, True)
+        self._videos[place] += 1
+        self._went[place] += answer.now in (Now.GONE, Now.PRIVATE)
+        if answer.now.is_proposed:
+            self._proposed[place].append(answer)
+
+    def deserted(self) -> list[Deserted]:
+        return [
+            Deserted(*place, went, self._videos[place])
+            for place, went in sorted(self._went.items())
+            if went >= max(_MANY, _NEARLY_ALL * self._videos[place])
+        ]
+
+    def proposed(self, deserted: Iterable[Deserted]) -> list[ListedVideo]:
+        warnings = {(each.place, each.is_folder): f"; {each.warning}" for each in deserted}
+        listed = [
+            ListedVideo(
+                video_key=each.video_key,
+                video_id=each.video_id,
+                reason=f"{each.asked:%Y-%m-%d}: {each.now}; {each.said}{warnings.get(place, '')}",
+            )
+            for place, answers in self._proposed.items()
+            for each in answers
+        ]
+        return sorted(listed, key=lambda each: each.video_key)
+
+
+def _count(
+    done: Rechecked, found: _Found, answers: Mapping[str, RecheckAnswer], kept: Mapping[str, _Video]
+) -> None:
+    for key, each in answers.items():
         done.found[each.now] += 1
         if each.now is Now.UNTOLD and each.reason is not None:
             done.untold[each.reason] += 1
-        if each.now.is_proposed:
-            why = f"{each.asked:%Y-%m-%d}: {each.now}; {each.said}"
-            done.proposed.append(
-                ListedVideo(video_key=each.video_key, video_id=each.video_id, reason=why)
-            )
-
-
-# The answers.
-
-
-def _place(index: int) -> str:
-    return f"_state/recheck/{index:05d}.json"
-
-
-def _answers(output: DatasetDir, index: int) -> dict[str, RecheckAnswer]:
-    """What was answered of the videos of a shard; what cannot be read is asked again."""
-    try:
-        answers = from_json(
-            output.files.read(_place(index), _MOST_BYTES), tuple[RecheckAnswer, ...]
-        )
-    except (OSError, msgspec.DecodeError):
-        return {}
-    return {each.video_key: each for each in answers}
-
-
-def _write(output: DatasetDir, index: int, answers: Iterable[RecheckAnswer]) -> None:
-    ordered = sorted(answers, key=lambda each: each.video_key)
-    output.files.write(_place(index), msgspec.json.encode(ordered))
+        found.add(each, kept[key].candidate)

@@ -38,3 +38,12 @@ class RecheckAnswer(Record, frozen=True, kw_only=True):
     reason: Reason | None
     # for people: the site's words, or both licences; at most 300 characters
     said: str
+
+
+class Round(Record, frozen=True, kw_only=True):
+    """A call of `videonet recheck` that has not ended: the same call goes on with it."""
+
+    # when it began, UTC: what was answered later need not be asked again
+    begun: Annotated[datetime, msgspec.Meta(tz=True)]
+    # what was to be asked again, days
+    older_than: float

@@ -18,6 +18,10 @@ LOG = "log.jsonl"
 _MOST_BYTES = 1_000_000
 
 
+# More steps than any training has: a line that says more is none of a training.
+MOST_STEPS = 10**12
+
+
 class StepLine(msgspec.Struct, frozen=True, tag_field="kind", tag="step", omit_defaults=True):
     """A line of log.jsonl: one step, and how fast it went since the line before."""
 
@@ -115,7 +119,7 @@ def _line(written: bytes) -> Line | None:
         if line_or_none is None:
             return None
         line = line_or_none
-    return line if line.step >= 0 else None
+    return line if 0 <= line.step <= MOST_STEPS else None
 
 
 def _without_numbers(written: bytes) -> Line | None:

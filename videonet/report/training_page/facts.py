@@ -17,7 +17,7 @@ from videonet.text import duration, file_size, number
 from videonet.training.config import Config, load, steps_in
 from videonet.training.learned import FEWEST, Learned, too_few
 from videonet.training.log_lines import LOG
-from videonet.training.session import read_note
+from videonet.training.session import NOTE, read_note
 
 _CHECKPOINT = re.compile(r"step-(\d{8,12})\.pt")
 
@@ -348,7 +348,10 @@ def _checkpoints(run: Path) -> tuple[CheckpointFile, ...]:
 
 
 def is_training(out: Path) -> bool:
-    """Whether a folder holds a training, and no data set. Raises UsageError if it holds both."""
+    """Whether a folder holds a training, and no data set.
+
+    Raises UsageError if it holds both, and for a configuration beside which nothing was trained.
+    """
     if not is_file(out / "config.toml"):
         return False
     marks = [each for each in ("manifest.json", "_state/run.json") if is_file(out / each)]
@@ -356,5 +359,10 @@ def is_training(out: Path) -> bool:
         raise UsageError(
             f"{out} holds a data set ({marks[0]}) and a training (config.toml); keep each in a "
             "folder of its own, and give the one that is meant."
+        )
+    if not (is_file(out / LOG) or is_file(out / NOTE) or (out / "checkpoints").is_dir()):
+        raise UsageError(
+            f"{out} holds a config.toml and no training (none of {LOG}, {NOTE} and checkpoints); "
+            "give the folder of a training or of a data set."
         )
     return True

@@ -13,6 +13,9 @@ from videonet.training.log_lines import EvaluationLine, StepLine, read_lines
 _MOST_EVALUATIONS = 16
 _MOST_NUMBERS = 12
 
+# Seconds, some 30 years.
+_LONGEST_STEP = 1e9
+
 # What a log calls the question whether the training learned.
 LEARNED = "learned"
 
@@ -82,7 +85,8 @@ class Journal:
                 self.steps[name].add(line.step, value)
         if line.windows_crossing is not None:
             self.steps["windows_crossing"].add(line.step, line.windows_crossing)
-        if 0 < line.seconds < math.inf and 0 <= line.seconds_waiting < math.inf:
+        # A step that takes longer is none; nor do a few of them add up to more than a number holds.
+        if 0 < line.seconds < _LONGEST_STEP and 0 <= line.seconds_waiting <= line.seconds:
             self.steps["waiting"].add(line.step, line.seconds_waiting / line.seconds)
             self.seconds += steps * line.seconds
             self.seconds_waiting += steps * line.seconds_waiting
