@@ -179,6 +179,7 @@ def test_clips_may_be_handed_on_unless_adaptations_are_forbidden(licence: str):
         "Creative Commons - Namensnennung, keine Bearbeitung CC BY",
         *("No Creative Commons Attribution", "Non public domain", "Isn't public domain"),
         *("public domain? unknown", "public domain in the US only", "CC BY 4.0 no remixes"),
+        *("CC BY 4.0 no", "CC BY 4.0 no reuse", "CC BY?", "non commercial public domain"),
         *("CC BY 4.0 / personal use only", "Creative Commons Attribution, no redistribution"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Whether an export is what its export.json says: every byte, every video and every count."""
+"""Whether an export is what its export.json says: files of clips and tables, videos and counts."""
 
 import itertools
 from collections import Counter

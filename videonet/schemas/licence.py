@@ -119,9 +119,13 @@ _BESIDE = frozenset(
 _TOGETHER = re.compile(
     r"""
     \bno\ rights\ reserved\b
-    | \bnon\ commercial\b
-    | (?<=[1-4]\ [05]\ )(igo|[a-z]{2})\b            # the country that a version was written for
-    | (?<=\bdeed\ )[a-z]{2}\b                      # the language of a page
+    | (?<=\battribution\ )non\ commercial\b
+    # the country that a version was written for; of 4.0 there is none
+    | (?<=[1-3]\ [05]\ )(
+        igo|scotland|a[rtuz]|b[egr]|c[ahlnorz]|d[ek]|e[cegs]|f[ir]|g[ert]|h[kru]|i[elnt]|jp|kr|lu
+        |m[ktxy]|n[loz]|p[ehlrt]|r[os]|s[egi]|t[hw]|u[gks]|v[en]|za
+      )$
+    | (?<=\bdeed\ )[a-z]{2}$                      # the language of a page
     """,
     re.VERBOSE,
 )
@@ -169,6 +173,7 @@ def allows_redistribution(licence: str | None) -> bool:
         is_creative_commons(licence)
         and not _NO_ADAPTATIONS.search(words)
         and bool(_WHICH.search(words) or _WHICH_WHOLE.fullmatch(words))
+        and "?" not in (licence or "")
         and _BESIDE.issuperset(_TOGETHER.sub(" ", words).split())
     )
 
