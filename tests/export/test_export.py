@@ -54,7 +54,8 @@ def test_whoever_has_the_rights_may_export_all_and_the_card_says_so(out: Path, t
         *("export", out, "--to", "webdataset", "--out", tmp_path / "to", "--i-have-the-rights")
     )
     assert said.code == 0
-    assert "6 clips of 5 of 6 kept videos as webdataset" in said.stdout
+    assert "6 clips as webdataset" in said.stdout
+    assert ": 5 of 6 kept videos." in said.stdout
     assert "Left out: 1 no_clip." in said.stdout
     assert ids(tmp_path / "to") == {"free", "silent", "whole", "unsaid", "other"}
     card = (tmp_path / "to/README.md").read_text()
@@ -98,6 +99,30 @@ def test_the_same_command_once_more_changes_nothing(form: ExportForm, out: Path,
     assert export(out, tmp_path / "to", form, say=said.append) == first
     assert tree(tmp_path / "to") == before
     assert said == [f"{tmp_path / 'to'} is complete already, and stays as it is."]
+
+
+def test_a_finished_export_that_lacks_a_file_is_not_called_complete(out: Path, tmp_path: Path):
+    done = export(out, tmp_path / "to", ExportForm.HUGGINGFACE)
+    (tmp_path / "to" / done.shards[0].path).unlink()
+    with pytest.raises(UsageError, match="is missing or was changed; delete the folder"):
+        export(out, tmp_path / "to", ExportForm.HUGGINGFACE)
+
+
+def test_without_its_store_an_export_says_what_it_cannot_know(copy_alone: Path, tmp_path: Path):
+    said: list[str] = []
+    export(copy_alone, tmp_path / "to", ExportForm.LIST, say=said.append)
+    assert "is not at hand" in said[0]
+
+
+@pytest.fixture
+def copy_alone(made: Path, tmp_path: Path) -> Path:
+    """A copy of OUT whose store has been moved away."""
+    copy = Path(shutil.copytree(made / "out", tmp_path / "alone"))
+    state = copy / "run.json"
+    state.write_text(state.read_text().replace(str(made / "store"), str(tmp_path / "no store")))
+    plan = copy / "_state/run.json"
+    plan.write_text(plan.read_text().replace(str(made / "store"), str(tmp_path / "no store")))
+    return copy
 
 
 def test_interrupted_the_same_command_goes_on(out: Path, tmp_path: Path):

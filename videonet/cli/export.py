@@ -191,7 +191,7 @@ def _account(out: str, done: Export) -> list[str]:
     # Of mp4 these are the lists of the files.
     of = "" if form is ExportForm.MP4 else f", {file_size(size)}"
     kept = number_of(counts.exported, counts.kept, "kept video")
-    lines = [f"{out}: {number(counts.clips, 'clip')} of {kept} as {form}{of}."]
+    lines = [f"{out}: {number(counts.clips, 'clip')} as {form}{of}: {kept}."]
     if counts.refused:
         why = ", ".join(f"{videos:,} {reason}" for reason, videos in counts.refused.items())
         lines.append(f"Left out: {why}.")

@@ -121,14 +121,20 @@ def export(
     with ExitStack() as held:
         held.enter_context(reading_lock(absolute(out)))
         known = own_store(source, store)
-        rules, request = _request(source, manifest, form, known, rights=i_have_the_rights)
+        if known is None:
+            say(
+                f"The store that {out} was made from is not at hand: videos that were withdrawn "
+                "from it by way of another data set are not known. Name it with --store."
+            )
         try:
             lock = read_lock(held.enter_context(source.files.local(LOCK_FILE)))
         except MISSING as error:
             raise _differs(source, "has no lock file") from error
+        rules, request = _request(source, manifest, lock, form, known, rights=i_have_the_rights)
         held.enter_context(files.exclusive())
         finished = take_up(files, request)
         if finished is not None:
+            _check_there(files, finished)
             say(f"{files.address} is complete already, and stays as it is.")
             return finished
         counts = counted(rules.choices(lock))
@@ -204,9 +210,20 @@ def _check_apart(out: Path | str, to: Path | str) -> None:
         )
 
 
+def _check_there(files: DatasetFiles, export: Export) -> None:
+    """Raise UsageError where a file of a finished export is missing, or of another size."""
+    for each in (*export.shards, *export.tables):
+        if files.size(each.path) != each.bytes:
+            raise UsageError(
+                f"{files.address} is a finished export, and its {each.path} is missing or was "
+                "changed; delete the folder and give the same command, or give another --out."
+            )
+
+
 def _request(
     source: DatasetDir,
     manifest: Manifest,
+    lock: Lock,
     form: ExportForm,
     store: Store | None,
     *,
@@ -216,6 +233,8 @@ def _request(
     withdrawn = {each.video_key for each in source.withdrawals()}
     if store is not None:
         withdrawn |= {each.video_key for each in store.withdrawals()}
+    # Whatever else a store of several data sets refuses is nothing to this export.
+    withdrawn = {each.video_key for each in lock.rows() if each.video_key in withdrawn}
     split = read_split(source.files)
     rules = Rules(
         pixels=form.has_pixels, rights=rights, withdrawn=frozenset(withdrawn), split=split

@@ -136,7 +136,7 @@ class ExportOptions(Record, frozen=True, kw_only=True):
     store: bool
     # of OUT/split.parquet; None: there was none
     split: Sha256 | None
-    # of the keys of the videos that the data set or its store names as withdrawn
+    # of the keys of kept videos that the data set or its store names as withdrawn
     withdrawn: Sha256
 
 
