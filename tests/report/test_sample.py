@@ -249,8 +249,8 @@ def test_the_command_says_what_it_shows_and_where(curated: Curated, tmp_path: Pa
     assert ended.code == 0, ended
     first, *_, last = ended.stdout.splitlines()
     assert first == (
-        "One clip of 4 kept videos in 2 classes, at most 10 of a class, drawn by a hash of their "
-        "keys."
+        "A clip for each of 4 kept verdicts in 2 classes, at most 10 of a class, drawn by a hash "
+        "of their keys."
     )
     assert last.startswith(f"{page}: 4 clips, ")
     assert page.read_text("utf-8").startswith("<!doctype html>")

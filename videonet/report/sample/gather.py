@@ -214,10 +214,11 @@ def _short(text: str) -> str:
 def _summary(drawn: Drawn, asked: Asked) -> str:
     """One sentence on what is shown."""
     videos = sum(each.videos for each in drawn.classes)
-    what = number_of(len(drawn.verdicts), videos, "kept video")
+    # A video that is kept for two classes is there twice.
+    what = number_of(len(drawn.verdicts), videos, "kept verdict")
     seed = f", seed {asked.seed}" if asked.seed else ""
     return (
-        f"One clip of {what} in {number(len(drawn.classes), 'class', 'classes')}, at most "
+        f"A clip for each of {what} in {number(len(drawn.classes), 'class', 'classes')}, at most "
         f"{asked.per_class:,} of a class, drawn by a hash of their keys{seed}."
     )
 
