@@ -21,7 +21,6 @@ torch = pytest.importorskip("torch")
 torch.set_num_threads(1)
 
 from videonet.errors import UsageError  # noqa: E402
-from videonet.shards.parquet import SCHEMA  # noqa: E402
 from videonet.training import checkpoint  # noqa: E402
 from videonet.training.config import Data, Views  # noqa: E402
 from videonet.training.data.clip_index import open_clip_index  # noqa: E402
@@ -170,7 +169,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         content = file.read_bytes()
         place = shards[str(file)].index(row)
         metadata = pq.ParquetFile(file).metadata.row_group(place)
-        column = metadata.column(SCHEMA.get_field_index("image_encoded"))
+        columns = map(metadata.column, range(metadata.num_columns))
+        column = next(each for each in columns if each.path_in_schema.startswith("image_encoded"))
         begin = column.data_page_offset
         end = begin + column.total_compressed_size
         # A JPEG without its head is none.
